@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Errors that an animator may read, the signal that a job was cancelled, and the progress callback.
+
+Everything in `models` that can go wrong through no fault of the code (a missing file, a silent
+recording, a full disk) is raised as `UserError`: one plain sentence that says what is wrong and what
+to do about it, with the developer's detail kept apart.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+
+Progress = Callable[[str, int, int], None]
+"""`progress(stage, step, of)`: `step` of `of` steps of `stage` are done. It raises `Cancelled` when the
+job is cancelled, so a long loop only has to call it often (at least once a second)."""
+
+
+class UserError(Exception):
+    """Something the animator can understand and act on.
+
+    code: short machine-readable name (`silent_sound`), stable across versions.
+    message: one sentence, what is wrong and what to do.
+    detail: for the developer; may be empty.
+    """
+
+    def __init__(self, code: str, message: str, detail: str = "") -> None:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", code):
+            raise ValueError(f"code={code!r} must be lower-case words joined by underscores")
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type[UserError], tuple[str, str, str]]:
+        return type(self), (self.code, self.message, self.detail)
+
+
+class Cancelled(Exception):
+    """The job was cancelled; raised out of the progress callback and not to be caught on the way."""
+
+
+def no_progress(stage: str, step: int, of: int) -> None:
+    """A progress callback for callers who do not listen."""
+
+
+def quoted(path: str | os.PathLike[str]) -> str:
+    """The file's name in quotes, as it appears in messages."""
+    return f'"{os.path.basename(os.fspath(path)) or os.fspath(path)}"'
