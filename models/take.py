@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Motion and take files (DESIGN section 4): plain ``.npz`` arrays, never pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import UserError
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Motion of both hands; hand 0 is left, 1 is right."""
+
+    euler: NDArray[np.float32]
+    """(frames, 2, 16, 3) XYZ Euler angles relative to the rest pose, radians, unwrapped in time."""
+    wrist: NDArray[np.float32]
+    """(frames, 2, 3) wrist joints in the piano frame, metres."""
+    fps: float
+    """Frames a second; frame i is at second i / fps."""
+
+    def __post_init__(self) -> None:
+        frames = len(self.euler)
+        if self.euler.shape != (frames, 2, 16, 3) or self.wrist.shape != (frames, 2, 3):
+            raise ValueError(f"euler {self.euler.shape} and wrist {self.wrist.shape} are not (n, 2, 16, 3) and (n, 2, 3)")
+        if not self.fps > 0:
+            raise ValueError(f"fps is {self.fps}; it must be above 0")
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return len(self.euler)
+
+
+@dataclass(frozen=True)
+class Take:
+    """One generated performance."""
+
+    motion: Motion
+    notes: NDArray[np.float32]
+    """(n, 4): onset s, offset s, MIDI pitch, velocity 0 to 127; sorted by onset."""
+    fingering: NDArray[np.int8]
+    """(n, 2): hand, finger (0 thumb to 4 little finger), -1 unknown."""
+    meta: dict[str, Any] = field(default_factory=dict)
+    """Format version, seed, preset, hashes, sampler, steps, style, software version."""
+
+    def __post_init__(self) -> None:
+        count = len(self.notes)
+        if self.notes.shape != (count, 4) or self.fingering.shape != (count, 2):
+            raise ValueError(f"notes {self.notes.shape} and fingering {self.fingering.shape} are not (n, 4) and (n, 2)")
+
+    def save(self, path: str | Path) -> None:
+        """Write the take; the file appears whole or not at all."""
+        path = Path(path)
+        meta = {"format": FORMAT_VERSION, **self.meta}
+        part = path.with_name(path.name + ".part")
+        try:
+            with open(part, "wb") as file:
+                np.savez_compressed(
+                    file,
+                    fps=np.float64(self.motion.fps),
+                    euler=self.motion.euler.astype(np.float32),
+                    wrist=self.motion.wrist.astype(np.float32),
+                    notes=self.notes.astype(np.float32),
+                    fingering=self.fingering.astype(np.int8),
+                    meta=np.array(json.dumps(meta)),
+                )
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Take:
+        """Read a take.
+
+        Raises:
+            UserError: when the file is missing, is not a take or its arrays do not fit each other.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise UserError("take_missing", f"The take file {path.name} does not exist any more; generate it again.", str(path))
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                meta = json.loads(str(data["meta"]))
+                motion = Motion(data["euler"], data["wrist"], float(data["fps"]))
+                take = cls(motion, data["notes"], data["fingering"], meta)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+            raise UserError("take_corrupt", f"The file {path.name} is not a readable take; generate it again.", repr(error)) from error
+        if meta.get("format") != FORMAT_VERSION:
+            raise UserError(
+                "take_version",
+                f"The take {path.name} was written by another version of S2C Piano Hands; generate it again.",
+                f"format {meta.get('format')}, this version reads {FORMAT_VERSION}",
+            )
+        if not (np.isfinite(motion.euler).all() and np.isfinite(motion.wrist).all()):
+            raise UserError("take_corrupt", f"The take {path.name} holds numbers that are not finite; generate it again.")
+        return take
