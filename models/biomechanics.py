@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Could a body do this: joint limits, fingers and hands that pass through each other, speeds (DESIGN section 8).
+
+Axis letters: F frames, 2 hands, 15 finger bones a hand (thumb first, base to tip), P pairs of bones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.kinematics import HandPose, forward_kinematics, outside_limits
+from models.skeleton import FINGER_JOINTS
+from models.take import Motion
+
+FINGERS_CLOSER_M = 0.003
+"""Two fingers of a hand closer than this along their bones count as passing through each other."""
+HANDS_CLOSER_M = 0.008
+"""The bones of two hands closer than this count as a collision: about one finger's radius, so that hands that
+merely brush (two radii) do not count and hands that run through each other do."""
+BLOCK_FRAMES = 512
+"""Frames posed at a time; bounds memory whatever the length of the take."""
+
+
+@dataclass(frozen=True)
+class Biomechanics:
+    """Figures of one take."""
+
+    outside_limits: float
+    """Share of frames in which any joint of either hand is outside its limits."""
+    fingers_closer_3mm: float
+    """Share of frames in which two fingers of one hand are closer than `FINGERS_CLOSER_M`."""
+    hands_colliding: float
+    """Share of frames in which the hands' bones are closer than `HANDS_CLOSER_M`."""
+    wrist_speed_p50: float
+    wrist_speed_p95: float
+    wrist_speed_p99: float
+    """Percentiles of the wrists' speed over both hands, m/s."""
+    wrist_acceleration_p50: float
+    wrist_acceleration_p95: float
+    wrist_acceleration_p99: float
+    """Percentiles of the wrists' acceleration, m/s²."""
+    wrist_jerk_mean: float
+    """Mean length of the wrists' third difference, m/s³; grows with fps: compare takes of one rate."""
+    tip_jerk_mean: float
+    """The same of all ten fingertips."""
+
+
+def segment_distance(p1: Tensor, q1: Tensor, p2: Tensor, q2: Tensor) -> Tensor:
+    """Distance (...) between segments p1 q1 and p2 q2, each end (..., 3).
+
+    Ericson, Real-Time Collision Detection (2005), section 5.1.9; bones have length, so no degenerate case.
+    """
+    d1, d2, r = q1 - p1, q2 - p2, p1 - p2
+    a, e, b = (d1 * d1).sum(-1), (d2 * d2).sum(-1), (d1 * d2).sum(-1)
+    c, f = (d1 * r).sum(-1), (d2 * r).sum(-1)
+    # Below this the bones are parallel within rounding and any s serves.
+    parallel = a * e - b * b <= 1e-6 * a * e
+    s = torch.where(parallel, torch.zeros_like(a), (b * f - c * e) / (a * e - b * b).clamp_min(1e-30)).clamp(0, 1)
+    t_free = (b * s + f) / e
+    t = t_free.clamp(0, 1)
+    s = torch.where(t_free == t, s, ((t * b - c) / a).clamp(0, 1))
+    return (r + s[..., None] * d1 - t[..., None] * d2).norm(dim=-1)
+
+
+def finger_bones(pose: HandPose) -> tuple[Tensor, Tensor]:
+    """Heads and tails (F, 2, 5, 3, 3) of the finger bones: finger, bone from base to tip, XYZ."""
+    heads = pose.joints[..., torch.as_tensor(FINGER_JOINTS, device=pose.joints.device), :]
+    tails = torch.cat([heads[..., 1:, :], pose.tips[..., None, :]], dim=-2)
+    return heads, tails
+
+
+_PAIRS = torch.tensor(
+    [
+        (3 * one + i, 3 * other + j)
+        for one, other in combinations(range(5), 2)
+        for i in range(3)
+        for j in range(3)
+    ]
+)  # (90, 2) bones of different fingers
+
+
+def fingers_touch(pose: HandPose) -> Tensor:
+    """Bool (F, 2): whether two different fingers of the hand are closer than `FINGERS_CLOSER_M`."""
+    heads, tails = (bones.flatten(-3, -2) for bones in finger_bones(pose))  # (F, 2, 15, 3)
+    one, other = _PAIRS.unbind(-1)
+    distance = segment_distance(heads[..., one, :], tails[..., one, :], heads[..., other, :], tails[..., other, :])
+    return (distance < FINGERS_CLOSER_M).any(-1)
+
+
+def hands_collide(pose: HandPose) -> Tensor:
+    """Bool (F,): whether the hands' bones (fingers, and palm from the wrist to each finger) come too close."""
+    heads, tails = finger_bones(pose)
+    wrist = pose.joints[..., :1, :].expand(*pose.joints.shape[:-2], 5, 3)
+    heads, tails = (
+        torch.cat([wrist, heads.flatten(-3, -2)], dim=-2),
+        torch.cat([heads[..., 0, :], tails.flatten(-3, -2)], dim=-2),
+    )  # (F, 2, 20, 3)
+    points = torch.cat([heads, tails], dim=-2)
+    low, high = points.amin(-2), points.amax(-2)  # (F, 2, 3) bounding boxes
+    gap = torch.maximum(low[:, 1] - high[:, 0], low[:, 0] - high[:, 1]).amax(-1)
+    near = torch.nonzero(gap < HANDS_CLOSER_M).flatten()
+    result = torch.zeros(len(points), dtype=torch.bool)
+    if len(near):
+        left = (heads[near, 0, :, None], tails[near, 0, :, None])
+        right = (heads[near, 1, None, :], tails[near, 1, None, :])
+        shape = (len(near), 20, 20, 3)
+        distance = segment_distance(*(end.expand(shape) for end in (*left, *right)))
+        result[near] = (distance < HANDS_CLOSER_M).flatten(1).any(-1)
+    return result
+
+
+def _difference(points: NDArray[np.floating], order: int, fps: float) -> NDArray[np.floating]:
+    """Lengths of the derivative of `order` along axis 0 of (F, ..., 3), in metres and seconds, flattened."""
+    return np.linalg.norm(np.diff(points.astype(np.float64), n=order, axis=0) * fps**order, axis=-1).ravel()
+
+
+def _percentiles(values: NDArray[np.floating]) -> tuple[float, float, float]:
+    if not len(values):
+        return 0.0, 0.0, 0.0
+    p50, p95, p99 = np.percentile(values, (50, 95, 99))
+    return float(p50), float(p95), float(p99)
+
+
+def _mean(values: NDArray[np.floating]) -> float:
+    return float(values.mean()) if len(values) else 0.0
+
+
+@torch.no_grad()
+def biomechanics(motion: Motion, hand_size: float = 1.0) -> tuple[Biomechanics, NDArray[np.float32]]:
+    """Figures of a motion, and its fingertips (F, 2, 5, 3) in metres, found on the way."""
+    limits, fingers, hands = (np.zeros(motion.frames, bool) for _ in range(3))
+    tips = np.zeros((motion.frames, 2, 5, 3), np.float32)
+    for start in range(0, motion.frames, BLOCK_FRAMES):
+        block = slice(start, start + BLOCK_FRAMES)
+        euler = torch.as_tensor(motion.euler[block], dtype=torch.float32)
+        pose = forward_kinematics(euler, torch.as_tensor(motion.wrist[block], dtype=torch.float32), hand_size)
+        tips[block] = pose.tips.numpy()
+        limits[block] = outside_limits(euler).any(-1).numpy()
+        fingers[block] = fingers_touch(pose).any(-1).numpy()
+        hands[block] = hands_collide(pose).numpy()
+    speed = _percentiles(_difference(motion.wrist, 1, motion.fps))
+    acceleration = _percentiles(_difference(motion.wrist, 2, motion.fps))
+    figures = Biomechanics(
+        _mean(limits),
+        _mean(fingers),
+        _mean(hands),
+        *speed,
+        *acceleration,
+        wrist_jerk_mean=_mean(_difference(motion.wrist, 3, motion.fps)),
+        tip_jerk_mean=_mean(_difference(tips, 3, motion.fps)),
+    )
+    return figures, tips

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The figures of one take against the notes it should play (DESIGN section 8).
+
+A key is pressed in a frame when a contact point is at least 3 mm down in it (`models.keyboard`). Frame i is the
+instant i / fps. Onset F1 looks at the moments when keys become pressed, frame F1 at every frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.biomechanics import biomechanics
+from models.keyboard import KEYS, LOWEST_PITCH, pressed_keys
+from models.realism import real_motion_distance
+from models.take import Take
+
+ONSET_TOLERANCE_S = 0.05
+"""A true note is hit when its key becomes pressed within this of its onset."""
+SAME_PRESS_S = 0.01
+"""Notes of one key that start within this of each other are one press: a unison of two hands or voices."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Hits, and what F1 makes of them."""
+
+    hits: int
+    false: int
+    missed: int
+
+    @property
+    def precision(self) -> float:
+        """Share of what was played that is right; 1 where nothing was played."""
+        played = self.hits + self.false
+        return self.hits / played if played else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Share of what should be played that was; 1 where nothing should be."""
+        wanted = self.hits + self.missed
+        return self.hits / wanted if wanted else 1.0
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of both: 2 hits / (2 hits + false + missed); 1 where nothing was to do and nothing was done."""
+        everything = 2 * self.hits + self.false + self.missed
+        return 2 * self.hits / everything if everything else 1.0
+
+
+def hand_size_of(take: Take) -> float:
+    """The hand-size factor that the take was made with: style value s means 1 + 0.1 s; 1 where nothing is said."""
+    style = take.meta.get("style")
+    value = style.get("hand_size", 0.0) if isinstance(style, dict) else 0.0
+    return 1.0 + 0.1 * float(value)
+
+
+def match_onsets(
+    true_s: NDArray[np.floating], played_s: NDArray[np.floating], tolerance_s: float = ONSET_TOLERANCE_S
+) -> list[tuple[int, int]]:
+    """One-to-one pairs (true, played) of ascending times of one key, as many as there can be.
+
+    All windows are equally wide, so taking the earliest pair that fits is optimal.
+    """
+    pairs = []
+    true = played = 0
+    while true < len(true_s) and played < len(played_s):
+        late = played_s[played] - true_s[true]
+        if late < -tolerance_s - 1e-6:
+            played += 1
+        elif late > tolerance_s + 1e-6:
+            true += 1
+        else:
+            pairs.append((true, played))
+            true, played = true + 1, played + 1
+    return pairs
+
+
+def becoming_pressed(pressed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Frames (F, 88) in which a key is pressed and was not in the frame before (or there is none before).
+
+    A note repeated on a held key is struck again only by a visible lift: one frame not pressed, at least.
+    """
+    before = np.zeros_like(pressed)
+    before[1:] = pressed[:-1]
+    return pressed & ~before
+
+
+def onset_score(
+    pressed: NDArray[np.bool_], fps: float, notes: NDArray[np.floating], tolerance_s: float = ONSET_TOLERANCE_S
+) -> tuple[Score, NDArray[np.float64]]:
+    """Onset hits of a pressed roll (F, 88) against true notes (n, 4), and how late each hit is, seconds."""
+    starts = becoming_pressed(pressed)
+    hits = false = missed = 0
+    late: list[float] = []
+    for key in range(KEYS):
+        true_s = np.sort(notes[notes[:, 2].astype(int) == key + LOWEST_PITCH, 0].astype(np.float64))
+        if len(true_s):
+            true_s = true_s[np.diff(true_s, prepend=-np.inf) > SAME_PRESS_S]
+        played_s = np.flatnonzero(starts[:, key]) / fps
+        pairs = match_onsets(true_s, played_s, tolerance_s)
+        hits += len(pairs)
+        false += len(played_s) - len(pairs)
+        missed += len(true_s) - len(pairs)
+        late.extend(played_s[played] - true_s[true] for true, played in pairs)
+    return Score(hits, false, missed), np.array(late)
+
+
+def sounding_roll(notes: NDArray[np.floating], frames: int, fps: float) -> NDArray[np.bool_]:
+    """Bool (frames, 88): which keys are held at the instant of each frame, onset <= i / fps < offset."""
+    roll = np.zeros((frames, KEYS), bool)
+    for onset_s, offset_s, pitch in np.asarray(notes, np.float64)[:, :3]:
+        key = int(pitch) - LOWEST_PITCH
+        if 0 <= key < KEYS:
+            first, end = (int(np.ceil(time_s * fps - 1e-4)) for time_s in (onset_s, offset_s))
+            roll[max(first, 0) : max(end, 0), key] = True
+    return roll
+
+
+def frame_score(pressed: NDArray[np.bool_], fps: float, notes: NDArray[np.floating]) -> Score:
+    """Frames and keys of a pressed roll (F, 88) against the sounding notes."""
+    sounding = sounding_roll(notes, len(pressed), fps)
+    both = int((pressed & sounding).sum())
+    return Score(both, int(pressed.sum()) - both, int(sounding.sum()) - both)
+
+
+def evaluate_take(take: Take, notes: NDArray[np.floating], tolerance_s: float = ONSET_TOLERANCE_S) -> dict[str, Any]:
+    """All figures of section 8 for one take against true notes (n, 4); plain numbers under stable names.
+
+    Notes that no key of 88 can play are left out. Memory is bounded by a few bytes a frame.
+    """
+    hand_size = hand_size_of(take)
+    body, tips = biomechanics(take.motion, hand_size)
+    pressed = pressed_keys(tips)
+    on_keyboard = (notes[:, 2] >= LOWEST_PITCH) & (notes[:, 2] < LOWEST_PITCH + KEYS)
+    notes = notes[on_keyboard]
+    fps = take.motion.fps
+    onset, late_s = onset_score(pressed, fps, notes, tolerance_s)
+    frame = frame_score(pressed, fps, notes)
+    return {
+        "frames": take.motion.frames,
+        "fps": fps,
+        "hand_size": hand_size,
+        "notes": len(notes),
+        "tolerance_ms": tolerance_s * 1000,
+        "onset_f1": onset.f1,
+        "onset_precision": onset.precision,
+        "onset_recall": onset.recall,
+        "onset_hits": onset.hits,
+        "onset_false": onset.false,
+        "onset_missed": onset.missed,
+        "onset_late_ms_mean": float(late_s.mean() * 1000) if len(late_s) else 0.0,
+        "frame_f1": frame.f1,
+        "frame_precision": frame.precision,
+        "frame_recall": frame.recall,
+        **asdict(body),
+        "real_motion_distance": real_motion_distance(take.motion, tips),
+    }

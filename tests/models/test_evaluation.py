@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Figures of hand-made takes whose answer is known."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from models.biomechanics import biomechanics, segment_distance
+from models.evaluation import evaluate_take, match_onsets, sounding_roll
+from models.keyboard import key_x
+from models.kinematics import forward_kinematics
+from models.realism import Statistics, frechet_distance, real_motion_distance, real_statistics
+from models.skeleton import FINGER_JOINTS, LIMITS, RIGHT
+from models.take import Motion, Take
+
+FPS = 100.0
+MIDDLE_C = 60
+
+
+def resting_motion(frames: int, fps: float = FPS) -> Motion:
+    """Both hands flat in the air, apart from each other."""
+    wrist = np.zeros((frames, 2, 3), np.float32)
+    wrist[:, 0] = (-0.2, -0.1, 0.1)
+    wrist[:, 1] = (0.3, -0.1, 0.1)
+    return Motion(np.zeros((frames, 2, 16, 3), np.float32), wrist, fps)
+
+
+def pressing_take(presses_s: list[tuple[float, float]], seconds: float = 3.0) -> Take:
+    """The right middle fingertip goes 5 mm into middle C during the given spans; flat hand, other tips behind the keys."""
+    frames = round(seconds * FPS)
+    motion = resting_motion(frames)
+    # A fist but for the middle finger, so that only its tip comes near a key.
+    motion.euler[:, RIGHT, FINGER_JOINTS[[1, 3, 4], 0], 0] = -0.4
+    motion.euler[:, RIGHT, FINGER_JOINTS[0, 0], 0] = -0.8
+    pose = forward_kinematics(torch.as_tensor(motion.euler[:1]), torch.as_tensor(motion.wrist[:1]))
+    tip = pose.tips[0, RIGHT, 2].numpy()
+    target = np.array([key_x(MIDDLE_C), 0.03, 0.02])
+    motion.wrist[:, RIGHT] += target - tip
+    times = np.arange(frames) / FPS
+    for start, end in presses_s:
+        motion.wrist[(times >= start - 1e-6) & (times < end - 1e-6), RIGHT, 2] -= 0.025
+    return Take(motion, np.zeros((0, 4), np.float32), np.zeros((0, 2), np.int8))
+
+
+def notes(*spans: tuple[float, float], pitch: int = MIDDLE_C) -> np.ndarray:
+    return np.array([(start, end, pitch, 80) for start, end in spans], np.float32).reshape(-1, 4)
+
+
+def test_perfect_press_scores_one() -> None:
+    figures = evaluate_take(pressing_take([(0.5, 1.0)]), notes((0.5, 1.0)))
+    assert figures["onset_f1"] == figures["frame_f1"] == 1.0
+    assert figures["onset_late_ms_mean"] == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize(("late_s", "f1"), [(0.04, 1.0), (-0.04, 1.0), (0.05, 1.0), (0.06, 0.0), (-0.06, 0.0)])
+def test_fifty_milliseconds_decide(late_s: float, f1: float) -> None:
+    figures = evaluate_take(pressing_take([(0.5 + late_s, 1.0)]), notes((0.5, 1.0)))
+    assert figures["onset_f1"] == f1
+    if f1 == 0:
+        assert (figures["onset_false"], figures["onset_missed"]) == (1, 1)
+    else:
+        assert figures["onset_late_ms_mean"] == pytest.approx(late_s * 1000, abs=0.01)
+
+
+def test_an_extra_press_costs_precision() -> None:
+    figures = evaluate_take(pressing_take([(0.5, 1.0), (2.0, 2.5)]), notes((0.5, 1.0)))
+    assert (figures["onset_precision"], figures["onset_recall"]) == (0.5, 1.0)
+    assert figures["onset_f1"] == pytest.approx(2 / 3)
+    assert figures["frame_precision"] == 0.5 and figures["frame_recall"] == 1.0
+
+
+def test_a_repeated_note_needs_a_lift() -> None:
+    wanted = notes((0.5, 1.0), (1.0, 1.5))
+    held = evaluate_take(pressing_take([(0.5, 1.5)]), wanted)
+    assert (held["onset_hits"], held["onset_missed"], held["onset_false"]) == (1, 1, 0)
+    assert held["frame_f1"] == 1.0
+    lifted = evaluate_take(pressing_take([(0.5, 0.99), (1.0, 1.5)]), wanted)
+    assert lifted["onset_f1"] == 1.0
+
+
+def test_one_press_serves_one_note_and_a_unison_is_one_press() -> None:
+    close = evaluate_take(pressing_take([(0.5, 1.0)]), notes((0.48, 0.5), (0.52, 1.0)))
+    assert (close["onset_hits"], close["onset_missed"]) == (1, 1)
+    unison = evaluate_take(pressing_take([(0.5, 1.0)]), notes((0.5, 1.0), (0.505, 0.8)))
+    assert unison["onset_f1"] == 1.0
+
+
+def test_frame_f1_counts_frames() -> None:
+    figures = evaluate_take(pressing_take([(0.5, 1.0)]), notes((0.5, 1.5)))
+    assert figures["frame_precision"] == 1.0
+    assert figures["frame_recall"] == pytest.approx(0.5)
+    assert figures["frame_f1"] == pytest.approx(2 / 3)
+
+
+def test_wrong_key_and_silence() -> None:
+    figures = evaluate_take(pressing_take([(0.5, 1.0)]), notes((0.5, 1.0), pitch=62))
+    assert figures["onset_f1"] == figures["frame_f1"] == 0.0
+    nothing = evaluate_take(pressing_take([]), notes())
+    assert nothing["onset_f1"] == nothing["frame_f1"] == 1.0
+
+
+def test_notes_outside_the_keyboard_are_left_out() -> None:
+    figures = evaluate_take(pressing_take([(0.5, 1.0)]), np.concatenate([notes((0.5, 1.0)), notes((1, 2), pitch=120)]))
+    assert figures["notes"] == 1 and figures["onset_f1"] == 1.0
+
+
+def test_matching_is_as_large_as_possible() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        true, played = (np.sort(rng.uniform(0, 1, rng.integers(0, 9))) for _ in range(2))
+        fits = [[abs(a - b) <= 0.05 for b in played] for a in true]
+
+        def best(row: int, used: frozenset[int], fits: list[list[bool]] = fits) -> int:
+            if row == len(fits):
+                return 0
+            options = [best(row + 1, used, fits)]
+            options += [1 + best(row + 1, used | {j}, fits) for j, ok in enumerate(fits[row]) if ok and j not in used]
+            return max(options)
+
+        assert len(match_onsets(true, played)) == best(0, frozenset())
+
+
+def test_sounding_roll_holds_half_open_spans() -> None:
+    roll = sounding_roll(notes((0.1, 0.3)), 10, 10.0)
+    assert np.flatnonzero(roll[:, MIDDLE_C - 21]).tolist() == [1, 2] and roll.sum() == 2
+
+
+def test_segment_distance_against_a_grid() -> None:
+    generator = torch.Generator().manual_seed(0)
+    p1, q1, p2, q2 = torch.randn(4, 200, 3, generator=generator, dtype=torch.float64)
+    steps = torch.linspace(0, 1, 201, dtype=torch.float64)
+    one = p1[:, None] + steps[:, None] * (q1 - p1)[:, None]
+    other = p2[:, None] + steps[:, None] * (q2 - p2)[:, None]
+    grid = torch.cdist(one, other).flatten(1).amin(1)
+    found = segment_distance(p1, q1, p2, q2)
+    assert (found <= grid + 1e-9).all() and (grid - found < 0.02).all()
+    parallel = segment_distance(*torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 3, 0], [5, 3, 0]], dtype=torch.float64))
+    assert parallel.item() == pytest.approx(10**0.5)
+
+
+def test_biomechanics_of_rest_and_of_faults() -> None:
+    figures, tips = biomechanics(resting_motion(700))
+    assert tips.shape == (700, 2, 5, 3)
+    assert (figures.outside_limits, figures.fingers_closer_3mm, figures.hands_colliding) == (0, 0, 0)
+    assert figures.wrist_speed_p99 == figures.wrist_jerk_mean == 0
+
+    bent = resting_motion(10)
+    bent.euler[:5, 0, FINGER_JOINTS[2, 1], 0] = LIMITS[FINGER_JOINTS[2, 1], 0, 1] + 0.1
+    assert biomechanics(bent)[0].outside_limits == 0.5
+
+    crossed = resting_motion(10)
+    crossed.euler[:2, 1, FINGER_JOINTS[1, 0], 2] = 0.45
+    one, other = (biomechanics(Motion(sign * crossed.euler, crossed.wrist, FPS))[0] for sign in (1, -1))
+    assert {one.fingers_closer_3mm, other.fingers_closer_3mm} == {0.0, 0.2}
+
+    together = resting_motion(10)
+    together.wrist[3:4, 0] = together.wrist[3:4, 1]
+    assert biomechanics(together)[0].hands_colliding == pytest.approx(0.1)
+
+
+def test_wrist_speed_and_acceleration() -> None:
+    motion = resting_motion(200)
+    times = np.arange(200) / FPS
+    motion.wrist[:, :, 0] += (0.5 * 2.0 * times**2)[:, None]
+    figures, _ = biomechanics(motion)
+    assert figures.wrist_acceleration_p50 == pytest.approx(2.0, rel=0.02)
+    assert figures.wrist_speed_p50 == pytest.approx(2.0, rel=0.02)
+
+
+def test_frechet_distance_of_normal_distributions() -> None:
+    rng = np.random.default_rng(0)
+    a, b = (m @ m.T for m in rng.normal(size=(2, 6, 6)))
+    zero = np.zeros(6)
+    assert frechet_distance(Statistics(zero, a), Statistics(zero, a)) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance(Statistics(zero, a), Statistics(zero + 2, a)) == pytest.approx(24)
+    scaled = frechet_distance(Statistics(zero, a), Statistics(zero, 4 * a))
+    assert scaled == pytest.approx(np.trace(a))  # (2 - 1)² tr a
+    assert frechet_distance(Statistics(zero, a), Statistics(zero, b)) == pytest.approx(
+        frechet_distance(Statistics(zero, b), Statistics(zero, a))
+    )
+
+
+def test_real_motion_distance_tells_a_still_hand_and_short_takes() -> None:
+    real = real_statistics()
+    assert real.mean.shape == (25,) and np.allclose(real.covariance, real.covariance.T)
+    motion = resting_motion(600)
+    tips = biomechanics(motion)[1]
+    still = real_motion_distance(motion, tips)
+    assert still is not None and still > 20
+    assert real_motion_distance(resting_motion(100), tips[:100]) is None
+
+
+def test_figures_are_plain_json() -> None:
+    figures = evaluate_take(pressing_take([(0.5, 1.0)]), notes((0.5, 1.0)))
+    assert json.loads(json.dumps(figures)) == figures

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write `models/real_motion.json`: statistics of real pianists' motion that takes are compared with.
+
+    python -m training.real_motion path/to/pianomime/fingertips.npz
+
+The data set holds `points` (F, 2, 6, 3), wrist and fingertips in the piano frame, `episode_ends` and `fps`. Frames in
+the rest pose (Z above 0.1 m at the start of an excerpt) are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from models.realism import REFERENCE_FPS, STATISTICS_PATH, Statistics, frechet_distance, motion_features, statistics
+
+REST_HEIGHT_M = 0.1
+ABOUT = (
+    "Mean and covariance of 25 motion features of real pianists (models/realism.py gives their order; metres and "
+    "metres a second), derived from the PianoMime data set (Qian et al., CoRL 2024, MIT) by training/real_motion.py."
+)
+
+
+def excerpt_features(path: Path) -> list[np.ndarray]:
+    """Features (F, 25) of every excerpt of the data set."""
+    with np.load(path, allow_pickle=False) as data:
+        points, ends, fps = data["points"], data["episode_ends"], float(data["fps"])
+    if fps != REFERENCE_FPS:
+        raise ValueError(f"the data set has {fps} frames a second, the features are defined at {REFERENCE_FPS}")
+    features = []
+    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+        excerpt = points[start:end]
+        playing = (excerpt[:, :, 1:, 2] < REST_HEIGHT_M).all((1, 2))
+        found = motion_features(excerpt[:, :, 0], excerpt[:, :, 1:], fps)
+        features.append(found[playing[1:] & playing[:-1]])
+    return features
+
+
+def standardised(one: Statistics, scale: np.ndarray, centre: np.ndarray) -> Statistics:
+    """Statistics in units of the reference."""
+    return Statistics((one.mean - centre) / scale, one.covariance / np.outer(scale, scale))
+
+
+def main() -> None:
+    """Read the data set, write the statistics, print what distances mean."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("fingertips", type=Path, help="fingertips.npz of the PianoMime data in the piano frame")
+    arguments = parser.parse_args()
+    excerpts = excerpt_features(arguments.fingertips)
+    real = statistics(np.concatenate(excerpts))
+    text = json.dumps(
+        {
+            "about": ABOUT,
+            "fps": REFERENCE_FPS,
+            "frames": sum(map(len, excerpts)),
+            "mean": [float(f"{value:.6g}") for value in real.mean],
+            "covariance": [[float(f"{value:.6g}") for value in row] for row in real.covariance],
+        }
+    )
+    STATISTICS_PATH.write_text(text.replace('], [', '],\n  [').replace(', "', ',\n "') + "\n", encoding="utf-8")
+    scale = np.sqrt(np.diag(real.covariance))
+    reference = standardised(real, scale, real.mean)
+    halves = [
+        standardised(statistics(np.concatenate(half)), scale, real.mean) for half in (excerpts[::2], excerpts[1::2])
+    ]
+    single = [
+        frechet_distance(standardised(statistics(one), scale, real.mean), reference)
+        for one in excerpts
+        if len(one) > 100
+    ]
+    print(f"wrote {STATISTICS_PATH}: {sum(map(len, excerpts))} frames of {len(excerpts)} excerpts")
+    print(f"half of the excerpts against the other half: {frechet_distance(*halves):.3f}")
+    print(f"one excerpt of 30 s against all: median {np.median(single):.2f}, 10 to 90 % "
+          f"{np.percentile(single, 10):.2f} to {np.percentile(single, 90):.2f}")
+
+
+if __name__ == "__main__":
+    main()
