@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The wrists' correction: moved as little and as smoothly as lets the fingers reach their keys."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solveh_banded
+
+SMOOTH_S = 0.07
+"""Time constant of the correction: it follows needs that last longer than this."""
+_REST = 1e-3  # pull towards no correction, against weight 1 of a finger on its key
+
+
+def smooth_correction(
+    wanted: NDArray[np.floating], weight: NDArray[np.floating], fps: float, smooth_s: float = SMOOTH_S
+) -> NDArray[np.float64]:
+    """Least-squares smoothing spline of wanted displacements.
+
+    Minimises ``sum weight (d - wanted)^2 + (smooth_s fps)^4 sum (d'')^2 + rest sum d^2`` over d, a pentadiagonal
+    system solved in time linear in the number of frames.
+
+    Args:
+        wanted: (frames, 3) displacement that would suit the fingers, metres.
+        weight: (frames,) how much it is wanted, 0 for frames without a finger on a key.
+
+    Returns:
+        (frames, 3) metres.
+    """
+    frames = len(wanted)
+    if frames < 5 or not weight.any():
+        total = weight.sum() + _REST
+        return np.broadcast_to((weight[:, None] * wanted).sum(0) / total, wanted.shape).astype(float)
+    stiffness = (smooth_s * fps) ** 4
+    band = np.zeros((3, frames))  # upper form: rows are the second, first and main diagonals of D2' D2
+    band[2, :] = 6.0
+    band[2, [0, -1]], band[2, [1, -2]] = 1.0, 5.0
+    band[1, 1:] = -4.0
+    band[1, [1, -1]] = -2.0
+    band[0, 2:] = 1.0
+    band *= stiffness
+    band[2] += weight + _REST
+    return solveh_banded(band, weight[:, None] * wanted)
+
+
+def soft_threshold(values: NDArray[np.floating], slack: NDArray[np.floating]) -> NDArray[np.float64]:
+    """``values`` shrunk towards 0 by ``slack``: what is left when the fingers absorb the first few millimetres."""
+    return np.sign(values) * np.maximum(np.abs(values) - slack, 0.0)
