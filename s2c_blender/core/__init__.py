@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs inside Blender but needs no Blender: the worker client, the job machine, the runtime, time.
+
+No module here imports bpy, mathutils or numpy, so all of it is tested in any Python. Nothing here waits:
+every `pump` or `poll` looks at what has arrived and returns.
+"""

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Builds, repairs and deletes the worker's environment as a row of child processes, without waiting. No bpy.
+
+Each step is one command whose output is streamed line by line. The completion marker is removed first and
+written last, so an interrupted installation is always seen as one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .jobs import ACTIVE, State, Status
+from .process import ChildProcess, child_environment
+from .protocol import LineSplitter
+from .runtime import PYTHON_MIN, Runtime
+
+PROBE = (
+    "import sys, venv, ensurepip, ctypes; "
+    f"sys.exit(0 if {PYTHON_MIN!r} <= sys.version_info[:2] < (3, 15) and sys.maxsize > 2**32 else 3)"
+)
+DELETE = "import os, shutil, sys; [shutil.rmtree(p) if os.path.isdir(p) else os.unlink(p) for p in sys.argv[1:]]"
+PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar", "off")
+PIP_PATIENCE = ("--retries", "3", "--timeout", "60")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstallConfig:
+    """What to install, where, and how long to be patient."""
+
+    runtime: Runtime
+    requirements: Path
+    """pip requirements of the worker."""
+    no_deps: tuple[str, ...] = ("transkun==2.0.1",)
+    """Installed without what they ask for: transkun names packages that only its training needs."""
+    check: str = "import torch, numpy, safetensors, transkun"
+    """Python code that succeeds in a working environment."""
+    base_pythons: tuple[str, ...] = ()
+    """Pythons to build on, best first; empty looks for them."""
+    index_url: str = ""
+    """Another package index for torch builds (for instance CPU only), besides the default one."""
+    silence_seconds: float = 900.0
+    """Longest silence of a step. One torch wheel of gigabytes is one silent download."""
+    lines_per_pump: int = 50
+
+    def __post_init__(self) -> None:
+        if self.silence_seconds <= 0 or self.lines_per_pump < 1:
+            raise ValueError(f"silence_seconds={self.silence_seconds}, lines_per_pump={self.lines_per_pump}")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of an installation."""
+
+    label: str
+    command: tuple[str, ...]
+    failure: str
+    """The sentence shown when it fails."""
+
+
+def base_pythons() -> tuple[str, ...]:
+    """Pythons that could carry the environment: Blender's own first, then those on the path."""
+    names = [f"python3.{minor}" for minor in (12, 11, 13)] + ["python3", "python"]
+    found = [sys.executable, *(shutil.which(name) or "" for name in names)]
+    return tuple(dict.fromkeys(path for path in found if path and os.path.isfile(path)))
+
+
+class Installer:
+    """One installation or deletion at a time."""
+
+    def __init__(self) -> None:
+        self.status = Status()
+        self.lines: deque[str] = deque(maxlen=400)
+        self._config: InstallConfig | None = None
+        self._steps: list[Step] = []
+        self._candidates: list[str] = []
+        self._index = 0
+        self._heard = 0.0
+        self._child: ChildProcess | None = None
+        self._splitter = LineSplitter()
+        self._deleting = False
+
+    @property
+    def active(self) -> bool:
+        return self.status.state in ACTIVE
+
+    def install(self, config: InstallConfig, now: float, *, online: bool) -> None:
+        """Begin an installation; an unfinished or old one in the folder is replaced."""
+        self._begin(config, deleting=False)
+        if not online:
+            self._fail("offline", "Blender may not go online: allow it under Preferences > System > Network.", "")
+            return
+        try:
+            config.runtime.folder.mkdir(parents=True, exist_ok=True)
+            config.runtime.marker.unlink(missing_ok=True)
+        except OSError as error:
+            self._fail(
+                "folder", f'The folder "{config.runtime.folder}" cannot be written; choose another.', str(error)
+            )
+            return
+        self._candidates = list(config.base_pythons or base_pythons())
+        self._probe(now)
+
+    def delete(self, config: InstallConfig, now: float) -> None:
+        """Remove the environment and its marker, and nothing else that may be in the folder."""
+        self._begin(config, deleting=True)
+        try:
+            config.runtime.marker.unlink(missing_ok=True)
+        except OSError as error:
+            self._fail("delete", f'The folder "{config.runtime.folder}" cannot be changed.', str(error))
+            return
+        if not config.runtime.venv.exists():
+            self.status = Status(State.DONE, "There is no runtime to delete.")
+            return
+        failure = "Some files of the runtime could not be deleted; close other Blender windows and try again."
+        command = (sys.executable, "-c", DELETE, str(config.runtime.venv))
+        self._steps = [Step("Deleting the runtime", command, failure)]
+        self._run(now)
+
+    def cancel(self) -> None:
+        """Stop. What is there stays unfinished, and is seen as that."""
+        if self.active:
+            self._stop_child()
+            self.status = Status(State.IDLE, "The installation was cancelled.")
+
+    def pump(self, now: float) -> bool:
+        """Stream output and go on to the next step. Returns True when there is something new to draw."""
+        child, config = self._child, self._config
+        if child is None or config is None:
+            return False
+        changed = self._stream(child, config, now)
+        code = child.returncode()
+        if code is None or not child.drained():
+            if now - self._heard > config.silence_seconds:
+                self._stop_child()
+                self._fail("stalled", f"{self.status.stage} has stalled; check the network and press Install again.", "")
+                return True
+            return changed
+        self._stop_child()
+        if self._index < 0:
+            self._probed(code, now)
+        elif code != 0:
+            self._fail("install", self._steps[self._index].failure, "\n".join(self.lines))
+        else:
+            self._index += 1
+            self._run(now)
+        return True
+
+    # -- inside -------------------------------------------------------------------------------------
+
+    def _begin(self, config: InstallConfig, *, deleting: bool) -> None:
+        if self.active:
+            raise RuntimeError("an installation is already running")
+        self._config, self._deleting = config, deleting
+        self._steps, self._index, self._splitter = [], 0, LineSplitter()
+        self.lines.clear()
+        self.status = Status(State.RUNNING)
+
+    def _stream(self, child: ChildProcess, config: InstallConfig, now: float) -> bool:
+        before = len(self.lines), self.status.log
+        for _ in range(config.lines_per_pump // 8 + 1):
+            chunk = child.read()
+            if chunk is None:
+                break
+            for line in self._splitter.feed(chunk):
+                self.status.log = line.decode("utf-8", "replace")
+                self.lines.append(self.status.log)
+            self._heard = now
+        return before != (len(self.lines), self.status.log)
+
+    def _probe(self, now: float) -> None:
+        self._index = -1
+        if not self._candidates:
+            wanted = ".".join(map(str, PYTHON_MIN))
+            message = f"No Python {wanted} or newer that can build environments was found; install one or name one."
+            self._fail("no_python", message, "\n".join(self.lines))
+            return
+        self._launch(Step("Looking for a Python", (self._candidates[0], "-c", PROBE), ""), now)
+
+    def _probed(self, code: int, now: float) -> None:
+        assert self._config is not None
+        python = self._candidates.pop(0)
+        if code != 0:
+            self.lines.append(f"{python}: not usable ({code})")
+            self._probe(now)
+            return
+        self._steps, self._index = install_steps(self._config, python), 0
+        self._run(now)
+
+    def _run(self, now: float) -> None:
+        assert self._config is not None
+        if self._index < len(self._steps):
+            self._launch(self._steps[self._index], now)
+            return
+        if self._deleting:
+            self.status = Status(State.DONE, "The runtime was deleted.")
+            return
+        try:
+            self._config.runtime.write_marker(self._config.requirements)
+        except OSError as error:
+            self._fail("folder", "The runtime could not be marked as complete; is the disk full?", str(error))
+            return
+        self.status = Status(State.DONE, "The runtime is installed.")
+
+    def _launch(self, step: Step, now: float) -> None:
+        self.status.stage, self.status.step, self.status.of = step.label, max(self._index, 0), len(self._steps)
+        self._heard, self._splitter = now, LineSplitter()
+        self.lines.append(f"$ {' '.join(step.command)}")
+        try:
+            self._child = ChildProcess(step.command, environment=child_environment(None), stderr_to_stdout=True)
+        except OSError as error:
+            if self._index < 0:
+                self._probed(-1, now)
+            else:
+                self._fail("install", step.failure, str(error))
+            return
+        self._child.close_stdin()
+
+    def _stop_child(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            child.kill()
+
+    def _fail(self, code: str, message: str, detail: str) -> None:
+        self.status = Status(State.FAILED, message, code, detail)
+
+
+def install_steps(config: InstallConfig, python: str) -> list[Step]:
+    """The commands of an installation on the base interpreter `python`."""
+    venv_python = str(config.runtime.python)
+    index: Sequence[str] = ("--extra-index-url", config.index_url) if config.index_url else ()
+    download = "Downloading the packages failed; check the network and the free disk space, then press Install again."
+    steps = [
+        Step(
+            "Creating the environment",
+            (python, "-m", "venv", "--clear", str(config.runtime.venv)),
+            "The environment could not be created; choose another folder or another Python.",
+        ),
+        Step(
+            "Downloading packages",
+            (venv_python, *PIP, *PIP_PATIENCE, *index, "-r", str(config.requirements)),
+            download,
+        ),
+    ]
+    if config.no_deps:
+        command = (venv_python, *PIP, *PIP_PATIENCE, *index, "--no-deps", *config.no_deps)
+        steps.append(Step("Downloading the piano transcriber", command, download))
+    steps.append(
+        Step("Checking", (venv_python, "-c", config.check), "The packages were installed but do not work together.")
+    )
+    return steps

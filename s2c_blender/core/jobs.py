@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state machine of one job at a time: start a worker, load a model, send requests, end in one sentence.
+
+No bpy. `JobMachine.pump(now)` is called often with a monotonic clock and never waits; tests call it with a
+clock of their own. A worker survives its jobs, so the second take needs no second start, and is replaced
+whenever it died, hung, ignored a cancel or was started by another configuration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from .protocol import PROTOCOL, Reply
+from .worker_client import WorkerClient, WorkerConfig
+
+SET_UP_HINT = "Check the runtime in the S2C panel"
+
+
+class State(Enum):
+    """What the panel shows. IDLE is also where a cancelled job ends."""
+
+    IDLE = "idle"
+    STARTING = "starting"
+    LOADING = "loading"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    DONE = "done"
+    FAILED = "failed"
+
+
+ACTIVE = (State.STARTING, State.LOADING, State.RUNNING, State.CANCELLING)
+
+STAGES = {
+    "transcribe": "Listening to the recording",
+    "sample": "Moving the hands",
+    "contact": "Putting fingers on keys",
+    "resample": "Matching the frame rate",
+    "load": "Loading the model",
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call of a worker method."""
+
+    method: str
+    params: dict[str, Any]
+
+
+@dataclass
+class Job:
+    """What is to be done: load `preset` on `device` if that is not loaded, then `requests` in order."""
+
+    kind: str
+    requests: list[Request]
+    preset: str = ""
+    """Model to load first; empty loads none."""
+    device: str = "auto"
+    context: dict[str, Any] = field(default_factory=dict)
+    """What the caller needs at the end. Never looked at here."""
+    results: list[dict[str, Any]] = field(default_factory=list)
+    """One result per answered request."""
+    hello: dict[str, Any] = field(default_factory=dict)
+    """What the worker said about itself."""
+    seconds: float = 0.0
+    """From `start` to the end of the job."""
+
+
+@dataclass
+class Status:
+    """Everything that a panel may show, ready to draw."""
+
+    state: State = State.IDLE
+    message: str = ""
+    """One sentence about how the last job ended; empty while one runs."""
+    code: str = ""
+    """Machine-readable name of the error, empty when there was none."""
+    detail: str = ""
+    """For a developer: traceback, stderr, exit code."""
+    stage: str = ""
+    step: int = 0
+    of: int = 0
+    log: str = ""
+    """Last log text of the worker."""
+
+    @property
+    def factor(self) -> float:
+        """Progress within the stage, 0 to 1."""
+        return min(1.0, max(0.0, self.step / self.of)) if self.of > 0 else 0.0
+
+
+class JobMachine:
+    """One worker, one job at a time."""
+
+    def __init__(self) -> None:
+        self.status = Status()
+        self.job: Job | None = None
+        self.hello: dict[str, Any] = {}
+        self.stale_replies = 0
+        self._client: WorkerClient | None = None
+        self._loaded: tuple[str, str] | None = None
+        self._wanted_id: int | None = None
+        self._index = 0
+        self._started = 0.0
+        self._heard = 0.0
+        self._cancelled_at = 0.0
+        self._cancel_message = ""
+        self._left: tuple[float, float] | None = None
+        self._dying: list[WorkerClient] = []
+
+    @property
+    def active(self) -> bool:
+        return self.status.state in ACTIVE
+
+    @property
+    def worker_running(self) -> bool:
+        return self._client is not None and self._client.process.returncode() is None
+
+    def seconds_left(self, now: float) -> float | None:
+        """The worker's own estimate, counted down since it was made; None when there is none."""
+        if self._left is None or not self.active:
+            return None
+        seconds, at = self._left
+        return max(0.0, seconds - (now - at))
+
+    def start(self, job: Job, config: WorkerConfig, now: float) -> None:
+        """Begin a job. Failing to start a worker is a state, not an exception; RuntimeError when one runs."""
+        if self.active:
+            raise RuntimeError("a job is already running")
+        self.job, self._index, self._started, self._heard, self._left = job, 0, now, now, None
+        self.status = Status(State.STARTING, stage="start")
+        if self._client is not None and (self._client.config != config or not self.worker_running):
+            self._drop_worker()
+        if self._client is None:
+            try:
+                self._client = WorkerClient(config)
+            except OSError as error:
+                self._fail(
+                    "worker_start",
+                    f"The generator could not be started because its Python cannot be run. {SET_UP_HINT}.",
+                    f"{config.command}: {error}",
+                    now,
+                )
+                return
+            self._loaded, self.hello = None, {}
+        if self.hello:
+            job.hello = self.hello
+            self._advance(now)
+        else:
+            self._send("hello", {}, now)
+
+    def cancel(self, now: float, message: str = "Cancelled.") -> None:
+        """Ask the job to end. Ends at the latest `cancel_grace_seconds` later, in a later `pump`."""
+        if not self.active or self.status.state is State.CANCELLING:
+            return
+        self._cancel_message = message
+        if self.status.state is State.STARTING or self._client is None:
+            self._drop_worker()
+            self._end(State.IDLE, message, now)
+            return
+        if self._client.send("cancel", {"target": self._wanted_id}) is None:
+            self._drop_worker()
+            self._end(State.IDLE, message, now)
+            return
+        self.status.state, self._cancelled_at = State.CANCELLING, now
+
+    def pump(self, now: float) -> bool:
+        """Take what the worker said. Returns True when the panel has something new to draw."""
+        self._dying = [client for client in self._dying if client.process.returncode() is None]
+        client = self._client
+        if client is None:
+            return False
+        changed = False
+        for reply in client.poll():
+            changed = self._handle(reply, now) or changed
+            if client is not self._client:
+                return True
+        if not self.active:
+            if client.gone():
+                self._drop_worker()
+            return changed
+        return self._watch(client, now) or changed
+
+    def unload(self) -> None:
+        """End the worker when no job runs, which frees its memory and the GPU's."""
+        if not self.active:
+            self._drop_worker()
+
+    def shutdown(self, grace_seconds: float = 0.5) -> None:
+        """End everything, waiting at most about twice `grace_seconds`. For quitting and unregistering."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.process.end(grace_seconds)
+        for dying in self._dying:
+            dying.process.end(grace_seconds)
+        self._dying = []
+        self._loaded, self.hello, self.job = None, {}, None
+        if self.active:
+            self.status = Status(State.IDLE, "Cancelled.")
+
+    # -- inside -------------------------------------------------------------------------------------
+
+    def _handle(self, reply: Reply, now: float) -> bool:
+        if not self.active or reply.id != self._wanted_id:
+            self.stale_replies += 1
+            return False
+        self._heard = now
+        status = self.status
+        if reply.event == "log":
+            status.log = reply.text("text")
+            return False
+        if reply.event == "progress":
+            status.stage = reply.text("stage", status.stage)
+            status.step, status.of = int(reply.number("step") or 0), int(reply.number("of") or 0)
+            left = reply.number("seconds_left")
+            self._left = (left, now) if left is not None else None
+            return True
+        if status.state is State.CANCELLING:
+            self._end(State.IDLE, self._cancel_message, now)
+        elif reply.event == "error":
+            code = reply.text("code", "worker_error")
+            if code == "cancelled":
+                self._end(State.IDLE, "Cancelled.", now)
+            else:
+                message = reply.text("message") or "The generator failed without saying why."
+                self._fail(code, message, reply.text("detail"), now, keep_worker=True)
+        else:
+            self._accept(reply.result(), now)
+        return True
+
+    def _accept(self, result: dict[str, Any], now: float) -> None:
+        assert self.job is not None
+        if self.status.state is State.STARTING:
+            if result.get("protocol") != PROTOCOL:
+                self._fail(
+                    "worker_protocol",
+                    "The generator belongs to another version of this extension; set up the runtime again.",
+                    f"wanted protocol {PROTOCOL}, got {result}",
+                    now,
+                )
+                return
+            self.hello = self.job.hello = result
+        elif self.status.state is State.LOADING:
+            self._loaded = (self.job.preset, self.job.device)
+        else:
+            self.job.results.append(result)
+            self._index += 1
+        self._advance(now)
+
+    def _advance(self, now: float) -> None:
+        assert self.job is not None
+        job = self.job
+        if job.preset and self._loaded != (job.preset, job.device):
+            self._loaded = None
+            self.status.state, self.status.stage = State.LOADING, "load"
+            self._send("load", {"preset": job.preset, "device": job.device}, now)
+        elif self._index < len(job.requests):
+            request = job.requests[self._index]
+            self.status.state, self.status.stage, self.status.step = State.RUNNING, "", 0
+            self._send(request.method, request.params, now)
+        else:
+            self._end(State.DONE, "", now)
+
+    def _send(self, method: str, params: dict[str, Any], now: float) -> None:
+        assert self._client is not None
+        self._heard = now
+        # A request that cannot be written means a dying worker; `_watch` finds that with its last words.
+        self._wanted_id = self._client.send(method, params)
+
+    def _watch(self, client: WorkerClient, now: float) -> bool:
+        state, config = self.status.state, client.config
+        if client.gone():
+            if state is State.CANCELLING:
+                self._drop_worker()
+                self._end(State.IDLE, self._cancel_message, now)
+            elif state is State.STARTING:
+                self._fail(
+                    "worker_start",
+                    f"The generator ended while it was starting. {SET_UP_HINT}.",
+                    client.diagnosis(),
+                    now,
+                )
+            else:
+                self._fail(
+                    "worker_died",
+                    "The generator stopped in the middle of the job; press Generate to start it afresh.",
+                    client.diagnosis(),
+                    now,
+                )
+            return True
+        if state is State.CANCELLING:
+            if now - self._cancelled_at <= config.cancel_grace_seconds:
+                return False
+            self._drop_worker()
+            self._end(State.IDLE, self._cancel_message, now)
+            return True
+        silence = config.start_seconds if state is State.STARTING else config.silence_seconds
+        if now - self._heard <= silence:
+            return False
+        if client.garbage_lines:
+            self._fail(
+                "worker_garbage",
+                f"The generator answered with something that is not understood. {SET_UP_HINT}.",
+                client.diagnosis(),
+                now,
+            )
+        else:
+            self._fail(
+                "worker_silent",
+                f"The generator has not answered for {silence:.0f} seconds and was ended; press Generate to try again.",
+                client.diagnosis(),
+                now,
+            )
+        return True
+
+    def _fail(self, code: str, message: str, detail: str, now: float, keep_worker: bool = False) -> None:
+        if not keep_worker:
+            self._drop_worker()
+        self._end(State.FAILED, message, now)
+        self.status.code, self.status.detail = code, detail
+
+    def _end(self, state: State, message: str, now: float) -> None:
+        if self.job is not None:
+            self.job.seconds = now - self._started
+        self._wanted_id, self._left = None, None
+        self.status = Status(state, message)
+
+    def _drop_worker(self) -> None:
+        """Kill the worker without waiting; it is reaped in later pumps."""
+        client, self._client = self._client, None
+        self._loaded, self.hello = None, {}
+        if client is not None:
+            client.process.kill()
+            self._dying.append(client)

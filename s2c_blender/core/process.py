@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A child process whose output is read without ever waiting for it. No bpy.
+
+Two threads per process move bytes and do nothing else: one from stdout into a bounded queue, one from
+stderr into a ring buffer and a log file. The main thread takes what is there. The queue is bounded, so a
+child that floods its output is slowed down by the pipe instead of filling Blender's memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+CHUNK_BYTES = 16 * 1024
+QUEUE_CHUNKS = 64
+STDERR_LINES = 200
+
+
+def child_environment(root: Path | None, pycache: Path | None = None) -> dict[str, str]:
+    """This process's environment made fit for another Python.
+
+    Blender's own Python variables would break a foreign interpreter. root: folder put on the child's
+    import path; pycache: where it may write compiled files, since `root` may be the extension's folder,
+    which is not ours to write into.
+    """
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP")}
+    environment.update(PYTHONUTF8="1", PYTHONUNBUFFERED="1", PYTHONNOUSERSITE="1")
+    if root is not None:
+        environment["PYTHONPATH"] = str(root)
+    if pycache is not None:
+        environment["PYTHONPYCACHEPREFIX"] = str(pycache)
+    return environment
+
+
+class ChildProcess:
+    """A running child. Raises OSError from the constructor when it cannot be started."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        log_file: Path | None = None,
+        stderr_to_stdout: bool = False,
+    ) -> None:
+        self._queue: queue.Queue[bytes] = queue.Queue(QUEUE_CHUNKS)
+        self._errors: deque[str] = deque(maxlen=STDERR_LINES)
+        self._closing = threading.Event()
+        self._process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if stderr_to_stdout else subprocess.PIPE,
+            cwd=cwd,
+            env=dict(environment) if environment is not None else None,
+            bufsize=0,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._stdin: IO[bytes] = self._process.stdin
+        self._threads = [self._thread(self._read_stdout, self._process.stdout)]
+        if self._process.stderr is not None:
+            self._threads.append(self._thread(self._read_stderr, self._process.stderr, log_file))
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def _thread(self, target: object, *args: object) -> threading.Thread:
+        thread = threading.Thread(target=target, args=args, name="s2c-pipe", daemon=True)  # type: ignore[arg-type]
+        thread.start()
+        return thread
+
+    def _read_stdout(self, stream: IO[bytes]) -> None:
+        with stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                while not self._closing.is_set():
+                    with contextlib.suppress(queue.Full):
+                        self._queue.put(chunk, timeout=0.2)
+                        break
+
+    def _read_stderr(self, stream: IO[bytes], log_file: Path | None) -> None:
+        log: IO[bytes] | None = None
+        if log_file is not None:
+            with contextlib.suppress(OSError):  # no log on a read-only disk; the ring buffer still has the end
+                log = open(log_file, "wb", buffering=0)
+        with stream:
+            for line in stream:
+                self._errors.append(line.decode("utf-8", "replace").rstrip())
+                if log is not None:
+                    with contextlib.suppress(OSError):
+                        log.write(line)
+        if log is not None:
+            log.close()
+
+    def write(self, data: bytes) -> bool:
+        """Send bytes to the child; False when it no longer listens."""
+        try:
+            self._stdin.write(data)
+            self._stdin.flush()
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def read(self) -> bytes | None:
+        """The next chunk of stdout, or None when nothing is there now."""
+        try:
+            return self._queue.get_nowait()
+        except queue.Empty:
+            return None
+
+    def returncode(self) -> int | None:
+        """The exit code, None while it runs."""
+        return self._process.poll()
+
+    def drained(self) -> bool:
+        """True when the child has ended and everything it said has been read."""
+        return self.returncode() is not None and not self._threads[0].is_alive() and self._queue.empty()
+
+    def stderr_tail(self) -> str:
+        """The last lines that the child wrote to stderr."""
+        return "\n".join(tuple(self._errors))
+
+    def close_stdin(self) -> None:
+        """Tell the child that nothing more will come; a worker ends then."""
+        with contextlib.suppress(OSError):
+            self._stdin.close()
+
+    def kill(self) -> None:
+        """End the child now. Returns at once; `returncode` tells when it is gone."""
+        self._closing.set()
+        self.close_stdin()
+        with contextlib.suppress(OSError):
+            self._process.kill()
+
+    def end(self, grace_seconds: float) -> None:
+        """Close stdin, wait up to `grace_seconds`, then kill. For the moment Blender quits."""
+        self._closing.set()
+        self.close_stdin()
+        try:
+            self._process.wait(grace_seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(grace_seconds)

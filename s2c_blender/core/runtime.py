@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the worker's own Python environment lies and whether it is complete. No bpy.
+
+The environment is a folder that the user may choose, never inside the extension (which Blender deletes and
+replaces). It counts as installed only when the completion marker, written last, names the requirements
+that this version of the extension asks for: a download that broke off half-way is never mistaken for one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+APP_NAME = "S2C Piano Hands"
+PYTHON_VARIABLE = "S2C_WORKER_PYTHON"
+"""Environment variable naming the worker's Python; farms and tests set it, it wins over everything."""
+PYTHON_MIN = (3, 11)
+
+
+def user_data_folder(
+    platform: str = sys.platform, environment: Mapping[str, str] | None = None, home: Path | None = None
+) -> Path:
+    """The per-user data folder of this program, by each system's rule (as platformdirs' `user_data_path`)."""
+    environment = os.environ if environment is None else environment
+    home = Path.home() if home is None else home
+    if platform == "win32":
+        return Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local") / APP_NAME
+    if platform == "darwin":
+        return home / "Library" / "Application Support" / APP_NAME
+    return Path(environment.get("XDG_DATA_HOME") or home / ".local" / "share") / APP_NAME
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A managed environment in `folder`."""
+
+    folder: Path
+
+    @property
+    def venv(self) -> Path:
+        return self.folder / "venv"
+
+    @property
+    def python(self) -> Path:
+        return self.venv / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+    @property
+    def marker(self) -> Path:
+        return self.folder / "installed.json"
+
+    def complete(self, requirements: Path) -> bool:
+        """True when everything that `requirements` names was installed to the end."""
+        return self.python.exists() and self.read_marker().get("requirements") == fingerprint(requirements)
+
+    def begun(self) -> bool:
+        """True when there is something of ours in the folder, finished or not."""
+        return self.venv.exists() or self.marker.exists()
+
+    def read_marker(self) -> dict[str, Any]:
+        try:
+            value = json.loads(self.marker.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def write_marker(self, requirements: Path) -> None:
+        """Say that the installation is complete. OSError when the folder cannot be written."""
+        marker = {"requirements": fingerprint(requirements), "python": str(self.python)}
+        temporary = self.marker.with_suffix(".part")
+        temporary.write_text(json.dumps(marker), "utf-8")
+        os.replace(temporary, self.marker)
+
+
+def fingerprint(requirements: Path) -> str:
+    """SHA-256 of the requirements file, line ends aside; empty when it is missing."""
+    try:
+        return hashlib.sha256(requirements.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+    except OSError:
+        return ""
+
+
+@dataclass(frozen=True)
+class PythonChoice:
+    """The Python that will run the worker, or one sentence why there is none."""
+
+    path: str = ""
+    problem: str = ""
+    source: str = ""
+    """Where the choice comes from: `environment`, `preferences` or `managed`."""
+
+
+def choose_python(preferred: str, runtime: Runtime, requirements: Path) -> PythonChoice:
+    """The worker's Python: environment variable, then preferences, then the managed environment."""
+    for path, source, where in (
+        (os.environ.get(PYTHON_VARIABLE, ""), "environment", f"the environment variable {PYTHON_VARIABLE}"),
+        (preferred, "preferences", "the extension's preferences"),
+    ):
+        if path:
+            if os.path.isfile(path):
+                return PythonChoice(path, "", source)
+            return PythonChoice("", f'The Python "{path}" named in {where} does not exist.', source)
+    if runtime.complete(requirements):
+        return PythonChoice(str(runtime.python), "", "managed")
+    if runtime.begun():
+        return PythonChoice("", "The runtime is not completely installed; press Install Runtime again.", "managed")
+    return PythonChoice(
+        "", "The runtime is not installed yet; press Install Runtime or name a Python in the preferences.", "managed"
+    )

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A worker that misbehaves on purpose: `python fake_worker.py FAULT [FOLDER]`. Standard library only.
+
+Without a fault (`good`) it speaks the protocol and copies the take named by the environment variable
+FAKE_TAKE to the wanted place, so that the Blender side can be tested without networks.
+"""
+
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+
+HELLO = {"protocol": 1, "version": "0.0.0", "python": "3.11.0", "packages": {"torch": "2.13.0"}, "presets": ["default"]}
+HELLO["devices"] = [{"name": "cpu", "memory_gb": 23.0}]
+
+
+def say(**message):
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+def generate(fault, request, cancelled):
+    params, number = request["params"], request["id"]
+    if fault == "error":
+        say(id=number, event="error", code="silent_sound", message="The recording is silent.", detail="rms 0")
+        return
+    if fault == "error_once" and not cancelled.setdefault("failed", False):
+        cancelled["failed"] = True
+        say(id=number, event="error", code="corrupt_sound", message="The recording is damaged.", detail="x")
+        return
+    for step in range(1, 4):
+        say(id=number, event="progress", stage="sample", step=step, of=3, seconds_left=(3 - step) * 0.5)
+        if fault == "dies":
+            sys.stderr.write("Traceback: something broke\n")
+            sys.stderr.flush()
+            os._exit(7)
+        if fault == "hangs":
+            while not cancelled.get("stop"):
+                time.sleep(0.01)
+            return
+        if fault in ("slow", "ignores_cancel"):
+            for _ in range(1000):
+                if fault == "slow" and number in cancelled.get("ids", ()):
+                    say(id=number, event="error", code="cancelled", message="Cancelled.", detail="")
+                    return
+                time.sleep(0.01)
+    if os.environ.get("FAKE_TAKE"):
+        shutil.copy(os.environ["FAKE_TAKE"], params["output"])
+    say(id=number + 1000, event="result", result={"take": "of a forgotten job"})
+    result = {"take": params["output"], "seed": params["seed"], "seconds": {"total": 0.1}, "device": "cpu"}
+    result.update(notes=2, onset_f1=0.97, frames=60, fps=params["fps"])
+    say(id=number, event="result", result=result)
+
+
+def main():
+    fault = sys.argv[1]
+    if fault == "ends_at_once":
+        sys.exit(3)
+    if fault == "garbage":
+        for number in range(400):
+            print(f"Loading checkpoint shards {number}: \x00 {{not json")
+        sys.stdout.flush()
+    shared = {"ids": set()}
+    jobs = []
+
+    def work():
+        while True:
+            while not jobs:
+                time.sleep(0.005)
+            generate(fault, jobs.pop(0), shared)
+
+    threading.Thread(target=work, daemon=True).start()
+    for line in sys.stdin:
+        request = json.loads(line)
+        number, method = request["id"], request["method"]
+        if len(sys.argv) > 2:
+            with open(sys.argv[2], "a", encoding="utf-8") as log:
+                log.write(json.dumps({"pid": os.getpid(), **request}) + "\n")
+        if fault == "garbage":
+            continue
+        if method == "hello":
+            if fault == "noisy":
+                print("a library prints a banner")
+                print('{"id": "no number", "event": "result"}')
+            say(id=number, event="result", result=dict(HELLO, protocol=99) if fault == "old" else HELLO)
+        elif method == "load":
+            say(id=number, event="log", text="loading")
+            say(id=number, event="result", result={"preset": request["params"]["preset"]})
+        elif method == "generate":
+            jobs.append(request)
+        elif method == "cancel" and fault not in ("hangs", "ignores_cancel"):
+            shared["ids"].add(request["params"]["target"])
+            say(id=number, event="result", result={"cancelled": True})
+    os._exit(0)
+
+
+main()

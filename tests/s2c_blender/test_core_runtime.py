@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The worker's environment: built by real child processes, complete only at the very end, deleted cleanly."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from s2c_blender.core.installer import InstallConfig, Installer, install_steps
+from s2c_blender.core.jobs import State
+from s2c_blender.core.runtime import PYTHON_VARIABLE, Runtime, choose_python, user_data_folder
+
+
+@pytest.fixture
+def requirements(tmp_path):
+    path = tmp_path / "requirements.txt"
+    path.write_text("# nothing\n")
+    return path
+
+
+@pytest.fixture
+def runtime(tmp_path):
+    return Runtime(tmp_path / "runtime")
+
+
+@pytest.fixture(autouse=True)
+def no_variable(monkeypatch):
+    monkeypatch.delenv(PYTHON_VARIABLE, raising=False)
+
+
+def plan(runtime, requirements, **values):
+    return InstallConfig(
+        **{
+            "runtime": runtime,
+            "requirements": requirements,
+            "no_deps": (),
+            "check": "print('fine')",
+            "base_pythons": (sys.executable,),
+            **values,
+        }
+    )
+
+
+def finish(installer):
+    end = time.monotonic() + 120
+    while installer.active and time.monotonic() < end:
+        installer.pump(time.monotonic())
+        time.sleep(0.005)
+    return installer.status
+
+
+def test_install_marks_last_and_delete_leaves_other_files(runtime, requirements):
+    installer = Installer()
+    installer.install(plan(runtime, requirements), time.monotonic(), online=True)
+    assert not runtime.complete(requirements)
+    assert finish(installer).state is State.DONE, list(installer.lines)
+    assert runtime.complete(requirements)
+    choice = choose_python("", runtime, requirements)
+    assert (choice.path, choice.source) == (str(runtime.python), "managed")
+    (runtime.folder / "mine.txt").write_text("keep")
+    installer.delete(plan(runtime, requirements), time.monotonic())
+    assert finish(installer).state is State.DONE
+    assert not runtime.begun() and (runtime.folder / "mine.txt").exists()
+    assert "not installed" in choose_python("", runtime, requirements).problem
+
+
+def test_a_failed_check_leaves_an_unfinished_runtime_and_a_retry_repairs_it(runtime, requirements):
+    installer = Installer()
+    check = "raise SystemExit('torch is broken')"
+    installer.install(plan(runtime, requirements, check=check), time.monotonic(), online=True)
+    status = finish(installer)
+    assert status.state is State.FAILED and "do not work together" in status.message
+    assert "torch is broken" in status.detail
+    assert "not completely installed" in choose_python("", runtime, requirements).problem
+    installer.install(plan(runtime, requirements), time.monotonic(), online=True)
+    assert finish(installer).state is State.DONE and runtime.complete(requirements)
+
+
+def test_other_requirements_make_it_incomplete(runtime, requirements):
+    runtime.python.parent.mkdir(parents=True)
+    runtime.python.write_text("")
+    runtime.write_marker(requirements)
+    assert runtime.complete(requirements)
+    requirements.write_text("torch==9\n")
+    assert not runtime.complete(requirements)
+
+
+def test_offline_is_a_sentence_and_touches_nothing(runtime, requirements):
+    installer = Installer()
+    installer.install(plan(runtime, requirements), time.monotonic(), online=False)
+    assert installer.status.state is State.FAILED and "Allow Online Access".lower() in (
+        installer.status.message.lower().replace("allow it", "allow online access")
+    )
+    assert not runtime.folder.exists()
+
+
+def test_a_python_without_venv_is_passed_over(runtime, requirements, tmp_path):
+    installer = Installer()
+    pythons = (str(tmp_path / "missing"), sys.executable)
+    installer.install(plan(runtime, requirements, base_pythons=pythons), time.monotonic(), online=True)
+    assert finish(installer).state is State.DONE
+
+
+def test_no_python_at_all_is_a_sentence(runtime, requirements, tmp_path):
+    installer = Installer()
+    pythons = (str(tmp_path / "missing"),)
+    installer.install(plan(runtime, requirements, base_pythons=pythons), time.monotonic(), online=True)
+    assert installer.status.code == "no_python"
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(requirements, tmp_path):
+    (tmp_path / "file").write_text("")
+    installer = Installer()
+    installer.install(plan(Runtime(tmp_path / "file" / "x"), requirements), time.monotonic(), online=True)
+    assert installer.status.code == "folder" and "choose another" in installer.status.message
+
+
+def test_a_stalled_step_is_ended_and_cancel_stops(runtime, requirements):
+    installer = Installer()
+    slow = plan(runtime, requirements, check="import time; time.sleep(60)", silence_seconds=30.0)
+    now = time.monotonic()
+    installer.install(slow, now, online=True)
+    while installer.active and installer.status.stage != "Checking":
+        installer.pump(time.monotonic())
+        time.sleep(0.005)
+    installer.pump(time.monotonic() + 1000)
+    assert installer.status.code == "stalled"
+    installer.install(slow, time.monotonic(), online=True)
+    installer.cancel()
+    assert installer.status.state is State.IDLE and not installer.pump(time.monotonic())
+
+
+def test_steps_never_upgrade_pip_by_network_and_transkun_comes_without_its_dependencies(runtime, requirements):
+    steps = install_steps(InstallConfig(runtime=runtime, requirements=requirements), sys.executable)
+    commands = [" ".join(step.command) for step in steps]
+    assert any("--no-deps transkun" in command for command in commands)
+    assert str(requirements) in commands[1] and commands[0].endswith(str(runtime.venv))
+
+
+def test_the_choice_of_python(runtime, requirements, monkeypatch, tmp_path):
+    assert choose_python(sys.executable, runtime, requirements).source == "preferences"
+    assert "does not exist" in choose_python(str(tmp_path / "x"), runtime, requirements).problem
+    monkeypatch.setenv(PYTHON_VARIABLE, sys.executable)
+    assert choose_python("anything", runtime, requirements).source == "environment"
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "expected"),
+    [
+        ("linux", {}, ".local/share/S2C Piano Hands"),
+        ("linux", {"XDG_DATA_HOME": "/data"}, "/data/S2C Piano Hands"),
+        ("darwin", {}, "Library/Application Support/S2C Piano Hands"),
+        ("win32", {"LOCALAPPDATA": "/local"}, "/local/S2C Piano Hands"),
+    ],
+)
+def test_the_data_folder_follows_each_system(platform, environment, expected):
+    assert user_data_folder(platform, environment, Path("/home/a")) == Path("/home/a") / expected
