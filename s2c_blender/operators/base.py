@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all operators share: a grey button that says why, and errors as one sentence with a log behind them."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import bpy
+
+from ..faults import Fault
+
+LOG = logging.getLogger("s2c_blender")
+
+RERAISE_VARIABLE = "S2C_RERAISE"
+"""Environment variable: when set to 1, unexpected errors pass through the operators (for tests and debugging)."""
+
+
+class OperatorBase:
+    """Mix-in before `bpy.types.Operator`: subclasses write `run` and, where it can be unavailable, `disabled_reason`.
+
+    `run` raises `Fault` for what the animator can put right; anything else is a defect of ours, which is logged
+    with its traceback and the versions, and reported in one line.
+    """
+
+    bl_label: str
+
+    @classmethod
+    def disabled_reason(cls, context: bpy.types.Context) -> str:
+        """Why the operator cannot run now, one sentence with the next step; empty when it can."""
+        return ""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether `disabled_reason` is empty; the reason becomes the button's tooltip."""
+        reason = cls.disabled_reason(context)
+        if reason:
+            cls.poll_message_set(reason)  # type: ignore[attr-defined]
+        return not reason
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        """Do the work and return the operator's result set."""
+        raise NotImplementedError
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Run, and turn every error into one reported sentence."""
+        return self.guarded(lambda: self.run(context))
+
+    def guarded(self, work) -> set[str]:  # type: ignore[no-untyped-def]
+        """Call `work()`; on an error report it and return {'CANCELLED'}. For `execute`, `invoke` and `modal`."""
+        try:
+            return work()
+        except Fault as fault:
+            LOG.warning("%s: %s [%s] %s", self.bl_label, fault.message, fault.code, fault.detail)
+            self.report({"ERROR"}, fault.message)  # type: ignore[attr-defined]
+        except Exception:
+            LOG.exception("%s failed in Blender %s", self.bl_label, bpy.app.version_string)
+            if os.environ.get(RERAISE_VARIABLE) == "1":
+                raise
+            self.report(  # type: ignore[attr-defined]
+                {"ERROR"}, f"{self.bl_label} failed because of a defect; the system console holds the full report."
+            )
+        return {"CANCELLED"}
