@@ -77,6 +77,26 @@ _BLACK_X = KEY_X[_BLACK_KEYS]
 _WHITE_KEYS = np.flatnonzero(~KEY_IS_BLACK)
 
 
+_PLAYABLE_INSET = 0.0025  # metres from the edge of what is under a finger
+
+
+def playable_x(pitch: ArrayLike, between_blacks: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Left and right end of the X range in which a finger surely plays the key and no neighbour.
+
+    For black keys and the front part of white keys that is the middle of the key's width; ``between_blacks`` says
+    that a white key is played further in, where the black keys' playing surfaces take room.
+    """
+    pitch = np.asarray(pitch, int)
+    black, x = is_black(pitch), key_x(pitch)
+    half = np.where(black, 0.0020, 0.0045)
+    left, right = x - half, x + half
+    narrow = ~black & np.asarray(between_blacks, bool)
+    edge = BLACK_TOP_WIDTH / 2 + SURFACE_MARGIN + _PLAYABLE_INSET
+    left = np.where(narrow & is_black(pitch - 1), np.maximum(left, key_x(pitch - 1) + edge), left)
+    right = np.where(narrow & is_black(pitch + 1), np.minimum(right, key_x(pitch + 1) - edge), right)
+    return left, right
+
+
 def key_under(points: ArrayLike) -> NDArray[np.int64]:
     """Key index 0 to 87 that each point (..., 3) belongs to, -1 where there is no key under it.
 

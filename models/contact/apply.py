@@ -18,15 +18,16 @@ from models import keyboard
 from models.contact.fingering import Assignment, finger_notes
 from models.contact.hands import assign_hands
 from models.contact.ik import solve_fingers
-from models.contact.reach import smooth_correction, soft_threshold
+from models.contact.reach import rigid_step, smooth_correction, soft_threshold
 from models.contact.schedule import FingerPaths, PressTiming, contact_points, finger_paths, plan_presses
 from models.errors import Progress
-from models.kinematics import clamp_to_limits, forward_kinematics
-from models.rotations import unwrap
+from models.kinematics import clamp_to_limits, forward_kinematics, rest_tensors
+from models.rotations import axis_angle_to_matrix, euler_to_matrix, matrix_to_euler, unwrap
 from models.take import Motion
 
 STAGE = "contact"
-_PASSES = 4
+_PASSES = 6
+_PERSISTENCE = 4.0  # weight of what the first pass left, against smoothness
 _SLACK = np.array([0.006, 0.012, 0.008])  # metres the fingers absorb before the wrist moves
 _IDLE_CLEARANCE = 0.002
 _EDGE_FADE_S = 0.2
@@ -81,25 +82,21 @@ def apply_contact(
     if strength == 0 or not motion.frames:
         return ContactResult(motion, fingering)
 
-    moved, solved = wrist.clone(), euler
-    current = tips
+    turned, moved = euler, wrist
+    reached = tips
     for step in range(_PASSES):
         if progress is not None:
             progress(STAGE, step, _PASSES)
-        x, y = contact_points(presses, current, motion.fps)
+        x, y = contact_points(presses, reached, motion.fps)
         paths = finger_paths(presses, x, y, motion.frames, motion.fps, timing)
-        reached = forward_kinematics(solved, moved, hand_size).tips.numpy() if step else current
-        moved = moved + torch.from_numpy(_wrist_step(paths, reached, motion.fps, frames, first=step == 0))
-        moved[..., 2] = moved[..., 2].clamp_min(_LOWEST_WRIST)
-        free = forward_kinematics(euler, moved, hand_size).tips
-        current = free.numpy()
-        targets = torch.from_numpy(_blend(paths, current))
-        solved = solve_fingers(euler, moved, targets, hand_size)
-    moved = wrist + strength * (moved - wrist)
+        shift, turn = _wrist_step(paths, reached, moved.numpy(), motion.fps, frames, first=step == 0)
+        moved, turned = _move_wrist(moved, turned, shift, turn)
+        solved = _solve(turned, moved, paths, 1.0, hand_size)
+        reached = forward_kinematics(solved, moved, hand_size).tips.numpy()
     if strength < 1:
-        free = forward_kinematics(euler, moved, hand_size).tips
-        full = torch.from_numpy(_blend(paths, free.numpy()))
-        solved = solve_fingers(euler, moved, free + strength * (full - free), hand_size)
+        moved = wrist + strength * (moved - wrist)
+        turned = euler + strength * (turned - euler)
+        solved = _solve(turned, moved, paths, strength, hand_size)
     if progress is not None:
         progress(STAGE, _PASSES, _PASSES)
     out = _restore(motion, solved, moved, only_hand, frames)
@@ -119,27 +116,48 @@ def _assign(
 def _wrist_step(
     paths: FingerPaths,
     reached: NDArray[np.floating],
+    wrist: NDArray[np.floating],
     fps: float,
     frames: tuple[int, int] | None,
     first: bool,
-) -> NDArray[np.float64]:
-    """Displacement (frames, 2, 3) of the wrists that brings the reached fingertips nearer their paths."""
-    error = paths.points - reached
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Displacements and turns (frames, 2, 3) of the wrists that bring the fingertips nearer their paths."""
+    errors = paths.points - reached
     if first:
-        error = soft_threshold(error, _SLACK)
-    share = paths.holding[..., None]
-    weight = paths.holding.sum(2)
-    wanted = (share * error).sum(2) / np.maximum(weight, 1.0)[..., None]
-    step = np.empty_like(wanted)
+        errors = soft_threshold(errors, _SLACK)
+    steps = np.zeros((2, *wrist.shape))
     for hand in (0, 1):
-        need = np.minimum(weight[:, hand], 1.0) * (1.0 if first else 2.0)
-        if frames is not None:  # the given frames around a redone range stay where they are
-            given = np.ones(len(need), bool)
-            given[frames[0] : frames[1]] = False
-            need = np.where(given, 1e4, need)
-            wanted[given, hand] = 0.0
-        step[:, hand] = smooth_correction(wanted[:, hand], need, fps)
-    return step
+        share = paths.holding[:, hand]
+        need = np.minimum(share.sum(1), 1.0) * (1.0 if first else _PERSISTENCE)
+        wanted = rigid_step(errors[:, hand], reached[:, hand] - wrist[:, hand, None], share)
+        for kind, values in enumerate(wanted):
+            weight = need
+            if frames is not None:  # the given frames around a redone range stay where they are
+                given = np.ones(len(need), bool)
+                given[frames[0] : frames[1]] = False
+                weight, values = np.where(given, 1e4, need), np.where(given[:, None], 0.0, values)
+            steps[kind, :, hand] = smooth_correction(values, weight, fps)
+    return steps[0], steps[1]
+
+
+def _move_wrist(
+    wrist: Tensor, euler: Tensor, shift: NDArray[np.float64], turn: NDArray[np.float64]
+) -> tuple[Tensor, Tensor]:
+    """Displace (frames, 2, 3) wrists and turn them about themselves in the piano frame, inside their limits."""
+    moved = wrist + torch.from_numpy(shift)
+    moved[..., 2] = moved[..., 2].clamp_min(_LOWEST_WRIST)
+    frames = rest_tensors(euler.dtype, euler.device).wrist_frames
+    rotation = axis_angle_to_matrix(torch.from_numpy(turn)) @ frames @ euler_to_matrix(euler[..., 0, :])
+    turned = euler.clone()
+    turned[..., 0, :] = matrix_to_euler(frames.transpose(-1, -2) @ rotation)
+    return moved, clamp_to_limits(turned)
+
+
+def _solve(euler: Tensor, wrist: Tensor, paths: FingerPaths, strength: float, hand_size: float) -> Tensor:
+    """Angles that take the fingertips the share ``strength`` of the way to their targets."""
+    free = forward_kinematics(euler, wrist, hand_size).tips
+    targets = torch.from_numpy(_blend(paths, free.numpy()))
+    return solve_fingers(euler, wrist, free + strength * (targets - free), hand_size)
 
 
 def _blend(paths: FingerPaths, free: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
-SMOOTH_S = 0.07
+SMOOTH_S = 0.06
 """Time constant of the correction: it follows needs that last longer than this."""
+_ARM_SQUARED = 0.08**2  # metres squared: how unwillingly the wrist turns
 _REST = 1e-3  # pull towards no correction, against weight 1 of a finger on its key
 
 
@@ -46,3 +47,31 @@ def smooth_correction(
 def soft_threshold(values: NDArray[np.floating], slack: NDArray[np.floating]) -> NDArray[np.float64]:
     """``values`` shrunk towards 0 by ``slack``: what is left when the fingers absorb the first few millimetres."""
     return np.sign(values) * np.maximum(np.abs(values) - slack, 0.0)
+
+
+def rigid_step(
+    errors: NDArray[np.floating], arms: NDArray[np.floating], share: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Small displacement and turn of a wrist that would best cancel its fingers' errors.
+
+    The displacement is the fingers' mean error; the turn is the damped least-squares solution of what is left,
+    ``min sum share |error - mean - turn x arm|^2 + |turn|^2 arm_squared``.
+
+    Args:
+        errors: (frames, 5, 3) wanted minus present contact points, metres.
+        arms: (frames, 5, 3) contact points from the wrist, metres.
+        share: (frames, 5) weight of each finger, 0 for one that does not play.
+
+    Returns:
+        (frames, 3) metres and (frames, 3) rotation vectors, radians, both zero where no finger plays.
+    """
+    total = np.maximum(share.sum(1), 1e-9)[:, None]
+    mean = (share[..., None] * errors).sum(1) / total
+    left = errors - mean[:, None]
+    centre = (share[..., None] * arms).sum(1) / total
+    lever = arms - centre[:, None]
+    torque = (share[..., None] * np.cross(lever, left)).sum(1)
+    squares = (share * (lever**2).sum(-1)).sum(1)[:, None, None] * np.eye(3)
+    inertia = squares - np.einsum("tf,tfi,tfj->tij", share, lever, lever) + _ARM_SQUARED * np.eye(3)
+    turn = np.linalg.solve(inertia, torque[..., None])[..., 0]
+    return mean - np.cross(turn, centre), turn

@@ -122,14 +122,13 @@ def contact_points(
     frame = np.clip(np.round(presses.down_s * fps).astype(int), 0, len(tips) - 1)
     natural = tips.reshape(len(tips), 10, 3)[frame, presses.slot]
     black = keyboard.is_black(presses.pitch)
-    x = keyboard.key_x(presses.pitch)
-    slack = np.where(black, 0.0020, 0.0035)
-    x = x + np.clip(natural[:, 0] - x, -slack, slack)
     near = _with_black_keys(presses, black)
-    thumb = presses.slot % 5 == 0
-    low = np.where(black, np.where(thumb, 0.056, 0.060), 0.014)
-    high = np.where(black, 0.092, np.where(near, 0.075, 0.044))
-    return x, np.clip(natural[:, 1], low, high)
+    low = np.where(black, 0.054, 0.012)
+    high = np.where(black, 0.092, np.where(near, 0.078, 0.045))
+    y = np.clip(natural[:, 1], low, high)
+    between_blacks = ~black & (y > keyboard.BLACK_FRONT - 0.003)
+    left, right = keyboard.playable_x(presses.pitch, between_blacks)
+    return np.clip(natural[:, 0], left, right), y
 
 
 def _with_black_keys(presses: Presses, black: NDArray[np.bool_]) -> NDArray[np.bool_]:
