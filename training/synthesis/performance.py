@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a score to a performance: tempo, rubato, dynamics, voicing, asynchrony and articulation, all from one seed.
+
+Ranges follow the performance literature: melody lead of 10 to 30 ms and chord spread of a few ms (Goebl 2001), phrase arcs of
+tempo and loudness (Todd 1992), legato overlap of tens of ms, staccato at a third to two thirds of the note value (Repp 1997).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.keyboard import key_x
+from models.skeleton import LEFT, RIGHT
+from training.synthesis.scores import REACH_M, Score, groups_of, release_unreachable, span
+from training.synthesis.smooth import noise_path
+
+MIN_TEMPO_FACTOR, MAX_TEMPO_FACTOR = 0.65, 1.45
+"""Bounds of the local tempo relative to the piece's."""
+FASTEST_CHORDS_PER_S = 11.0
+"""A hand's passages are not played faster than this (90th percentile of its rate)."""
+REPEAT_S = 0.11
+"""A key is not struck again sooner."""
+LEAP_SPEED = 1.5
+"""Metres a second that a leaping hand covers on average; a leap takes time where the tempo has none to spare."""
+
+
+@dataclass(frozen=True)
+class Performance:
+    """Performed notes."""
+
+    notes: NDArray[np.float32]
+    """(n, 4): onset s, offset s, pitch, velocity 1 to 127; sorted by onset."""
+    hands: NDArray[np.int8]
+    """(n,): 0 left, 1 right."""
+
+
+def perform(score: Score, rng: np.random.Generator, *, tempo_known: bool = True) -> Performance:
+    """One performance of a score; the first onset is near 0 s.
+
+    Args:
+        score: a playable score with at least one note.
+        rng: the only source of chance.
+        tempo_known: draw the tempo from the density of the notes when the score gives none.
+    """
+    notes, hands = score.notes.astype(np.float64), score.hands.copy()
+    notes[:, :2] -= notes[0, 0]
+    notes[:, :2] /= _speed(notes, hands, rng, tempo_known)
+    phrases = _phrases(notes, hands, rng)
+    notes[:, :2] = _retime(notes, hands, phrases, rng)
+    notes[:, 3] = _velocities(notes, hands, phrases, rng)
+    notes[:, 1] = _articulate(notes, hands, rng)
+    _spread_chords(notes, hands, rng)
+    keep = _clean(notes, hands)
+    notes, hands = notes[keep], hands[keep]
+    notes[:, :2] -= notes[0, 0]
+    return Performance(notes.astype(np.float32), hands.astype(np.int8))
+
+
+def _rate(notes: NDArray, hands: NDArray) -> float:
+    """90th percentile of chords a second of the busier hand."""
+    rates = [1.0]
+    for hand in (LEFT, RIGHT):
+        onsets = notes[hands == hand, 0]
+        gaps = np.diff(onsets[np.concatenate([[True], np.diff(onsets) > 0.03])]) if len(onsets) else onsets
+        if len(gaps) > 4:
+            rates.append(float(np.percentile(1 / gaps, 90)))
+    return max(rates)
+
+
+def _speed(notes: NDArray, hands: NDArray, rng: np.random.Generator, tempo_known: bool) -> float:
+    """Factor on the encoded tempo."""
+    rate = _rate(notes, hands)
+    spread, wanted = rng.normal(0, 0.08), 6.0 * np.exp(rng.normal(0, 0.35))
+    speed = np.exp(spread) if tempo_known else np.clip(wanted / rate, 0.5, 1.8)
+    return float(min(speed, FASTEST_CHORDS_PER_S / rate))
+
+
+def _phrases(notes: NDArray, hands: NDArray, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Borders of phrases of 4 to 12 s, at the longest gap between right-hand onsets near each drawn border."""
+    onsets = np.unique(notes[hands == RIGHT, 0])
+    if len(onsets) < 2:
+        onsets = np.unique(notes[:, 0])
+    end = notes[:, 1].max()
+    borders = [0.0]
+    while borders[-1] + 4 < end:
+        drawn = borders[-1] + rng.uniform(4, 12)
+        near = np.flatnonzero((onsets[1:] > drawn - 2) & (onsets[1:] < drawn + 2))
+        best = onsets[1:][near[np.diff(onsets)[near].argmax()]] if len(near) else drawn
+        borders.append(float(max(best, borders[-1] + 2)))
+    return np.array([*borders, max(end, borders[-1]) + 1.0])
+
+
+def _phrase_place(times: NDArray, phrases: NDArray) -> NDArray[np.float64]:
+    """Place of each time in its phrase, 0 to 1."""
+    index = np.clip(np.searchsorted(phrases, times, side="right") - 1, 0, len(phrases) - 2)
+    return np.clip((times - phrases[index]) / (phrases[index + 1] - phrases[index]), 0, 1)
+
+
+def tempo_curve(duration_s: float, phrases: NDArray, rng: np.random.Generator, step_s: float = 0.1) -> NDArray[np.float64]:
+    """Local tempo factor on a grid of ``step_s``: arcs over phrases, slow drift, a slowing at the end."""
+    times = np.arange(0, duration_s + 2 * step_s, step_s)
+    place = _phrase_place(times, phrases)
+    depth = rng.uniform(0.02, 0.14)
+    arc = depth * (1 - (2 * place - 0.9) ** 2) - depth * 1.3 * np.clip((place - 0.85) / 0.15, 0, 1) ** 2
+    drift = rng.uniform(0.015, 0.06) * noise_path(len(times), 1, 2.0 / step_s, rng)[:, 0]
+    ending = -rng.uniform(0.05, 0.35) * np.clip((times - (duration_s - 3)) / 3, 0, 1) ** 2
+    return np.clip(np.exp(arc + drift + ending), MIN_TEMPO_FACTOR, MAX_TEMPO_FACTOR)
+
+
+def _retime(notes: NDArray, hands: NDArray, phrases: NDArray, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Performed onsets and offsets (n, 2): the rubato of the score's clock, then time for each hand's leaps."""
+    step = 0.1
+    curve = tempo_curve(float(notes[:, 1].max()), phrases, rng, step)
+    grid = np.arange(len(curve)) * step
+    clock = np.concatenate([[0.0], np.cumsum(step / curve)])[: len(grid)]
+    warped = np.interp(notes[:, :2], grid, clock)
+    groups = groups_of(notes[:, 0])
+    x = key_x(notes[:, 2].astype(int))
+    score_time = np.array([notes[g[0], 0] for g in groups])
+    steady = np.array([warped[g[0], 0] for g in groups])
+    played = steady.copy()
+    last: dict[int, tuple[float, float, float]] = {}
+    for k, group in enumerate(groups):
+        if k:
+            played[k] = played[k - 1] + steady[k] - steady[k - 1]
+        for hand in (LEFT, RIGHT):
+            own = x[group[hands[group] == hand]]
+            if not len(own):
+                continue
+            if hand in last:
+                when, low, high = last[hand]
+                played[k] = max(played[k], when + _leap_time(low, high, own.min(), own.max()))
+            last[hand] = (played[k], own.min(), own.max())
+    tail = 1000.0
+    times = np.interp(notes[:, :2], [*score_time, score_time[-1] + tail], [*played, played[-1] + tail])
+    inside = np.concatenate([np.full(len(g), k) for k, g in enumerate(groups)])
+    times[:, 0] = played[inside]
+    times[:, 1] = np.maximum(times[:, 1], times[:, 0] + 0.05)
+    return times
+
+
+def _leap_time(low: float, high: float, new_low: float, new_high: float) -> float:
+    """Seconds that a hand needs from one chord to the next, by how far it must travel beyond its own spread."""
+    travel = max(0.0, abs(0.5 * (new_low + new_high - low - high)) - 0.07)
+    return 0.05 if travel == 0 else 0.09 + travel / LEAP_SPEED
+
+
+def _velocities(notes: NDArray, hands: NDArray, phrases: NDArray, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Phrase arcs, slow drift, melody and bass voicing, small noise; 15 to 120."""
+    count = len(notes)
+    times = np.arange(0, notes[:, 0].max() + 1, 0.25)
+    level = rng.uniform(48, 78) + rng.uniform(3, 12) * noise_path(len(times), 1, 16, rng)[:, 0]
+    phrase_levels = np.cumsum(rng.normal(0, 5, len(phrases))) * 0.6
+    place = _phrase_place(notes[:, 0], phrases)
+    phrase = np.clip(np.searchsorted(phrases, notes[:, 0], side="right") - 1, 0, len(phrases) - 1)
+    velocity = np.interp(notes[:, 0], times, level) + np.clip(phrase_levels[phrase], -15, 15)
+    velocity += rng.uniform(4, 14) * (1 - (2 * place - 1.1) ** 2)
+    voicing, bass, inner = rng.uniform(5, 14), rng.uniform(0, 5), rng.uniform(3, 10)
+    for group in groups_of(notes[:, 0]):
+        velocity[group] -= inner
+        right, left = group[hands[group] == RIGHT], group[hands[group] == LEFT]
+        if len(right):
+            velocity[right[-1]] += inner + voicing
+        if len(left):
+            velocity[left[0]] += inner + bass
+    return np.clip(velocity + rng.normal(0, 3, count), 15, 120)
+
+
+def _articulate(notes: NDArray, hands: NDArray, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Offsets (n,): legato overlap, detached or staccato by stretches of a hand; longer notes are held as written."""
+    offsets = notes[:, 1].copy()
+    for hand in (LEFT, RIGHT):
+        own = np.flatnonzero(hands == hand)
+        groups = [own[g] for g in groups_of(notes[own, 0])]
+        mode, left_in_mode = 0, 0
+        for k, group in enumerate(groups):
+            if left_in_mode == 0:
+                mode, left_in_mode = int(rng.choice(3, p=(0.7, 0.2, 0.1))), int(rng.integers(4, 40))
+            left_in_mode -= 1
+            overlap, detached, staccato = rng.uniform(-0.025, 0.06), rng.uniform(0.6, 0.85), rng.uniform(0.3, 0.6)
+            if k + 1 == len(groups):
+                continue
+            onset, following = notes[group[0], 0], notes[groups[k + 1][0], 0]
+            gap = following - onset
+            through = np.abs(notes[group, 1] - following) < 0.15 * gap + 0.02
+            short = notes[group, 1] - onset < 1.5 * gap
+            if mode == 0:
+                offsets[group[through]] = following + min(overlap, 0.3 * gap)
+            elif mode == 1:
+                offsets[group[through]] = onset + detached * gap
+            elif gap < 0.8:
+                offsets[group[short]] = onset + staccato * np.minimum(notes[group[short], 1] - onset, gap)
+    return np.maximum(offsets, notes[:, 0] + 0.06)
+
+
+def _spread_chords(notes: NDArray, hands: NDArray, rng: np.random.Generator) -> None:
+    """Chord asynchrony in place: melody lead, hand offset, jitter; chords wider than a hand are rolled upward."""
+    lead, between = rng.uniform(0, 0.022), rng.normal(0, 0.006)
+    jitter = np.clip(rng.normal(0, 0.005, len(notes)), -0.012, 0.012)
+    onsets = notes[:, 0].copy()
+    shift = jitter + between * (hands == LEFT)
+    for group in groups_of(onsets):
+        for hand in (LEFT, RIGHT):
+            own = group[hands[group] == hand]
+            if not len(own):
+                continue
+            if span(notes[own, 2]) > REACH_M:
+                shift[own] += np.arange(len(own)) * rng.uniform(0.06, 0.09) - 0.03
+            elif hand == RIGHT:
+                shift[own[-1]] -= lead
+    notes[:, 0] += shift
+    notes[:, 1] = np.maximum(notes[:, 1] + 0.5 * shift, notes[:, 0] + 0.06)
+
+
+def _clean(notes: NDArray, hands: NDArray) -> NDArray[np.int64]:
+    """Order of the notes that stay, by onset; a key is let up before it is struck again, hands hold what they reach."""
+    order = np.lexsort((notes[:, 2], notes[:, 0]))
+    last: dict[int, int] = {}
+    stay = []
+    for i in order:
+        pitch = int(notes[i, 2])
+        before = last.get(pitch)
+        if before is not None:
+            gap = notes[i, 0] - notes[before, 0]
+            if gap < REPEAT_S:
+                continue
+            notes[before, 1] = min(notes[before, 1], notes[i, 0] - min(0.1, 0.45 * gap))
+        last[pitch] = i
+        stay.append(i)
+    kept = np.array(stay)
+    ordered = notes[kept]
+    release_unreachable(ordered, hands[kept])
+    notes[kept] = ordered
+    return kept

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two-track scores as raw material: the list of pieces with its split, and notes that a pianist could play.
+
+The validation split is by composer, never by excerpt (the lists below). Works that are kept for tests elsewhere
+are dropped wherever they are met.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.contact.fingering import MAX_SPAN
+from models.keyboard import KEYS, LOWEST_PITCH, key_x
+from models.midi import read_midi
+from models.skeleton import LEFT, RIGHT
+
+log = logging.getLogger(__name__)
+
+VALIDATION_COMPOSERS = frozenset(
+    {
+        "satie_erik",
+        "schumann_clara",
+        "beethoven_ludwig_van",
+        "haydn_joseph",
+        "boulanger_lili",
+        "mahler_gustav",
+        "brahms_johannes",
+        "zelenski_wladyslaw",
+        "oginski_michal_kleofas",
+        "badarzewska_tekla",
+        "wieniawski_jozef",
+        "wieniawski_henryk",
+    }
+)
+
+HELD_OUT_WORDS = (
+    "mozart",
+    "schumann_robert",
+    "schumann-robert",
+    "burgmuller",
+    "burgm_ller",
+    "joplin",
+    "albeniz",
+    "alb_niz",
+    "grieg",
+    "szymanowsk",
+    "zarebsk",
+)
+"""Parts of file names of composers who are tested elsewhere and must never be trained on."""
+
+HELD_OUT_WORKS = (
+    re.compile(r"^chopin/010-[^/]*-003\.mid$"),
+    re.compile(r"^chopin/028-[^/]*-011\.mid$"),
+    re.compile(r"^chopin/038-[^/]*\.mid$"),
+    re.compile(r"schubert[^/]*/.*d_?783"),
+    re.compile(r"beethoven[^/]*/.*op_?27_(no_)?2"),
+)
+
+REACH_M = MAX_SPAN
+"""Largest distance between the middles of the outer keys that one hand holds at once, as the fingering has it."""
+ROLL_REACH_M = 0.42
+"""Chords up to this span are kept and rolled, as pianists do; wider ones lose notes."""
+TOGETHER_S = 0.025
+"""Onsets closer than this are one chord."""
+MIN_NOTES = 40
+MAX_DROPPED = 0.08
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One score file."""
+
+    path: Path
+    name: str
+    composer: str
+    split: str
+    """``train`` or ``validation``."""
+    tempo_known: bool
+    """False where the score gives none and 120 quarter notes a minute is only the default."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Notes of a piece in score time, playable by two hands."""
+
+    notes: NDArray[np.float32]
+    """(n, 4): onset s, offset s, pitch, velocity; sorted by onset, then pitch."""
+    hands: NDArray[np.int8]
+    """(n,): 0 left, 1 right."""
+    dropped: float
+    """Share of the file's notes that no hand could play and that were left out."""
+
+
+def composer_of(relative: str) -> str:
+    """Composer key of a path below the score folder, with ``_`` between words; the folder's name if there is none."""
+    parts = relative.split("/")
+    if parts[0] == "chopin":
+        return "chopin_fr_d_ric"
+    if parts[0] == "polish":
+        _, _, rest = parts[-1].removesuffix(".mid").partition("_")
+        return rest.split("--")[0].replace("-", "_") or "unknown"
+    return parts[-2] if len(parts) > 1 else "unknown"
+
+
+def is_held_out(relative: str) -> bool:
+    """Whether the file holds a work that is tested elsewhere."""
+    lower = relative.lower()
+    return any(word in lower for word in HELD_OUT_WORDS) or any(work.search(lower) for work in HELD_OUT_WORKS)
+
+
+def index_pieces(folder: Path) -> list[Piece]:
+    """All pieces below ``folder`` with their split, sorted by path.
+
+    Reads ``index.tsv`` (columns file, first_qpm, tempo_events) for whether the tempo is known; without it every tempo
+    is taken as known.
+
+    Raises:
+        FileNotFoundError: when the folder holds no MIDI file.
+    """
+    folder = Path(folder)
+    tempo_known = _tempo_table(folder / "index.tsv")
+    pieces = []
+    for path in sorted(folder.rglob("*.mid")):
+        relative = path.relative_to(folder).as_posix()
+        if is_held_out(relative):
+            log.warning("%s is kept for tests elsewhere: left out", relative)
+            continue
+        composer = composer_of(relative)
+        split = "validation" if composer in VALIDATION_COMPOSERS else "train"
+        name = relative.rsplit(".mid", 1)[0].replace("/", "~")
+        pieces.append(Piece(path, name, composer, split, tempo_known.get(relative, True)))
+    if not pieces:
+        raise FileNotFoundError(f"{folder} holds no .mid files; point --scores to a folder of two-track MIDI")
+    return pieces
+
+
+def _tempo_table(path: Path) -> dict[str, bool]:
+    if not path.is_file():
+        return {}
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return {row["file"]: not (float(row["first_qpm"]) == 120 and int(row["tempo_events"]) <= 1) for row in rows}
+
+
+def load_score(path: Path) -> Score | None:
+    """The playable score of a file, or None where too little of it is playable by two hands."""
+    midi = read_midi(path)
+    known = midi.hands >= 0
+    notes, hands = midi.notes[known], midi.hands[known]
+    if len(notes) < MIN_NOTES:
+        return None
+    score = make_playable(notes, hands)
+    counts = np.bincount(score.hands, minlength=2)
+    if score.dropped > MAX_DROPPED or len(score.notes) < MIN_NOTES or counts.min() < 0.05 * counts.sum():
+        return None
+    return score
+
+
+def groups_of(onsets: NDArray[np.floating], together_s: float = TOGETHER_S) -> list[NDArray[np.int64]]:
+    """Indices of the notes of each chord, for sorted onsets: a chord starts where the last one is over."""
+    if len(onsets) == 0:
+        return []
+    starts = [0]
+    for i in range(1, len(onsets)):
+        if onsets[i] - onsets[starts[-1]] > together_s:
+            starts.append(i)
+    return [np.arange(a, b) for a, b in zip(starts, [*starts[1:], len(onsets)], strict=True)]
+
+
+def make_playable(notes: NDArray[np.floating], hands: NDArray[np.integer]) -> Score:
+    """Leave out or shorten what two hands cannot play.
+
+    Doubled keys lose one copy; chords written across the hands are split at their middle; a hand keeps at most five notes
+    of a chord and at most ``ROLL_REACH_M`` of span (the right hand keeps its top, the left its bass); held
+    notes are released where new ones would stretch the hand beyond ``REACH_M`` or need a sixth finger.
+
+    Args:
+        notes: (n, 4). hands: (n,) 0 or 1.
+    """
+    notes, hands = np.array(notes, np.float64), np.array(hands, np.int8)
+    in_range = (notes[:, 2] >= LOWEST_PITCH) & (notes[:, 2] < LOWEST_PITCH + KEYS)
+    order = np.lexsort((notes[:, 2], notes[:, 0]))
+    order = order[in_range[order]]
+    total = max(len(notes), 1)
+    notes, hands = notes[order], hands[order]
+    keep = np.ones(len(notes), bool)
+    for group in groups_of(notes[:, 0]):
+        if len(group) > 1:
+            _drop_doubles(notes, keep, group)
+            group = group[keep[group]]
+            _uncross(notes, hands, group)
+            for hand in (LEFT, RIGHT):
+                _fit_hand(notes, keep, group[hands[group] == hand], hand)
+    notes, hands = notes[keep], hands[keep]
+    notes[:, 1] = np.maximum(notes[:, 1], notes[:, 0] + 0.03)
+    release_unreachable(notes, hands)
+    return Score(notes.astype(np.float32), hands, 1 - len(notes) / total)
+
+
+def _drop_doubles(notes: NDArray, keep: NDArray, group: NDArray) -> None:
+    seen: dict[int, int] = {}
+    for i in group:
+        pitch = int(notes[i, 2])
+        if pitch in seen:
+            notes[seen[pitch], 1] = max(notes[seen[pitch], 1], notes[i, 1])
+            keep[i] = False
+        else:
+            seen[pitch] = i
+
+
+def _uncross(notes: NDArray, hands: NDArray, group: NDArray) -> None:
+    """Give the lowest notes of an interleaved chord to the left hand, keeping the number of notes of each hand."""
+    left = hands[group] == LEFT
+    if not left.any() or left.all() or notes[group[left], 2].max() < notes[group[~left], 2].min():
+        return
+    by_pitch = group[np.argsort(notes[group, 2])]
+    hands[by_pitch] = RIGHT
+    hands[by_pitch[: left.sum()]] = LEFT
+
+
+def _fit_hand(notes: NDArray, keep: NDArray, group: NDArray, hand: int) -> None:
+    """Drop notes of one hand's chord until five fingers and a rolled span are enough. ``group`` rises in pitch."""
+    ordered = list(group[np.argsort(notes[group, 2])])
+    while len(ordered) > 1 and span(notes[ordered, 2]) > ROLL_REACH_M:
+        keep[ordered.pop(0 if hand == RIGHT else -1)] = False
+    while len(ordered) > 5:
+        keep[ordered.pop(len(ordered) // 2)] = False
+
+
+def span(pitches: NDArray | Iterable[float]) -> float:
+    """Distance in metres between the middles of the outer keys."""
+    x = key_x(np.asarray(pitches, int))
+    return float(x.max() - x.min())
+
+
+def release_unreachable(notes: NDArray, hands: NDArray, gap_s: float = 0.02) -> None:
+    """Shorten, in place, notes that their hand cannot go on holding when it strikes new ones.
+
+    Args:
+        notes: (n, 4) sorted by onset. hands: (n,).
+    """
+    x = key_x(notes[:, 2].astype(int))
+    for hand in (LEFT, RIGHT):
+        held: list[int] = []
+        for i in np.flatnonzero(hands == hand):
+            onset = notes[i, 0]
+            held = [j for j in held if notes[j, 1] > onset]
+            held.append(i)
+            positions = x[held]
+            while len(held) > 1 and (len(held) > 5 or positions.max() - positions.min() > REACH_M):
+                older = [j for j in held if j != i]
+                if len(held) > 5:
+                    victim = min(older, key=lambda j: notes[j, 0])
+                else:
+                    victim = max(older, key=lambda j: abs(x[j] - x[i]))
+                notes[victim, 1] = max(notes[victim, 0] + 0.03, onset - gap_s)
+                held.remove(victim)
+                positions = x[held]
