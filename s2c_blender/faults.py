@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one exception for what an animator can understand and put right."""
+
+from __future__ import annotations
+
+
+class Fault(Exception):
+    """Something is wrong with the scene, the settings or a file.
+
+    code: stable machine-readable name; message: one sentence, what is wrong and what to do; detail: for a
+    developer, may be empty.
+    """
+
+    def __init__(self, code: str, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.detail = detail
