@@ -76,12 +76,7 @@ def finger_bones(pose: HandPose) -> tuple[Tensor, Tensor]:
 
 
 _PAIRS = torch.tensor(
-    [
-        (3 * one + i, 3 * other + j)
-        for one, other in combinations(range(5), 2)
-        for i in range(3)
-        for j in range(3)
-    ]
+    [(3 * one + i, 3 * other + j) for one, other in combinations(range(5), 2) for i in range(3) for j in range(3)]
 )  # (90, 2) bones of different fingers
 
 
@@ -132,27 +127,36 @@ def _mean(values: NDArray[np.floating]) -> float:
 
 
 @torch.no_grad()
-def biomechanics(motion: Motion, hand_size: float = 1.0) -> tuple[Biomechanics, NDArray[np.float32]]:
-    """Figures of a motion, and its fingertips (F, 2, 5, 3) in metres, found on the way."""
-    limits, fingers, hands = (np.zeros(motion.frames, bool) for _ in range(3))
+def fingertips(motion: Motion, hand_size: float = 1.0) -> NDArray[np.float32]:
+    """Contact points (F, 2, 5, 3) of a motion in the piano frame, metres."""
     tips = np.zeros((motion.frames, 2, 5, 3), np.float32)
     for start in range(0, motion.frames, BLOCK_FRAMES):
         block = slice(start, start + BLOCK_FRAMES)
-        euler = torch.as_tensor(motion.euler[block], dtype=torch.float32)
-        pose = forward_kinematics(euler, torch.as_tensor(motion.wrist[block], dtype=torch.float32), hand_size)
-        tips[block] = pose.tips.numpy()
-        limits[block] = outside_limits(euler).any(-1).numpy()
+        tips[block] = _pose(motion, block, hand_size).tips.numpy()
+    return tips
+
+
+def _pose(motion: Motion, block: slice, hand_size: float) -> HandPose:
+    euler, wrist = (torch.as_tensor(part[block], dtype=torch.float32) for part in (motion.euler, motion.wrist))
+    return forward_kinematics(euler, wrist, hand_size)
+
+
+@torch.no_grad()
+def biomechanics(motion: Motion, tips: NDArray[np.floating], hand_size: float = 1.0) -> Biomechanics:
+    """Figures of a motion with fingertips (F, 2, 5, 3), see `fingertips`."""
+    limits, fingers, hands = (np.zeros(motion.frames, bool) for _ in range(3))
+    for start in range(0, motion.frames, BLOCK_FRAMES):
+        block = slice(start, start + BLOCK_FRAMES)
+        pose = _pose(motion, block, hand_size)
+        limits[block] = outside_limits(torch.as_tensor(motion.euler[block], dtype=torch.float32)).any(-1).numpy()
         fingers[block] = fingers_touch(pose).any(-1).numpy()
         hands[block] = hands_collide(pose).numpy()
-    speed = _percentiles(_difference(motion.wrist, 1, motion.fps))
-    acceleration = _percentiles(_difference(motion.wrist, 2, motion.fps))
-    figures = Biomechanics(
+    return Biomechanics(
         _mean(limits),
         _mean(fingers),
         _mean(hands),
-        *speed,
-        *acceleration,
+        *_percentiles(_difference(motion.wrist, 1, motion.fps)),
+        *_percentiles(_difference(motion.wrist, 2, motion.fps)),
         wrist_jerk_mean=_mean(_difference(motion.wrist, 3, motion.fps)),
         tip_jerk_mean=_mean(_difference(tips, 3, motion.fps)),
     )
-    return figures, tips

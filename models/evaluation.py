@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.biomechanics import biomechanics
+from models.biomechanics import biomechanics, fingertips
 from models.keyboard import KEYS, LOWEST_PITCH, pressed_keys
 from models.realism import real_motion_distance
 from models.take import Take
@@ -127,16 +127,26 @@ def frame_score(pressed: NDArray[np.bool_], fps: float, notes: NDArray[np.floati
     return Score(both, int(pressed.sum()) - both, int(sounding.sum()) - both)
 
 
+def playable(notes: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The notes (n, 4) that one of the 88 keys can play."""
+    return notes[(notes[:, 2] >= LOWEST_PITCH) & (notes[:, 2] < LOWEST_PITCH + KEYS)]
+
+
+def take_onset_f1(take: Take) -> float:
+    """Onset F1 of a take against its own notes: the one figure that a result line shows."""
+    pressed = pressed_keys(fingertips(take.motion, hand_size_of(take)))
+    return onset_score(pressed, take.motion.fps, playable(take.notes))[0].f1
+
+
 def evaluate_take(take: Take, notes: NDArray[np.floating], tolerance_s: float = ONSET_TOLERANCE_S) -> dict[str, Any]:
     """All figures of section 8 for one take against true notes (n, 4); plain numbers under stable names.
 
     Notes that no key of 88 can play are left out. Memory is bounded by a few bytes a frame.
     """
     hand_size = hand_size_of(take)
-    body, tips = biomechanics(take.motion, hand_size)
+    tips = fingertips(take.motion, hand_size)
     pressed = pressed_keys(tips)
-    on_keyboard = (notes[:, 2] >= LOWEST_PITCH) & (notes[:, 2] < LOWEST_PITCH + KEYS)
-    notes = notes[on_keyboard]
+    notes = playable(notes)
     fps = take.motion.fps
     onset, late_s = onset_score(pressed, fps, notes, tolerance_s)
     frame = frame_score(pressed, fps, notes)
@@ -156,6 +166,6 @@ def evaluate_take(take: Take, notes: NDArray[np.floating], tolerance_s: float = 
         "frame_f1": frame.f1,
         "frame_precision": frame.precision,
         "frame_recall": frame.recall,
-        **asdict(body),
+        **asdict(biomechanics(take.motion, tips, hand_size)),
         "real_motion_distance": real_motion_distance(take.motion, tips),
     }

@@ -15,7 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from models.realism import REFERENCE_FPS, STATISTICS_PATH, Statistics, frechet_distance, motion_features, statistics
+from models.realism import (
+    REFERENCE_FPS,
+    STATISTICS_PATH,
+    Statistics,
+    frechet_distance,
+    motion_features,
+    statistics,
+)
 
 REST_HEIGHT_M = 0.1
 ABOUT = (

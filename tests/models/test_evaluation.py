@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.biomechanics import biomechanics, segment_distance
+from models.biomechanics import Biomechanics, biomechanics, fingertips, segment_distance
 from models.evaluation import evaluate_take, match_onsets, sounding_roll
 from models.keyboard import key_x
 from models.kinematics import forward_kinematics
@@ -140,31 +140,35 @@ def test_segment_distance_against_a_grid() -> None:
     assert parallel.item() == pytest.approx(10**0.5)
 
 
+def body(motion: Motion) -> Biomechanics:
+    return biomechanics(motion, fingertips(motion))
+
+
 def test_biomechanics_of_rest_and_of_faults() -> None:
-    figures, tips = biomechanics(resting_motion(700))
-    assert tips.shape == (700, 2, 5, 3)
+    figures = body(resting_motion(700))
+    assert fingertips(resting_motion(700)).shape == (700, 2, 5, 3)
     assert (figures.outside_limits, figures.fingers_closer_3mm, figures.hands_colliding) == (0, 0, 0)
     assert figures.wrist_speed_p99 == figures.wrist_jerk_mean == 0
 
     bent = resting_motion(10)
     bent.euler[:5, 0, FINGER_JOINTS[2, 1], 0] = LIMITS[FINGER_JOINTS[2, 1], 0, 1] + 0.1
-    assert biomechanics(bent)[0].outside_limits == 0.5
+    assert body(bent).outside_limits == 0.5
 
     crossed = resting_motion(10)
     crossed.euler[:2, 1, FINGER_JOINTS[1, 0], 2] = 0.45
-    one, other = (biomechanics(Motion(sign * crossed.euler, crossed.wrist, FPS))[0] for sign in (1, -1))
+    one, other = (body(Motion(sign * crossed.euler, crossed.wrist, FPS)) for sign in (1, -1))
     assert {one.fingers_closer_3mm, other.fingers_closer_3mm} == {0.0, 0.2}
 
     together = resting_motion(10)
     together.wrist[3:4, 0] = together.wrist[3:4, 1]
-    assert biomechanics(together)[0].hands_colliding == pytest.approx(0.1)
+    assert body(together).hands_colliding == pytest.approx(0.1)
 
 
 def test_wrist_speed_and_acceleration() -> None:
     motion = resting_motion(200)
     times = np.arange(200) / FPS
     motion.wrist[:, :, 0] += (0.5 * 2.0 * times**2)[:, None]
-    figures, _ = biomechanics(motion)
+    figures = body(motion)
     assert figures.wrist_acceleration_p50 == pytest.approx(2.0, rel=0.02)
     assert figures.wrist_speed_p50 == pytest.approx(2.0, rel=0.02)
 
@@ -186,7 +190,7 @@ def test_real_motion_distance_tells_a_still_hand_and_short_takes() -> None:
     real = real_statistics()
     assert real.mean.shape == (25,) and np.allclose(real.covariance, real.covariance.T)
     motion = resting_motion(600)
-    tips = biomechanics(motion)[1]
+    tips = fingertips(motion)
     still = real_motion_distance(motion, tips)
     assert still is not None and still > 20
     assert real_motion_distance(resting_motion(100), tips[:100]) is None

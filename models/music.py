@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a take shall play: notes from a MIDI file, from a recording, or from the take that is partly kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import UserError, quoted
+from models.request import GenerateRequest, TranscribeRequest
+from models.stages import StageClock
+from models.take import Take
+
+if TYPE_CHECKING:
+    from models.audio import Audio
+
+CACHED_TRANSCRIPTIONS = 8
+TAIL_S = 1.0
+"""A take from MIDI goes on this long after the last release, so that the hands come up."""
+
+
+@dataclass(frozen=True)
+class Music:
+    """Notes and length of one take."""
+
+    notes: NDArray[np.float32]
+    """(n, 4) onset s, offset s, MIDI pitch, velocity; time 0 is the start of the take."""
+    hands: NDArray[np.int8]
+    """(n,) 0 left, 1 right, -1 not known."""
+    duration_s: float
+    source: dict[str, Any]
+    """Where they come from: hashes and trims, for the take's meta."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """The part of a recording that is used."""
+
+    audio: Audio
+    duration_s: float
+    source: dict[str, Any]
+    """`sound_sha256` of the file, `sound_start_s`, `sound_end_s`: together they say which sound it is."""
+
+
+def trim_notes(
+    notes: NDArray[np.float32], hands: NDArray[np.int8], start_s: float, end_s: float
+) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """The notes (n, 4) that sound between two seconds, cut to them, in the time from `start_s`."""
+    inside = (notes[:, 1] > start_s) & (notes[:, 0] < end_s)
+    cut = notes[inside].copy()
+    cut[:, :2] = np.clip(cut[:, :2], start_s, end_s) - start_s
+    return cut, hands[inside]
+
+
+def load_sound(path: Path, start_s: float, end_s: float | None) -> Sound:
+    """A recording, or the seconds of it between the trims."""
+    from models.audio import load_audio
+
+    audio = load_audio(path)
+    length_s = len(audio.samples) / audio.rate
+    if start_s >= length_s:
+        sentence = f"The sound {quoted(path)} is over after {length_s:.1f} s, before the chosen part begins."
+        raise UserError("empty_part", sentence, f"sound_start_s={start_s}")
+    first, last = (round(min(second, length_s) * audio.rate) for second in (start_s, end_s or length_s))
+    source = {"sound_sha256": audio.sha256, "sound_start_s": start_s, "sound_end_s": end_s}
+    part = dataclasses.replace(audio, samples=audio.samples[first:last])
+    return Sound(part, len(part.samples) / audio.rate, source)
+
+
+class Listener:
+    """Finds the music of a request and remembers what it has transcribed."""
+
+    def __init__(self) -> None:
+        self._heard: OrderedDict[tuple[Any, ...], NDArray[np.float32]] = OrderedDict()
+
+    def needs_transcription(self, sound: Sound) -> bool:
+        """Whether this sound has not been transcribed yet."""
+        return tuple(sound.source.values()) not in self._heard
+
+    def transcribed(self, sound: Sound, device: str, clock: StageClock) -> NDArray[np.float32]:
+        """Notes (n, 4) of a sound."""
+        from models.model import choose_device
+        from models.transcription import transcribe
+
+        key = tuple(sound.source.values())
+        if key not in self._heard:
+            notes = transcribe(sound.audio, device=str(choose_device(device)), progress=clock)
+            self._heard[key] = notes
+            while len(self._heard) > CACHED_TRANSCRIPTIONS:
+                self._heard.popitem(last=False)
+        self._heard.move_to_end(key)
+        return self._heard[key]
+
+    def music(self, request: GenerateRequest, keep: Take | None, sound: Sound | None, clock: StageClock) -> Music:
+        """Notes from the MIDI file if there is one, else from the kept take if it plays this sound, else by ear."""
+        source = dict(sound.source) if sound is not None else {}
+        if request.midi is not None:
+            return _from_midi(request.midi, request, sound, source)
+        if keep is not None and (sound is None or _same_sound(keep, source)):
+            kept = {name: keep.meta[name] for name in _SOURCE_NAMES if name in keep.meta}
+            # The kept hand must go on playing what it plays: every note stays in the hand that had it.
+            hands = keep.fingering[:, 0].astype(np.int8)
+            return Music(keep.notes, hands, keep.motion.frames / keep.motion.fps, kept)
+        assert sound is not None  # a request has a sound, a MIDI file or a kept take
+        notes = self.transcribed(sound, request.device, clock)
+        return Music(notes, np.full(len(notes), -1, np.int8), sound.duration_s, source)
+
+    def notes_of(self, request: TranscribeRequest, clock: StageClock) -> tuple[NDArray[np.float32], Sound]:
+        """Notes of a recording, and the recording."""
+        sound = load_sound(request.sound, request.sound_start_s, request.sound_end_s)
+        return self.transcribed(sound, request.device, clock), sound
+
+
+_SOURCE_NAMES = ("sound_sha256", "sound_start_s", "sound_end_s", "midi_sha256")
+
+
+def _same_sound(keep: Take, source: dict[str, Any]) -> bool:
+    return all(name in keep.meta and keep.meta[name] == value for name, value in source.items())
+
+
+def _from_midi(path: Path, request: GenerateRequest, sound: Sound | None, source: dict[str, Any]) -> Music:
+    from models.midi import read_midi
+
+    found = read_midi(path)
+    notes, hands = found.notes, found.hands
+    with open(path, "rb") as file:
+        source["midi_sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+    start_s, end_s = request.sound_start_s, request.sound_end_s
+    if start_s > 0 or end_s is not None:
+        notes, hands = trim_notes(notes, hands, start_s, np.inf if end_s is None else end_s)
+        source.update(sound_start_s=start_s, sound_end_s=end_s)
+    if sound is not None:
+        duration_s = sound.duration_s
+    elif end_s is not None:
+        duration_s = end_s - start_s
+    else:
+        duration_s = float(notes[:, 1].max(initial=0.0)) + TAIL_S
+    return Music(notes, hands, duration_s, source)

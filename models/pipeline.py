@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one road from a recording or a MIDI file to a take; command line, worker and Python callers use it.
+
+    from models.pipeline import Pipeline
+    from models.request import GenerateRequest
+    result = Pipeline().generate(GenerateRequest(midi=Path("song.mid"), output=Path("take.npz"), seed=1))
+
+A `Pipeline` keeps loaded models and transcribed notes, so that another take of the same sound is quick. torch and
+the audio libraries are imported when they are first needed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.errors import UserError, quoted
+from models.music import Listener, Music, load_sound
+from models.request import GenerateRequest, LoadRequest, TranscribeRequest
+from models.stages import StageClock
+from models.take import Take
+
+if TYPE_CHECKING:
+    from models.model import Model
+
+# Seconds of work for a second of music before anything was measured: two cores of a laptop.
+FIRST_GUESS = {"transcribe": 1.5, "sample": 0.25, "contact": 0.15}
+LOAD_GUESS_S = 5.0
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A take that was written, and facts about it as plain JSON values."""
+
+    take: Take
+    facts: dict[str, Any]
+
+
+def check_output(path: Path) -> None:
+    """Fail before the work, not after it, when the result could not be written."""
+    if path.is_dir():
+        raise UserError("not_a_file", f"{quoted(path)} is a folder; choose a file name for the result.", str(path))
+    if not path.parent.is_dir():
+        sentence = f"The folder {quoted(path.parent.absolute())} for the result does not exist; choose another."
+        raise UserError("folder_missing", sentence, str(path))
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+        pass
+
+
+class Pipeline:
+    """Generates takes and transcribes recordings, one job at a time."""
+
+    def __init__(self) -> None:
+        self._models: dict[tuple[str, str], Model] = {}
+        self._listener = Listener()
+        self._rates = dict(FIRST_GUESS)
+
+    def load(self, request: LoadRequest) -> Model:
+        """The model of a preset or folder on a device; kept until `unload`."""
+        from models.model import load_model
+
+        key = (request.preset, request.device)
+        if key not in self._models:
+            self._models[key] = load_model(request.preset, request.device)
+        return self._models[key]
+
+    def unload(self) -> None:
+        """Forget all models and give their memory back."""
+        self._models.clear()
+        gc.collect()
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def generate(self, request: GenerateRequest, clock: StageClock | None = None) -> Generated:
+        """Make a take and write it.
+
+        Raises:
+            UserError: for what the caller can put right.
+            Cancelled: out of the clock's listener; nothing is written then.
+        """
+        clock = clock or StageClock()
+        clock("prepare", 0, 1)
+        check_output(request.output)
+        keep = Take.load(request.keep) if request.keep is not None else None
+        music = self._hear(request, keep, clock)
+        clock("load", 0, 1)
+        model = self.load(LoadRequest(preset=request.preset, device=request.device))
+        clock("load", 1, 1)
+        take = _sample(request, model, music, keep, clock)
+        clock("write", 0, 1)
+        take = dataclasses.replace(take, meta={**take.meta, **music.source})
+        take.save(request.output)
+        clock("write", 1, 1)
+        facts = _facts(request, model, take)
+        facts["seconds"] = clock.finish()
+        self._learn(facts["seconds"], music.duration_s)
+        return Generated(take, facts)
+
+    def transcribe(self, request: TranscribeRequest, clock: StageClock | None = None) -> dict[str, Any]:
+        """Write a recording's notes as a MIDI file; facts as plain JSON values."""
+        from models.midi import write_midi
+
+        clock = clock or StageClock()
+        clock("prepare", 0, 1)
+        check_output(request.output)
+        sound = load_sound(request.sound, request.sound_start_s, request.sound_end_s)
+        clock.expect({"transcribe": self._rates["transcribe"] * sound.duration_s})
+        clock("transcribe", 0, 1)
+        notes = self._listener.transcribed(sound, request.device, clock)
+        clock("write", 0, 1)
+        write_midi(request.output, notes)
+        seconds = clock.finish()
+        self._learn(seconds, sound.duration_s)
+        facts = {"midi": str(request.output), "notes": len(notes), "duration_s": round(sound.duration_s, 3)}
+        return {**facts, **sound.source, "seconds": seconds}
+
+    def _hear(self, request: GenerateRequest, keep: Take | None, clock: StageClock) -> Music:
+        """The notes of the request; says what is still to come as soon as the length is known."""
+        sound = None
+        if request.sound is not None:
+            sound = load_sound(request.sound, request.sound_start_s, request.sound_end_s)
+            clock.expect(self._plan(request, sound.duration_s, self._listener.needs_transcription(sound)))
+            if request.midi is None:
+                clock("transcribe", 0, 1)
+        music = self._listener.music(request, keep, sound, clock)
+        if not len(music.notes):
+            name = quoted(request.midi or request.sound or request.keep or "")
+            raise UserError("no_notes", f"No piano notes were found in {name}; choose a part where the piano plays.")
+        clock.expect(self._plan(request, music.duration_s, transcribe=False))
+        return music
+
+    def _plan(self, request: GenerateRequest, duration_s: float, transcribe: bool) -> dict[str, float]:
+        """Seconds that each stage to come will probably take, in order."""
+        guess = {stage: rate * duration_s for stage, rate in self._rates.items()}
+        plan = {"transcribe": guess["transcribe"]} if transcribe and request.midi is None else {}
+        plan["load"] = 0.0 if (request.preset, request.device) in self._models else LOAD_GUESS_S
+        return {**plan, "sample": guess["sample"], "contact": guess["contact"] if request.contact > 0 else 0.0}
+
+    def _learn(self, seconds: dict[str, float], duration_s: float) -> None:
+        """Later estimates rest on what this computer really took."""
+        for stage in self._rates:
+            if seconds.get(stage, 0.0) > 0.1 and duration_s > 0:
+                self._rates[stage] = seconds[stage] / duration_s
+
+
+def _sample(request: GenerateRequest, model: Model, music: Music, keep: Take | None, clock: StageClock) -> Take:
+    from models.generator import GenerateSettings, generate
+
+    settings = GenerateSettings(
+        seed=request.seed,
+        sampler=request.sampler,
+        steps=request.steps,
+        contact=request.contact,
+        fps=request.fps,
+        style=dict(request.style),
+        device=request.device,
+    )
+    return generate(
+        model,
+        music.notes,
+        music.hands,
+        duration_s=music.duration_s,
+        settings=settings,
+        keep=keep,
+        keep_hand=request.hand,
+        redo_range=request.range,
+        progress=clock,
+    )
+
+
+def _facts(request: GenerateRequest, model: Model, take: Take) -> dict[str, Any]:
+    from models.evaluation import take_onset_f1
+
+    names = ("sampler", "steps", "sound_sha256", "midi_sha256")
+    return {
+        "take": str(request.output),
+        "seed": request.seed,
+        "preset": model.preset,
+        "weights_sha256": model.weights_hash,
+        "device": str(model.device),
+        "notes": len(take.notes),
+        "frames": take.motion.frames,
+        "fps": take.motion.fps,
+        "onset_f1": round(take_onset_f1(take), 4),
+        **{name: take.meta[name] for name in names if name in take.meta},
+    }

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a caller asks of the pipeline: typed, checked, the same for worker, command line and Python API.
+
+Imports nothing heavy, so that a wrong request is answered at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from models.errors import UserError
+
+HANDS = ("left", "right")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+STYLES = ("hand_size", "curl", "wrist_height", "energy")
+"""Style values; 0 is average, -1 and 1 are the usual extremes."""
+STYLE_EXTREME = 3.0
+FPS_RANGE = (1.0, 240.0)
+STEPS_RANGE = (1, 1000)
+SEED_RANGE = (0, 2**63 - 1)
+
+
+def bad(field_name: str, value: Any, wanted: str) -> UserError:
+    """The error for a parameter that does not fit; names it, its value and what would fit."""
+    return UserError("bad_params", f'The setting "{field_name}" is {value!r}, but it must be {wanted}.')
+
+
+def _number(name: str, value: Any, low: float, high: float, unit: str = "") -> float:
+    wanted = f"a number from {low:g} to {high:g}{unit}"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise bad(name, value, wanted)
+    if not (math.isfinite(value) and low <= value <= high):
+        raise bad(name, value, wanted)
+    return float(value)
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise bad(name, value, f"a whole number from {low} to {high}")
+    return value
+
+
+def _path(name: str, value: Any) -> Path:
+    if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):
+        raise bad(name, value, "the path of a file")
+    return Path(value)
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise bad(name, value, "a name")
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateRequest:
+    """One take to generate. Raises `UserError` (code `bad_params`, naming the field) for values that do not fit."""
+
+    output: Path
+    """Where the take is written; an existing file is replaced, whole or not at all."""
+    sound: Path | None = None
+    """Recording to transcribe, or, with `midi` or a kept take of the same sound, to take the length from."""
+    midi: Path | None = None
+    """Notes to play instead of transcribing; in the time of the sound where both are given."""
+    seed: int = 0
+    preset: str = "default"
+    """Name of a preset or path of a model folder."""
+    sampler: str | None = None
+    """None for the preset's own."""
+    steps: int | None = None
+    """Network evaluations a window; None for the preset's own."""
+    contact: float = 1.0
+    """Strength of key contact, 0 to 1."""
+    fps: float = 30.0
+    """Frames a second of the take."""
+    style: Mapping[str, float] = field(default_factory=dict)
+    keep: Path | None = None
+    """A take to keep outside `hand` and `range`."""
+    hand: str | None = None
+    """The hand to make anew; the other is kept."""
+    range: tuple[float, float] | None = None
+    """Seconds to make anew; the rest is kept."""
+    device: str = "auto"
+    sound_start_s: float = 0.0
+    """The take begins at this second of the sound (and of the MIDI)."""
+    sound_end_s: float | None = None
+
+    def __post_init__(self) -> None:
+        change = object.__setattr__
+        change(self, "output", _path("output", self.output))
+        for name in ("sound", "midi", "keep"):
+            if getattr(self, name) is not None:
+                change(self, name, _path(name, getattr(self, name)))
+        if self.sound is None and self.midi is None and self.keep is None:
+            raise UserError("nothing_to_play", "There is nothing to play: choose a recording or a MIDI file.")
+        change(self, "seed", _whole("seed", self.seed, *SEED_RANGE))
+        _text("preset", self.preset)
+        if self.sampler is not None:
+            _text("sampler", self.sampler)
+        if self.steps is not None:
+            change(self, "steps", _whole("steps", self.steps, *STEPS_RANGE))
+        change(self, "contact", _number("contact", self.contact, 0, 1))
+        change(self, "fps", _number("fps", self.fps, *FPS_RANGE, " frames a second"))
+        self._check_style()
+        if self.hand is not None and self.hand not in HANDS:
+            raise bad("hand", self.hand, " or ".join(HANDS))
+        if (self.hand is not None or self.range is not None) and self.keep is None:
+            what = "hand" if self.hand is not None else "range"
+            raise UserError("bad_params", f'The setting "{what}" needs "keep", the take whose other part stays.')
+        self._check_range()
+        if self.device not in DEVICES:
+            raise bad("device", self.device, "one of " + ", ".join(DEVICES))
+        change(self, "sound_start_s", _number("sound_start_s", self.sound_start_s, 0, 1e6, " seconds"))
+        if self.sound_end_s is not None:
+            change(self, "sound_end_s", _number("sound_end_s", self.sound_end_s, 0, 1e6, " seconds"))
+            if self.sound_end_s <= self.sound_start_s:
+                raise bad("sound_end_s", self.sound_end_s, f"later than sound_start_s, {self.sound_start_s:g}")
+
+    def _check_style(self) -> None:
+        if not isinstance(self.style, Mapping):
+            raise bad("style", self.style, "an object of names and numbers")
+        for name, value in self.style.items():
+            if name not in STYLES:
+                raise bad("style", name, "one of " + ", ".join(STYLES))
+            _number(f"style {name}", value, -STYLE_EXTREME, STYLE_EXTREME)
+
+    def _check_range(self) -> None:
+        if self.range is None:
+            return
+        value: Any = self.range
+        if not isinstance(value, (list, tuple)) or len(value) != 2:
+            raise bad("range", value, "two numbers, start and end in seconds")
+        start, end = (_number("range", item, 0, 1e6, " seconds") for item in value)
+        if end <= start:
+            raise bad("range", list(value), "a start and a later end, in seconds")
+        object.__setattr__(self, "range", (start, end))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranscribeRequest:
+    """A recording to write down as notes."""
+
+    sound: Path
+    output: Path
+    """The MIDI file to write."""
+    device: str = "auto"
+    sound_start_s: float = 0.0
+    sound_end_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("sound", "output"):
+            object.__setattr__(self, name, _path(name, getattr(self, name)))
+        if self.device not in DEVICES:
+            raise bad("device", self.device, "one of " + ", ".join(DEVICES))
+        object.__setattr__(self, "sound_start_s", _number("sound_start_s", self.sound_start_s, 0, 1e6, " seconds"))
+        if self.sound_end_s is not None:
+            object.__setattr__(self, "sound_end_s", _number("sound_end_s", self.sound_end_s, 0, 1e6, " seconds"))
+            if self.sound_end_s <= self.sound_start_s:
+                raise bad("sound_end_s", self.sound_end_s, f"later than sound_start_s, {self.sound_start_s:g}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadRequest:
+    """A model to load ahead of the first job."""
+
+    preset: str = "default"
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        _text("preset", self.preset)
+        if self.device not in DEVICES:
+            raise bad("device", self.device, "one of " + ", ".join(DEVICES))
+
+
+R = TypeVar("R", GenerateRequest, TranscribeRequest, LoadRequest)
+
+
+def from_params(kind: type[R], params: Mapping[str, Any]) -> R:
+    """A request from loose parameters; null means "not given" wherever there is a default."""
+    fields = {item.name: item for item in dataclasses.fields(kind)}
+    unknown = sorted(set(params) - set(fields))
+    if unknown:
+        raise UserError(
+            "bad_params", f'The setting "{unknown[0]}" is not known; known are {", ".join(fields)}.', f"unknown: {unknown}"
+        )
+    given = {name: value for name, value in params.items() if value is not None}
+    for name, item in fields.items():
+        required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+        if required and name not in given:
+            raise UserError("bad_params", f'The setting "{name}" is missing.')
+    return kind(**given)
