@@ -32,6 +32,7 @@ _SLACK = np.array([0.006, 0.012, 0.008])  # metres the fingers absorb before the
 _IDLE_CLEARANCE = 0.002
 _EDGE_FADE_S = 0.2
 _LOWEST_WRIST = 0.025
+_SUNK = 0.001
 
 
 @dataclass(frozen=True)
@@ -125,9 +126,14 @@ def _wrist_step(
     errors = paths.points - reached
     if first:
         errors = soft_threshold(errors, _SLACK)
+    # Fingers that should be off the keys and cannot lift themselves ask the wrist to lift them.
+    sunk = np.where(paths.striking, 0.0, _floor(reached) + _IDLE_CLEARANCE - reached[..., 2])
+    sinks = (sunk > _SUNK) & (paths.holding == 0)
+    errors = np.where(sinks[..., None], sunk[..., None] * np.array([0.0, 0.0, 1.0]), errors)
+    shares = np.where(sinks, 1.0, paths.holding)
     steps = np.zeros((2, *wrist.shape))
     for hand in (0, 1):
-        share = paths.holding[:, hand]
+        share = shares[:, hand]
         need = np.minimum(share.sum(1), 1.0) * (1.0 if first else _PERSISTENCE)
         wanted = rigid_step(errors[:, hand], reached[:, hand] - wrist[:, hand, None], share)
         for kind, values in enumerate(wanted):

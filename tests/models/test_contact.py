@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Key contact as a whole: keys are hit at every frame rate, what is given stays, what is idle stays off the keys."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from models import keyboard, skeleton
+from models.contact import ContactResult, apply_contact
+from models.contact.ik import solve_fingers
+from models.kinematics import forward_kinematics, outside_limits
+from models.take import Motion
+
+PLAYING_TIPS = np.array(
+    [[-0.060, 0.108, -0.05], [-0.017, 0.145, -0.05], [0.012, 0.152, -0.05], [0.038, 0.142, -0.05], [0.066, 0.114, -0.05]]
+)
+
+
+def relaxed_motion(seconds: float, fps: float, wander: float = 0.01, seed: int = 0) -> Motion:
+    """Both hands hovering in playing posture, the wrists wandering about slowly."""
+    frames = int(seconds * fps)
+    wrist = np.tile([[-0.2, -0.09, 0.062], [0.15, -0.09, 0.062]], (frames, 1, 1))
+    noise = np.random.default_rng(seed).normal(size=wrist.shape)
+    wrist = wrist + wander * gaussian_filter1d(noise, fps / 2, axis=0) * np.sqrt(fps)
+    start = torch.zeros(1, 2, 16, 3, dtype=torch.float64)
+    start[:, :, 1:, 0] = 0.5
+    rest = torch.tensor([[[-0.2, -0.09, 0.062], [0.15, -0.09, 0.062]]], dtype=torch.float64)
+    tips = torch.from_numpy(np.stack([PLAYING_TIPS * [-1, 1, 1], PLAYING_TIPS])) + rest[..., None, :]
+    euler = solve_fingers(start, rest, tips).numpy().repeat(frames, 0)
+    return Motion(euler.astype(np.float32), wrist.astype(np.float32), fps)
+
+
+def melody() -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """A right-hand scale with black keys, left-hand octaves and triads, a repeated note."""
+    right = [(0.5 + 0.25 * i, 0.24, p) for i, p in enumerate((60, 62, 64, 66, 67, 69, 71, 73, 74, 74, 74, 72))]
+    left = [(0.5 + 0.5 * i, 0.45, p) for i, chord in enumerate(((36, 48), (43, 47, 50), (41, 53), (42, 46, 49))) for p in chord]
+    rows = sorted([(t, t + d, p, 80.0, 1) for t, d, p in right] + [(t, t + d, p, 80.0, 0) for t, d, p in left])
+    table = np.array(rows)
+    return table[:, :4], table[:, 4].astype(np.int8)
+
+
+def fingertips(result: ContactResult | Motion) -> NDArray[np.float64]:
+    motion = result.motion if isinstance(result, ContactResult) else result
+    euler, wrist = (torch.from_numpy(a.astype(np.float64)) for a in (motion.euler, motion.wrist))
+    return forward_kinematics(euler, wrist).tips.numpy()
+
+
+def onsets(tips: NDArray[np.float64], fps: float) -> list[tuple[int, float]]:
+    roll = keyboard.pressed_keys(tips)
+    began = roll & ~np.vstack([np.zeros((1, 88), bool), roll[:-1]])
+    return [(int(k) + 21, f / fps) for f, k in zip(*np.nonzero(began), strict=True)]
+
+
+@pytest.mark.parametrize("fps", [24.0, 25.0, 29.97, 30.0, 60.0])
+def test_every_note_is_struck_in_time_and_nothing_else(fps: float) -> None:
+    notes, hands = melody()
+    result = apply_contact(relaxed_motion(5.0, fps), notes, hands)
+    struck = onsets(fingertips(result), fps)
+    for time, _, pitch, _ in notes:
+        near = [t for p, t in struck if p == pitch and abs(t - time) <= 0.05]
+        assert near, f"pitch {pitch} at {time} was not struck at {fps} fps"
+        struck.remove((int(pitch), near[0]))
+    assert len(struck) <= 1, f"struck too much: {struck}"
+
+
+def test_angles_stay_inside_the_limits_and_idle_fingers_above_the_keys() -> None:
+    notes, hands = melody()
+    result = apply_contact(relaxed_motion(5.0, 30.0), notes, hands)
+    assert not outside_limits(torch.from_numpy(result.motion.euler)).any()
+    before = keyboard.pressed_keys(fingertips(result)[: int(0.4 * 30)])
+    assert not before.any()
+
+
+def test_strength_zero_is_the_generated_motion_and_a_half_lies_between() -> None:
+    notes, hands = melody()
+    motion = relaxed_motion(5.0, 30.0)
+    nothing = apply_contact(motion, notes, hands, strength=0.0).motion
+    np.testing.assert_array_equal(nothing.euler, motion.euler)
+    np.testing.assert_array_equal(nothing.wrist, motion.wrist)
+    free, full = fingertips(motion), fingertips(apply_contact(motion, notes, hands))
+    half = fingertips(apply_contact(motion, notes, hands, strength=0.5))
+    assert np.linalg.norm(half - free, axis=-1).mean() < np.linalg.norm(full - free, axis=-1).mean()
+    assert np.linalg.norm(half - free, axis=-1).mean() > 0
+
+
+@pytest.mark.parametrize("hand", [skeleton.LEFT, skeleton.RIGHT])
+def test_one_hand_alone_leaves_the_other_bit_identical(hand: int) -> None:
+    notes, hands = melody()
+    motion = relaxed_motion(5.0, 30.0)
+    result = apply_contact(motion, notes, hands, only_hand=hand).motion
+    other = 1 - hand
+    np.testing.assert_array_equal(result.euler[:, other], motion.euler[:, other])
+    np.testing.assert_array_equal(result.wrist[:, other], motion.wrist[:, other])
+    assert np.abs(result.euler[:, hand] - motion.euler[:, hand]).max() > 0.05
+
+
+def test_a_range_changes_only_its_frames_and_joins_smoothly() -> None:
+    notes, hands = melody()
+    whole = apply_contact(relaxed_motion(5.0, 30.0), notes, hands).motion
+    start, stop = 45, 90
+    wrist = whole.wrist.copy()
+    wrist[start:stop] += 0.01 * np.sin(np.linspace(0, np.pi, stop - start))[:, None, None]
+    redone = apply_contact(Motion(whole.euler, wrist.astype(np.float32), 30.0), notes, hands, frames=(start, stop)).motion
+    for given, out in ((whole.euler, redone.euler), (whole.wrist, redone.wrist)):
+        np.testing.assert_array_equal(out[:start], given[:start])
+        np.testing.assert_array_equal(out[stop:], given[stop:])
+    speed = np.linalg.norm(np.diff(redone.wrist, axis=0), axis=-1)
+    assert speed[[start - 1, stop - 1]].max() <= 1.5 * np.percentile(speed, 99)
+
+
+def test_hands_are_found_when_not_given() -> None:
+    notes, hands = melody()
+    result = apply_contact(relaxed_motion(5.0, 30.0), notes, np.full(len(notes), -1, np.int8))
+    assert (result.fingering[:, 0] == hands).mean() > 0.9
+
+
+def test_no_notes_and_no_frames_are_fine() -> None:
+    empty = np.zeros((0, 4)), np.zeros(0, np.int8)
+    motion = relaxed_motion(2.0, 30.0)
+    assert apply_contact(motion, *empty).fingering.shape == (0, 2)
+    nothing = Motion(np.zeros((0, 2, 16, 3), np.float32), np.zeros((0, 2, 3), np.float32), 30.0)
+    assert apply_contact(nothing, *melody()).motion.frames == 0
+
+
+def test_progress_can_cancel() -> None:
+    class Stop(Exception):
+        pass
+
+    def progress(stage: str, step: int, of: int) -> None:
+        if step == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        apply_contact(relaxed_motion(3.0, 30.0), *melody(), progress=progress)

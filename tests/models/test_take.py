@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Take files: round trip, atomic writing, clear errors, no pickle."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.errors import UserError
+from models.take import Motion, Take
+
+
+def make_take(frames: int = 12) -> Take:
+    rng = np.random.default_rng(0)
+    motion = Motion(
+        rng.normal(size=(frames, 2, 16, 3)).astype(np.float32), rng.normal(size=(frames, 2, 3)).astype(np.float32), 29.97
+    )
+    notes = np.array([[0.1, 0.2, 60, 80], [0.2, 0.3, 64, 70]], np.float32)
+    return Take(motion, notes, np.array([[1, 0], [-1, -1]], np.int8), {"seed": 3, "preset": "default"})
+
+
+def test_round_trip_is_exact(tmp_path: Path) -> None:
+    take = make_take()
+    take.save(tmp_path / "a.npz")
+    back = Take.load(tmp_path / "a.npz")
+    np.testing.assert_array_equal(back.motion.euler, take.motion.euler)
+    np.testing.assert_array_equal(back.motion.wrist, take.motion.wrist)
+    np.testing.assert_array_equal(back.notes, take.notes)
+    np.testing.assert_array_equal(back.fingering, take.fingering)
+    assert back.motion.fps == 29.97 and back.meta["seed"] == 3
+    assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="gone.npz does not exist"):
+        Take.load(tmp_path / "gone.npz")
+    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 nonsense")
+    with pytest.raises(UserError, match="broken.npz is not a readable take"):
+        Take.load(tmp_path / "broken.npz")
+
+
+def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "evil.npz", euler=np.array([{"a": 1}], dtype=object), meta="{}")
+    with pytest.raises(UserError, match="not a readable take"):
+        Take.load(tmp_path / "evil.npz")
+
+
+def test_motion_that_is_not_finite_is_refused(tmp_path: Path) -> None:
+    take = make_take()
+    take.motion.euler[3, 0, 0, 0] = np.nan
+    take.save(tmp_path / "nan.npz")
+    with pytest.raises(UserError, match="not finite"):
+        Take.load(tmp_path / "nan.npz")
+
+
+def test_shapes_are_checked() -> None:
+    with pytest.raises(ValueError, match="wrist"):
+        Motion(np.zeros((4, 2, 16, 3), np.float32), np.zeros((5, 2, 3), np.float32), 30.0)
+    with pytest.raises(ValueError, match="fps"):
+        Motion(np.zeros((4, 2, 16, 3), np.float32), np.zeros((4, 2, 3), np.float32), 0.0)
