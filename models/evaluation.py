@@ -94,18 +94,34 @@ def onset_score(
 ) -> tuple[Score, NDArray[np.float64]]:
     """Onset hits of a pressed roll (F, 88) against true notes (n, 4), and how late each hit is, seconds."""
     starts = becoming_pressed(pressed)
+    return _onset_score(notes, [np.flatnonzero(starts[:, key]) / fps for key in range(KEYS)], tolerance_s)
+
+
+def note_score(
+    found: NDArray[np.floating], notes: NDArray[np.floating], tolerance_s: float = ONSET_TOLERANCE_S
+) -> Score:
+    """Onset hits of transcribed notes (m, 4) against true notes (n, 4), by the rules of `onset_score`."""
+    return _onset_score(notes, [_onsets_of(found, key) for key in range(KEYS)], tolerance_s)[0]
+
+
+def _onsets_of(notes: NDArray[np.floating], key: int) -> NDArray[np.float64]:
+    """Ascending onsets of one key, notes of one press taken together."""
+    onsets = np.sort(notes[notes[:, 2].astype(int) == key + LOWEST_PITCH, 0].astype(np.float64))
+    return onsets[np.diff(onsets, prepend=-np.inf) > SAME_PRESS_S]
+
+
+def _onset_score(
+    notes: NDArray[np.floating], played: list[NDArray[np.float64]], tolerance_s: float
+) -> tuple[Score, NDArray[np.float64]]:
     hits = false = missed = 0
     late: list[float] = []
-    for key in range(KEYS):
-        true_s = np.sort(notes[notes[:, 2].astype(int) == key + LOWEST_PITCH, 0].astype(np.float64))
-        if len(true_s):
-            true_s = true_s[np.diff(true_s, prepend=-np.inf) > SAME_PRESS_S]
-        played_s = np.flatnonzero(starts[:, key]) / fps
+    for key, played_s in enumerate(played):
+        true_s = _onsets_of(notes, key)
         pairs = match_onsets(true_s, played_s, tolerance_s)
         hits += len(pairs)
         false += len(played_s) - len(pairs)
         missed += len(true_s) - len(pairs)
-        late.extend(played_s[played] - true_s[true] for true, played in pairs)
+        late.extend(played_s[j] - true_s[i] for i, j in pairs)
     return Score(hits, false, missed), np.array(late)
 
 

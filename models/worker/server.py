@@ -188,7 +188,8 @@ class Worker:
             raise
         except Exception as error:  # noqa: BLE001 - the worker outlives every job; the caller gets the traceback
             explained = explain(error)
-            print(explained.detail, file=sys.stderr)
+            if not isinstance(error, UserError):
+                print(explained.detail, file=sys.stderr)
             self._fail(job, explained)
             if explained.code == "out_of_memory":
                 self._pipeline.unload()

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wrong settings are refused with the field's name, before anything heavy is loaded."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.errors import UserError
+from models.request import GenerateRequest, LoadRequest, TranscribeRequest, from_params
+
+GOOD = {"midi": "a.mid", "output": "a.npz"}
+
+
+def test_defaults_and_null() -> None:
+    request = from_params(GenerateRequest, {**GOOD, "seed": None, "steps": None, "style": None, "range": None})
+    assert (request.seed, request.steps, request.contact, request.fps, request.style) == (0, None, 1.0, 30.0, {})
+    assert request.output == Path("a.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", -1),
+        ("seed", 1.5),
+        ("seed", True),
+        ("steps", 0),
+        ("steps", "ten"),
+        ("contact", 1.01),
+        ("contact", float("nan")),
+        ("fps", 0),
+        ("fps", float("inf")),
+        ("output", 7),
+        ("midi", ["a.mid"]),
+        ("device", "gpu"),
+        ("style", {"size": 1}),
+        ("style", {"curl": "much"}),
+        ("style", [1]),
+        ("hand", "LEFT"),
+        ("preset", ""),
+        ("sound_start_s", -1),
+        ("sound_end_s", 0),
+        ("colour", "blue"),
+    ],
+)
+def test_a_wrong_setting_is_named(name: str, value: Any) -> None:
+    with pytest.raises(UserError) as caught:
+        from_params(GenerateRequest, {**GOOD, name: value})
+    assert caught.value.code == "bad_params"
+    assert name in caught.value.message
+
+
+@pytest.mark.parametrize("value", [[1], [2, 1], [1, 1], ["a", 2], 3, [-1, 2]])
+def test_a_range_has_a_start_and_a_later_end(value: Any) -> None:
+    with pytest.raises(UserError, match='"range"'):
+        from_params(GenerateRequest, {**GOOD, "keep": "k.npz", "range": value})
+
+
+@pytest.mark.parametrize("params", [{"hand": "left"}, {"range": [1, 2]}])
+def test_a_part_to_redo_needs_the_take_that_stays(params: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match='"keep"'):
+        from_params(GenerateRequest, {**GOOD, **params})
+    assert from_params(GenerateRequest, {**GOOD, **params, "keep": "k.npz"}).keep == Path("k.npz")
+
+
+def test_missing_settings() -> None:
+    with pytest.raises(UserError, match='"output" is missing'):
+        from_params(GenerateRequest, {"midi": "a.mid"})
+    with pytest.raises(UserError, match="nothing to play"):
+        from_params(GenerateRequest, {"output": "a.npz"})
+    with pytest.raises(UserError, match='"sound" is missing'):
+        from_params(TranscribeRequest, {"output": "a.mid"})
+    assert from_params(LoadRequest, {}).preset == "default"
+
+
+def test_requests_need_no_torch() -> None:
+    code = "import sys, models.request, models.worker.server, models.cli; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
