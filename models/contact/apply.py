@@ -7,7 +7,7 @@ is, 1 puts every fingertip that plays on its key.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -94,6 +94,8 @@ def apply_contact(
         moved, turned = _move_wrist(moved, turned, shift, turn)
         solved = _solve(turned, moved, paths, 1.0, hand_size)
         reached = forward_kinematics(solved, moved, hand_size).tips.numpy()
+    paths = _without_strays(paths, reached)
+    solved = _solve(turned, moved, paths, 1.0, hand_size)
     if strength < 1:
         moved = wrist + strength * (moved - wrist)
         turned = euler + strength * (turned - euler)
@@ -114,6 +116,12 @@ def _assign(
     return finger_notes(notes, hands, tips[frame, :, :, 0])
 
 
+def _without_strays(paths: FingerPaths, reached: NDArray[np.floating]) -> FingerPaths:
+    """Paths in which a finger that could not get to its key stays above the one it is over instead."""
+    astray = (paths.pitch > 0) & (keyboard.key_under(reached) + keyboard.LOWEST_PITCH != paths.pitch)
+    return replace(paths, pitch=np.where(astray, 0, paths.pitch))
+
+
 def _wrist_step(
     paths: FingerPaths,
     reached: NDArray[np.floating],
@@ -127,7 +135,7 @@ def _wrist_step(
     if first:
         errors = soft_threshold(errors, _SLACK)
     # Fingers that should be off the keys and cannot lift themselves ask the wrist to lift them.
-    sunk = np.where(paths.striking, 0.0, _floor(reached) + _IDLE_CLEARANCE - reached[..., 2])
+    sunk = np.where(paths.pitch > 0, 0.0, _floor(reached) + _IDLE_CLEARANCE - reached[..., 2])
     sinks = (sunk > _SUNK) & (paths.holding == 0)
     errors = np.where(sinks[..., None], sunk[..., None] * np.array([0.0, 0.0, 1.0]), errors)
     shares = np.where(sinks, 1.0, paths.holding)
@@ -171,7 +179,7 @@ def _blend(paths: FingerPaths, free: NDArray[np.floating]) -> NDArray[np.float64
     weight = paths.weight[..., None]
     targets = (1 - weight) * free + weight * paths.points
     floor = _floor(targets) + _IDLE_CLEARANCE
-    targets[..., 2] = np.where(paths.striking, targets[..., 2], np.maximum(targets[..., 2], floor))
+    targets[..., 2] = np.where(paths.pitch > 0, targets[..., 2], np.maximum(targets[..., 2], floor))
     return targets
 
 

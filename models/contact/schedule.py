@@ -74,8 +74,8 @@ class FingerPaths:
     """(frames, 2, 5, 3) metres."""
     weight: NDArray[np.float64]
     """(frames, 2, 5) 0 leaves the finger to the generated motion, 1 puts it on the path."""
-    striking: NDArray[np.bool_]
-    """(frames, 2, 5) the finger is on its way into, in, or on its way out of its key."""
+    pitch: NDArray[np.int64]
+    """(frames, 2, 5) the key that the finger is on its way into, in, or on its way out of; 0 for none."""
     holding: NDArray[np.float64]
     """(frames, 2, 5) 1 from just before the strike until the release: frames the wrist has to serve."""
 
@@ -158,7 +158,7 @@ def finger_paths(
     times = np.arange(frames) / fps
     points = np.zeros((frames, 10, 3))
     weight, holding = np.zeros((frames, 10)), np.zeros((frames, 10))
-    striking = np.zeros((frames, 10), bool)
+    pitch = np.zeros((frames, 10), int)
     surface = keyboard.key_surface(presses.pitch)
     for slot in np.unique(presses.slot):
         mine = np.flatnonzero(presses.slot == slot)
@@ -169,13 +169,13 @@ def finger_paths(
         )
         begin = np.searchsorted(rise, times, side="right") - 1
         inside = (begin >= 0) & (times <= fall[np.maximum(begin, 0)])
-        striking[:, slot] = inside
+        pitch[:, slot] = np.where(inside, presses.pitch[mine][np.maximum(begin, 0)], 0)
         weight[:, slot] = _weights(times, rise, fall, timing.blend_s)
         begin = np.searchsorted(presses.down_s[mine] - 0.04, times, side="right") - 1
         holding[:, slot] = (begin >= 0) & (times <= presses.up_s[mine][np.maximum(begin, 0)])
     shape = (frames, 2, 5)
     return FingerPaths(
-        points.reshape(*shape, 3), weight.reshape(shape), striking.reshape(shape), holding.reshape(shape)
+        points.reshape(*shape, 3), weight.reshape(shape), pitch.reshape(shape), holding.reshape(shape)
     )
 
 

@@ -154,6 +154,6 @@ def test_repeated_notes_go_up_between_for_at_least_a_frame(fps: float) -> None:
     x, y = np.zeros(8), np.full(8, 0.03)
     paths = finger_paths(presses, x, y, frames, fps, PressTiming())
     height = paths.points.reshape(frames, 10, 3)[..., 2]
-    active = paths.striking.reshape(frames, 10)
+    active = paths.pitch.reshape(frames, 10) == 60
     pressed = ((height < -0.003) & active).any(1)
     assert (np.diff(pressed.astype(int)) == 1).sum() == 8
