@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The built-in armature: both hands under one root bone, in the exact rest frames of ``hands.json``."""
+
+from __future__ import annotations
+
+import bpy
+from mathutils import Vector
+
+from ..core import skeleton
+from ..faults import Fault
+
+HAND_SIZE_PROPERTY = "s2c_hand_size"
+"""Custom property of the armature object: the factor on all lengths of the hand."""
+JOINT_PROPERTY = "s2c_joint"
+"""Custom property of a bone: which joint it is (``index1.L``), so that renamed bones are still found."""
+ROOT_BONE = "root"
+HAND_SIZE_RANGE = (0.7, 1.4)
+
+
+def joint_label(joint: int, hand: int) -> str:
+    """Value of the bone property for a joint, for instance ``wrist.R``."""
+    return skeleton.JOINTS[joint] + skeleton.SUFFIXES[hand]
+
+
+def create_armature(
+    context: bpy.types.Context, hand_size: float, collection: bpy.types.Collection, name: str = "S2C Hands"
+) -> bpy.types.Object:
+    """Add an armature object with both hands to `collection`; its origin is the origin of the piano frame.
+
+    The object becomes the active one, because bones can only be made in edit mode. Raises Fault when the
+    hand size is outside `HAND_SIZE_RANGE`.
+    """
+    low, high = HAND_SIZE_RANGE
+    if not low <= hand_size <= high:
+        raise Fault("hand_size", f"The hand size {hand_size:g} is not possible: choose a factor from {low:g} to {high:g}.")
+    data = bpy.data.armatures.new(name)
+    armature = bpy.data.objects.new(name, data)
+    collection.objects.link(armature)
+    armature[HAND_SIZE_PROPERTY] = float(hand_size)
+    armature.id_properties_ui(HAND_SIZE_PROPERTY).update(min=low, max=high, description="Size of these hands, 1 is an average adult")
+    armature.show_in_front = True
+    data.display_type = "STICK"
+    context.view_layer.update()
+    context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    try:
+        _make_bones(data, hand_size)
+    finally:
+        bpy.ops.object.mode_set(mode="OBJECT")
+    _dress_bones(armature)
+    return armature
+
+
+def _make_bones(data: bpy.types.Armature, hand_size: float) -> None:
+    root = data.edit_bones.new(ROOT_BONE)
+    root.head, root.tail, root.roll = (0.0, 0.0, 0.0), (0.0, 0.1, 0.0), 0.0
+    for hand in (skeleton.LEFT, skeleton.RIGHT):
+        made: list[bpy.types.EditBone] = []
+        bones = skeleton.rest_bones(hand, hand_size)
+        for bone in bones:  # parents come first in the order of the joints
+            edit = data.edit_bones.new(bone.name)
+            edit.head, edit.tail = Vector(bone.head), Vector(bone.tail)
+            edit.align_roll(Vector(bone.frame[:, 2]))
+            edit.parent = made[bone.parent] if bone.parent >= 0 else root
+            edit.use_connect = bone.connected
+            edit[JOINT_PROPERTY] = joint_label(bone.joint, hand)
+            made.append(edit)
+
+
+def _dress_bones(armature: bpy.types.Object) -> None:
+    """Rotation order, locks, colours and collections."""
+    data = armature.data
+    sides = [data.collections.new("Left"), data.collections.new("Right")]
+    palettes = ("THEME04", "THEME01")
+    for hand, side in enumerate(sides):
+        for bone in skeleton.rest_bones(hand):
+            side.assign(data.bones[bone.name])
+            data.bones[bone.name].color.palette = palettes[hand]
+    for pose_bone in armature.pose.bones:
+        pose_bone.rotation_mode = "XYZ"
+        pose_bone.lock_scale = (True, True, True)
+        label = str(pose_bone.bone.get(JOINT_PROPERTY, ""))
+        if label and not label.startswith("wrist"):
+            pose_bone.lock_location = (True, True, True)
