@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that decides the shape and the behaviour of a model, as typed, checked, frozen values.
+
+A model folder holds one `config.json`, which is `ModelConfig` as JSON. Reading is strict: an unknown, missing or
+out-of-range value is a `ValueError` that names the field, its value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+JOINT_CHANNELS = 48
+"""16 joints of 3 Euler angles: the paper's channels of one hand."""
+WRIST_CHANNELS = 3
+CANONICAL_KEYS = 93
+"""Pitches 16 to 108: the 88 keys and what the reflection about D (pitch p -> 124 - p) needs below them."""
+NOTE_FEATURES = 3
+"""Onset, sustain and the hint about the hand (own hand positive, other hand negative, unknown zero)."""
+
+FORMAT_VERSION = 1
+
+
+def _check_range(owner: str, name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{owner}.{name} is {value!r}; it must be between {low} and {high}")
+
+
+def _check_choice(owner: str, name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{owner}.{name} is {value!r}; it must be one of {', '.join(allowed)}")
+
+
+ENCODERS = ("notes", "features")
+OUTPUTS = ("linear", "tanh")
+INTERACTIONS = ("none", "concat", "cross_attention", "hcaa")
+SCHEDULES = ("linear", "cosine")
+SAMPLER_NAMES = ("ancestral", "ddim", "dpm++2m")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderConfig:
+    """What the frame features f_a are (Phi_a of the paper)."""
+
+    kind: str = "notes"
+    """`notes`: 93-key onset, sustain and hand-hint rolls; `features`: vectors that the caller computed (HuBERT)."""
+    feature_dim: int = CANONICAL_KEYS * NOTE_FEATURES
+    """Numbers in a frame and hand."""
+    centred_bins: int = 27
+    """Bins of the hand-centred roll that joins the condition (`notes` only); 0 leaves it out."""
+    centred_spacing_m: float = 0.01
+    """Distance between two of those bins along the keyboard, metres."""
+
+    def __post_init__(self) -> None:
+        _check_choice("encoder", "kind", self.kind, ENCODERS)
+        _check_range("encoder", "feature_dim", self.feature_dim, 1, 8192)
+        _check_range("encoder", "centred_bins", self.centred_bins, 0, 128)
+        _check_range("encoder", "centred_spacing_m", self.centred_spacing_m, 0.001, 0.1)
+        if self.kind == "notes" and self.feature_dim != CANONICAL_KEYS * NOTE_FEATURES:
+            raise ValueError(f"encoder.feature_dim is {self.feature_dim}; notes have {CANONICAL_KEYS * NOTE_FEATURES}")
+        if self.kind == "features" and self.centred_bins:
+            raise ValueError("encoder.centred_bins must be 0 where the encoder does not read notes")
+
+    @property
+    def centred_dim(self) -> int:
+        """Channels of the hand-centred roll: bins x note features x (white, black)."""
+        return self.centred_bins * NOTE_FEATURES * 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerConfig:
+    """A transformer encoder and decoder over the frames, used by predictor and refiner."""
+
+    width: int = 128
+    heads: int = 4
+    feedforward: int = 384
+    encoder_layers: int = 2
+    decoder_layers: int = 2
+    input_kernel: int = 1
+    """Frames that the input layer sees at once (odd); 1 is the paper's per-frame linear layer."""
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_range("transformer", "width", self.width, 4, 8192)
+        _check_range("transformer", "heads", self.heads, 1, 64)
+        _check_range("transformer", "feedforward", self.feedforward, 4, 32768)
+        _check_range("transformer", "encoder_layers", self.encoder_layers, 0, 48)
+        _check_range("transformer", "decoder_layers", self.decoder_layers, 0, 48)
+        _check_range("transformer", "input_kernel", self.input_kernel, 1, 63)
+        _check_range("transformer", "dropout", self.dropout, 0.0, 0.9)
+        if self.width % self.heads:
+            raise ValueError(f"transformer.width {self.width} must be a multiple of transformer.heads {self.heads}")
+        if self.input_kernel % 2 == 0:
+            raise ValueError(f"transformer.input_kernel is {self.input_kernel}; it must be odd")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetConfig:
+    """The 1D U-Net of one hand."""
+
+    widths: tuple[int, ...] = (160, 224, 288)
+    """Channels of each resolution; the last is the bottleneck. n widths halve the frames n - 1 times."""
+    patch: int = 2
+    """Neighbouring frames that enter and leave as one; 1 is the paper's U-Net."""
+    blocks_per_level: int = 2
+    groups: int = 8
+    attention_heads: int = 4
+    head_width: int = 32
+    """Channels of one head of the bottleneck's self-attention."""
+    input_kernel: int = 3
+    """Frames (patches) that the input layer sees at once (odd)."""
+    noise_embedding: int = 0
+    """Width of the linear layer that lifts the noisy motion before it meets the condition; 0 leaves it out."""
+    time_width: int = 256
+
+    def __post_init__(self) -> None:
+        if not 2 <= len(self.widths) <= 6:
+            raise ValueError(f"unet.widths has {len(self.widths)} entries; it needs 2 to 6")
+        _check_range("unet", "patch", self.patch, 1, 8)
+        _check_range("unet", "groups", self.groups, 1, 64)
+        for width in self.widths:
+            _check_range("unet", "widths", width, 4, 8192)
+            if width % self.groups:
+                raise ValueError(f"unet.widths has {width}; every width must be a multiple of unet.groups {self.groups}")
+        _check_range("unet", "blocks_per_level", self.blocks_per_level, 1, 8)
+        _check_range("unet", "attention_heads", self.attention_heads, 1, 64)
+        _check_range("unet", "head_width", self.head_width, 4, 1024)
+        _check_range("unet", "input_kernel", self.input_kernel, 1, 31)
+        _check_range("unet", "noise_embedding", self.noise_embedding, 0, 8192)
+        _check_range("unet", "time_width", self.time_width, 8, 8192)
+        if self.input_kernel % 2 == 0:
+            raise ValueError(f"unet.input_kernel is {self.input_kernel}; it must be odd")
+
+    @property
+    def stride(self) -> int:
+        """Frames must be a multiple of this."""
+        return self.patch * 2 ** (len(self.widths) - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InteractionConfig:
+    """How the two streams meet at the bottleneck (the ablation of the paper's table 2)."""
+
+    kind: str = "hcaa"
+    heads: int = 4
+    lambda_init: float = 0.1
+    """The constant of eq. 7."""
+    causal: bool = False
+    """A frame attends only to frames before it (the authors' released code)."""
+    layer_norm: bool = True
+    """Normalise the difference of eq. 6 before the output layer."""
+    mlp: bool = False
+    """A two-layer perceptron after the output layer (the authors' released code)."""
+    residual: bool = True
+    """Add the stream's own features to the result."""
+
+    def __post_init__(self) -> None:
+        _check_choice("interaction", "kind", self.kind, INTERACTIONS)
+        _check_range("interaction", "heads", self.heads, 1, 64)
+        _check_range("interaction", "lambda_init", self.lambda_init, -2.0, 2.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleConfig:
+    """The noise schedule of eq. 1 and 2."""
+
+    kind: str = "cosine"
+    steps: int = 1000
+    """T."""
+    beta_start: float = 1e-4
+    """beta_1, linear schedule only."""
+    beta_end: float = 0.02
+    """beta_T, linear schedule only."""
+
+    def __post_init__(self) -> None:
+        _check_choice("schedule", "kind", self.kind, SCHEDULES)
+        _check_range("schedule", "steps", self.steps, 2, 10000)
+        _check_range("schedule", "beta_start", self.beta_start, 1e-7, 0.5)
+        _check_range("schedule", "beta_end", self.beta_end, self.beta_start, 0.999)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistics:
+    """How motion and positions become numbers around zero: value = mean + std x number, in canonical hand space."""
+
+    euler_mean: tuple[float, ...] = (0.0,) * JOINT_CHANNELS
+    """Radians, one for each joint channel."""
+    euler_std: tuple[float, ...] = (1.0,) * JOINT_CHANNELS
+    position_mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    """Metres."""
+    position_std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    residual_std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    """Metres; the wrist's offset from the predicted position has mean zero by construction."""
+
+    def __post_init__(self) -> None:
+        sizes = {"euler_mean": JOINT_CHANNELS, "euler_std": JOINT_CHANNELS, "position_mean": WRIST_CHANNELS,
+                 "position_std": WRIST_CHANNELS, "residual_std": WRIST_CHANNELS}
+        for name, size in sizes.items():
+            values = getattr(self, name)
+            if len(values) != size:
+                raise ValueError(f"statistics.{name} has {len(values)} values; it needs {size}")
+            if name.endswith("_std") and min(values) <= 0:
+                raise ValueError(f"statistics.{name} has {min(values)}; every spread must be above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """A whole model: two stages, schedule, statistics."""
+
+    name: str = "default"
+    format_version: int = FORMAT_VERSION
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    predictor: TransformerConfig = field(default_factory=lambda: TransformerConfig(input_kernel=9))
+    predictor_output: str = "linear"
+    """`tanh` bounds the predicted positions to one unit of `statistics.position_std` around the mean."""
+    refiner: TransformerConfig = field(
+        default_factory=lambda: TransformerConfig(width=96, heads=4, feedforward=256, encoder_layers=1,
+                                                  decoder_layers=1, input_kernel=5))
+    unet: UNetConfig = field(default_factory=UNetConfig)
+    interaction: InteractionConfig = field(default_factory=InteractionConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    statistics: Statistics = field(default_factory=Statistics)
+    wrist_residual: bool = True
+    """Three more channels: the wrist's offset from the predicted position, so that diffusion shapes the wrist too."""
+    decoupled_noise: bool = True
+    """Each hand starts from noise of its own; off gives both hands the same noise (the paper's ablation)."""
+    position_sharing: bool = True
+    """Each stream sees both hands' positions; off leaves it its own only (the paper's ablation)."""
+    shared_hands: bool = True
+    """One set of weights serves both hands, the left one mirrored into the right one's space; off: a set each."""
+    style_dim: int = 4
+    """Style numbers (hand size, curl, wrist height, energy); 0 for a model without style."""
+    window_frames: int = 240
+    fps: float = 30.0
+    sampler: str = "dpm++2m"
+    """The sampler where the caller names none: `ancestral` (Algorithm 1), `ddim` or `dpm++2m`."""
+    sampling_steps: int = 8
+    """Its evaluations of the network."""
+    clamp: float = 0.0
+    """Bound of the estimated clean motion in every sampling step, normalised units; 0 means none."""
+
+    def __post_init__(self) -> None:
+        if not self.name or not all(c.isalnum() or c in "-_." for c in self.name):
+            raise ValueError(f"name is {self.name!r}; it must be letters, digits, '-', '_' or '.'")
+        if self.format_version != FORMAT_VERSION:
+            raise ValueError(f"format_version is {self.format_version}; this version reads {FORMAT_VERSION}")
+        _check_choice("model", "predictor_output", self.predictor_output, OUTPUTS)
+        _check_range("model", "style_dim", self.style_dim, 0, 64)
+        _check_range("model", "window_frames", self.window_frames, 8, 4096)
+        _check_range("model", "fps", self.fps, 1.0, 240.0)
+        _check_choice("model", "sampler", self.sampler, SAMPLER_NAMES)
+        _check_range("model", "sampling_steps", self.sampling_steps, 1, self.schedule.steps)
+        _check_range("model", "clamp", self.clamp, 0.0, 100.0)
+        if self.window_frames % self.unet.stride:
+            raise ValueError(f"window_frames {self.window_frames} must be a multiple of {self.unet.stride}, "
+                             f"because of unet.patch and the {len(self.unet.widths)} entries of unet.widths")
+        if self.interaction.kind in ("hcaa", "cross_attention") and self.unet.widths[-1] % self.interaction.heads:
+            raise ValueError(f"interaction.heads {self.interaction.heads} must divide the last of unet.widths, "
+                             f"{self.unet.widths[-1]}")
+
+    @property
+    def channels(self) -> int:
+        """Channels of one hand's motion."""
+        return JOINT_CHANNELS + (WRIST_CHANNELS if self.wrist_residual else 0)
+
+    @property
+    def condition_dim(self) -> int:
+        """Width of c = [refined f_a, P_own, P_other, hand-centred roll]."""
+        positions = WRIST_CHANNELS * (2 if self.position_sharing else 1)
+        return self.refiner.width + positions + self.encoder.centred_dim
+
+    def to_json(self) -> str:
+        """The text of `config.json`."""
+        return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelConfig:
+        """Read `to_json`'s text; `ValueError` for anything unknown, missing a type or out of range."""
+        data = json.loads(text)
+        if not isinstance(data, dict):
+            raise ValueError("the configuration must be a JSON object")
+        return _build(cls, data, "")
+
+    @classmethod
+    def load(cls, path: Path) -> ModelConfig:
+        """Read a `config.json`."""
+        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+
+
+def _build(kind: type, data: dict[str, Any], where: str) -> Any:
+    """An instance of the dataclass `kind` from JSON data, strict about names and types."""
+    hints = typing.get_type_hints(kind)
+    unknown = sorted(set(data) - set(hints))
+    if unknown:
+        raise ValueError(f"unknown setting {where}{unknown[0]}; known here: {', '.join(sorted(hints))}")
+    return kind(**{name: _convert(hints[name], value, f"{where}{name}") for name, value in data.items()})
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        if not isinstance(value, dict):
+            raise ValueError(f"{where} is {value!r}; it must be an object")
+        return _build(hint, value, where + ".")
+    if typing.get_origin(hint) is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise ValueError(f"{where} is {value!r}; it must be a list")
+        return tuple(_convert(typing.get_args(hint)[0], item, where) for item in value)
+    if isinstance(hint, types.UnionType):
+        raise TypeError(f"{where}: unions are not supported in configurations")
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint in (int, float, str, bool) and type(value) is not hint:
+        raise ValueError(f"{where} is {value!r}; it must be of type {hint.__name__}")
+    return value

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Samplers: functions of one signature that turn noise into data.
+
+    sample_<name>(denoise, x, schedule, *, steps, generators, clamp=0.0, callback=None) -> Tensor
+
+`denoise(x, t)` returns v (eq. 4) for x [B, H, ...] at the integer timestep t; `x` is the noise at T; `steps` is how many
+times the network is asked; `generators` has one torch.Generator for each [B][H] and gives all the noise that a sampler
+adds, so that a sample does not depend on what shares its batch; `clamp` bounds the estimated clean data, 0 leaves it;
+`callback(step, steps)` runs after each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from models.diffusion.parameterization import epsilon_from_v, x0_from_v
+from models.diffusion.schedule import Schedule
+
+Denoise = Callable[[Tensor, int], Tensor]
+Generators = Sequence[Sequence[torch.Generator]]
+Callback = Callable[[int, int], None]
+
+
+class Sampler(Protocol):
+    """The signature that every sampler has."""
+
+    def __call__(self, denoise: Denoise, x: Tensor, schedule: Schedule, *, steps: int, generators: Generators,
+                 clamp: float = 0.0, callback: Callback | None = None) -> Tensor: ...
+
+
+def draw_noise(shape: Sequence[int], generators: Generators, device: torch.device | None = None) -> Tensor:
+    """Standard normal noise [B, H, ...] float32, the part [b, h] from generators[b][h].
+
+    Generators live on the CPU and so does the drawing: a seed gives the same take on every device.
+    """
+    if (len(generators), len(generators[0])) != tuple(shape[:2]):
+        raise ValueError(f"generators are {len(generators)} x {len(generators[0])}; x needs {shape[0]} x {shape[1]}")
+    noise = torch.stack([torch.stack([torch.randn(*shape[2:], generator=generator) for generator in hands])
+                         for hands in generators])
+    return noise.to(device) if device is not None else noise
+
+
+def timesteps(schedule: Schedule, steps: int) -> list[int]:
+    """`steps` + 1 falling timesteps from T to 0, equally spaced and rounded, T always asked."""
+    if not 1 <= steps <= schedule.steps:
+        raise ValueError(f"steps is {steps}; it must be between 1 and {schedule.steps}")
+    return [round(schedule.steps * (steps - i) / steps) for i in range(steps + 1)]
+
+
+@torch.no_grad()
+def sample_ancestral(denoise: Denoise, x: Tensor, schedule: Schedule, *, steps: int, generators: Generators,
+                     clamp: float = 0.0, callback: Callback | None = None) -> Tensor:
+    """Algorithm 1 of the paper; with fewer steps than T, the same formulas on the chain of the kept timesteps."""
+    times = timesteps(schedule, steps)
+    for i, (t, previous) in enumerate(zip(times, times[1:])):
+        bar, bar_previous = float(schedule.alpha_bar[t]), float(schedule.alpha_bar[previous])
+        alpha = bar / bar_previous  # alpha_t of line 10; beta_t = 1 - alpha_t
+        beta = 1 - alpha
+        v = denoise(x, t)  # line 8
+        x0 = _clean(x, v, bar, clamp)  # line 9
+        mean = (beta * bar_previous**0.5 / (1 - bar)) * x0 + ((1 - bar_previous) * alpha**0.5 / (1 - bar)) * x  # 10
+        variance = (1 - bar_previous) * beta / (1 - bar)  # line 11
+        if previous > 0:  # lines 6 and 12
+            mean = mean + variance**0.5 * draw_noise(x.shape, generators, x.device).to(x.dtype)
+        x = mean
+        if callback is not None:
+            callback(i + 1, steps)
+    return x
+
+
+@torch.no_grad()
+def sample_ddim(denoise: Denoise, x: Tensor, schedule: Schedule, *, steps: int, generators: Generators,
+                clamp: float = 0.0, callback: Callback | None = None) -> Tensor:
+    """DDIM with eta = 0 (Song et al. 2021, eq. 12): deterministic, adds no noise."""
+    times = timesteps(schedule, steps)
+    for i, (t, previous) in enumerate(zip(times, times[1:])):
+        bar, bar_previous = float(schedule.alpha_bar[t]), float(schedule.alpha_bar[previous])
+        v = denoise(x, t)
+        x0 = _clean(x, v, bar, clamp)
+        epsilon = _epsilon(x, v, x0, bar, clamp)
+        x = bar_previous**0.5 * x0 + (1 - bar_previous) ** 0.5 * epsilon
+        if callback is not None:
+            callback(i + 1, steps)
+    return x
+
+
+@torch.no_grad()
+def sample_dpm_solver_pp_2m(denoise: Denoise, x: Tensor, schedule: Schedule, *, steps: int, generators: Generators,
+                            clamp: float = 0.0, callback: Callback | None = None) -> Tensor:
+    """DPM-Solver++(2M) (Lu et al. 2022, Algorithm 2): second order, deterministic, adds no noise.
+
+    alpha_t = sqrt(alpha_bar_t), sigma_t = sqrt(1 - alpha_bar_t), lambda_t = log(alpha_t / sigma_t), h = lambda - lambda
+    of the step before. The first and the last step are of first order; the last goes to sigma = 0, where the
+    first-order step is the estimate of the clean data itself.
+    """
+    times = timesteps(schedule, steps)
+    alpha = schedule.alpha_bar.sqrt()
+    sigma = (1 - schedule.alpha_bar).sqrt()
+    log_snr_half = torch.log(alpha) - torch.log(sigma.clamp_min(1e-12))
+    before: Tensor | None = None
+    h_before = 0.0
+    for i, (t, following) in enumerate(zip(times, times[1:])):
+        x0 = _clean(x, denoise(x, t), float(schedule.alpha_bar[t]), clamp)
+        h = float(log_snr_half[following] - log_snr_half[t])
+        direction = x0
+        if before is not None and following > 0:
+            ratio = h_before / h
+            direction = (1 + 1 / (2 * ratio)) * x0 - (1 / (2 * ratio)) * before
+        if following == 0:
+            x = x0
+        else:
+            shrink = float(sigma[following] / sigma[t])
+            gain = -float(alpha[following]) * float(torch.expm1(torch.tensor(-h, dtype=torch.float64)))
+            x = shrink * x + gain * direction
+        before, h_before = x0, h
+        if callback is not None:
+            callback(i + 1, steps)
+    return x
+
+
+SAMPLERS: dict[str, Sampler] = {
+    "ancestral": sample_ancestral,
+    "ddim": sample_ddim,
+    "dpm++2m": sample_dpm_solver_pp_2m,
+}
+"""Names of the samplers, as settings and the command line know them."""
+
+
+def _clean(x: Tensor, v: Tensor, bar: float, clamp: float) -> Tensor:
+    signal, noise = x.new_tensor(bar**0.5), x.new_tensor((1 - bar) ** 0.5)
+    x0 = x0_from_v(x, v, signal, noise)
+    return x0.clamp(-clamp, clamp) if clamp else x0
+
+
+def _epsilon(x: Tensor, v: Tensor, x0: Tensor, bar: float, clamp: float) -> Tensor:
+    """From v, or from the clamped x0 where that differs."""
+    signal, noise = x.new_tensor(bar**0.5), x.new_tensor((1 - bar) ** 0.5)
+    return (x - signal * x0) / noise if clamp else epsilon_from_v(x, v, signal, noise)

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A loaded model and the folder it lives in: `config.json`, `model.safetensors`, `README.md` (the model card)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from models.canonical import Normalizer
+from models.config import ModelConfig
+from models.errors import UserError, quoted
+from models.networks.dual_stream import DualStream
+from models.networks.position_predictor import PositionPredictors
+
+PRESETS_FOLDER = Path(__file__).with_name("presets")
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "README.md"
+
+
+class Networks(nn.Module):
+    """Both stages; the names in the weights file begin with `predictors.` and `streams.`."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.predictors = PositionPredictors(config)
+        self.streams = DualStream(config)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Networks in evaluation mode on one device, with what is needed to use them."""
+
+    config: ModelConfig
+    networks: Networks
+    normalizer: Normalizer
+    device: torch.device
+    preset: str
+    weights_hash: str
+    """First 16 digits of the SHA-256 of the weights file; empty for weights that never were in a file."""
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Number of trained numbers in `module`."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def presets() -> list[str]:
+    """Names of the presets that can be loaded: those with weights."""
+    return sorted(folder.parent.name for folder in PRESETS_FOLDER.glob(f"*/{WEIGHTS_FILE}"))
+
+
+def choose_device(name: str) -> torch.device:
+    """The torch device for `auto`, `cpu`, `cuda` or `mps`; `UserError` where this computer lacks it."""
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    if name not in ("cpu", "cuda", "mps"):
+        raise UserError("unknown_device", f"There is no device called {name!r}; choose auto, cpu, cuda or mps.")
+    if (name == "cuda" and not cuda) or (name == "mps" and not mps):
+        raise UserError("device_missing", f"This computer offers no {name} device; choose auto or cpu.")
+    return torch.device(name)
+
+
+def preset_folder(preset_or_folder: str | Path) -> Path:
+    """The folder that a preset's name or a path means."""
+    named = PRESETS_FOLDER / str(preset_or_folder)
+    folder = named if named.is_dir() else Path(preset_or_folder)
+    if not (folder / CONFIG_FILE).is_file():
+        raise UserError("model_missing", f"There is no model called {quoted(preset_or_folder)}; "
+                        f"choose one of: {', '.join(presets()) or 'none is installed'}.", f"no {CONFIG_FILE} in {folder}")
+    return folder
+
+
+def load_model(preset_or_folder: str | Path = "default", device: str = "auto") -> Model:
+    """Load a preset or a model folder.
+
+    Raises:
+        UserError: when it is missing, its configuration is wrong, or its weights do not fit the configuration exactly.
+    """
+    folder = preset_folder(preset_or_folder)
+    weights = folder / WEIGHTS_FILE
+    if not weights.is_file():
+        raise UserError("weights_missing", f"The model {quoted(folder)} has no weights; train or download them first.",
+                        f"no {weights}")
+    try:
+        config = ModelConfig.load(folder / CONFIG_FILE)
+    except (ValueError, TypeError) as error:
+        raise UserError("model_config", f"The configuration of the model {quoted(folder)} cannot be used.",
+                        repr(error)) from error
+    chosen = choose_device(device)
+    networks = Networks(config)
+    try:
+        state = {name: value.float() for name, value in load_file(weights).items()}
+        networks.load_state_dict(state, strict=True)
+    except (RuntimeError, SafetensorError, OSError) as error:
+        raise UserError("model_weights", f"The weights of the model {quoted(folder)} are damaged or belong to another "
+                        "version; install the model again.", str(error)) from error
+    return wrap(config, networks, chosen, preset=folder.name, weights_hash=file_hash(weights))
+
+
+def wrap(config: ModelConfig, networks: Networks, device: torch.device, *, preset: str, weights_hash: str = "") -> Model:
+    """A `Model` around networks that are in memory."""
+    networks = networks.to(device).eval().requires_grad_(False)
+    return Model(config, networks, Normalizer(config, device), device, preset, weights_hash)
+
+
+def save_model(folder: Path, config: ModelConfig, networks: Networks, card: str, *, half: bool = False) -> str:
+    """Write a model folder and return the hash of its weights; `half` stores float16, half the size."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kind = torch.float16 if half else torch.float32
+    state = {name: value.detach().to("cpu", kind).contiguous() for name, value in networks.state_dict().items()}
+    save_file(state, folder / WEIGHTS_FILE, metadata={"format": "pt", "model": config.name})
+    (folder / CONFIG_FILE).write_text(config.to_json(), encoding="utf-8")
+    (folder / CARD_FILE).write_text(card, encoding="utf-8")
+    return file_hash(folder / WEIGHTS_FILE)
+
+
+def file_hash(path: Path) -> str:
+    """First 16 hexadecimal digits of a file's SHA-256."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Training pieces in memory and random windows of them.
+
+A folder of shards (`python -m training synthesise`) holds `.npz` files, one performance each: `euler` (F, 2, 16, 3) radians,
+`wrist` (F, 2, 3) metres, `notes` (n, 4), `hands` (n,) 0 left, 1 right, -1 unknown, `style` (4,), `fps`; and `index.json`,
+which says for each file whether it is for training or for validation (split by composer, so that no piece is in both).
+
+The random choices of training step s depend on (seed, s) only: a run that was interrupted goes on exactly as if it had not been.
+Axes: B batch, H = 2 hands, T frames of the window, F frames of the piece.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.canonical import mirror_wrist
+from models.keyboard import KEYS, LOWEST_PITCH, MIRROR_PITCH_SUM
+from models.notes import note_rolls
+
+INDEX_FILE = "index.json"
+SPLITS = ("train", "validation")
+_ROLL_SCALE = 255.0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One performance."""
+
+    name: str
+    euler: NDArray[np.float16]
+    """(F, 2, 48) radians."""
+    wrist: NDArray[np.float32]
+    """(F, 2, 3) metres, piano frame."""
+    rolls: NDArray[np.uint8]
+    """(3, F, 88, 2), 255 for 1.0: onset and sustain of all, of the left and of the right hand's notes."""
+    style: NDArray[np.float32]
+    """(S,)"""
+
+    @property
+    def frames(self) -> int:
+        return len(self.wrist)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows of pieces, float32."""
+
+    sounds: Tensor
+    """[B, 3, T, 88, 2] rolls of all, of the left, of the right hand's known notes."""
+    euler: Tensor
+    """[B, 2, T, 48] radians."""
+    wrist: Tensor
+    """[B, 2, T, 3] metres."""
+    style: Tensor
+    """[B, S]"""
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on another device."""
+        return Batch(*(part.to(device) for part in (self.sounds, self.euler, self.wrist, self.style)))
+
+
+def piece_rolls(notes: NDArray[np.float32], hands: NDArray[np.int8], fps: float, frames: int) -> NDArray[np.uint8]:
+    """The three rolls of a piece, quantised to 8 bits."""
+    groups = (notes, notes[hands == 0], notes[hands == 1])
+    rolls = np.stack([note_rolls(group, fps, 0, frames) for group in groups])
+    return np.round(np.clip(rolls, 0, 1) * _ROLL_SCALE).astype(np.uint8)
+
+
+def read_piece(path: Path, *, fps: float) -> Piece:
+    """Read one shard; `ValueError` where its arrays do not fit or are not finite."""
+    with np.load(path, allow_pickle=False) as shard:
+        euler, wrist = shard["euler"], shard["wrist"].astype(np.float32)
+        if float(shard["fps"]) != fps:
+            raise ValueError(f"{path.name} has {float(shard['fps'])} frames a second; the model wants {fps}")
+        frames = len(wrist)
+        if euler.shape != (frames, 2, 16, 3) or wrist.shape != (frames, 2, 3):
+            raise ValueError(f"{path.name}: euler {euler.shape} and wrist {wrist.shape} do not fit each other")
+        if not (np.isfinite(euler).all() and np.isfinite(wrist).all()):
+            raise ValueError(f"{path.name} holds numbers that are not finite")
+        rolls = piece_rolls(shard["notes"].astype(np.float32), shard["hands"], fps, frames)
+        return Piece(path.stem, euler.reshape(frames, 2, 48).astype(np.float16), wrist, rolls,
+                     shard["style"].astype(np.float32))
+
+
+def shard_paths(folder: Path, split: str) -> list[Path]:
+    """The shards of one split, in the order of their names."""
+    if split not in SPLITS:
+        raise ValueError(f"split is {split!r}; it must be one of {', '.join(SPLITS)}")
+    index = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))
+    paths = sorted(folder / entry["file"] for entry in index["shards"] if entry["split"] == split)
+    if not paths:
+        raise ValueError(f"{folder / INDEX_FILE} lists no shards for {split}; synthesise some first")
+    return paths
+
+
+def read_pieces(folder: Path, split: str, *, fps: float, limit: int = 0) -> list[Piece]:
+    """All pieces of one split (`limit` > 0: at most that many, spread evenly over the list)."""
+    paths = shard_paths(folder, split)
+    if limit and limit < len(paths):
+        paths = [paths[i] for i in np.linspace(0, len(paths) - 1, limit).round().astype(int)]
+    return [read_piece(path, fps=fps) for path in paths]
+
+
+def random_batch(pieces: Sequence[Piece], rng: np.random.Generator, *, size: int, frames: int,
+                 hint_dropout: float = 0.5, mirror: bool = False) -> Batch:
+    """`size` windows of `frames` frames, every second of music equally likely.
+
+    hint_dropout: share of the windows in which nobody says which hand plays a note. mirror: reflect half of them (for models
+    whose hands do not share weights; the others see every window mirrored anyway).
+    """
+    weights = np.array([piece.frames for piece in pieces], dtype=float)
+    picks = rng.choice(len(pieces), size, p=weights / weights.sum())
+    sounds = np.zeros((size, 3, frames, KEYS, 2), np.float32)
+    euler, wrist = np.zeros((size, 2, frames, 48), np.float32), np.zeros((size, 2, frames, 3), np.float32)
+    for i, pick in enumerate(picks):
+        piece = pieces[pick]
+        start = int(rng.integers(0, max(piece.frames - frames, 0) + 1))
+        rolls = piece.rolls[:, start:start + frames]
+        sounds[i, :, :rolls.shape[1]] = rolls / np.float32(_ROLL_SCALE)
+        span = np.minimum(np.arange(start, start + frames), piece.frames - 1)  # a short piece holds its last pose
+        euler[i], wrist[i] = piece.euler[span].swapaxes(0, 1), piece.wrist[span].swapaxes(0, 1)
+    sounds[rng.random(size) < hint_dropout, 1:] = 0.0
+    style = np.stack([pieces[pick].style for pick in picks])
+    batch = Batch(*(torch.from_numpy(part) for part in (sounds, euler, wrist, style)))
+    return _mirror_some(batch, torch.from_numpy(rng.random(size) < 0.5)) if mirror else batch
+
+
+def mirror_batch(batch: Batch) -> Batch:
+    """The reflection about D4, hands swapped; notes that fall off the keyboard are dropped."""
+    sounds = torch.zeros_like(batch.sounds)
+    keys = torch.arange(KEYS)
+    image = MIRROR_PITCH_SUM - 2 * LOWEST_PITCH - keys
+    inside = (image >= 0) & (image < KEYS)
+    sounds[..., image[inside], :] = batch.sounds[..., keys[inside], :]
+    euler = batch.euler.flip(1) * batch.euler.new_tensor([1.0, -1.0, -1.0] * 16)
+    return Batch(sounds[:, [0, 2, 1]], euler, mirror_wrist(batch.wrist.flip(1)), batch.style)
+
+
+def _mirror_some(batch: Batch, chosen: Tensor) -> Batch:
+    mirrored = mirror_batch(batch)
+
+    def pick(there: Tensor, here: Tensor) -> Tensor:
+        return torch.where(chosen.view(-1, *[1] * (here.ndim - 1)), there, here)
+
+    return Batch(pick(mirrored.sounds, batch.sounds), pick(mirrored.euler, batch.euler),
+                 pick(mirrored.wrist, batch.wrist), batch.style)

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stage 2 of the paper (sections 3.2 and 3.3): the two diffusion streams, with the predictors of stage 1 frozen.
+
+Loss: the mean squared error of v (eq. 5) over the frames that are not known, and with `fingertip_weight` the squared distance
+between the fingertips of the estimated and of the true motion, weighted by alpha_bar_t so that it counts where the estimate
+is sharp.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from models.canonical import Normalizer, canonical_wrist, centred_rolls, note_features, seen_from_other
+from models.config import ModelConfig
+from models.diffusion.parameterization import add_noise, v_target, x0_from_v
+from models.diffusion.schedule import Schedule, build_schedule
+from models.kinematics import forward_kinematics
+from models.networks.dual_stream import DualStream
+from models.networks.position_predictor import PositionPredictors
+from training.data import Batch, Piece, random_batch
+from training.loop import Randomness, TrainSettings, new_state, read_checkpoint, run, step_randomness
+from training.masks import random_corruption
+from training.stage1 import FOLDER as STAGE1_FOLDER
+from training.validation import validation
+
+FOLDER = "stage2"
+_TIP_UNIT_M = 0.01
+_RESIDUAL_BATCHES = 8
+HAND_SIZE_STEP = 0.1
+"""One unit of the style's hand size is a tenth of the average hand."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage2:
+    """What every step needs besides the network."""
+
+    config: ModelConfig
+    settings: TrainSettings
+    predictors: PositionPredictors
+    normalizer: Normalizer
+    schedule: Schedule
+
+
+def predict_positions(predictors: PositionPredictors, batch: Batch, config: ModelConfig) -> tuple[Tensor, Tensor]:
+    """Features [B, 2, T, D] and the frozen predictors' normalised positions [B, 2, T, 3]."""
+    with torch.no_grad():
+        features = note_features(batch.sounds, shared_hands=config.shared_hands)
+        return features, predictors(features, batch.style[:, :config.style_dim]).float()
+
+
+def motion_loss(network: nn.Module, batch: Batch, draw: Randomness, stage: Stage2) -> dict[str, Tensor]:
+    """Parts of the loss; see the module's text."""
+    config, normalizer = stage.config, stage.normalizer
+    device = batch.euler.device
+    features, positions = predict_positions(stage.predictors, batch, config)
+    metres = normalizer.metres(positions)
+    other = normalizer.positions(seen_from_other(metres, shared_hands=config.shared_hands))
+    x0 = normalizer.motion(batch.euler, batch.wrist, positions)  # [B, 2, T, C]
+    corruption = random_corruption(draw.numpy, size=len(x0), frames=x0.shape[2], steps=stage.schedule.steps)
+    t, known = (part.to(device) for part in corruption)
+    if config.decoupled_noise:
+        epsilon = torch.randn(x0.shape, generator=draw.torch).to(device)
+    else:
+        epsilon = torch.randn(x0[:, :1].shape, generator=draw.torch).to(device).expand_as(x0)
+    signal, noise = (values(t)[..., None, None] for values in (stage.schedule.signal, stage.schedule.noise))
+    x = add_noise(x0, epsilon, signal, noise)
+    condition = network.condition(features, positions, other,  # type: ignore[operator]
+                                  centred_rolls(features, metres[..., 0], config))
+    v = network(x, t, condition, known, x0, batch.style[:, :config.style_dim]).float()
+    unknown = (~known).float()
+    loss = ((v - v_target(x0, epsilon, signal, noise)).square().mean(-1, keepdim=True) * unknown).sum() / unknown.sum()
+    parts = {"v": loss}
+    if stage.settings.fingertip_weight:
+        estimate = torch.where(known, x0, x0_from_v(x, v, signal, noise))
+        sharp = (signal.square() * unknown)[..., 0].transpose(1, 2)  # [B, T, 2]
+        apart = _tips(estimate, positions, batch.style, normalizer) - _tips(x0, positions, batch.style, normalizer)
+        tips = ((apart / _TIP_UNIT_M).square().sum(-1).mean(-1) * sharp).sum() / sharp.sum().clamp_min(1.0)
+        parts["tips"] = tips
+        loss = loss + stage.settings.fingertip_weight * tips
+    return {"loss": loss, **parts}
+
+
+def _tips(x0: Tensor, positions: Tensor, style: Tensor, normalizer: Normalizer) -> Tensor:
+    """Fingertips [B, T, 2, 5, 3], metres."""
+    euler, wrist = normalizer.unmotion(x0, positions)
+    size = 1 + HAND_SIZE_STEP * style[:, 0] if style.shape[1] else torch.ones(len(x0), device=x0.device)
+    return forward_kinematics(euler.unflatten(-1, (16, 3)).transpose(1, 2), wrist.transpose(1, 2), size[:, None]).tips
+
+
+def measure_residual(predictors: PositionPredictors, pieces: Sequence[Piece], config: ModelConfig,
+                     settings: TrainSettings, device: torch.device) -> ModelConfig:
+    """`config` with the spread of (wrist - predicted position) over some training windows."""
+    normalizer = Normalizer(config, device)
+    gathered = []
+    for i in range(_RESIDUAL_BATCHES):
+        draw = step_randomness(settings.seed + 1, i)
+        batch = random_batch(pieces, draw.numpy, size=settings.batch_size, frames=config.window_frames,
+                             hint_dropout=settings.hint_dropout).to(device)
+        _, positions = predict_positions(predictors, batch, config)
+        truth = canonical_wrist(batch.wrist, shared_hands=config.shared_hands)
+        gathered.append((truth - normalizer.metres(positions)).flatten(0, 2).cpu())
+    spread = torch.cat(gathered).square().mean(0).sqrt().clamp_min(1e-3)
+    statistics = dataclasses.replace(config.statistics, residual_std=tuple(float(f"{value:.6g}") for value in spread))
+    return dataclasses.replace(config, statistics=statistics)
+
+
+def load_predictors(out: Path, config: ModelConfig, device: torch.device) -> PositionPredictors:
+    """The averaged predictors that stage 1 left in `out`."""
+    if not (out / STAGE1_FOLDER / "checkpoint.pt").is_file():
+        raise FileNotFoundError(f"{out / STAGE1_FOLDER} has no checkpoint; run stage 1 first")
+    predictors = PositionPredictors(config)
+    predictors.load_state_dict(read_checkpoint(out / STAGE1_FOLDER)["averaged"])
+    return predictors.to(device).eval().requires_grad_(False)
+
+
+def train_stage2(out: Path, settings: TrainSettings, pieces: Sequence[Piece], held_out: Sequence[Piece],
+                 device: torch.device, report: Callable[[str], None] = print) -> ModelConfig:
+    """Train the streams in `out`/stage2 on the predictors in `out`/stage1; returns the finished configuration."""
+    config = ModelConfig.load(out / "config.json")
+    predictors = load_predictors(out, config, device)
+    if not (out / FOLDER / "checkpoint.pt").is_file():
+        config = measure_residual(predictors, pieces, config, settings, device)
+        (out / "config.json").write_text(config.to_json(), encoding="utf-8")
+    stage = Stage2(config, settings, predictors, Normalizer(config, device), build_schedule(config.schedule))
+    torch.manual_seed(settings.seed)
+    state = new_state(DualStream(config).to(device), settings)
+
+    def loss_of(network: nn.Module, draw: Randomness) -> dict[str, Tensor]:
+        batch = random_batch(pieces, draw.numpy, size=settings.batch_size, frames=config.window_frames,
+                             hint_dropout=settings.hint_dropout, mirror=not config.shared_hands)
+        return motion_loss(network, batch.to(device), draw, stage)
+
+    def held_out_loss(network: nn.Module, batch: Batch, draw: Randomness) -> dict[str, Tensor]:
+        return motion_loss(network, batch, draw, stage)
+
+    run(out / FOLDER, state, settings, loss_of, validation(held_out, config, settings, held_out_loss), report)
+    return config
