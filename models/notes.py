@@ -1,71 +1,71 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Notes as arrays, and the piano rolls that the networks see.
+"""Notes of a piece as one array, and the piano rolls that the networks read.
 
-A notes array is float32 (n, 4), sorted by onset then pitch: onset seconds, offset seconds, MIDI pitch, velocity
-0 to 127.
+Notes are float32 (n, 4), sorted by onset: onset s, offset s, MIDI pitch, velocity 1 to 127. Frame `i` is the
+instant `i / fps`.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from models.keyboard import KEYS, LOWEST_PITCH
 
-ROLL_CHANNELS = 2
-"""Channel 0: onset, channel 1: sustain."""
+ONSET, SUSTAIN = 0, 1
+"""Channels of a roll."""
 
 
-def as_notes(rows: ArrayLike) -> NDArray[np.float32]:
-    """A sorted notes array from rows of onset, offset, pitch, velocity.
-
-    Raises:
-        ValueError: when the rows are not (n, 4), not finite, off the keyboard, or end before they begin.
-    """
-    notes = np.asarray(rows, np.float32).reshape(-1, 4) if np.size(rows) else np.zeros((0, 4), np.float32)
-    if not np.isfinite(notes).all():
-        raise ValueError("notes hold numbers that are not finite")
-    pitch = notes[:, 2]
-    if ((pitch < LOWEST_PITCH) | (pitch >= LOWEST_PITCH + KEYS)).any():
-        raise ValueError(f"pitches must be {LOWEST_PITCH} to {LOWEST_PITCH + KEYS - 1}, got {pitch.min()} to {pitch.max()}")
-    if (notes[:, 1] < notes[:, 0]).any():
-        raise ValueError("a note ends before it begins")
-    return notes[np.lexsort((pitch, notes[:, 0]))]
+def empty_notes() -> NDArray[np.float32]:
+    """Notes (0, 4)."""
+    return np.zeros((0, 4), np.float32)
 
 
-def note_rolls(notes: NDArray[np.floating], fps: float, start_frame: int, frames: int) -> NDArray[np.float32]:
-    """Piano rolls of ``frames`` frames from ``start_frame`` on; frame i stands for second i / fps.
+def note_order(notes: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+    """Indices (n,) that sort notes (n, 4) by onset, then pitch, then offset; equal notes keep their order."""
+    return np.lexsort((notes[:, 1], notes[:, 2], notes[:, 0]))
+
+
+def note_rolls(
+    notes: NDArray[np.floating[Any]], fps: float, start_frame: int, frames: int
+) -> NDArray[np.float32]:
+    """Rolls (frames, 88, 2) in 0..1 of the frames from `start_frame` on; key 0 is pitch 21.
+
+    Channel 0, onset: velocity / 127 shared linearly between the two frames around the onset, so that the
+    exact time can be read from two neighbouring values; where bumps meet, the larger one stays. Channel 1,
+    sustain: the share of the frame's own time, half a frame to either side of its instant, in which the key
+    is held.
 
     Args:
-        notes: (n, 4) sorted by onset.
-
-    Returns:
-        (frames, 88, 2). Channel 0: each onset's velocity (127 is 1), shared between the two nearest frames in
-        proportion, so that onsets between frames keep their time. Channel 1: the share of the frame, from half a
-        frame before to half a frame after, in which the key is held.
+        notes: (n, 4) in any order; pitches off the keyboard are left out.
+        start_frame: may be negative.
     """
-    rolls = np.zeros((frames, KEYS, ROLL_CHANNELS), np.float32)
-    if not len(notes) or frames <= 0:
-        return rolls
-    begin = notes[:, 0].astype(np.float64) * fps - start_frame
-    end = notes[:, 1].astype(np.float64) * fps - start_frame
-    inside = (end > -1) & (begin < frames)
-    begin, end = begin[inside], end[inside]
-    key = notes[inside, 2].astype(int) - LOWEST_PITCH
-    loudness = (notes[inside, 3] / 127.0).astype(np.float32)
+    if not fps > 0 or frames < 0:
+        raise ValueError(f"fps={fps} must be above 0 and frames={frames} not below")
+    notes = np.asarray(notes, np.float64).reshape(-1, 4)
+    key = np.rint(notes[:, 2]).astype(np.int64) - LOWEST_PITCH
+    known = (key >= 0) & (key < KEYS)
+    notes, key = notes[known], key[known]
+    rolls = np.zeros((frames, KEYS, 2), np.float32)
+    onset, offset = (notes[:, column] * fps - start_frame for column in (0, 1))
 
-    lower = np.floor(begin).astype(int)
-    for frame, share in ((lower, 1 - (begin - lower)), (lower + 1, begin - lower)):
-        seen = (frame >= 0) & (frame < frames)
-        np.add.at(rolls[..., 0], (frame[seen], key[seen]), loudness[seen] * share[seen].astype(np.float32))
-    np.minimum(rolls[..., 0], 1.0, out=rolls[..., 0])
+    frame = np.floor(onset).astype(np.int64)
+    late = onset - frame
+    loudness = np.clip(notes[:, 3] / 127, 0, 1)
+    for at, share in ((frame, 1 - late), (frame + 1, late)):
+        inside = (at >= 0) & (at < frames)
+        np.maximum.at(rolls[:, :, ONSET], (at[inside], key[inside]), (share * loudness)[inside])
 
-    # Sustain: the overlap of [begin, end] with each frame's span, as a difference of clipped ramps.
-    first = np.clip(np.floor(begin + 0.5), 0, frames - 1).astype(int)
-    last = np.clip(np.floor(end + 0.5), 0, frames - 1).astype(int)
-    for k, a, b, start, stop in zip(key, first, last, begin, end, strict=True):
-        centres = np.arange(a, b + 1)
-        overlap = np.minimum(centres + 0.5, stop) - np.maximum(centres - 0.5, start)
-        rolls[a : b + 1, k, 1] += np.maximum(overlap, 0.0)
-    np.minimum(rolls[..., 1], 1.0, out=rolls[..., 1])
+    # Held time of all notes at once: the running sum of each note's steps up and down, a step at a fraction
+    # of a frame being shared by that frame and the next.
+    steps = np.zeros((frames + 2, KEYS))
+    for time, sign in ((onset, 1.0), (np.maximum(offset, onset), -1.0)):
+        edge = np.clip(time + 0.5, 0, frames)
+        frame = np.floor(edge).astype(np.int64)
+        late = edge - frame
+        np.add.at(steps, (frame, key), sign * (1 - late))
+        np.add.at(steps, (frame + 1, key), sign * late)
+    rolls[:, :, SUSTAIN] = np.clip(np.cumsum(steps, 0)[:frames], 0, 1)
     return rolls
