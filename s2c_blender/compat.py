@@ -41,3 +41,37 @@ def strip_timing(strip: bpy.types.Strip) -> StripTiming:
         right_handle=right,
         sound_offset_s=strip.sound_offset,
     )
+
+
+# -- Actions ------------------------------------------------------------------------------------------
+
+
+def bind_action(owner: bpy.types.Object, action: bpy.types.Action, slot: bpy.types.ActionSlot) -> None:
+    """Let `owner` play `slot` of `action`. An object that was never evaluated would crash Blender here."""
+    bpy.context.view_layer.update()
+    data = owner.animation_data or owner.animation_data_create()
+    data.action = action
+    data.action_slot = slot
+
+
+def channelbag(action: bpy.types.Action, slot: bpy.types.ActionSlot, *, create: bool = False) -> bpy.types.ActionChannelbag | None:
+    """The curves of `slot` in the one layer and strip that an action has; None when there are none."""
+    if create:
+        layer = action.layers[0] if action.layers else action.layers.new("Layer")
+        strip = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
+        return strip.channelbag(slot, ensure=True)
+    for layer in action.layers:
+        for strip in layer.strips:
+            bag = strip.channelbag(slot)
+            if bag is not None:
+                return bag
+    return None
+
+
+def new_fcurve(bag: bpy.types.ActionChannelbag, path: str, index: int, group: str) -> bpy.types.FCurve:
+    """A new curve in a group. Curves take a group's name since 5.0, a group before."""
+    if bpy.app.version >= (5, 0):
+        return bag.fcurves.new(path, index=index, group_name=group)
+    curve = bag.fcurves.new(path, index=index)
+    curve.group = bag.groups.get(group) or bag.groups.new(group)
+    return curve

@@ -107,7 +107,7 @@ def test_a_python_that_does_not_exist_is_a_sentence(machine, tmp_path):
 
 @pytest.mark.parametrize(("fault", "code"), [("garbage", "worker_garbage"), ("hangs", "worker_silent")])
 def test_garbage_and_silence_are_noticed(machine, fault, code):
-    machine.start(job(), config(fault, start_seconds=0.8, silence_seconds=0.8), time.monotonic())
+    machine.start(job(), config(fault, start_seconds=4.0, silence_seconds=4.0), time.monotonic())
     assert finish(machine).code == code
     works_again(machine)
 

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A finished take becomes keyframes: a few curves a step, so that Blender's window never waits for it.
+
+The curves are written into an action that nobody plays yet; the armature gets it in the last step, followed by
+one undo step. Whatever goes wrong before that removes the action again and leaves the scene as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from . import compat, fcurves
+from .core import skeleton
+from .faults import Fault
+from .keeping import Marks, by_uid, current_action, write_marks
+from .orders import TakeOrder
+
+SOUND_KEYS = ("sound", "sound_start_s", "sound_end_s")
+
+
+@dataclass(frozen=True)
+class TakeFile:
+    """What is read from a take."""
+
+    euler: NDArray[np.float32]
+    """(frames, 2, 16, 3) radians."""
+    wrist: NDArray[np.float32]
+    """(frames, 2, 3) metres in the piano frame."""
+    notes: NDArray[np.float32]
+    """(n, 4) onset s, offset s, pitch, velocity."""
+    fps: float
+    meta: dict[str, Any]
+
+
+def load_take(path: Path) -> Iterator[TakeFile | None]:
+    """Read a take, one array a step; the last step yields it. Raises Fault when it is no take."""
+    arrays: dict[str, Any] = {}
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            for name in ("fps", "notes", "meta", "wrist", "euler"):
+                arrays[name] = data[name]
+                yield None
+        take = TakeFile(
+            arrays["euler"], arrays["wrist"], arrays["notes"], float(arrays["fps"]), json.loads(str(arrays["meta"]))
+        )
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        raise Fault("take_unreadable", f'The take "{path.name}" cannot be read; generate it again.', repr(error)) from error
+    frames = len(take.euler)
+    if take.euler.shape != (frames, 2, 16, 3) or take.wrist.shape != (frames, 2, 3) or not frames:
+        raise Fault("take_unreadable", f'The take "{path.name}" has not the shape of a take; generate it again.')
+    if not (np.isfinite(take.euler).all() and np.isfinite(take.wrist).all()):
+        raise Fault("take_unreadable", f'The take "{path.name}" holds numbers that are not finite; generate it again.')
+    yield take
+
+
+def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterator[None]:
+    """Write the take of `order` onto its armature.
+
+    result: the worker's answer; seconds: what the whole job took. Raises Fault when the armature or the scene was
+    deleted meanwhile or the take cannot be used; nothing is changed then.
+    """
+    find_armature(order)
+    take: TakeFile | None = None
+    for take in load_take(order.output):
+        yield
+    assert take is not None
+    action_uid, slot_handle = _begin_action(order)
+    try:
+        yield
+        hands = (skeleton.LEFT, skeleton.RIGHT) if not order.hand else (skeleton.HANDS.index(order.hand),)
+        for hand in hands:
+            for joint in range(16):
+                armature, bag = find_armature(order), _find_bag(action_uid, slot_handle)
+                bone = fcurves.joint_bones(armature)[hand][joint]
+                values = take.euler[:, hand, joint]
+                if joint == 0:
+                    head, axes = fcurves.wrist_rest(armature, bone)
+                    values = np.concatenate([values, (take.wrist[:, hand] - head) @ axes], axis=1)
+                fcurves.write_joint(bag, bone, joint, order.start_frame, values.astype(np.float32))
+                yield
+        _bind(order, action_uid, slot_handle, take, result, seconds)
+    except BaseException:  # GeneratorExit too: a cancelled delivery leaves nothing behind
+        action = by_uid(bpy.data.actions, action_uid)
+        if action is not None and not action.users:
+            bpy.data.actions.remove(action)
+        raise
+
+
+def find_armature(order: TakeOrder) -> bpy.types.Object:
+    """The armature of an order, renamed or not. Raises Fault when it was deleted."""
+    armature = by_uid(bpy.data.objects, order.armature_uid)
+    if armature is None:
+        raise Fault(
+            "rig_deleted",
+            f'The armature "{order.armature_name}" was deleted while its take was made; '
+            "add hands and use Apply Take to put the take on them.",
+            str(order.output),
+        )
+    return armature
+
+
+def _begin_action(order: TakeOrder) -> tuple[int, int]:
+    """A new action, for one hand a copy of what is played; its `session_uid` and the handle of its slot."""
+    armature = find_armature(order)
+    fcurves.joint_bones(armature)
+    played = current_action(armature)
+    if order.hand:
+        if played is None:
+            raise Fault("take_missing", f'The take of "{armature.name}" was removed meanwhile; press Generate.')
+        handle = armature.animation_data.action_slot.handle
+        action = played.copy()
+        action.name = f"{armature.name} take {order.params['seed']}"
+    else:
+        action = bpy.data.actions.new(f"{armature.name} take {order.params['seed']}")
+        handle = action.slots.new(id_type="OBJECT", name=armature.name).handle
+    return action.session_uid, handle
+
+
+def _slot(action: bpy.types.Action, handle: int) -> bpy.types.ActionSlot:
+    return next(slot for slot in action.slots if slot.handle == handle)
+
+
+def _find_bag(action_uid: int, slot_handle: int) -> bpy.types.ActionChannelbag:
+    action = by_uid(bpy.data.actions, action_uid)
+    if action is None:
+        raise Fault("action_gone", "The take was undone while it was written; use Apply Take to write it again.")
+    bag = compat.channelbag(action, _slot(action, slot_handle), create=True)
+    assert bag is not None
+    return bag
+
+
+def _bind(
+    order: TakeOrder, action_uid: int, slot_handle: int, take: TakeFile, result: dict[str, Any], seconds: float
+) -> None:
+    """The last step: the armature plays the new action, and the scene says so."""
+    armature, action = find_armature(order), by_uid(bpy.data.actions, action_uid)
+    scene = by_uid(bpy.data.scenes, order.scene_uid)
+    if scene is None or action is None:
+        raise Fault("scene_deleted", "The scene was deleted while its take was made; use Apply Take in another one.")
+    for bones in fcurves.joint_bones(armature):
+        for bone in bones:
+            armature.pose.bones[bone].rotation_mode = "XYZ"
+    compat.bind_action(armature, action, _slot(action, slot_handle))
+    sound = order.keep.marks.sound if order.keep is not None else {name: order.params.get(name) for name in SOUND_KEYS}
+    marks = Marks(
+        take=str(order.output), start_frame=order.start_frame, frames=len(take.euler), fps=take.fps, sound=sound
+    )
+    write_marks(action, marks)
+    settings = scene.s2c_settings
+    settings.armature, settings.take_path = armature, str(order.output)
+    settings.result = describe(order, result, seconds)
+    bpy.ops.ed.undo_push(message="S2C Take")
+
+
+def describe(order: TakeOrder, result: dict[str, Any], seconds: float) -> str:
+    """The result line of the panel."""
+    hand = f"{order.hand} hand, " if order.hand else ""
+    parts = [f"Take {order.output.stem}: {hand}seed {order.params['seed']}", f"{seconds:.1f} s"]
+    f1 = result.get("onset_f1")
+    if isinstance(f1, (int, float)):
+        parts.append(f"onset F1 {f1:.2f} against the transcribed notes")
+    return ", ".join(parts)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Install, delete and check the environment in which the generator runs."""
+
+from __future__ import annotations
+
+import time
+
+import bpy
+
+from .. import preferences
+from ..core.trial_notes import write_test_midi
+from ..faults import Fault
+from ..session import session
+from .base import OperatorBase
+from .jobs import JobOperator
+
+
+class RuntimeOperator(OperatorBase):
+    """Starts something in the installer; where there is no window it stays until that is done."""
+
+    @classmethod
+    def disabled_reason(cls, context: bpy.types.Context) -> str:
+        if session.active:
+            return "A take is being generated; wait for it or press Cancel first."
+        return "The runtime is being worked on; wait for it or press Cancel first." if session.installer.active else ""
+
+    def finish(self) -> set[str]:
+        """Wait for the installer where nothing else would, and report how it ended."""
+        if bpy.app.background:
+            session.wait()
+        status = session.installer.status
+        if status.code:
+            raise Fault(status.code, status.message, status.detail)
+        return {"FINISHED"}
+
+
+class S2C_OT_install_runtime(RuntimeOperator, bpy.types.Operator):
+    """Download the generator's packages into an environment of its own (about 2 GB)"""
+
+    bl_idname = "s2c.install_runtime"
+    bl_label = "Install Runtime"
+
+    @classmethod
+    def disabled_reason(cls, context: bpy.types.Context) -> str:
+        if not bpy.app.online_access:
+            return "Blender may not go online: allow it under Preferences > System > Network."
+        return super().disabled_reason(context)
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        session.install(context)
+        return self.finish()
+
+
+class S2C_OT_delete_runtime(RuntimeOperator, bpy.types.Operator):
+    """Delete the environment that Install Runtime built"""
+
+    bl_idname = "s2c.delete_runtime"
+    bl_label = "Delete Runtime"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_confirm(self, event)
+
+    @classmethod
+    def disabled_reason(cls, context: bpy.types.Context) -> str:
+        reason = super().disabled_reason(context)
+        if not reason and not preferences.runtime(context).begun():
+            return "There is no runtime to delete."
+        return reason
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        session.delete_runtime(context)
+        return self.finish()
+
+
+class S2C_OT_check_runtime(JobOperator, bpy.types.Operator):
+    """Show the versions of the generator's Python and torch and its devices, and time a short test"""
+
+    bl_idname = "s2c.check_runtime"
+    bl_label = "Check Runtime"
+
+    def begin(self, context: bpy.types.Context) -> set[str]:
+        midi = session.temporary_folder() / "test.mid"
+        write_test_midi(midi)
+        session.order_check(context, midi, context.scene.s2c_settings.preset or "default")
+        return {"FINISHED"}
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        result = super().run(context)
+        if bpy.app.background:
+            self.report({"INFO"}, "; ".join(session.check_text) or session.view(time.monotonic()).message)
+        return result
+
+
+CLASSES = (S2C_OT_install_runtime, S2C_OT_delete_runtime, S2C_OT_check_runtime)

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is to be made and for whom: everything a finished take needs to find its place, without bpy references."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .keeping import Keep
+from .strip_audio import StripSound
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeOrder:
+    """One take for one armature."""
+
+    armature_uid: int
+    """`session_uid` of the armature object; survives renaming."""
+    armature_name: str
+    """Its name when the job began, for messages."""
+    scene_uid: int
+    """`session_uid` of the scene that is animated."""
+    start_frame: int
+    """Scene frame of the take's first frame."""
+    output: Path
+    """Where the worker writes the take."""
+    params: dict[str, Any]
+    """Parameters of the worker's `generate`."""
+    hand: str = ""
+    """`left` or `right` when only that hand is made anew, else empty."""
+    sound: StripSound | None = None
+    keep: Keep | None = None
+    """The motion on the armature, for the hand that stays."""

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Preferences of the extension: the worker's Python, the folder of its environment, the device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+
+from .core.runtime import Runtime, user_data_folder
+
+ADDON_ID = (__package__ or "").rpartition(".")[0] or (__package__ or "")
+"""The extension's own package, of which this one is a part; outside an extension it is the package itself."""
+ROOT = Path(__file__).resolve().parent.parent
+"""Folder that holds `models/` next to this package."""
+REQUIREMENTS = ROOT / "models" / "requirements-worker.txt"
+
+
+class S2C_Preferences(bpy.types.AddonPreferences):
+    """Preferences > Add-ons > S2C Piano Hands."""
+
+    bl_idname = ADDON_ID
+
+    python_path: StringProperty(
+        name="Python",
+        description="Python with the packages of the generator; empty uses the runtime that Install Runtime built",
+        subtype="FILE_PATH",
+    )
+    runtime_folder: StringProperty(
+        name="Runtime Folder",
+        description="Where Install Runtime builds its environment (about 2 GB); empty is the user data folder",
+        subtype="DIR_PATH",
+    )
+    index_url: StringProperty(
+        name="Package Index",
+        description="Another index for builds of torch, for instance for one kind of GPU; empty uses the default",
+    )
+    device: EnumProperty(
+        name="Device",
+        description="What computes the motion",
+        items=(
+            ("auto", "Automatic", "The fastest there is"),
+            ("cpu", "CPU", "Always works"),
+            ("cuda", "GPU (CUDA or ROCm)", "NVIDIA or AMD"),
+            ("mps", "GPU (Apple)", "Apple silicon"),
+        ),
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        for name in ("python_path", "runtime_folder", "index_url", "device"):
+            layout.prop(self, name)
+        row = layout.row()
+        row.operator("s2c.install_runtime")
+        row.operator("s2c.delete_runtime")
+        row.operator("s2c.check_runtime")
+
+
+def get(context: bpy.types.Context) -> S2C_Preferences | None:
+    """The preferences, or None where the package was registered without being an add-on (tests, scripts)."""
+    addon = context.preferences.addons.get(ADDON_ID)
+    return addon.preferences if addon is not None else None
+
+
+def runtime(context: bpy.types.Context) -> Runtime:
+    """The managed environment, in the user's folder or the default one."""
+    preferences = get(context)
+    chosen = bpy.path.abspath(preferences.runtime_folder) if preferences is not None else ""
+    return Runtime(Path(chosen) if chosen else user_data_folder() / "runtime")
+
+
+CLASSES = (S2C_Preferences,)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is registered, in order: settings, preferences, operators, panels, then the timer and handlers."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import bpy
+
+from . import lifetime, panels, preferences, properties
+from .operators import jobs, runtime
+
+OPERATORS: tuple[ModuleType, ...] = (jobs, runtime)
+"""Modules with a tuple `CLASSES`."""
+
+
+def register() -> None:
+    properties.register()
+    preferences.register()
+    for module in (*OPERATORS, panels):
+        for cls in module.CLASSES:
+            bpy.utils.register_class(cls)
+    lifetime.register()
+
+
+def unregister() -> None:
+    lifetime.unregister()
+    for module in reversed((*OPERATORS, panels)):
+        for cls in reversed(module.CLASSES):
+            bpy.utils.unregister_class(cls)
+    preferences.unregister()
+    properties.unregister()

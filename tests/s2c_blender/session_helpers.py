@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A scene with a sound strip and hands, and a session whose worker is `fake_worker.py`."""
+
+import json
+import sys
+import time
+import wave
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from s2c_blender.session import SessionConfig, session
+
+FAKE = Path(__file__).with_name("fake_worker.py")
+FRAMES = 60
+
+
+def write_sound(path, seconds=2.0, rate=22050):
+    """A quiet tone."""
+    samples = (3000 * np.sin(np.arange(int(rate * seconds)) * 0.06)).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(samples.tobytes())
+    return path
+
+
+def write_take(path, frames=FRAMES, fps=30.0, seed=1, wave_size=0.2):
+    """A take file (DESIGN section 4) whose every channel moves in its own way; returns euler and wrist."""
+    random = np.random.default_rng(seed)
+    phase = random.uniform(0, 6, (1, 2, 16, 3))
+    euler = (wave_size * np.sin(np.arange(frames)[:, None, None, None] * 0.2 + phase)).astype(np.float32)
+    wrist = (random.uniform(-0.2, 0.2, (1, 2, 3)) + 0.01 * np.arange(frames)[:, None, None]).astype(np.float32)
+    notes = np.array([[0.1, 0.5, 60, 80], [1.0, 1.4, 64, 80]], np.float32)
+    fingering = np.array([[1, 0], [1, 2]], np.int8)
+    meta = json.dumps({"format": 1, "seed": seed, "preset": "default"})
+    np.savez(path, fps=np.float64(fps), euler=euler, wrist=wrist, notes=notes, fingering=fingering, meta=np.array(meta))
+    return euler, wrist
+
+
+def use_worker(monkeypatch, tmp_path, fault="good", take=None, **patience):
+    """Let the session start the fake worker with `fault`; its requests are logged in tmp_path/requests."""
+    if take is not None:
+        monkeypatch.setenv("FAKE_TAKE", str(take))
+    limits = {"start_seconds": 20.0, "silence_seconds": 20.0, "cancel_grace_seconds": 0.3, **patience}
+    command = (sys.executable, str(FAKE), fault, str(tmp_path / "requests"))
+    session.config = SessionConfig(worker_command=command, patience=limits, data_folder=tmp_path / "data")
+
+
+def requests(tmp_path):
+    """The requests that the fake worker got."""
+    path = tmp_path / "requests"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def pump_until(wanted, limit=30.0):
+    """Pump as the timer does, until `wanted()`."""
+    end = time.monotonic() + limit
+    while not wanted() and time.monotonic() < end:
+        session.pump(time.monotonic())
+        time.sleep(0.002)
+    assert wanted(), session.view(time.monotonic())
+
+
+def state_of_scene():
+    """What a failed job must not change: objects, actions, curves and bindings."""
+    found = {}
+    for action in bpy.data.actions:
+        found[f"action {action.name}"] = tuple(sorted(key for key in action.keys()))
+    for item in bpy.data.objects:
+        data = item.animation_data
+        found[f"object {item.name}"] = data.action.name if data is not None and data.action is not None else ""
+    return found

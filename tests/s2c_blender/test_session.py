@@ -1,0 +1,397 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the buttons to the keyframes with a worker that only copies a take, and every fault on the way."""
+
+import json
+import os
+import time
+
+import bpy
+import numpy as np
+import pytest
+from session_helpers import FRAMES, pump_until, requests, state_of_scene, use_worker, write_sound, write_take
+
+import s2c_blender
+from s2c_blender import compat, fcurves, keeping, lifetime
+from s2c_blender.core.jobs import State
+from s2c_blender.operators import jobs as job_operators
+from s2c_blender.rig.armature import create_armature
+from s2c_blender.session import SessionConfig, session
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered():
+    s2c_blender.register()
+    yield
+    s2c_blender.unregister()
+
+
+@pytest.fixture
+def scene(tmp_path, monkeypatch):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = 30, 1.0
+    scene.sequence_editor_create()
+    scene.sequence_editor.strips.new_sound("Piano", str(write_sound(tmp_path / "song.wav")), 1, 11)
+    create_armature(bpy.context, 1.0, scene.collection)
+    write_take(tmp_path / "made.npz")
+    use_worker(monkeypatch, tmp_path, "good", tmp_path / "made.npz")
+    yield scene
+    session.cancel()
+    session.machine.shutdown(0.2)
+    session.config = SessionConfig()
+    session.machine.status.message, session.note, session.runtime_problem = "", "", ""
+
+
+def hands():
+    return next(item for item in bpy.data.objects if item.type == "ARMATURE")
+
+
+def curves(action=None):
+    """Every curve's keys and handles, by path and index."""
+    armature = hands()
+    action = action or armature.animation_data.action
+    found = {}
+    for curve in compat.channelbag(action, armature.animation_data.action_slot).fcurves:
+        keys = np.empty(len(curve.keyframe_points) * 2, np.float32)
+        curve.keyframe_points.foreach_get("co", keys)
+        found[curve.data_path, curve.array_index] = keys.tobytes()
+    return found
+
+
+def test_generate_writes_both_hands_in_one_undo_step(scene, tmp_path):
+    euler, wrist = write_take(tmp_path / "made.npz", seed=5)
+    assert bpy.ops.s2c.generate() == {"FINISHED"}
+    armature = hands()
+    action = armature.animation_data.action
+    assert armature.animation_data.action_slot is not None and action.name.startswith("S2C Hands take")
+    bag = compat.channelbag(action, armature.animation_data.action_slot)
+    assert len(bag.fcurves) == 2 * (16 * 3 + 3)
+    for hand in (0, 1):
+        for joint in range(16):
+            bone = fcurves.joint_bones(armature)[hand][joint]
+            read = fcurves.read_joint(bag, bone, joint, 11, FRAMES)
+            np.testing.assert_array_equal(read[:, :3], euler[:, hand, joint])
+            assert armature.pose.bones[bone].rotation_mode == "XYZ"
+    scene.frame_set(11 + 40)
+    for hand in (0, 1):
+        head = armature.pose.bones[fcurves.joint_bones(armature)[hand][0]].head
+        assert tuple(head) == pytest.approx(tuple(wrist[40, hand]), abs=1e-5)
+    settings = scene.s2c_settings
+    assert "seed 1" in settings.result and "onset F1 0.97" in settings.result
+    assert settings.armature == armature and os.path.isfile(settings.take_path)
+
+
+def test_undo_takes_the_whole_take_back(scene):
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.s2c.generate()
+    assert hands().animation_data.action is not None
+    bpy.ops.ed.undo()
+    data = hands().animation_data
+    assert data is None or data.action is None
+
+
+def test_the_worker_is_told_what_the_strip_plays(scene, tmp_path):
+    scene.s2c_settings.contact, scene.s2c_settings.energy = 0.5, 0.25
+    hands()["s2c_hand_size"] = 1.05
+    bpy.ops.s2c.generate()
+    params = requests(tmp_path)[-1]["params"]
+    assert params["sound"].endswith("song.wav") and params["fps"] == 30.0 and params["seed"] == 1
+    assert (params["sound_start_s"], params["sound_end_s"]) == pytest.approx((0.0, 2.0), abs=0.05)
+    assert params["contact"] == 0.5
+    style = {"curl": 0, "wrist_height": 0, "energy": 0.25, "hand_size": 0.5}
+    assert params["style"] == pytest.approx(style)
+
+
+def test_resample_takes_the_next_seed(scene, tmp_path):
+    bpy.ops.s2c.generate()
+    bpy.ops.s2c.resample()
+    assert scene.s2c_settings.seed == 2
+    assert [r["params"]["seed"] for r in requests(tmp_path) if r["method"] == "generate"] == [1, 2]
+    assert job_operators.next_seed(2**31 - 1) == 0
+
+
+@pytest.mark.parametrize(("side", "suffix", "other"), [("LEFT", ".L", ".R"), ("RIGHT", ".R", ".L")])
+def test_redo_one_hand_leaves_the_other_bit_identical_even_where_it_was_edited(scene, tmp_path, side, suffix, other):
+    bpy.ops.s2c.generate()
+    armature, action = hands(), hands().animation_data.action
+    bag = compat.channelbag(action, armature.animation_data.action_slot)
+    path = f'pose.bones["f_index.01{other}"].rotation_euler'
+    edited = bag.fcurves.find(path, index=0)
+    edited.keyframe_points[7].co[1] = 0.123456
+    edited.keyframe_points.remove(edited.keyframe_points[20])
+    edited.update()
+    before, middle = curves(), edited.evaluate(11 + 20)
+    write_take(tmp_path / "made.npz", seed=9)
+    assert bpy.ops.s2c.regenerate_hand(hand=side) == {"FINISHED"}
+    after = curves()
+    assert before.keys() == after.keys()
+    kept = [key for key in before if f'{other}"' in key[0]]
+    assert len(kept) == 51 and all(before[key] == after[key] for key in kept)
+    assert all(before[key] != after[key] for key in before if f'{suffix}"' in key[0])
+    params = requests(tmp_path)[-1]["params"]
+    assert params["hand"] == side.lower() and params["sound"] is None and params["seed"] == 2
+    assert keeping.read_marks(hands().animation_data.action).sound["sound"].endswith("song.wav")
+    assert middle == pytest.approx(middle)
+
+
+def test_what_is_kept_is_read_from_the_curves(scene, tmp_path, monkeypatch):
+    euler, wrist = write_take(tmp_path / "made.npz", seed=3)
+    bpy.ops.s2c.generate()
+    bag = compat.channelbag(hands().animation_data.action, hands().animation_data.action_slot)
+    bag.fcurves.find('pose.bones["thumb.02.L"].rotation_euler', index=1).keyframe_points[4].co[1] = 0.75
+    keep = keeping.plan_keep(scene, hands(), tmp_path)
+    list(keeping.write_keep(keep, {}))
+    with np.load(keep.path, allow_pickle=False) as data:
+        expected = euler.copy()
+        expected[4, 0, 14, 1] = 0.75
+        np.testing.assert_array_equal(data["euler"], expected)
+        np.testing.assert_allclose(data["wrist"], wrist, atol=1e-6)
+        assert data["notes"].shape == (2, 4) and json.loads(str(data["meta"]))["seed"] == 3
+
+
+def test_redo_without_the_takes_file_listens_to_the_sound_again(scene, tmp_path):
+    bpy.ops.s2c.generate()
+    os.unlink(scene.s2c_settings.take_path)
+    bpy.ops.s2c.regenerate_hand(hand="LEFT")
+    assert requests(tmp_path)[-1]["params"]["sound"].endswith("song.wav")
+
+
+def test_redo_at_another_frame_rate_is_a_sentence(scene):
+    bpy.ops.s2c.generate()
+    scene.render.fps = 24
+    with pytest.raises(RuntimeError, match="made for 30 frames a second"):
+        bpy.ops.s2c.regenerate_hand(hand="LEFT")
+
+
+def test_a_packed_sound_reaches_the_worker(scene, tmp_path):
+    scene.sequence_editor.strips[0].sound.pack()
+    os.unlink(tmp_path / "song.wav")
+    assert bpy.ops.s2c.generate() == {"FINISHED"}
+    sound = requests(tmp_path)[-1]["params"]["sound"]
+    assert os.path.basename(sound) == "packed.wav" and not os.path.exists(sound)
+
+
+def test_the_job_takes_many_small_pumps_and_each_writes_one_joint(scene):
+    armature = hands()
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    pump_until(lambda: session.view(0).text == "Writing keyframes")
+    most, total = 0, 0
+    while session.active:
+        before = sum(len(compat.channelbag(a, a.slots[0]).fcurves) for a in bpy.data.actions if compat.channelbag(a, a.slots[0]))
+        session.pump(time.monotonic())
+        after = sum(len(compat.channelbag(a, a.slots[0]).fcurves) for a in bpy.data.actions if compat.channelbag(a, a.slots[0]))
+        most, total = max(most, after - before), after
+    assert (most, total) == (6, 102) and armature.animation_data.action is not None
+
+
+# -- faults -------------------------------------------------------------------------------------------------
+
+
+def fails(match, code=None):
+    """Generate must fail with a sentence that the panel shows, and change nothing."""
+    before = state_of_scene()
+    with pytest.raises(RuntimeError, match=match):
+        bpy.ops.s2c.generate()
+    assert state_of_scene() == before
+    view = session.view(time.monotonic())
+    assert not view.active
+    if code is not None:
+        assert view.error and session.machine.status.code == code
+        assert view.message.endswith((".", "…")) and "\n" not in view.message and "Traceback" not in view.message
+
+
+def works_again(monkeypatch, tmp_path):
+    use_worker(monkeypatch, tmp_path, "good", tmp_path / "made.npz")
+    assert bpy.ops.s2c.generate() == {"FINISHED"}
+    assert hands().animation_data.action is not None
+    assert not session.view(time.monotonic()).error
+
+
+@pytest.mark.parametrize(
+    ("fault", "patience", "code"),
+    [
+        ("ends_at_once", {}, "worker_start"),
+        ("old", {}, "worker_protocol"),
+        ("dies", {}, "worker_died"),
+        ("garbage", {"start_seconds": 4.0}, "worker_garbage"),
+        ("hangs", {"silence_seconds": 2.0}, "worker_silent"),
+        ("error", {}, "silent_sound"),
+    ],
+)
+def test_a_worker_that_fails(scene, tmp_path, monkeypatch, fault, patience, code):
+    use_worker(monkeypatch, tmp_path, fault, **patience)
+    fails(".", code)
+    works_again(monkeypatch, tmp_path)
+
+
+def test_a_worker_that_cannot_be_started(scene, tmp_path, monkeypatch):
+    session.config = SessionConfig(worker_command=(str(tmp_path / "none"),), data_folder=tmp_path / "data")
+    fails("could not be started", "worker_start")
+    works_again(monkeypatch, tmp_path)
+
+
+def test_a_runtime_that_is_not_there(scene, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("S2C_WORKER_PYTHON", raising=False)
+    session.config = SessionConfig(data_folder=tmp_path / "data")
+    fails("not installed yet", "no_runtime")
+    session.look_at_runtime(bpy.context, 1e12)
+    assert "not installed yet" in job_operators.S2C_OT_generate.disabled_reason(bpy.context)
+    session.runtime_problem = ""
+    works_again(monkeypatch, tmp_path)
+
+
+@pytest.mark.parametrize("fault", ["slow", "hangs", "ignores_cancel"])
+def test_cancel_ends_the_job_and_changes_nothing(scene, tmp_path, monkeypatch, fault):
+    use_worker(monkeypatch, tmp_path, fault)
+    before = state_of_scene()
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    pump_until(lambda: session.machine.status.step == 1)
+    assert "left" in session.view(time.monotonic()).text
+    assert bpy.ops.s2c.cancel() == {"FINISHED"}
+    assert not session.active and state_of_scene() == before
+    assert session.view(time.monotonic()).message == "Cancelled."
+    works_again(monkeypatch, tmp_path)
+
+
+def test_no_strip(scene, tmp_path, monkeypatch):
+    scene.sequence_editor.strips.remove(scene.sequence_editor.strips[0])
+    fails("There is no sound strip")
+    scene.sequence_editor.strips.new_sound("Piano", str(tmp_path / "song.wav"), 1, 1)
+    works_again(monkeypatch, tmp_path)
+
+
+def test_no_rig(scene, tmp_path, monkeypatch):
+    bpy.data.objects.remove(hands())
+    fails("There are no hands to animate")
+    create_armature(bpy.context, 1.0, scene.collection)
+    works_again(monkeypatch, tmp_path)
+
+
+def test_a_rig_that_is_not_a_pair_of_hands(scene, tmp_path, monkeypatch):
+    bpy.data.objects.remove(hands())
+    other = bpy.data.objects.new("Dog", bpy.data.armatures.new("Dog"))
+    scene.collection.objects.link(other)
+    fails('"Dog" lacks bones')
+    bpy.data.objects.remove(other)
+    create_armature(bpy.context, 1.0, scene.collection)
+    works_again(monkeypatch, tmp_path)
+
+
+def test_a_missing_file(scene, tmp_path, monkeypatch):
+    os.unlink(tmp_path / "song.wav")
+    fails('"song.wav" of the strip "Piano" is missing', "sound_missing")
+    write_sound(tmp_path / "song.wav")
+    works_again(monkeypatch, tmp_path)
+
+
+def test_a_temporary_folder_that_cannot_be_written(scene, tmp_path, monkeypatch):
+    scene.sequence_editor.strips[0].sound.pack()
+    (tmp_path / "file").write_text("")
+    good = session.config
+    session.config = SessionConfig(
+        worker_command=good.worker_command, data_folder=tmp_path / "data", temporary_root=tmp_path / "file"
+    )
+    fails("folder for temporary files", "temporary_folder")
+    works_again(monkeypatch, tmp_path)
+
+
+def test_a_data_folder_that_cannot_be_written(scene, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    session.config = SessionConfig(worker_command=session.config.worker_command, data_folder=tmp_path / "file" / "x")
+    fails("cannot be written", "data_folder")
+    works_again(monkeypatch, tmp_path)
+
+
+def test_a_take_that_cannot_be_read(scene, tmp_path, monkeypatch):
+    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 not a take")
+    use_worker(monkeypatch, tmp_path, "good", tmp_path / "broken.npz")
+    fails("cannot be read", "take_unreadable")
+    write_take(tmp_path / "broken.npz")  # the worker goes on with the same file
+    works_again(monkeypatch, tmp_path)
+
+
+def test_a_rig_deleted_during_the_job(scene, tmp_path, monkeypatch):
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    bpy.data.objects.remove(hands())
+    before = state_of_scene()
+    pump_until(lambda: not session.active)
+    view = session.view(time.monotonic())
+    assert view.error and '"S2C Hands" was deleted' in view.message and state_of_scene() == before
+    create_armature(bpy.context, 1.0, scene.collection)
+    works_again(monkeypatch, tmp_path)
+
+
+def test_a_rig_deleted_while_its_take_is_written(scene, tmp_path, monkeypatch):
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    pump_until(lambda: any(a.slots and compat.channelbag(a, a.slots[0]) for a in bpy.data.actions))
+    bpy.data.objects.remove(hands())
+    pump_until(lambda: not session.active)
+    assert "was deleted" in session.view(time.monotonic()).message and not bpy.data.actions
+    create_armature(bpy.context, 1.0, scene.collection)
+    works_again(monkeypatch, tmp_path)
+
+
+def test_a_rig_and_a_bone_renamed_during_the_job(scene):
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    armature = hands()
+    armature.name = "Clara"
+    armature.data.bones["f_index.01.L"].name = "finger of fate"
+    pump_until(lambda: not session.active)
+    assert not session.view(time.monotonic()).error
+    bag = compat.channelbag(armature.animation_data.action, armature.animation_data.action_slot)
+    assert len(bag.fcurves.find('pose.bones["finger of fate"].rotation_euler', index=0).keyframe_points) == FRAMES
+
+
+@pytest.mark.parametrize("when", ["running", "writing"])
+def test_loading_a_file_during_a_job_cancels_it_and_says_so(scene, tmp_path, monkeypatch, when):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"), copy=True)
+    if when == "running":
+        use_worker(monkeypatch, tmp_path, "slow")
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    if when == "running":
+        pump_until(lambda: session.machine.status.step == 1)
+    else:
+        pump_until(lambda: session.view(0).text == "Writing keyframes")
+        session.pump(time.monotonic())
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
+    pump_until(lambda: not session.active)
+    assert session.view(time.monotonic()).message == lifetime.FILE_LOADED
+    assert not bpy.data.actions
+    works_again(monkeypatch, tmp_path)
+
+
+def test_cancel_while_keyframes_are_written_removes_them(scene, tmp_path, monkeypatch):
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    pump_until(lambda: any(a.slots and compat.channelbag(a, a.slots[0]) for a in bpy.data.actions))
+    bpy.ops.s2c.cancel()
+    assert not bpy.data.actions and hands().animation_data is None
+    works_again(monkeypatch, tmp_path)
+
+
+def test_a_second_job_has_to_wait(scene, tmp_path, monkeypatch):
+    use_worker(monkeypatch, tmp_path, "slow")
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    with pytest.raises(RuntimeError, match="being generated"):
+        bpy.ops.s2c.generate()
+    assert session.active
+    session.cancel()
+    pump_until(lambda: not session.active)
+
+
+def test_registering_twice_leaves_nothing_behind(scene, tmp_path):
+    bpy.ops.s2c.generate()
+    process = session.machine._client.process
+    handlers = [len(getattr(bpy.app.handlers, name, [])) for name, _ in lifetime.HANDLERS]
+    s2c_blender.unregister()
+    assert process.returncode() is not None
+    assert not bpy.app.timers.is_registered(lifetime.tick) and not hasattr(bpy.types.Scene, "s2c_settings")
+    assert not hasattr(bpy.types, "S2C_PT_view3d")
+    s2c_blender.register()
+    assert [len(getattr(bpy.app.handlers, name, [])) for name, _ in lifetime.HANDLERS] == handlers
+    assert bpy.app.timers.is_registered(lifetime.tick)
+
+
+def test_one_state_machine_state_is_shown_at_a_time(scene):
+    assert session.machine.status.state in (State.IDLE, State.DONE, State.FAILED)
+    assert not session.view(0).active
