@@ -55,7 +55,7 @@ def trim_notes(
     """The notes (n, 4) that sound between two seconds, cut to them, in the time from `start_s`."""
     inside = (notes[:, 1] > start_s) & (notes[:, 0] < end_s)
     cut = notes[inside].copy()
-    cut[:, :2] = np.clip(cut[:, :2], start_s, end_s) - start_s
+    cut[:, :2] = np.clip(cut[:, :2] - start_s, 0.0, end_s - start_s)
     return cut, hands[inside]
 
 

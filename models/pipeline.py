@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import os
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -114,7 +115,12 @@ class Pipeline:
         clock("transcribe", 0, 1)
         notes = self._listener.transcribed(sound, request.device, clock)
         clock("write", 0, 1)
-        write_midi(request.output, notes)
+        part = request.output.with_name(request.output.name + ".part")
+        try:
+            write_midi(part, notes)
+            os.replace(part, request.output)
+        finally:
+            part.unlink(missing_ok=True)
         seconds = clock.finish()
         self._learn(seconds, sound.duration_s)
         facts = {"midi": str(request.output), "notes": len(notes), "duration_s": round(sound.duration_s, 3)}

@@ -57,6 +57,7 @@ class Worker:
         self._lock = threading.Lock()  # guards the two below and every job's `answered`
         self._running: Job | None = None
         self._waiting: list[Job] = []
+        self._ended = threading.Event()
 
     def run(self) -> None:
         """Serve until stdin closes or `shutdown`. Call from the main thread."""
@@ -72,6 +73,7 @@ class Worker:
             finally:
                 with self._lock:
                     self._running = None
+        self._ended.set()
 
     # The listening thread.
 
@@ -89,8 +91,8 @@ class Worker:
             for job in (*self._waiting, *([self._running] if self._running else [])):
                 job.cancelled.set()
         self._jobs.put(None)
-        time.sleep(END_GRACE_S)
-        os._exit(1)
+        if not self._ended.wait(END_GRACE_S):
+            os._exit(1)
 
     def _receive(self, line: bytes | None) -> None:
         if line is None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.biomechanics import Biomechanics, biomechanics, fingertips, segment_distance
-from models.evaluation import evaluate_take, match_onsets, sounding_roll
+from models.evaluation import evaluate_take, match_onsets, note_score, sounding_roll
 from models.keyboard import key_x
 from models.kinematics import forward_kinematics
 from models.realism import Statistics, frechet_distance, real_motion_distance, real_statistics
@@ -120,6 +120,14 @@ def test_matching_is_as_large_as_possible() -> None:
             return max(options)
 
         assert len(match_onsets(true, played)) == best(0, frozenset())
+
+
+def test_transcribed_notes_are_scored_like_presses() -> None:
+    true = notes((0.5, 1.0), (1.5, 2.0), (2.5, 2.7))
+    found = np.concatenate([notes((0.53, 0.9), (1.6, 2.0)), notes((2.5, 2.7), pitch=61)])
+    score = note_score(found, true)
+    assert (score.hits, score.false, score.missed) == (1, 2, 2)
+    assert note_score(true, true).f1 == 1.0
 
 
 def test_sounding_roll_holds_half_open_spans() -> None:

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: round trips, one line of JSON, exit codes, one sentence for what goes wrong."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from models.midi import write_midi
+
+from models import cli
+from models.take import Take
+
+NOTES = np.array([[0.2, 0.6, 60, 80], [0.7, 1.0, 64, 80], [1.1, 1.6, 48, 70]], np.float32)
+
+
+@pytest.fixture
+def midi(tmp_path: Path) -> Path:
+    path = tmp_path / "notes.mid"
+    write_midi(path, NOTES)
+    return path
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    """Facts of a command that succeeds with --json; stdout must be that line alone."""
+    assert cli.main([*arguments, "--json"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    facts: dict[str, Any] = json.loads(out)
+    return facts
+
+
+def generate(tiny_preset: Path, midi: Path, output: Path, *more: str) -> list[str]:
+    return ["generate", str(midi), "-o", str(output), "--preset", str(tiny_preset), "--steps", "2", *more]
+
+
+def test_generate_then_evaluate(
+    capsys: pytest.CaptureFixture[str], tiny_preset: Path, midi: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "take.npz"
+    facts = run_json(
+        capsys, *generate(tiny_preset, midi, output, "--seed", "5", "--fps", "25", "--style", "hand_size=1")
+    )
+    take = Take.load(output)
+    assert facts["take"] == str(output) and facts["frames"] == take.motion.frames and facts["seed"] == 5
+    assert facts["fps"] == take.motion.fps == 25
+    assert {"load", "sample", "contact", "total"} <= set(facts["seconds"])
+    assert len(facts["midi_sha256"]) == 64 and facts["weights_sha256"] and facts["device"]
+    figures = run_json(capsys, "evaluate", str(output), "--midi", str(midi))
+    assert figures["onset_f1"] == pytest.approx(facts["onset_f1"], abs=1e-4)
+    assert figures["notes"] == 3 and figures["hand_size"] == pytest.approx(1.1)
+    assert cli.main(["evaluate", str(output)]) == 0
+    assert "onset f1" in capsys.readouterr().out
+
+
+def test_same_seed_same_take_other_seed_another(
+    capsys: pytest.CaptureFixture[str], tiny_preset: Path, midi: Path, tmp_path: Path
+) -> None:
+    takes = []
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        run_json(capsys, *generate(tiny_preset, midi, tmp_path / f"{name}.npz", "--seed", seed, "--contact", "0"))
+        takes.append(Take.load(tmp_path / f"{name}.npz").motion)
+    assert np.array_equal(takes[0].euler, takes[1].euler) and np.array_equal(takes[0].wrist, takes[1].wrist)
+    assert not np.allclose(takes[0].euler, takes[2].euler)
+
+
+def test_redo_one_hand_keeps_the_other(
+    capsys: pytest.CaptureFixture[str], tiny_preset: Path, midi: Path, tmp_path: Path
+) -> None:
+    first, again = tmp_path / "first.npz", tmp_path / "again.npz"
+    run_json(capsys, *generate(tiny_preset, midi, first, "--seed", "1"))
+    more = ["--keep", str(first), "--hand", "left", "--seed", "2"]
+    run_json(capsys, "generate", "-o", str(again), "--preset", str(tiny_preset), "--steps", "2", *more)
+    before, after = Take.load(first), Take.load(again)
+    assert np.array_equal(before.motion.euler[:, 1], after.motion.euler[:, 1])
+    assert np.array_equal(before.motion.wrist[:, 1], after.motion.wrist[:, 1])
+    assert not np.array_equal(before.motion.euler[:, 0], after.motion.euler[:, 0])
+    assert np.array_equal(before.notes, after.notes)
+    assert after.meta["midi_sha256"] == before.meta["midi_sha256"]
+
+
+def test_a_part_of_the_midi(capsys: pytest.CaptureFixture[str], tiny_preset: Path, midi: Path, tmp_path: Path) -> None:
+    output = tmp_path / "take.npz"
+    run_json(capsys, *generate(tiny_preset, midi, output, "--sound-start", "0.5", "--sound-end", "1.05"))
+    take = Take.load(output)
+    assert take.notes[:, 2].tolist() == [60, 64]
+    assert np.allclose(take.notes[:, :2], [[0, 0.1], [0.2, 0.5]], atol=2e-3)
+    assert take.motion.frames / take.motion.fps == pytest.approx(0.55, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["generate", "gone.wav", "-o", "take.npz"], '"gone.wav"'),
+        (["generate", "{midi}", "-o", "no/such/folder/take.npz"], "folder"),
+        (["generate", "{midi}", "-o", "{tmp}/take.npz", "--contact", "2"], '"contact"'),
+        (["generate", "{midi}", "-o", "{tmp}/take.npz", "--hand", "left"], '"keep"'),
+        (["generate", "{midi}", "-o", "{tmp}/take.npz", "--preset", "nobody"], "nobody"),
+        (["generate", "-o", "{tmp}/take.npz"], "nothing to play"),
+        (["evaluate", "{tmp}/gone.npz"], "gone.npz"),
+        (["evaluate", "{midi}"], "notes.mid"),
+    ],
+)
+def test_failures_are_one_sentence(
+    capsys: pytest.CaptureFixture[str], midi: Path, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    filled = [argument.format(midi=midi, tmp=tmp_path) for argument in arguments]
+    assert cli.main(filled) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ") and words in err and err.count("\n") == 1 and "Traceback" not in err
+    assert cli.main([*filled, "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_silence_has_no_notes(
+    capsys: pytest.CaptureFixture[str], tiny_preset: Path, midi: Path, tmp_path: Path
+) -> None:
+    assert cli.main(generate(tiny_preset, midi, tmp_path / "take.npz", "--sound-start", "50")) == 1
+    assert "No piano notes" in capsys.readouterr().err
+    assert not (tmp_path / "take.npz").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["generate", "a.wav"], ["generate", "a.wav", "-o", "b", "--style", "size=1"]])
+def test_wrong_usage_is_exit_code_two(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+
+
+def test_interrupted_is_130(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, midi: Path, tmp_path: Path
+) -> None:
+    from models.pipeline import Pipeline
+
+    def interrupt(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Pipeline, "generate", interrupt)
+    assert cli.main(["generate", str(midi), "-o", str(tmp_path / "take.npz")]) == 130
+    assert "Interrupted" in capsys.readouterr().err
+
+
+def test_benchmark_measures_stages_and_memory(capsys: pytest.CaptureFixture[str], tiny_preset: Path) -> None:
+    facts = run_json(capsys, "benchmark", "--preset", str(tiny_preset), "--device", "cpu", "--short")
+    window = facts["window_8_s"]
+    assert window["together_s"] == pytest.approx(window["networks_s"] + window["contact_s"], abs=2e-3)
+    assert window["real_time_factor"] == pytest.approx(window["together_s"] / 8, abs=1e-3)
+    assert facts["versions"]["torch"] and facts["threads"] >= 1 and "song_5_min" not in facts
+
+
+def test_module_runs_as_a_program() -> None:
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-m", "models", "--version"], capture_output=True, cwd=root, check=True)
+    assert done.stdout.strip().decode() == __import__("models").__version__
