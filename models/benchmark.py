@@ -56,7 +56,9 @@ def peak_memory_mb() -> float | None:
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)
 
 
-def time_generation(pipeline: Pipeline, folder: Path, seconds: float, preset: str, device: str) -> dict[str, float]:
+def time_generation(
+    pipeline: Pipeline, folder: Path, seconds: float, preset: str, device: str
+) -> dict[str, float]:
     """Seconds of each stage for a study of that length."""
     midi = folder / "study.mid"
     notes, hands = study(seconds)
@@ -113,7 +115,9 @@ def run(
         if song:
             facts["song_5_min"] = _row(time_generation(pipeline, folder, SONG_S, preset, device), SONG_S)
         if long_song:
-            facts["song_10_min"] = _row(time_generation(pipeline, folder, LONG_SONG_S, preset, device), LONG_SONG_S)
+            facts["song_10_min"] = _row(
+                time_generation(pipeline, folder, LONG_SONG_S, preset, device), LONG_SONG_S
+            )
         if sound is not None:
             request = TranscribeRequest(sound=sound, output=folder / "notes.mid", device=device)
             heard = pipeline.transcribe(request)

@@ -61,7 +61,9 @@ def segment_distance(p1: Tensor, q1: Tensor, p2: Tensor, q2: Tensor) -> Tensor:
     c, f = (d1 * r).sum(-1), (d2 * r).sum(-1)
     # Below this the bones are parallel within rounding and any s serves.
     parallel = a * e - b * b <= 1e-6 * a * e
-    s = torch.where(parallel, torch.zeros_like(a), (b * f - c * e) / (a * e - b * b).clamp_min(1e-30)).clamp(0, 1)
+    s = torch.where(parallel, torch.zeros_like(a), (b * f - c * e) / (a * e - b * b).clamp_min(1e-30)).clamp(
+        0, 1
+    )
     t_free = (b * s + f) / e
     t = t_free.clamp(0, 1)
     s = torch.where(t_free == t, s, ((t * b - c) / a).clamp(0, 1))
@@ -76,7 +78,12 @@ def finger_bones(pose: HandPose) -> tuple[Tensor, Tensor]:
 
 
 _PAIRS = torch.tensor(
-    [(3 * one + i, 3 * other + j) for one, other in combinations(range(5), 2) for i in range(3) for j in range(3)]
+    [
+        (3 * one + i, 3 * other + j)
+        for one, other in combinations(range(5), 2)
+        for i in range(3)
+        for j in range(3)
+    ]
 )  # (90, 2) bones of different fingers
 
 
@@ -84,7 +91,9 @@ def fingers_touch(pose: HandPose) -> Tensor:
     """Bool (F, 2): whether two different fingers of the hand are closer than `FINGERS_CLOSER_M`."""
     heads, tails = (bones.flatten(-3, -2) for bones in finger_bones(pose))  # (F, 2, 15, 3)
     one, other = _PAIRS.unbind(-1)
-    distance = segment_distance(heads[..., one, :], tails[..., one, :], heads[..., other, :], tails[..., other, :])
+    distance = segment_distance(
+        heads[..., one, :], tails[..., one, :], heads[..., other, :], tails[..., other, :]
+    )
     return (distance < FINGERS_CLOSER_M).any(-1)
 
 
@@ -137,7 +146,9 @@ def fingertips(motion: Motion, hand_size: float = 1.0) -> NDArray[np.float32]:
 
 
 def _pose(motion: Motion, block: slice, hand_size: float) -> HandPose:
-    euler, wrist = (torch.as_tensor(part[block], dtype=torch.float32) for part in (motion.euler, motion.wrist))
+    euler, wrist = (
+        torch.as_tensor(part[block], dtype=torch.float32) for part in (motion.euler, motion.wrist)
+    )
     return forward_kinematics(euler, wrist, hand_size)
 
 
@@ -148,7 +159,9 @@ def biomechanics(motion: Motion, tips: NDArray[np.floating], hand_size: float = 
     for start in range(0, motion.frames, BLOCK_FRAMES):
         block = slice(start, start + BLOCK_FRAMES)
         pose = _pose(motion, block, hand_size)
-        limits[block] = outside_limits(torch.as_tensor(motion.euler[block], dtype=torch.float32)).any(-1).numpy()
+        limits[block] = (
+            outside_limits(torch.as_tensor(motion.euler[block], dtype=torch.float32)).any(-1).numpy()
+        )
         fingers[block] = fingers_touch(pose).any(-1).numpy()
         hands[block] = hands_collide(pose).numpy()
     return Biomechanics(

@@ -62,23 +62,39 @@ def build_parser() -> argparse.ArgumentParser:
     compute.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
     compute.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: torch's own choice)")
     trims = argparse.ArgumentParser(add_help=False)
-    trims.add_argument("--sound-start", type=float, default=0.0, metavar="S", help="begin at this second of the input")
+    trims.add_argument(
+        "--sound-start", type=float, default=0.0, metavar="S", help="begin at this second of the input"
+    )
     trims.add_argument("--sound-end", type=float, metavar="S", help="end at this second of the input")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     generate = commands.add_parser("generate", parents=[common, compute, trims], help="make a take")
-    generate.add_argument("input", type=Path, nargs="?", metavar="SOUND_OR_MIDI", help="recording or MIDI file to play")
-    generate.add_argument("-o", "--output", type=Path, required=True, metavar="TAKE.npz", help="take to write")
-    generate.add_argument("--midi", type=Path, metavar="NOTES.mid", help="use these notes instead of transcribing")
+    generate.add_argument(
+        "input", type=Path, nargs="?", metavar="SOUND_OR_MIDI", help="recording or MIDI file to play"
+    )
+    generate.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="TAKE.npz", help="take to write"
+    )
+    generate.add_argument(
+        "--midi", type=Path, metavar="NOTES.mid", help="use these notes instead of transcribing"
+    )
     generate.add_argument("--seed", type=int, default=0, help="another seed, another take (default: 0)")
     generate.add_argument("--preset", default="default", help="preset or model folder (default: default)")
     generate.add_argument("--sampler", help="sampler (default: the preset's)")
-    generate.add_argument("--steps", type=int, metavar="N", help="network evaluations a window (default: the preset's)")
-    generate.add_argument("--contact", type=float, default=1.0, metavar="0..1", help="strength of key contact (default: 1)")
+    generate.add_argument(
+        "--steps", type=int, metavar="N", help="network evaluations a window (default: the preset's)"
+    )
+    generate.add_argument(
+        "--contact", type=float, default=1.0, metavar="0..1", help="key contact's strength (default: 1)"
+    )
     generate.add_argument("--fps", type=float, default=30.0, help="frames a second of the take (default: 30)")
-    generate.add_argument("--keep", type=Path, metavar="TAKE.npz", help="keep this take but for --hand and --range")
+    generate.add_argument(
+        "--keep", type=Path, metavar="TAKE.npz", help="keep this take but for --hand and --range"
+    )
     generate.add_argument("--hand", choices=HANDS, help="the hand to make anew")
-    generate.add_argument("--range", type=float, nargs=2, metavar=("START", "END"), help="the seconds to make anew")
+    generate.add_argument(
+        "--range", type=float, nargs=2, metavar=("START", "END"), help="the seconds to make anew"
+    )
     generate.add_argument(
         "--style",
         type=_style,
@@ -89,19 +105,27 @@ def build_parser() -> argparse.ArgumentParser:
     )
     generate.set_defaults(run=run_generate)
 
-    transcribe = commands.add_parser("transcribe", parents=[common, compute, trims], help="write a recording's notes")
+    transcribe = commands.add_parser(
+        "transcribe", parents=[common, compute, trims], help="write a recording's notes"
+    )
     transcribe.add_argument("sound", type=Path, metavar="SOUND")
     transcribe.add_argument("-o", "--output", type=Path, required=True, metavar="NOTES.mid")
     transcribe.set_defaults(run=run_transcribe)
 
     evaluate = commands.add_parser("evaluate", parents=[common], help="the figures of one take")
     evaluate.add_argument("take", type=Path, metavar="TAKE.npz")
-    evaluate.add_argument("--midi", type=Path, metavar="TRUTH.mid", help="true notes (default: the take's own)")
+    evaluate.add_argument(
+        "--midi", type=Path, metavar="TRUTH.mid", help="true notes (default: the take's own)"
+    )
     evaluate.set_defaults(run=run_evaluate)
 
-    benchmark = commands.add_parser("benchmark", parents=[common, compute], help="speed and memory on this computer")
+    benchmark = commands.add_parser(
+        "benchmark", parents=[common, compute], help="speed and memory on this computer"
+    )
     benchmark.add_argument("--preset", default="default", help="preset or model folder (default: default)")
-    benchmark.add_argument("--short", action="store_true", help="the 8 s window alone, without the five-minute song")
+    benchmark.add_argument(
+        "--short", action="store_true", help="the 8 s window alone, without the five-minute song"
+    )
     benchmark.add_argument("--long", action="store_true", help="ten minutes too")
     benchmark.add_argument("--sound", type=Path, help="also time the transcription of this recording")
     benchmark.set_defaults(run=run_benchmark)
@@ -130,7 +154,9 @@ def progress_bar() -> Any:
         if stage != current:
             if bar is not None:
                 bar.close()
-            bar = tqdm(total=of, desc=STAGE_TEXT.get(stage, stage), file=sys.stderr, disable=None, leave=False)
+            bar = tqdm(
+                total=of, desc=STAGE_TEXT.get(stage, stage), file=sys.stderr, disable=None, leave=False
+            )
             current = stage
         assert bar is not None
         bar.total = of
@@ -151,7 +177,19 @@ def run_generate(arguments: argparse.Namespace) -> dict[str, Any]:
     for path in (sound, midi):
         if path is not None and not path.is_file():
             raise UserError("file_missing", f"The file {quoted(path)} does not exist.", str(path))
-    names = ("output", "seed", "preset", "sampler", "steps", "contact", "fps", "keep", "hand", "range", "device")
+    names = (
+        "output",
+        "seed",
+        "preset",
+        "sampler",
+        "steps",
+        "contact",
+        "fps",
+        "keep",
+        "hand",
+        "range",
+        "device",
+    )
     params = {name: getattr(arguments, name) for name in names}
     params.update(sound=sound, midi=midi, style=dict(arguments.style))
     params.update(sound_start_s=arguments.sound_start, sound_end_s=arguments.sound_end)
@@ -206,7 +244,8 @@ def _flat(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 
 def as_table(facts: dict[str, Any]) -> str:
     """Facts for people: a name and a value a line."""
-    rows = [(name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else value) for name, value in _flat(facts)]
+    named = [(name.replace("_", " "), value) for name, value in _flat(facts)]
+    rows = [(name, f"{value:.4g}" if isinstance(value, float) else value) for name, value in named]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {'-' if value is None else value}" for name, value in rows)
 
@@ -231,7 +270,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, Cancelled):
         print("Interrupted; nothing was written.", file=sys.stderr)
         return INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - whatever happens, the user gets one sentence
+    except Exception as error:  # whatever happens, the user gets one sentence
         explained = explain(error)
         if arguments.debug:
             print(explained.detail, file=sys.stderr)

@@ -90,7 +90,10 @@ def becoming_pressed(pressed: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def onset_score(
-    pressed: NDArray[np.bool_], fps: float, notes: NDArray[np.floating], tolerance_s: float = ONSET_TOLERANCE_S
+    pressed: NDArray[np.bool_],
+    fps: float,
+    notes: NDArray[np.floating],
+    tolerance_s: float = ONSET_TOLERANCE_S,
 ) -> tuple[Score, NDArray[np.float64]]:
     """Onset hits of a pressed roll (F, 88) against true notes (n, 4), and how late each hit is, seconds."""
     starts = becoming_pressed(pressed)
@@ -154,7 +157,9 @@ def take_onset_f1(take: Take) -> float:
     return onset_score(pressed, take.motion.fps, playable(take.notes))[0].f1
 
 
-def evaluate_take(take: Take, notes: NDArray[np.floating], tolerance_s: float = ONSET_TOLERANCE_S) -> dict[str, Any]:
+def evaluate_take(
+    take: Take, notes: NDArray[np.floating], tolerance_s: float = ONSET_TOLERANCE_S
+) -> dict[str, Any]:
     """All figures of section 8 for one take against true notes (n, 4); plain numbers under stable names.
 
     Notes that no key of 88 can play are left out. Memory is bounded by a few bytes a frame.

@@ -26,7 +26,11 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _explain_os_error(error: OSError, detail: str) -> UserError:
-    name = f" {quoted(os.fsdecode(error.filename))}" if isinstance(error.filename, (str, bytes, os.PathLike)) else ""
+    name = (
+        f" {quoted(os.fsdecode(error.filename))}"
+        if isinstance(error.filename, (str, bytes, os.PathLike))
+        else ""
+    )
     if error.errno in _DISK_FULL:
         what = name or " the result"
         sentence = f"The disk is full, so{what} could not be written; free some space and try again."
@@ -35,7 +39,9 @@ def _explain_os_error(error: OSError, detail: str) -> UserError:
         sentence = f"The file or folder{name} is protected; choose another folder or change its permissions."
         return UserError("not_writable", sentence, detail)
     if isinstance(error, FileNotFoundError):
-        return UserError("file_missing", f"The file or folder{name} does not exist; choose another one.", detail)
+        return UserError(
+            "file_missing", f"The file or folder{name} does not exist; choose another one.", detail
+        )
     if isinstance(error, (IsADirectoryError, NotADirectoryError)):
         sentence = f"A file and a folder are mixed up in the path{name}; choose another one."
         return UserError("not_a_file", sentence, detail)
@@ -51,7 +57,7 @@ def explain(error: BaseException) -> UserError:
     if is_out_of_memory(error):
         return UserError(
             "out_of_memory",
-            "There is not enough memory for this; close other programs, or choose the CPU as device in the preferences.",
+            "There is not enough memory for this; close other programs, or choose the CPU as the device.",
             detail,
         )
     if isinstance(error, OSError):
@@ -60,7 +66,7 @@ def explain(error: BaseException) -> UserError:
         name = f' "{error.name.split(".")[0]}"' if error.name else ""
         return UserError(
             "package_missing",
-            f"The worker's Python lacks the package{name} or cannot load it; set the runtime up again in the preferences.",
+            f"The worker's Python lacks the package{name} or cannot load it; install the runtime again.",
             detail,
         )
     return UserError(

@@ -98,7 +98,9 @@ class Listener:
         self._heard.move_to_end(key)
         return self._heard[key]
 
-    def music(self, request: GenerateRequest, keep: Take | None, sound: Sound | None, clock: StageClock) -> Music:
+    def music(
+        self, request: GenerateRequest, keep: Take | None, sound: Sound | None, clock: StageClock
+    ) -> Music:
         """Notes from the MIDI file if there is one, else from the kept take if it plays this sound, else by ear."""
         source = dict(sound.source) if sound is not None else {}
         if request.midi is not None:

@@ -45,9 +45,13 @@ class Generated:
 def check_output(path: Path) -> None:
     """Fail before the work, not after it, when the result could not be written."""
     if path.is_dir():
-        raise UserError("not_a_file", f"{quoted(path)} is a folder; choose a file name for the result.", str(path))
+        raise UserError(
+            "not_a_file", f"{quoted(path)} is a folder; choose a file name for the result.", str(path)
+        )
     if not path.parent.is_dir():
-        sentence = f"The folder {quoted(path.parent.absolute())} for the result does not exist; choose another."
+        sentence = (
+            f"The folder {quoted(path.parent.absolute())} for the result does not exist; choose another."
+        )
         raise UserError("folder_missing", sentence, str(path))
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
         pass
@@ -137,7 +141,9 @@ class Pipeline:
         music = self._listener.music(request, keep, sound, clock)
         if not len(music.notes):
             name = quoted(request.midi or request.sound or request.keep or "")
-            raise UserError("no_notes", f"No piano notes were found in {name}; choose a part where the piano plays.")
+            raise UserError(
+                "no_notes", f"No piano notes were found in {name}; choose a part where the piano plays."
+            )
         clock.expect(self._plan(request, music.duration_s, transcribe=False))
         return music
 
@@ -146,7 +152,11 @@ class Pipeline:
         guess = {stage: rate * duration_s for stage, rate in self._rates.items()}
         plan = {"transcribe": guess["transcribe"]} if transcribe and request.midi is None else {}
         plan["load"] = 0.0 if (request.preset, request.device) in self._models else LOAD_GUESS_S
-        return {**plan, "sample": guess["sample"], "contact": guess["contact"] if request.contact > 0 else 0.0}
+        return {
+            **plan,
+            "sample": guess["sample"],
+            "contact": guess["contact"] if request.contact > 0 else 0.0,
+        }
 
     def _learn(self, seconds: dict[str, float], duration_s: float) -> None:
         """Later estimates rest on what this computer really took."""
@@ -155,7 +165,9 @@ class Pipeline:
                 self._rates[stage] = seconds[stage] / duration_s
 
 
-def _sample(request: GenerateRequest, model: Model, music: Music, keep: Take | None, clock: StageClock) -> Take:
+def _sample(
+    request: GenerateRequest, model: Model, music: Music, keep: Take | None, clock: StageClock
+) -> Take:
     from models.generator import GenerateSettings, generate
 
     settings = GenerateSettings(

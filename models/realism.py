@@ -37,7 +37,9 @@ class Statistics:
     covariance: NDArray[np.float64]
 
 
-def motion_features(wrist: NDArray[np.floating], tips: NDArray[np.floating], fps: float) -> NDArray[np.float64]:
+def motion_features(
+    wrist: NDArray[np.floating], tips: NDArray[np.floating], fps: float
+) -> NDArray[np.float64]:
     """Features (F - 1, 25) of wrists (F, 2, 3) and fingertips (F, 2, 5, 3) in the piano frame."""
     wrist, tips = wrist.astype(np.float64), tips.astype(np.float64)
     offsets = tips[1:, :, :, :2] - wrist[1:, :, None, :2]
@@ -81,7 +83,9 @@ def real_motion_distance(motion: Motion, tips: NDArray[np.floating]) -> float | 
     """Distance of a motion with fingertips (F, 2, 5, 3) from real playing; None below five seconds."""
     if motion.frames < 2:
         return None
-    features = motion_features(_resample(motion.wrist, motion.fps), _resample(tips, motion.fps), REFERENCE_FPS)
+    features = motion_features(
+        _resample(motion.wrist, motion.fps), _resample(tips, motion.fps), REFERENCE_FPS
+    )
     if len(features) < LEAST_FRAMES:
         return None
     real = real_statistics()

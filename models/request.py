@@ -113,7 +113,9 @@ class GenerateRequest:
             raise bad("hand", self.hand, " or ".join(HANDS))
         if (self.hand is not None or self.range is not None) and self.keep is None:
             what = "hand" if self.hand is not None else "range"
-            raise UserError("bad_params", f'The setting "{what}" needs "keep", the take whose other part stays.')
+            raise UserError(
+                "bad_params", f'The setting "{what}" needs "keep", the take whose other part stays.'
+            )
         self._check_range()
         if self.device not in DEVICES:
             raise bad("device", self.device, "one of " + ", ".join(DEVICES))
@@ -121,7 +123,9 @@ class GenerateRequest:
         if self.sound_end_s is not None:
             change(self, "sound_end_s", _number("sound_end_s", self.sound_end_s, 0, 1e6, " seconds"))
             if self.sound_end_s <= self.sound_start_s:
-                raise bad("sound_end_s", self.sound_end_s, f"later than sound_start_s, {self.sound_start_s:g}")
+                raise bad(
+                    "sound_end_s", self.sound_end_s, f"later than sound_start_s, {self.sound_start_s:g}"
+                )
 
     def _check_style(self) -> None:
         if not isinstance(self.style, Mapping):
@@ -159,11 +163,17 @@ class TranscribeRequest:
             object.__setattr__(self, name, _path(name, getattr(self, name)))
         if self.device not in DEVICES:
             raise bad("device", self.device, "one of " + ", ".join(DEVICES))
-        object.__setattr__(self, "sound_start_s", _number("sound_start_s", self.sound_start_s, 0, 1e6, " seconds"))
+        object.__setattr__(
+            self, "sound_start_s", _number("sound_start_s", self.sound_start_s, 0, 1e6, " seconds")
+        )
         if self.sound_end_s is not None:
-            object.__setattr__(self, "sound_end_s", _number("sound_end_s", self.sound_end_s, 0, 1e6, " seconds"))
+            object.__setattr__(
+                self, "sound_end_s", _number("sound_end_s", self.sound_end_s, 0, 1e6, " seconds")
+            )
             if self.sound_end_s <= self.sound_start_s:
-                raise bad("sound_end_s", self.sound_end_s, f"later than sound_start_s, {self.sound_start_s:g}")
+                raise bad(
+                    "sound_end_s", self.sound_end_s, f"later than sound_start_s, {self.sound_start_s:g}"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,9 +197,8 @@ def from_params(kind: type[R], params: Mapping[str, Any]) -> R:
     fields = {item.name: item for item in dataclasses.fields(kind)}
     unknown = sorted(set(params) - set(fields))
     if unknown:
-        raise UserError(
-            "bad_params", f'The setting "{unknown[0]}" is not known; known are {", ".join(fields)}.', f"unknown: {unknown}"
-        )
+        sentence = f'The setting "{unknown[0]}" is not known; known are {", ".join(fields)}.'
+        raise UserError("bad_params", sentence, f"unknown: {unknown}")
     given = {name: value for name, value in params.items() if value is not None}
     for name, item in fields.items():
         required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING

@@ -18,7 +18,9 @@ class StageClock:
     what was expected of them.
     """
 
-    def __init__(self, listener: Listener | None = None, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self, listener: Listener | None = None, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self._listener = listener
         self._clock = clock
         self._begin = self._last = clock()

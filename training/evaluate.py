@@ -5,9 +5,10 @@
     python -m training evaluate --scores path/to/scores --count 8 --seconds 30 --from sound --json figures.json
 
 One excerpt a piece, composers in turn, performed with the synthesiser's timing and dynamics (or as written with
-`--timing score`). `midi` gives the generator the notes with the hands of the score's tracks (`--hands unknown` hides them); `sound` renders the
-notes with fluidsynth and transcribes them, so that its figures hold the transcription's mistakes too; what is
-compared with is the performed notes in both cases. Each excerpt is generated with contact 1 and with contact 0.
+`--timing score`). `midi` gives the generator the notes with the hands of the score's tracks (`--hands unknown` hides
+them); `sound` renders the notes with fluidsynth and transcribes them, so that its figures hold the transcription's
+mistakes too; what is compared with is the performed notes in both cases. Each excerpt is generated with contact 1
+and with contact 0.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from models.midi import write_midi
 from numpy.typing import NDArray
 
 from models.evaluation import Score, evaluate_take, note_score
+from models.midi import write_midi
 from models.music import trim_notes
 from models.pipeline import Pipeline
 from models.request import DEVICES, GenerateRequest
@@ -156,7 +157,9 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     for name in names:
         values = [row[name] for row in rows if row[name] is not None]
         means[name] = float(np.mean(values)) if values else None
-    pooled = Score(*(sum(row[name] for row in rows) for name in ("onset_hits", "onset_false", "onset_missed")))
+    pooled = Score(
+        *(sum(row[name] for row in rows) for name in ("onset_hits", "onset_false", "onset_missed"))
+    )
     music_s = sum(row["music_s"] for row in rows)
     # The transcription of a sound is made once and shared by all strengths of contact.
     stages = {stage: sum(row["seconds"].get(stage, 0.0) for row in rows) for stage in ("sample", "contact")}
@@ -191,9 +194,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--split", choices=("validation", "train"), default="validation")
     parser.add_argument("--count", type=int, default=20, help="pieces")
     parser.add_argument("--seconds", type=float, default=30.0, help="length of an excerpt")
-    parser.add_argument("--from", dest="source", choices=("midi", "sound"), default="midi", help="what the generator is given")
+    parser.add_argument("--from", dest="source", choices=("midi", "sound"), default="midi")
     parser.add_argument("--timing", choices=("performed", "score"), default="performed")
-    parser.add_argument("--hands", choices=("given", "unknown"), default="given", help="whether the MIDI says which hand plays")
+    parser.add_argument("--hands", choices=("given", "unknown"), default="given")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--preset", default="default", help="preset or model folder")
     parser.add_argument("--sampler")
@@ -207,7 +210,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 def evaluate_main(arguments: argparse.Namespace) -> int:
     """Evaluate and print the table."""
     excerpts = choose_excerpts(
-        arguments.scores, arguments.split, arguments.count, arguments.seconds, arguments.timing, arguments.seed
+        arguments.scores,
+        arguments.split,
+        arguments.count,
+        arguments.seconds,
+        arguments.timing,
+        arguments.seed,
     )
     if not excerpts:
         print(f"no piece of the {arguments.split} split can be played by two hands", file=sys.stderr)
@@ -219,15 +227,21 @@ def evaluate_main(arguments: argparse.Namespace) -> int:
             found = evaluate_excerpt(pipeline, excerpt, Path(name), arguments)
             rows.extend(found)
             figures = ", ".join(f"contact {row['contact']:g}: {row['onset_f1']:.3f}" for row in found)
-            print(f"{index + 1}/{len(excerpts)} {excerpt.name}: onset F1 {figures}", file=sys.stderr, flush=True)
+            print(
+                f"{index + 1}/{len(excerpts)} {excerpt.name}: onset F1 {figures}", file=sys.stderr, flush=True
+            )
     summaries = [summary([row for row in rows if row["contact"] == contact]) for contact in CONTACTS]
     what = f"{len(excerpts)} excerpts, {summaries[0]['music_s']:.0f} s, {summaries[0]['notes']} notes"
-    print(f"From {arguments.source}, {arguments.timing} timing, {arguments.split} split: {what}; means over the pieces.")
+    print(
+        f"From {arguments.source}, {arguments.timing} timing, {arguments.split} split: {what}; means over pieces."
+    )
     if arguments.source == "sound":
         print(f"Onset F1 of the transcription alone: {summaries[0]['transcription_onset_f1']:.3f}")
     print(as_markdown(summaries))
     if arguments.json is not None:
-        settings = {name: str(value) for name, value in vars(arguments).items() if name not in ("main", "command")}
+        settings = {
+            name: str(value) for name, value in vars(arguments).items() if name not in ("main", "command")
+        }
         text = json.dumps({"settings": settings, "summary": summaries, "pieces": rows}, indent=1)
         arguments.json.write_text(text + "\n", encoding="utf-8")
     return 0

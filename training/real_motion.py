@@ -36,7 +36,9 @@ def excerpt_features(path: Path) -> list[np.ndarray]:
     with np.load(path, allow_pickle=False) as data:
         points, ends, fps = data["points"], data["episode_ends"], float(data["fps"])
     if fps != REFERENCE_FPS:
-        raise ValueError(f"the data set has {fps} frames a second, the features are defined at {REFERENCE_FPS}")
+        raise ValueError(
+            f"the data set has {fps} frames a second, the features are defined at {REFERENCE_FPS}"
+        )
     features = []
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
         excerpt = points[start:end]
@@ -53,8 +55,12 @@ def standardised(one: Statistics, scale: np.ndarray, centre: np.ndarray) -> Stat
 
 def main() -> None:
     """Read the data set, write the statistics, print what distances mean."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("fingertips", type=Path, help="fingertips.npz of the PianoMime data in the piano frame")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "fingertips", type=Path, help="fingertips.npz of the PianoMime data in the piano frame"
+    )
     arguments = parser.parse_args()
     excerpts = excerpt_features(arguments.fingertips)
     real = statistics(np.concatenate(excerpts))
@@ -67,11 +73,14 @@ def main() -> None:
             "covariance": [[float(f"{value:.6g}") for value in row] for row in real.covariance],
         }
     )
-    STATISTICS_PATH.write_text(text.replace('], [', '],\n  [').replace(', "', ',\n "') + "\n", encoding="utf-8")
+    STATISTICS_PATH.write_text(
+        text.replace("], [", "],\n  [").replace(', "', ',\n "') + "\n", encoding="utf-8"
+    )
     scale = np.sqrt(np.diag(real.covariance))
     reference = standardised(real, scale, real.mean)
     halves = [
-        standardised(statistics(np.concatenate(half)), scale, real.mean) for half in (excerpts[::2], excerpts[1::2])
+        standardised(statistics(np.concatenate(half)), scale, real.mean)
+        for half in (excerpts[::2], excerpts[1::2])
     ]
     single = [
         frechet_distance(standardised(statistics(one), scale, real.mean), reference)
@@ -80,8 +89,10 @@ def main() -> None:
     ]
     print(f"wrote {STATISTICS_PATH}: {sum(map(len, excerpts))} frames of {len(excerpts)} excerpts")
     print(f"half of the excerpts against the other half: {frechet_distance(*halves):.3f}")
-    print(f"one excerpt of 30 s against all: median {np.median(single):.2f}, 10 to 90 % "
-          f"{np.percentile(single, 10):.2f} to {np.percentile(single, 90):.2f}")
+    print(
+        f"one excerpt of 30 s against all: median {np.median(single):.2f}, 10 to 90 % "
+        f"{np.percentile(single, 10):.2f} to {np.percentile(single, 90):.2f}"
+    )
 
 
 if __name__ == "__main__":

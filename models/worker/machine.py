@@ -94,7 +94,9 @@ def devices() -> list[dict[str, Any]]:
             found.append({"name": "cuda", "memory_gb": memory, "description": properties.name})
         if torch.backends.mps.is_available():
             # Apple's GPU shares the computer's memory.
-            found.append({"name": "mps", "memory_gb": memory_gb(), "description": platform.processor() or "Apple GPU"})
+            found.append(
+                {"name": "mps", "memory_gb": memory_gb(), "description": platform.processor() or "Apple GPU"}
+            )
     cpu = {"name": "cpu", "memory_gb": memory_gb(), "description": f"{platform.machine()}, {cores()} cores"}
     return [*found, cpu]
 

@@ -105,7 +105,9 @@ class Worker:
             return
         request_id = message.get("id") if isinstance(message, dict) else None
         if isinstance(request_id, bool) or not isinstance(request_id, int):
-            self._refuse(None, UserError("bad_request", 'A request must be an object with a whole number as "id".'))
+            self._refuse(
+                None, UserError("bad_request", 'A request must be an object with a whole number as "id".')
+            )
             return
         method, params = message.get("method"), message.get("params", {})
         if method not in METHODS:
@@ -127,14 +129,20 @@ class Worker:
             # Jobs whose caller has or will soon have an answer are ending: what comes next waits that little while.
             open_jobs = [other for other in (*self._waiting, self._running) if other and not other.answered]
             taken = any(other.id == job.id for other in open_jobs)
-            working = [other for other in open_jobs if other.method != "hello" and not other.cancelled.is_set()]
+            working = [
+                other for other in open_jobs if other.method != "hello" and not other.cancelled.is_set()
+            ]
             busy = bool(working) and job.method != "hello"
             if not taken and not busy:
                 self._waiting.append(job)
         if taken:
-            self._refuse(job.id, UserError("bad_request", f'Another request with "id" {job.id} is not done yet.'))
+            self._refuse(
+                job.id, UserError("bad_request", f'Another request with "id" {job.id} is not done yet.')
+            )
         elif busy:
-            self._refuse(job.id, UserError("busy", "The worker is busy with another job; wait for it or cancel it."))
+            self._refuse(
+                job.id, UserError("busy", "The worker is busy with another job; wait for it or cancel it.")
+            )
         else:
             self._jobs.put(job)
 
@@ -145,7 +153,11 @@ class Worker:
             self._refuse(request_id, UserError("bad_params", sentence))
             return
         with self._lock:
-            jobs = [job for job in (*self._waiting, self._running) if job and job.id == target and not job.answered]
+            jobs = [
+                job
+                for job in (*self._waiting, self._running)
+                if job and job.id == target and not job.answered
+            ]
             for job in jobs:
                 job.cancelled.set()
         self._channel.send(request_id, "result", result={"cancelled": bool(jobs)})
@@ -188,7 +200,7 @@ class Worker:
             self._fail(job, _cancelled())
         except ClientGone:
             raise
-        except Exception as error:  # noqa: BLE001 - the worker outlives every job; the caller gets the traceback
+        except Exception as error:  # the worker outlives every job; the caller gets the traceback
             explained = explain(error)
             if not isinstance(error, UserError):
                 print(explained.detail, file=sys.stderr)

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models.midi import write_midi
 
 from models import cli
+from models.midi import write_midi
 from models.take import Take
 
 NOTES = np.array([[0.2, 0.6, 60, 80], [0.7, 1.0, 64, 80], [1.1, 1.6, 48, 70]], np.float32)
@@ -61,7 +61,9 @@ def test_same_seed_same_take_other_seed_another(
 ) -> None:
     takes = []
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
-        run_json(capsys, *generate(tiny_preset, midi, tmp_path / f"{name}.npz", "--seed", seed, "--contact", "0"))
+        run_json(
+            capsys, *generate(tiny_preset, midi, tmp_path / f"{name}.npz", "--seed", seed, "--contact", "0")
+        )
         takes.append(Take.load(tmp_path / f"{name}.npz").motion)
     assert np.array_equal(takes[0].euler, takes[1].euler) and np.array_equal(takes[0].wrist, takes[1].wrist)
     assert not np.allclose(takes[0].euler, takes[2].euler)
@@ -82,7 +84,9 @@ def test_redo_one_hand_keeps_the_other(
     assert after.meta["midi_sha256"] == before.meta["midi_sha256"]
 
 
-def test_a_part_of_the_midi(capsys: pytest.CaptureFixture[str], tiny_preset: Path, midi: Path, tmp_path: Path) -> None:
+def test_a_part_of_the_midi(
+    capsys: pytest.CaptureFixture[str], tiny_preset: Path, midi: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "take.npz"
     run_json(capsys, *generate(tiny_preset, midi, output, "--sound-start", "0.5", "--sound-end", "1.05"))
     take = Take.load(output)
@@ -124,7 +128,9 @@ def test_silence_has_no_notes(
     assert not (tmp_path / "take.npz").exists()
 
 
-@pytest.mark.parametrize("arguments", [[], ["generate", "a.wav"], ["generate", "a.wav", "-o", "b", "--style", "size=1"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["generate", "a.wav"], ["generate", "a", "-o", "b", "--style", "size=1"]]
+)
 def test_wrong_usage_is_exit_code_two(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(arguments)
@@ -154,5 +160,7 @@ def test_benchmark_measures_stages_and_memory(capsys: pytest.CaptureFixture[str]
 
 def test_module_runs_as_a_program() -> None:
     root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-m", "models", "--version"], capture_output=True, cwd=root, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "models", "--version"], capture_output=True, cwd=root, check=True
+    )
     assert done.stdout.strip().decode() == __import__("models").__version__

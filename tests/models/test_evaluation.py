@@ -28,7 +28,7 @@ def resting_motion(frames: int, fps: float = FPS) -> Motion:
 
 
 def pressing_take(presses_s: list[tuple[float, float]], seconds: float = 3.0) -> Take:
-    """The right middle fingertip goes 5 mm into middle C during the given spans; flat hand, other tips behind the keys."""
+    """The right middle fingertip goes 5 mm into middle C during the given spans; the others stay up."""
     frames = round(seconds * FPS)
     motion = resting_motion(frames)
     # A fist but for the middle finger, so that only its tip comes near a key.
@@ -54,7 +54,9 @@ def test_perfect_press_scores_one() -> None:
     assert figures["onset_late_ms_mean"] == pytest.approx(0, abs=1e-3)
 
 
-@pytest.mark.parametrize(("late_s", "f1"), [(0.04, 1.0), (-0.04, 1.0), (0.05, 1.0), (0.06, 0.0), (-0.06, 0.0)])
+@pytest.mark.parametrize(
+    ("late_s", "f1"), [(0.04, 1.0), (-0.04, 1.0), (0.05, 1.0), (0.06, 0.0), (-0.06, 0.0)]
+)
 def test_fifty_milliseconds_decide(late_s: float, f1: float) -> None:
     figures = evaluate_take(pressing_take([(0.5 + late_s, 1.0)]), notes((0.5, 1.0)))
     assert figures["onset_f1"] == f1
@@ -102,7 +104,9 @@ def test_wrong_key_and_silence() -> None:
 
 
 def test_notes_outside_the_keyboard_are_left_out() -> None:
-    figures = evaluate_take(pressing_take([(0.5, 1.0)]), np.concatenate([notes((0.5, 1.0)), notes((1, 2), pitch=120)]))
+    figures = evaluate_take(
+        pressing_take([(0.5, 1.0)]), np.concatenate([notes((0.5, 1.0)), notes((1, 2), pitch=120)])
+    )
     assert figures["notes"] == 1 and figures["onset_f1"] == 1.0
 
 
@@ -116,7 +120,9 @@ def test_matching_is_as_large_as_possible() -> None:
             if row == len(fits):
                 return 0
             options = [best(row + 1, used, fits)]
-            options += [1 + best(row + 1, used | {j}, fits) for j, ok in enumerate(fits[row]) if ok and j not in used]
+            options += [
+                1 + best(row + 1, used | {j}, fits) for j, ok in enumerate(fits[row]) if ok and j not in used
+            ]
             return max(options)
 
         assert len(match_onsets(true, played)) == best(0, frozenset())
@@ -144,7 +150,9 @@ def test_segment_distance_against_a_grid() -> None:
     grid = torch.cdist(one, other).flatten(1).amin(1)
     found = segment_distance(p1, q1, p2, q2)
     assert (found <= grid + 1e-9).all() and (grid - found < 0.02).all()
-    parallel = segment_distance(*torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 3, 0], [5, 3, 0]], dtype=torch.float64))
+    parallel = segment_distance(
+        *torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 3, 0], [5, 3, 0]], dtype=torch.float64)
+    )
     assert parallel.item() == pytest.approx(10**0.5)
 
 

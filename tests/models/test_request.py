@@ -15,8 +15,16 @@ GOOD = {"midi": "a.mid", "output": "a.npz"}
 
 
 def test_defaults_and_null() -> None:
-    request = from_params(GenerateRequest, {**GOOD, "seed": None, "steps": None, "style": None, "range": None})
-    assert (request.seed, request.steps, request.contact, request.fps, request.style) == (0, None, 1.0, 30.0, {})
+    request = from_params(
+        GenerateRequest, {**GOOD, "seed": None, "steps": None, "style": None, "range": None}
+    )
+    assert (request.seed, request.steps, request.contact, request.fps, request.style) == (
+        0,
+        None,
+        1.0,
+        30.0,
+        {},
+    )
     assert request.output == Path("a.npz")
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models.midi import write_midi
 
+from models.midi import write_midi
 from models.take import Take
 
 ROOT = Path(__file__).parents[2]
@@ -153,7 +153,9 @@ def test_unknown_method_and_wrong_params_name_the_fault(worker: Client) -> None:
 
 def test_generate_writes_a_take(worker: Client, tiny_preset: Path, midi: Path, tmp_path: Path) -> None:
     output = tmp_path / "take.npz"
-    job = worker.send("generate", midi=str(midi), output=str(output), preset=str(tiny_preset), seed=3, fps=24, steps=2)
+    job = worker.send(
+        "generate", midi=str(midi), output=str(output), preset=str(tiny_preset), seed=3, fps=24, steps=2
+    )
     stages = []
     while (reply := worker.reply())["event"] != "result":
         assert reply["id"] == job and reply["event"] == "progress", reply
@@ -185,7 +187,7 @@ def test_one_job_at_a_time_and_cancel_within_a_second(
     hello = worker.send("hello")
     cancel = worker.send("cancel", target=job)
     begin = time.monotonic()
-    answers = {}
+    answers: dict[int, dict[str, Any]] = {}
     while not {cancel, job} <= set(answers):
         reply = worker.reply()
         if reply["event"] in ("result", "error"):
@@ -222,12 +224,16 @@ def test_results_that_cannot_be_written_are_said_before_the_work(
     assert reply["code"] == "folder_missing" and "nowhere" in reply["message"]
     reply = worker.call("generate", **params, output=str(tmp_path))
     assert reply["code"] == "not_a_file"
-    reply = worker.call("generate", **{**params, "midi": str(tmp_path / "gone.mid")}, output=str(tmp_path / "t.npz"))
+    reply = worker.call(
+        "generate", **{**params, "midi": str(tmp_path / "gone.mid")}, output=str(tmp_path / "t.npz")
+    )
     assert reply["event"] == "error" and "gone.mid" in reply["message"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # numpy's ZipFile cannot close itself
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # numpy's ZipFile cannot close itself
 def test_a_full_disk_is_one_sentence(tiny_preset: Path, midi: Path, tmp_path: Path) -> None:
     from models.errors import UserError
     from models.faults import explain
@@ -287,8 +293,14 @@ def test_what_libraries_print_goes_to_stderr() -> None:
         "channel.send(1, 'result', result={'nan': float('nan'), 'text': 'x' * 50000})\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], input=b"for the worker alone\n", capture_output=True, cwd=ROOT, check=True
+        [sys.executable, "-c", code],
+        input=b"for the worker alone\n",
+        capture_output=True,
+        cwd=ROOT,
+        check=True,
     )
     line = json.loads(done.stdout)
     assert line["result"]["nan"] is None and len(line["result"]["text"]) < 21_000
-    assert b"from a library" in done.stderr and b"descriptor" in done.stderr and b"child process" in done.stderr
+    assert (
+        b"from a library" in done.stderr and b"descriptor" in done.stderr and b"child process" in done.stderr
+    )

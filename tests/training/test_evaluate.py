@@ -2,6 +2,7 @@
 """The evaluation of a set: which excerpts it takes and how it sums up."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,14 +54,16 @@ def test_excerpts_are_of_held_out_composers_in_turns(scores: Path, timing: str) 
 
 
 def test_every_piece_has_its_turn() -> None:
-    pieces = [Piece(Path(name), name, name[0], "validation", True) for name in ("a1", "a2", "a3", "b1", "c1", "c2")]
+    pieces = [
+        Piece(Path(name), name, name[0], "validation", True) for name in ("a1", "a2", "a3", "b1", "c1", "c2")
+    ]
     turns = [piece.name for piece in by_turns(pieces, np.random.default_rng(0))]
     assert sorted(turns) == sorted(piece.name for piece in pieces)
     assert [name[0] for name in turns] == ["a", "b", "c", "a", "c", "a"]
 
 
 def test_summary_pools_and_averages() -> None:
-    base = {
+    base: dict[str, Any] = {
         "contact": 1.0,
         "music_s": 10.0,
         "notes": 10,
@@ -73,7 +76,7 @@ def test_summary_pools_and_averages() -> None:
         "wrist_speed_p99": 1.0,
         "transcription_onset_f1": 1.0,
     }
-    rows = [
+    rows: list[dict[str, Any]] = [
         {**base, "onset_f1": 1.0, "onset_hits": 30, "onset_false": 0, "onset_missed": 0, "real_motion_distance": None,
          "seconds": {"sample": 2.0, "contact": 1.0}},
         {**base, "onset_f1": 0.0, "onset_hits": 0, "onset_false": 10, "onset_missed": 10, "real_motion_distance": 4.0,
