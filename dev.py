@@ -1,0 +1,342 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything a developer or a curious newcomer runs, from a bare Python 3.11: `python dev.py COMMAND`.
+
+    demo     make the demo: two hands play a recording in a .blend file, an FBX and a picture beside it
+    test     style, types, import rules, then all tests, in Blender 4.5 and in Blender 5.2
+    lint     the part of `test` before the tests
+    format   put the code into the project's format
+    build    build the Blender extension into dist/
+    setup    only make the environments, .venv (Python 3.11) and .venv-blender52 (Python 3.13)
+
+Each command first makes the environments that it needs and leaves them alone when they are complete. It needs
+nothing but the standard library. pip's own variables are respected; PIP_EXTRA_INDEX_URL=
+https://download.pytorch.org/whl/cpu, for instance, fetches the much smaller torch without CUDA.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent
+WINDOWS = os.name == "nt"
+MARKER = "s2c-complete.json"
+PROBE = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
+PIP = ("-m", "pip", "--disable-pip-version-check", "install", "--retries", "5", "--timeout", "60")
+
+
+class DevError(Exception):
+    """What went wrong and what to do, in a sentence for whoever runs this script."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment in the checkout and the dependency groups of pyproject.toml that it holds."""
+
+    name: str
+    version: str
+    groups: tuple[str, ...]
+    no_deps: bool = False
+    """Whether the packages of `tool.s2c.no-deps` go in, too."""
+
+    @property
+    def folder(self) -> Path:
+        return ROOT / self.name
+
+    @property
+    def python(self) -> Path:
+        return self.script("python")
+
+    def script(self, name: str) -> Path:
+        return self.folder / ("Scripts" if WINDOWS else "bin") / (name + (".exe" if WINDOWS else ""))
+
+
+MAIN = Environment(".venv", "3.11", ("worker", "hubert", "train", "test", "dev", "blender"), no_deps=True)
+BLENDER52 = Environment(".venv-blender52", "3.13", ("test", "blender"))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One line of the closing table."""
+
+    label: str
+    code: int
+    seconds: float
+    closing: str
+    """The last line that the step printed."""
+
+
+# -- environments -----------------------------------------------------------------------------------------
+
+
+def project() -> dict[str, Any]:
+    """pyproject.toml, where every pin of this project is."""
+    import tomllib  # not in the Python 3.10 whose user shall read a sentence, see main()
+
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+def pins(environment: Environment) -> tuple[list[str], list[str]]:
+    """The requirements of an environment: with their dependencies, and without."""
+    data = project()
+    groups = data["project"]["optional-dependencies"]
+    plain = [pin for group in environment.groups for pin in groups[group]]
+    return plain, data["tool"]["s2c"]["no-deps"] if environment.no_deps else []
+
+
+def fingerprint(environment: Environment) -> str:
+    """Changes whenever the environment has to be made anew or completed."""
+    text = json.dumps([environment.version, *pins(environment)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def probe(command: Sequence[str]) -> str:
+    """'3.13' for a Python that runs and can make environments, else ''."""
+    try:
+        done = subprocess.run(
+            [*command, "-c", PROBE], capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def python_candidates(version: str) -> Iterator[list[str]]:
+    """Where a Python of this version may be: this one, the path, the launcher, pyenv, uv, usual folders."""
+    yield [sys.executable]
+    on_path = shutil.which(f"python{version}")
+    if on_path:
+        yield [on_path]
+    if WINDOWS and shutil.which("py"):
+        yield ["py", f"-{version}"]
+    home, variables = Path.home(), os.environ
+    executable = "python.exe" if WINDOWS else f"bin/python{version}"
+    pyenv = [Path(variables["PYENV_ROOT"])] if variables.get("PYENV_ROOT") else []
+    pyenv += [home / ".pyenv", home / ".pyenv" / "pyenv-win"]
+    uv = [Path(variables["UV_PYTHON_INSTALL_DIR"])] if variables.get("UV_PYTHON_INSTALL_DIR") else []
+    uv += [home / ".local/share/uv/python", Path(variables.get("APPDATA", home)) / "uv" / "python"]
+    patterns = [(root / "versions", f"{version}.*/{executable}") for root in pyenv]
+    patterns += [(root, f"cpython-{version}.*/{executable}") for root in uv]
+    if WINDOWS:
+        programs = Path(variables.get("LOCALAPPDATA", home)) / "Programs" / "Python"
+        patterns.append((programs, f"Python{version.replace('.', '')}/python.exe"))
+    else:
+        patterns.append((Path("/Library/Frameworks/Python.framework/Versions"), f"{version}/{executable}"))
+        patterns += [
+            (Path(folder), f"bin/python{version}") for folder in ("/opt/homebrew", "/usr/local", "/usr")
+        ]
+    for folder, pattern in patterns:
+        yield from ([str(path)] for path in sorted(folder.glob(pattern), reverse=True))
+
+
+def find_python(version: str) -> list[str] | None:
+    """A command that starts a Python of this version able to make environments, or None."""
+    return next((command for command in python_candidates(version) if probe(command) == version), None)
+
+
+def ensure(environment: Environment) -> bool:
+    """Make or complete an environment; False when no Python of its version is on this machine."""
+    marker, wanted = environment.folder / MARKER, fingerprint(environment)
+    if marker.is_file() and environment.python.exists() and marker.read_text("utf-8") == wanted:
+        return True
+    present = probe([str(environment.python)]) if environment.python.exists() else ""
+    if present and present != environment.version:
+        raise DevError(
+            f"{environment.name} holds Python {present}, but {environment.version} is needed: "
+            f"delete that folder and run this command again."
+        )
+    if not present:
+        python = find_python(environment.version)
+        if python is None:
+            return False
+        say(f"Making {environment.name} with Python {environment.version}")
+        call([*python, "-m", "venv", "--clear", str(environment.folder)])
+    marker.unlink(missing_ok=True)
+    plain, alone = pins(environment)
+    say(f"Installing into {environment.name}: {', '.join([*plain, *alone])}")
+    started = time.monotonic()
+    call([str(environment.python), *PIP, *plain])
+    if alone:
+        call([str(environment.python), *PIP, "--no-deps", *alone])
+    marker.write_text(wanted, "utf-8")
+    say(f"{environment.name} is complete after {time.monotonic() - started:.0f} s")
+    return True
+
+
+def ensure_main() -> None:
+    if not ensure(MAIN):
+        raise DevError(f"No Python {MAIN.version} was found: install one and run this command again.")
+
+
+# -- running ----------------------------------------------------------------------------------------------
+
+
+def say(text: str) -> None:
+    print(f"\n[dev] {text}", flush=True)
+
+
+def variables() -> dict[str, str]:
+    """The environment of child processes: nothing of the user's own Python packages leaks in."""
+    return {**os.environ, "PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1"}
+
+
+def call(command: Sequence[str]) -> None:
+    """Run a command in the checkout. DevError when it fails."""
+    code = subprocess.run(command, cwd=ROOT, env=variables(), check=False).returncode
+    if code:
+        raise DevError(f"This failed with exit code {code}; its own words are above: {' '.join(command)}")
+
+
+def step(label: str, command: Sequence[str]) -> Outcome:
+    """Run a command in the checkout, show its output as it comes and keep the last line of it."""
+    say(f"{label}: {' '.join(command)}")
+    started = time.monotonic()
+    tail = b""
+    with subprocess.Popen(
+        command, cwd=ROOT, env=variables(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
+    ) as child:
+        assert child.stdout is not None
+        while chunk := child.stdout.read(65536):
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.flush()
+            tail = (tail + chunk)[-4000:]
+    lines = [line.strip(" =\r\t") for line in tail.decode("utf-8", "replace").split("\n")]
+    closing = next((line for line in reversed(lines) if line), "")
+    return Outcome(label, child.returncode, time.monotonic() - started, closing)
+
+
+def lint_steps() -> list[Outcome]:
+    python = str(MAIN.python)
+    return [
+        step("ruff check", [python, "-m", "ruff", "check", "."]),
+        step("ruff format", [python, "-m", "ruff", "format", "--check", "--quiet", "."]),
+        step("mypy", [python, "-m", "mypy"]),
+        step("import rules", [str(MAIN.script("lint-imports")), "--no-cache"]),
+    ]
+
+
+def report(outcomes: Sequence[Outcome]) -> int:
+    """Print the closing table; 1 when anything failed."""
+    width = max(len(outcome.label) for outcome in outcomes)
+    say("Summary")
+    for outcome in outcomes:
+        verdict = "FAILED" if outcome.code else "ok"
+        print(f"  {outcome.label:<{width}}  {verdict:<6} {outcome.seconds:7.1f} s  {outcome.closing[:90]}")
+    failed = sum(1 for outcome in outcomes if outcome.code)
+    print(f"  {failed} of {len(outcomes)} steps failed." if failed else "  Everything passed.", flush=True)
+    return int(failed > 0)
+
+
+# -- commands ---------------------------------------------------------------------------------------------
+
+
+def test() -> int:
+    ensure_main()
+    has_52 = ensure(BLENDER52)
+    outcomes = lint_steps()
+    pytest = ("-m", "pytest")
+    outcomes.append(
+        step(
+            "tests, Python 3.11",
+            [str(MAIN.python), *pytest, "tests/models", "tests/training", "tests/end_to_end"],
+        )
+    )
+    outcomes.append(step("tests, Blender 4.5", [str(MAIN.python), *pytest, "tests/s2c_blender"]))
+    if has_52:
+        outcomes.append(step("tests, Blender 5.2", [str(BLENDER52.python), *pytest, "tests/s2c_blender"]))
+    else:
+        bar = "!" * 100
+        print(
+            f"\n{bar}\nNOT TESTED: Blender 5.2. It needs Python {BLENDER52.version}, and none was found.\n{bar}"
+        )
+        in_ci = os.environ.get("CI", "").lower() in ("1", "true")
+        outcomes.append(
+            Outcome("tests, Blender 5.2", int(in_ci), 0.0, f"NOT RUN: no Python {BLENDER52.version}")
+        )
+    return report(outcomes)
+
+
+def lint() -> int:
+    ensure_main()
+    return report(lint_steps())
+
+
+def format_code() -> int:
+    ensure_main()
+    call([str(MAIN.python), "-m", "ruff", "check", "--fix", "--quiet", "--exit-zero", "."])
+    call([str(MAIN.python), "-m", "ruff", "format", "."])
+    return 0
+
+
+def build_extension(python: Path, folder: Path) -> Path:
+    """Build the extension with the builder of the Blender that `python` holds; the path of the checked zip."""
+    find = "import importlib.util as u; print(u.find_spec('bpy').submodule_search_locations[0])"
+    bpy = Path(subprocess.check_output([str(python), "-c", find], text=True).strip())
+    builder = str(next(bpy.glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py")))
+    tags = "--valid-tags=" + str(next(bpy.glob("*/scripts/modules/_bpy_internal/extensions/tags.py")))
+    folder.mkdir(parents=True, exist_ok=True)
+    version = project()["project"]["version"]
+    archive = folder / f"s2c_blender-{version}.zip"
+    call([str(python), builder, "build", tags, "--source-dir", str(ROOT), "--output-filepath", str(archive)])
+    call([str(python), builder, "validate", tags, str(archive)])
+    return archive
+
+
+def build() -> int:
+    ensure_main()
+    archive = build_extension(MAIN.python, ROOT / "dist")
+    say(f"Built {archive.relative_to(ROOT)}, {archive.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+def setup() -> int:
+    ensure_main()
+    if not ensure(BLENDER52):
+        say(f"No Python {BLENDER52.version} was found: {BLENDER52.name} (tests in Blender 5.2) was left out.")
+    return 0
+
+
+def demo(arguments: Sequence[str]) -> int:
+    ensure_main()
+    script = ROOT / "demo" / "make_demo.py"
+    return subprocess.run(
+        [str(MAIN.python), str(script), *arguments], cwd=ROOT, env=variables(), check=False
+    ).returncode
+
+
+def main() -> int:
+    if sys.version_info < (3, 11):
+        print(
+            "dev.py needs Python 3.11 or newer: run it with that one, for instance `python3.11 dev.py test`."
+        )
+        return 2
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = {"test": test, "lint": lint, "format": format_code, "build": build, "setup": setup}
+    parser.add_argument("command", choices=["demo", *commands])
+    known, rest = parser.parse_known_args()
+    if rest and known.command != "demo":
+        parser.error(f"unknown arguments: {' '.join(rest)}")
+    try:
+        return demo(rest) if known.command == "demo" else commands[known.command]()
+    except DevError as error:
+        print(f"\n[dev] {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
