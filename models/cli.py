@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from models import __version__
-from models.errors import Cancelled, UserError, quoted
+from models.errors import Cancelled, UserError
 from models.faults import explain
 from models.request import DEVICES, HANDS, STYLES, GenerateRequest, TranscribeRequest, from_params
 from models.stages import StageClock
@@ -174,9 +174,6 @@ def run_generate(arguments: argparse.Namespace) -> dict[str, Any]:
     sound, midi = arguments.input, arguments.midi
     if sound is not None and midi is None and is_midi(sound):
         sound, midi = None, sound
-    for path in (sound, midi):
-        if path is not None and not path.is_file():
-            raise UserError("file_missing", f"The file {quoted(path)} does not exist.", str(path))
     names = (
         "output",
         "seed",

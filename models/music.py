@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import UserError, quoted
 from models.request import GenerateRequest, TranscribeRequest
 from models.stages import StageClock
 from models.take import Take
@@ -63,15 +61,9 @@ def load_sound(path: Path, start_s: float, end_s: float | None) -> Sound:
     """A recording, or the seconds of it between the trims."""
     from models.audio import load_audio
 
-    audio = load_audio(path)
-    length_s = len(audio.samples) / audio.rate
-    if start_s >= length_s:
-        sentence = f"The sound {quoted(path)} is over after {length_s:.1f} s, before the chosen part begins."
-        raise UserError("empty_part", sentence, f"sound_start_s={start_s}")
-    first, last = (round(min(second, length_s) * audio.rate) for second in (start_s, end_s or length_s))
+    audio = load_audio(path, start_s, end_s)
     source = {"sound_sha256": audio.sha256, "sound_start_s": start_s, "sound_end_s": end_s}
-    part = dataclasses.replace(audio, samples=audio.samples[first:last])
-    return Sound(part, len(part.samples) / audio.rate, source)
+    return Sound(audio, audio.duration_s, source)
 
 
 class Listener:

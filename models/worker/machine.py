@@ -17,7 +17,7 @@ from typing import Any
 from models import __version__
 from models.worker import PROTOCOL
 
-PACKAGES = ("torch", "numpy", "safetensors", "transkun", "soundfile", "soxr", "mido")
+PACKAGES = ("torch", "numpy", "scipy", "safetensors", "transkun", "soundfile")
 NICENESS = 5
 MOST_THREADS = 16
 """More do not help networks of this size."""
