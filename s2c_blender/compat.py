@@ -7,7 +7,6 @@ import bpy
 
 from .core.timebase import StripTiming
 
-
 # -- Sequencer ----------------------------------------------------------------------------------------
 
 
@@ -54,7 +53,9 @@ def bind_action(owner: bpy.types.Object, action: bpy.types.Action, slot: bpy.typ
     data.action_slot = slot
 
 
-def channelbag(action: bpy.types.Action, slot: bpy.types.ActionSlot, *, create: bool = False) -> bpy.types.ActionChannelbag | None:
+def channelbag(
+    action: bpy.types.Action, slot: bpy.types.ActionSlot, *, create: bool = False
+) -> bpy.types.ActionChannelbag | None:
     """The curves of `slot` in the one layer and strip that an action has; None when there are none."""
     if create:
         layer = action.layers[0] if action.layers else action.layers.new("Layer")

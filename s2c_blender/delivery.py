@@ -50,15 +50,25 @@ def load_take(path: Path) -> Iterator[TakeFile | None]:
                 arrays[name] = data[name]
                 yield None
         take = TakeFile(
-            arrays["euler"], arrays["wrist"], arrays["notes"], float(arrays["fps"]), json.loads(str(arrays["meta"]))
+            arrays["euler"],
+            arrays["wrist"],
+            arrays["notes"],
+            float(arrays["fps"]),
+            json.loads(str(arrays["meta"])),
         )
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-        raise Fault("take_unreadable", f'The take "{path.name}" cannot be read; generate it again.', repr(error)) from error
+        raise Fault(
+            "take_unreadable", f'The take "{path.name}" cannot be read; generate it again.', repr(error)
+        ) from error
     frames = len(take.euler)
     if take.euler.shape != (frames, 2, 16, 3) or take.wrist.shape != (frames, 2, 3) or not frames:
-        raise Fault("take_unreadable", f'The take "{path.name}" has not the shape of a take; generate it again.')
+        raise Fault(
+            "take_unreadable", f'The take "{path.name}" has not the shape of a take; generate it again.'
+        )
     if not (np.isfinite(take.euler).all() and np.isfinite(take.wrist).all()):
-        raise Fault("take_unreadable", f'The take "{path.name}" holds numbers that are not finite; generate it again.')
+        raise Fault(
+            "take_unreadable", f'The take "{path.name}" holds numbers that are not finite; generate it again.'
+        )
     yield take
 
 
@@ -69,10 +79,9 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
     deleted meanwhile or the take cannot be used; nothing is changed then.
     """
     find_armature(order)
-    take: TakeFile | None = None
-    for take in load_take(order.output):
+    loading = load_take(order.output)
+    while (take := next(loading)) is None:
         yield
-    assert take is not None
     action_uid, slot_handle = _begin_action(order)
     try:
         yield
@@ -115,7 +124,9 @@ def _begin_action(order: TakeOrder) -> tuple[int, int]:
     played = current_action(armature)
     if order.hand:
         if played is None:
-            raise Fault("take_missing", f'The take of "{armature.name}" was removed meanwhile; press Generate.')
+            raise Fault(
+                "take_missing", f'The take of "{armature.name}" was removed meanwhile; press Generate.'
+            )
         handle = armature.animation_data.action_slot.handle
         action = played.copy()
         action.name = f"{armature.name} take {order.params['seed']}"
@@ -132,27 +143,44 @@ def _slot(action: bpy.types.Action, handle: int) -> bpy.types.ActionSlot:
 def _find_bag(action_uid: int, slot_handle: int) -> bpy.types.ActionChannelbag:
     action = by_uid(bpy.data.actions, action_uid)
     if action is None:
-        raise Fault("action_gone", "The take was undone while it was written; use Apply Take to write it again.")
+        raise Fault(
+            "action_gone", "The take was undone while it was written; use Apply Take to write it again."
+        )
     bag = compat.channelbag(action, _slot(action, slot_handle), create=True)
     assert bag is not None
     return bag
 
 
 def _bind(
-    order: TakeOrder, action_uid: int, slot_handle: int, take: TakeFile, result: dict[str, Any], seconds: float
+    order: TakeOrder,
+    action_uid: int,
+    slot_handle: int,
+    take: TakeFile,
+    result: dict[str, Any],
+    seconds: float,
 ) -> None:
     """The last step: the armature plays the new action, and the scene says so."""
     armature, action = find_armature(order), by_uid(bpy.data.actions, action_uid)
     scene = by_uid(bpy.data.scenes, order.scene_uid)
     if scene is None or action is None:
-        raise Fault("scene_deleted", "The scene was deleted while its take was made; use Apply Take in another one.")
+        raise Fault(
+            "scene_deleted", "The scene was deleted while its take was made; use Apply Take in another one."
+        )
     for bones in fcurves.joint_bones(armature):
         for bone in bones:
             armature.pose.bones[bone].rotation_mode = "XYZ"
     compat.bind_action(armature, action, _slot(action, slot_handle))
-    sound = order.keep.marks.sound if order.keep is not None else {name: order.params.get(name) for name in SOUND_KEYS}
+    sound = (
+        order.keep.marks.sound
+        if order.keep is not None
+        else {name: order.params.get(name) for name in SOUND_KEYS}
+    )
     marks = Marks(
-        take=str(order.output), start_frame=order.start_frame, frames=len(take.euler), fps=take.fps, sound=sound
+        take=str(order.output),
+        start_frame=order.start_frame,
+        frames=len(take.euler),
+        fps=take.fps,
+        sound=sound,
     )
     write_marks(action, marks)
     settings = scene.s2c_settings

@@ -25,9 +25,14 @@ def joint_bones(armature: bpy.types.Object) -> list[list[str]]:
 
     Raises Fault when the armature is not a pair of hands.
     """
-    marked = {str(bone.get(JOINT_PROPERTY)): bone.name for bone in armature.data.bones if JOINT_PROPERTY in bone}
+    marked = {
+        str(bone.get(JOINT_PROPERTY)): bone.name for bone in armature.data.bones if JOINT_PROPERTY in bone
+    }
     try:
-        return [[marked[joint_label(joint, hand)] for joint in range(16)] for hand in (skeleton.LEFT, skeleton.RIGHT)]
+        return [
+            [marked[joint_label(joint, hand)] for joint in range(16)]
+            for hand in (skeleton.LEFT, skeleton.RIGHT)
+        ]
     except KeyError as error:
         raise Fault(
             "not_hands",

@@ -129,7 +129,10 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[None]:
     if not len(notes):
         params.update(keep.marks.sound)
         if not params.get("sound") or not Path(params["sound"]).is_file():
-            raise Fault("take_missing", "The take's file and its recording are both gone; press Generate to start afresh.")
+            raise Fault(
+                "take_missing",
+                "The take's file and its recording are both gone; press Generate to start afresh.",
+            )
     try:
         np.savez(
             keep.path,

@@ -98,7 +98,11 @@ class S2CPanel:
             draw_text(layout, context, reason, "INFO")
 
     def draw_state(
-        self, layout: bpy.types.UILayout, context: bpy.types.Context, settings: bpy.types.PropertyGroup, view: View
+        self,
+        layout: bpy.types.UILayout,
+        context: bpy.types.Context,
+        settings: bpy.types.PropertyGroup,
+        view: View,
     ) -> None:
         """How the last job ended, and the last result."""
         if view.message:
@@ -134,7 +138,9 @@ class S2CPanel:
         if session.installer.active:
             row = body.row(align=True)
             factor = status.factor
-            row.progress(factor=factor, text=f"{status.stage} ({status.step + 1} of {max(status.of, 1)})", type="BAR")
+            row.progress(
+                factor=factor, text=f"{status.stage} ({status.step + 1} of {max(status.of, 1)})", type="BAR"
+            )
             row.operator("s2c.cancel", text="", icon="X")
             draw_text(body, context, status.log[-120:] or "…")
             return

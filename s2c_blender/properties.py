@@ -20,7 +20,14 @@ def _is_armature(_settings: S2C_Settings, candidate: bpy.types.Object) -> bool:
 
 def _style(name: str, description: str) -> object:
     return FloatProperty(
-        name=name, description=description, default=0.0, min=-2.0, max=2.0, soft_min=-1.0, soft_max=1.0, precision=2
+        name=name,
+        description=description,
+        default=0.0,
+        min=-2.0,
+        max=2.0,
+        soft_min=-1.0,
+        soft_max=1.0,
+        precision=2,
     )
 
 
@@ -28,7 +35,8 @@ class S2C_Settings(bpy.types.PropertyGroup):
     """Settings of the scene that is animated (`scene.s2c_settings`)."""
 
     strip_name: StringProperty(
-        name="Sound Strip", description="Piano recording to play; empty takes the active or the only sound strip"
+        name="Sound Strip",
+        description="Piano recording to play; empty takes the active or the only sound strip",
     )
     armature: PointerProperty(
         type=bpy.types.Object, name="Hands", description="Armature that gets the keyframes", poll=_is_armature
@@ -45,7 +53,10 @@ class S2C_Settings(bpy.types.PropertyGroup):
     frame_start: IntProperty(name="Start", description="First frame", default=1)
     frame_end: IntProperty(name="End", description="Last frame", default=250)
     seed: IntProperty(
-        name="Seed", description="The same seed gives the same take again; another one another take", default=1, min=0
+        name="Seed",
+        description="The same seed gives the same take again; another one another take",
+        default=1,
+        min=0,
     )
     seed_random: BoolProperty(
         name="Random Seed", description="Take a new seed each time Generate is pressed", default=False
@@ -63,7 +74,9 @@ class S2C_Settings(bpy.types.PropertyGroup):
     energy: _style("Energy", "Quiet hands or lively ones")
     preset: StringProperty(name="Model", description="Preset or folder of the model", default="default")
     result: StringProperty(name="Result", description="How the last take was made", default="")
-    take_path: StringProperty(name="Take", description="File of the last take", default="", subtype="FILE_PATH")
+    take_path: StringProperty(
+        name="Take", description="File of the last take", default="", subtype="FILE_PATH"
+    )
 
     def style(self) -> dict[str, float]:
         """The style values by their names in the worker's protocol."""

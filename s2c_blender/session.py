@@ -27,9 +27,6 @@ from .faults import Fault
 from .orders import TakeOrder
 from .strip_audio import write_packed
 
-RUNTIME_SECONDS = 2.0
-"""How often the disk is asked whether the runtime is there."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class SessionConfig:
@@ -37,7 +34,7 @@ class SessionConfig:
 
     worker_command: tuple[str, ...] = ()
     """Command of the worker; empty runs `models.worker` in the chosen Python."""
-    patience: dict[str, float] = field(default_factory=dict)
+    patience: dict[str, Any] = field(default_factory=dict)
     """Values for the time limits of `WorkerConfig`."""
     data_folder: Path | None = None
     """Where takes and logs are kept; None is the user data folder."""
@@ -45,12 +42,14 @@ class SessionConfig:
     """Where a job's temporary files go; None is Blender's temporary folder."""
     interval_seconds: float = 0.04
     """Time between two ticks of the timer while something goes on."""
-    idle_seconds: float = 0.5
-    """Time between two ticks while nothing does."""
+    idle_seconds: float = 1.0
+    """Time between two ticks while nothing does; then the disk is asked whether the runtime is there."""
 
     def __post_init__(self) -> None:
         if not 0 < self.interval_seconds <= self.idle_seconds:
-            raise ValueError(f"interval {self.interval_seconds} must be positive and at most idle {self.idle_seconds}")
+            raise ValueError(
+                f"interval {self.interval_seconds} must be positive and at most idle {self.idle_seconds}"
+            )
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,6 @@ class Session:
         """What the last runtime check found, line by line."""
         self.runtime_problem = ""
         """Why the generator cannot run, one sentence; empty when its Python is there."""
-        self._looked = -1e9
         self._order: TakeOrder | None = None
         self._work: Iterator[None] | None = None
         self._work_label = ""
@@ -132,7 +130,13 @@ class Session:
         self._check_free()
         settings = self._worker_config(context)
         self.check_text = []
-        params = {"midi": str(midi), "output": str(midi.with_suffix(".npz")), "seed": 1, "fps": 30.0, "preset": preset}
+        params = {
+            "midi": str(midi),
+            "output": str(midi.with_suffix(".npz")),
+            "seed": 1,
+            "fps": 30.0,
+            "preset": preset,
+        }
         device = preferred_device(context)
         job = Job("check", [Request("generate", {**params, "device": device})], preset, device)
         self.machine.start(job, settings, time.monotonic())
@@ -142,11 +146,9 @@ class Session:
         if not self.active:
             self._finish(Status(State.FAILED, fault.message, fault.code, fault.detail))
 
-    def look_at_runtime(self, context: bpy.types.Context, now: float) -> bool:
-        """Refresh `runtime_problem`, at most every `RUNTIME_SECONDS`. True when it changed."""
-        if now - self._looked < RUNTIME_SECONDS or self.busy:
-            return False
-        before, self._looked = self.runtime_problem, now
+    def look_at_runtime(self, context: bpy.types.Context) -> bool:
+        """Refresh `runtime_problem`. True when it changed."""
+        before = self.runtime_problem
         self.runtime_problem = "" if self.config.worker_command else self._choose_python(context).problem
         return before != self.runtime_problem
 
@@ -229,10 +231,16 @@ class Session:
             (folder / "takes").mkdir(exist_ok=True)
         except OSError as error:
             raise Fault(
-                "data_folder", f'The folder "{folder}" for takes cannot be written; free or unlock it.', str(error)
+                "data_folder",
+                f'The folder "{folder}" for takes cannot be written; free or unlock it.',
+                str(error),
             ) from error
         return WorkerConfig(
-            command=command, root=preferences.ROOT, pycache=folder / "cache", log_file=log, **self.config.patience
+            command=command,
+            root=preferences.ROOT,
+            pycache=folder / "cache",
+            log_file=log,
+            **self.config.patience,
         )
 
     def _choose_python(self, context: bpy.types.Context) -> PythonChoice:
@@ -273,7 +281,12 @@ class Session:
             self._finish(Status(State.FAILED, fault.message, fault.code, fault.detail))
         except Exception as error:
             self._finish(
-                Status(State.FAILED, "Writing the take failed because of a defect; see the system console.", "defect", repr(error))
+                Status(
+                    State.FAILED,
+                    "Writing the take failed because of a defect; see the system console.",
+                    "defect",
+                    repr(error),
+                )
             )
             raise
         return True
@@ -319,7 +332,9 @@ def describe_check(job: Job) -> list[str]:
         seconds, frames, fps = result.get("seconds") or {}, result.get("frames"), result.get("fps")
         total = seconds.get("total")
         if total and frames and fps:
-            lines.append(f"Test: {frames / fps:.0f} s of music in {total:.1f} s on {result.get('device', '?')}")
+            lines.append(
+                f"Test: {frames / fps:.0f} s of music in {total:.1f} s on {result.get('device', '?')}"
+            )
     return lines
 
 
@@ -328,11 +343,13 @@ session = Session()
 
 def tick() -> float:
     """The timer's callback."""
-    now = time.monotonic()
-    changed = session.pump(now)
-    if session.look_at_runtime(bpy.context, now) or changed or session.busy:
+    changed = session.pump(time.monotonic())
+    if session.busy:
         redraw()
-    return session.config.interval_seconds if session.busy else session.config.idle_seconds
+        return session.config.interval_seconds
+    if session.look_at_runtime(bpy.context) or changed:
+        redraw()
+    return session.config.idle_seconds
 
 
 def redraw() -> None:
@@ -342,7 +359,7 @@ def redraw() -> None:
         for area in window.screen.areas:
             if area.type in ("SEQUENCE_EDITOR", "VIEW_3D", "PREFERENCES"):
                 for region in area.regions:
-                    if region.type in ("UI", "WINDOW") and (region.type == "UI" or area.type == "PREFERENCES"):
+                    if region.type in ("UI", "WINDOW") and (
+                        region.type == "UI" or area.type == "PREFERENCES"
+                    ):
                         region.tag_redraw()
-
-

@@ -51,9 +51,13 @@ def find_strip(context: bpy.types.Context, name: str) -> tuple[bpy.types.Scene, 
         for scene, strip in found:
             if strip.name == name:
                 return scene, strip
-        raise Fault("strip_missing", f'There is no sound strip called "{name}" any more; choose one in the S2C panel.')
+        raise Fault(
+            "strip_missing", f'There is no sound strip called "{name}" any more; choose one in the S2C panel.'
+        )
     if not found:
-        raise Fault("no_strip", "There is no sound strip: add a piano recording in the Video Sequencer (Add > Sound).")
+        raise Fault(
+            "no_strip", "There is no sound strip: add a piano recording in the Video Sequencer (Add > Sound)."
+        )
     for scene, strip in found:
         editor = scene.sequence_editor
         if editor.active_strip is not None and editor.active_strip.name == strip.name:
@@ -87,13 +91,17 @@ def strip_sound(
         )
     timing = compat.strip_timing(strip)
     heard = heard_range(timing, time_base(edit), time_base(scene), window)
-    if heard is None and window is not None:
-        if heard_range(timing, time_base(edit), time_base(scene), None) is not None:
-            raise Fault(
-                "range_empty", f'The strip "{strip.name}" is not heard between frames {window[0]} and {window[1]}.'
-            )
+    whole = heard_range(timing, time_base(edit), time_base(scene), None)
+    if heard is None and whole is not None and window is not None:
+        raise Fault(
+            "range_empty",
+            f'The strip "{strip.name}" is not heard between frames {window[0]} and {window[1]}.',
+        )
     if heard is None or heard.frames < 2:  # Blender shows even an empty file as one frame
-        raise Fault("strip_zero", f'The strip "{strip.name}" has no length; choose another recording or a longer range.')
+        raise Fault(
+            "strip_zero",
+            f'The strip "{strip.name}" has no length; choose another recording or a longer range.',
+        )
     note = f'The strip "{strip.name}" is muted; its sound is used all the same.' if strip.mute else ""
     packed = sound.packed_file
     if packed is not None:
@@ -111,7 +119,9 @@ def strip_sound(
             str(path),
         )
     if path.stat().st_size == 0:
-        raise Fault("sound_empty", f'The sound file "{path.name}" is empty; choose another recording.', str(path))
+        raise Fault(
+            "sound_empty", f'The sound file "{path.name}" is empty; choose another recording.', str(path)
+        )
     return StripSound(heard, path, b"", note)
 
 

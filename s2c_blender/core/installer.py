@@ -24,7 +24,9 @@ PROBE = (
     "import sys, venv, ensurepip, ctypes; "
     f"sys.exit(0 if {PYTHON_MIN!r} <= sys.version_info[:2] < (3, 15) and sys.maxsize > 2**32 else 3)"
 )
-DELETE = "import os, shutil, sys; [shutil.rmtree(p) if os.path.isdir(p) else os.unlink(p) for p in sys.argv[1:]]"
+DELETE = (
+    "import os, shutil, sys; [shutil.rmtree(p) if os.path.isdir(p) else os.unlink(p) for p in sys.argv[1:]]"
+)
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar", "off")
 PIP_PATIENCE = ("--retries", "3", "--timeout", "60")
 
@@ -93,14 +95,18 @@ class Installer:
         """Begin an installation; an unfinished or old one in the folder is replaced."""
         self._begin(config, deleting=False)
         if not online:
-            self._fail("offline", "Blender may not go online: allow it under Preferences > System > Network.", "")
+            self._fail(
+                "offline", "Blender may not go online: allow it under Preferences > System > Network.", ""
+            )
             return
         try:
             config.runtime.folder.mkdir(parents=True, exist_ok=True)
             config.runtime.marker.unlink(missing_ok=True)
         except OSError as error:
             self._fail(
-                "folder", f'The folder "{config.runtime.folder}" cannot be written; choose another.', str(error)
+                "folder",
+                f'The folder "{config.runtime.folder}" cannot be written; choose another.',
+                str(error),
             )
             return
         self._candidates = list(config.base_pythons or base_pythons())
@@ -138,7 +144,11 @@ class Installer:
         if code is None or not child.drained():
             if now - self._heard > config.silence_seconds:
                 self._stop_child()
-                self._fail("stalled", f"{self.status.stage} has stalled; check the network and press Install again.", "")
+                self._fail(
+                    "stalled",
+                    f"{self.status.stage} has stalled; check the network and press Install again.",
+                    "",
+                )
                 return True
             return changed
         self._stop_child()
@@ -177,7 +187,9 @@ class Installer:
         self._index = -1
         if not self._candidates:
             wanted = ".".join(map(str, PYTHON_MIN))
-            message = f"No Python {wanted} or newer that can build environments was found; install one or name one."
+            message = (
+                f"No Python {wanted} or newer that can build environments was found; install one or name one."
+            )
             self._fail("no_python", message, "\n".join(self.lines))
             return
         self._launch(Step("Looking for a Python", (self._candidates[0], "-c", PROBE), ""), now)
@@ -208,11 +220,17 @@ class Installer:
         self.status = Status(State.DONE, "The runtime is installed.")
 
     def _launch(self, step: Step, now: float) -> None:
-        self.status.stage, self.status.step, self.status.of = step.label, max(self._index, 0), len(self._steps)
+        self.status.stage, self.status.step, self.status.of = (
+            step.label,
+            max(self._index, 0),
+            len(self._steps),
+        )
         self._heard, self._splitter = now, LineSplitter()
         self.lines.append(f"$ {' '.join(step.command)}")
         try:
-            self._child = ChildProcess(step.command, environment=child_environment(None), stderr_to_stdout=True)
+            self._child = ChildProcess(
+                step.command, environment=child_environment(None), stderr_to_stdout=True
+            )
         except OSError as error:
             if self._index < 0:
                 self._probed(-1, now)
@@ -251,6 +269,10 @@ def install_steps(config: InstallConfig, python: str) -> list[Step]:
         command = (venv_python, *PIP, *PIP_PATIENCE, *index, "--no-deps", *config.no_deps)
         steps.append(Step("Downloading the piano transcriber", command, download))
     steps.append(
-        Step("Checking", (venv_python, "-c", config.check), "The packages were installed but do not work together.")
+        Step(
+            "Checking",
+            (venv_python, "-c", config.check),
+            "The packages were installed but do not work together.",
+        )
     )
     return steps

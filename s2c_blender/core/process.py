@@ -30,7 +30,9 @@ def child_environment(root: Path | None, pycache: Path | None = None) -> dict[st
     import path; pycache: where it may write compiled files, since `root` may be the extension's folder,
     which is not ours to write into.
     """
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP")}
+    environment = {
+        k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP")
+    }
     environment.update(PYTHONUTF8="1", PYTHONUNBUFFERED="1", PYTHONNOUSERSITE="1")
     if root is not None:
         environment["PYTHONPATH"] = str(root)
@@ -90,8 +92,10 @@ class ChildProcess:
     def _read_stderr(self, stream: IO[bytes], log_file: Path | None) -> None:
         log: IO[bytes] | None = None
         if log_file is not None:
-            with contextlib.suppress(OSError):  # no log on a read-only disk; the ring buffer still has the end
-                log = open(log_file, "wb", buffering=0)
+            with contextlib.suppress(
+                OSError
+            ):  # no log on a read-only disk; the ring buffer still has the end
+                log = open(log_file, "wb", buffering=0)  # noqa: SIM115  closed below, after the stream
         with stream:
             for line in stream:
                 self._errors.append(line.decode("utf-8", "replace").rstrip())

@@ -108,7 +108,11 @@ def choose_python(preferred: str, runtime: Runtime, requirements: Path) -> Pytho
     if runtime.complete(requirements):
         return PythonChoice(str(runtime.python), "", "managed")
     if runtime.begun():
-        return PythonChoice("", "The runtime is not completely installed; press Install Runtime again.", "managed")
+        return PythonChoice(
+            "", "The runtime is not completely installed; press Install Runtime again.", "managed"
+        )
     return PythonChoice(
-        "", "The runtime is not installed yet; press Install Runtime or name a Python in the preferences.", "managed"
+        "",
+        "The runtime is not installed yet; press Install Runtime or name a Python in the preferences.",
+        "managed",
     )

@@ -31,14 +31,19 @@ def find_armature(context: bpy.types.Context) -> bpy.types.Object:
     chosen = scene.s2c_settings.armature
     if chosen is not None:
         if chosen.name not in scene.objects:
-            raise Fault("rig_elsewhere", f'The armature "{chosen.name}" is not in this scene; choose another one.')
+            raise Fault(
+                "rig_elsewhere", f'The armature "{chosen.name}" is not in this scene; choose another one.'
+            )
         return chosen
     active = context.active_object
     if active is not None and active.type == "ARMATURE":
         return active
     armatures = [item for item in scene.objects if item.type == "ARMATURE"]
     if not armatures:
-        raise Fault("no_rig", "There are no hands to animate: press Add Hands, or choose an armature in the S2C panel.")
+        raise Fault(
+            "no_rig",
+            "There are no hands to animate: press Add Hands, or choose an armature in the S2C panel.",
+        )
     if len(armatures) > 1:
         raise Fault("which_rig", "There are several armatures: choose one in the S2C panel.")
     return armatures[0]
@@ -227,7 +232,9 @@ class S2C_OT_regenerate_hand(TakeOperator, bpy.types.Operator):
     bl_label = "Redo Hand"
 
     hand: EnumProperty(
-        name="Hand", items=(("LEFT", "Left", "The left hand"), ("RIGHT", "Right", "The right hand")), options={"SKIP_SAVE"}
+        name="Hand",
+        items=(("LEFT", "Left", "The left hand"), ("RIGHT", "Right", "The right hand")),
+        options={"SKIP_SAVE"},
     )
 
     @classmethod

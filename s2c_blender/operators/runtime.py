@@ -22,7 +22,11 @@ class RuntimeOperator(OperatorBase):
     def disabled_reason(cls, context: bpy.types.Context) -> str:
         if session.active:
             return "A take is being generated; wait for it or press Cancel first."
-        return "The runtime is being worked on; wait for it or press Cancel first." if session.installer.active else ""
+        return (
+            "The runtime is being worked on; wait for it or press Cancel first."
+            if session.installer.active
+            else ""
+        )
 
     def finish(self) -> set[str]:
         """Wait for the installer where nothing else would, and report how it ended."""

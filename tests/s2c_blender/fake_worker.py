@@ -12,7 +12,13 @@ import sys
 import threading
 import time
 
-HELLO = {"protocol": 1, "version": "0.0.0", "python": "3.11.0", "packages": {"torch": "2.13.0"}, "presets": ["default"]}
+HELLO = {
+    "protocol": 1,
+    "version": "0.0.0",
+    "python": "3.11.0",
+    "packages": {"torch": "2.13.0"},
+    "presets": ["default"],
+}
 HELLO["devices"] = [{"name": "cpu", "memory_gb": 23.0}]
 
 

@@ -32,11 +32,21 @@ def write_take(path, frames=FRAMES, fps=30.0, seed=1, wave_size=0.2):
     random = np.random.default_rng(seed)
     phase = random.uniform(0, 6, (1, 2, 16, 3))
     euler = (wave_size * np.sin(np.arange(frames)[:, None, None, None] * 0.2 + phase)).astype(np.float32)
-    wrist = (random.uniform(-0.2, 0.2, (1, 2, 3)) + 0.01 * np.arange(frames)[:, None, None]).astype(np.float32)
+    wrist = (random.uniform(-0.2, 0.2, (1, 2, 3)) + 0.01 * np.arange(frames)[:, None, None]).astype(
+        np.float32
+    )
     notes = np.array([[0.1, 0.5, 60, 80], [1.0, 1.4, 64, 80]], np.float32)
     fingering = np.array([[1, 0], [1, 2]], np.int8)
     meta = json.dumps({"format": 1, "seed": seed, "preset": "default"})
-    np.savez(path, fps=np.float64(fps), euler=euler, wrist=wrist, notes=notes, fingering=fingering, meta=np.array(meta))
+    np.savez(
+        path,
+        fps=np.float64(fps),
+        euler=euler,
+        wrist=wrist,
+        notes=notes,
+        fingering=fingering,
+        meta=np.array(meta),
+    )
     return euler, wrist
 
 
@@ -68,8 +78,10 @@ def state_of_scene():
     """What a failed job must not change: objects, actions, curves and bindings."""
     found = {}
     for action in bpy.data.actions:
-        found[f"action {action.name}"] = tuple(sorted(key for key in action.keys()))
+        found[f"action {action.name}"] = tuple(sorted(key for key in action))
     for item in bpy.data.objects:
         data = item.animation_data
-        found[f"object {item.name}"] = data.action.name if data is not None and data.action is not None else ""
+        found[f"object {item.name}"] = (
+            data.action.name if data is not None and data.action is not None else ""
+        )
     return found

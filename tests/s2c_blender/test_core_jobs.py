@@ -21,7 +21,9 @@ def config(fault, log=None, **patience):
 
 
 def job(**params):
-    return Job("generate", [Request("generate", {"seed": 1, "fps": 30.0, "output": "take.npz", **params})], "default")
+    return Job(
+        "generate", [Request("generate", {"seed": 1, "fps": 30.0, "output": "take.npz", **params})], "default"
+    )
 
 
 def until(machine, wanted, limit=20.0, clock=time.monotonic):
@@ -83,7 +85,12 @@ def test_progress_has_stage_share_and_time_left(machine):
 
 @pytest.mark.parametrize(
     ("fault", "code"),
-    [("ends_at_once", "worker_start"), ("dies", "worker_died"), ("error", "silent_sound"), ("old", "worker_protocol")],
+    [
+        ("ends_at_once", "worker_start"),
+        ("dies", "worker_died"),
+        ("error", "silent_sound"),
+        ("old", "worker_protocol"),
+    ],
 )
 def test_a_fault_ends_in_one_sentence_and_the_next_job_works(machine, fault, code):
     machine.start(job(), config(fault), time.monotonic())
@@ -184,7 +191,15 @@ def test_shutdown_kills_a_worker_that_will_not_end(machine):
 
 @pytest.mark.parametrize(
     "line",
-    [b"", b"hello", b"[1]", b'{"id": 1}', b'{"id": true, "event": "result"}', b'{"id": 1, "event": "party"}', b"\xff"],
+    [
+        b"",
+        b"hello",
+        b"[1]",
+        b'{"id": 1}',
+        b'{"id": true, "event": "result"}',
+        b'{"id": 1, "event": "party"}',
+        b"\xff",
+    ],
 )
 def test_other_lines_are_not_replies(line):
     assert decode(line) is None

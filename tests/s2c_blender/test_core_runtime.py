@@ -131,7 +131,9 @@ def test_a_stalled_step_is_ended_and_cancel_stops(runtime, requirements):
     assert installer.status.state is State.IDLE and not installer.pump(time.monotonic())
 
 
-def test_steps_never_upgrade_pip_by_network_and_transkun_comes_without_its_dependencies(runtime, requirements):
+def test_steps_never_upgrade_pip_by_network_and_transkun_comes_without_its_dependencies(
+    runtime, requirements
+):
     steps = install_steps(InstallConfig(runtime=runtime, requirements=requirements), sys.executable)
     commands = [" ".join(step.command) for step in steps]
     assert any("--no-deps transkun" in command for command in commands)

@@ -23,7 +23,9 @@ def strip(**values):
     )
 
 
-@pytest.mark.parametrize("clock", [TimeBase(24), TimeBase(25), NTSC, TimeBase(60), TimeBase(5), TimeBase(24, 1.001)])
+@pytest.mark.parametrize(
+    "clock", [TimeBase(24), TimeBase(25), NTSC, TimeBase(60), TimeBase(5), TimeBase(24, 1.001)]
+)
 def test_seconds_and_frames_are_inverse(clock):
     assert clock.frame(clock.seconds(1234.5)) == pytest.approx(1234.5)
     assert map_frame(77.0, clock, clock) == pytest.approx(77.0)

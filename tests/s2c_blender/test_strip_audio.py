@@ -55,7 +55,11 @@ def add_strip(scene, path, frame=10, name="Piano"):
 
 def setting(strip, name, value):
     old = {"content_start": "frame_start", "left_handle_offset": "frame_offset_start"}
-    old |= {"right_handle_offset": "frame_offset_end", "content_trim_start": "animation_offset_start", "left_handle": "frame_final_start"}
+    old |= {
+        "right_handle_offset": "frame_offset_end",
+        "content_trim_start": "animation_offset_start",
+        "left_handle": "frame_final_start",
+    }
     old |= {"right_handle": "frame_final_end"}
     setattr(strip, name if hasattr(strip, name) else old.get(name, name), value)
 
@@ -136,7 +140,9 @@ def test_a_packed_sound_is_copied_byte_for_byte(scene, tmp_path, channels):
     assert sound.heard.sound_end_s == pytest.approx(SECONDS, abs=0.05)
 
 
-def test_a_packed_sound_goes_out_in_pieces_and_needs_a_folder_that_can_be_written(scene, tmp_path, monkeypatch):
+def test_a_packed_sound_goes_out_in_pieces_and_needs_a_folder_that_can_be_written(
+    scene, tmp_path, monkeypatch
+):
     strip = add_strip(scene, write_clicks(tmp_path / "clicks.wav"))
     strip.sound.pack()
     monkeypatch.setattr("s2c_blender.strip_audio.PIECE_BYTES", 100_000)
@@ -167,7 +173,7 @@ def test_a_missing_and_an_empty_file_are_sentences(scene, tmp_path):
     with pytest.raises(Fault, match="is empty"):
         strip_sound(scene, strip, scene, None, tmp_path)
     path.unlink()
-    with pytest.raises(Fault, match='"clicks.wav" of the strip "Piano" is missing'):
+    with pytest.raises(Fault, match=r'"clicks\.wav" of the strip "Piano" is missing'):
         strip_sound(scene, strip, scene, None, tmp_path)
 
 
@@ -185,7 +191,9 @@ def test_which_strip_is_meant(scene, tmp_path):
         find_strip(context, "")
     first = add_strip(scene, write_clicks(tmp_path / "clicks.wav"))
     assert find_strip(context, "") == (scene, first)
-    second = scene.sequence_editor.strips.new_sound("Other", str(shutil.copy(tmp_path / "clicks.wav", tmp_path / "b.wav")), 2, 1)
+    second = scene.sequence_editor.strips.new_sound(
+        "Other", str(shutil.copy(tmp_path / "clicks.wav", tmp_path / "b.wav")), 2, 1
+    )
     scene.sequence_editor.active_strip = second
     assert find_strip(context, "")[1].name == "Other"
     assert find_strip(context, "Piano")[1].name == "Piano"
