@@ -309,14 +309,12 @@ def setup() -> int:
 
 def demo(arguments: Sequence[str]) -> int:
     ensure_main()
-    script = ROOT / "demo" / "make_demo.py"
-    return subprocess.run(
-        [str(MAIN.python), str(script), *arguments], cwd=ROOT, env=variables(), check=False
-    ).returncode
+    command = [str(MAIN.python), str(ROOT / "demo" / "make_demo.py"), *arguments]
+    return subprocess.run(command, cwd=ROOT, env=variables(), check=False).returncode
 
 
 def main() -> int:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs this may well have an older one
         print(
             "dev.py needs Python 3.11 or newer: run it with that one, for instance `python3.11 dev.py test`."
         )

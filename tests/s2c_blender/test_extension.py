@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The extension's zip: what is in it, and whether a Blender with a clean profile installs and runs it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import dev
+from s2c_blender.core.installer import InstallConfig
+from s2c_blender.core.runtime import Runtime
+
+INSTALL = """
+import json, os, sys
+import bpy
+
+bpy.ops.preferences.addon_enable(module="bl_pkg")
+bpy.ops.extensions.package_install_files(filepath=sys.argv[1], repo="user_default", enable_on_install=True)
+module = "bl_ext.user_default.s2c_blender"
+facts = {"enabled": module in bpy.context.preferences.addons, "folder": os.path.dirname(sys.modules[module].__file__)}
+before = set(bpy.data.objects)
+facts["answer"] = sorted(bpy.ops.s2c.add_hands())
+facts["bones"] = [len(o.data.bones) for o in bpy.data.objects if o not in before and o.type == "ARMATURE"]
+bpy.ops.preferences.addon_disable(module=module)
+facts["operators_left"] = [name for name in dir(bpy.types) if name.startswith("S2C_")]
+print("FACTS" + json.dumps(facts))
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip, built and validated by the builder of the Blender under test."""
+    return dev.build_extension(Path(sys.executable), tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def names(archive: Path) -> set[str]:
+    with zipfile.ZipFile(archive) as opened:
+        assert opened.testzip() is None
+        return set(opened.namelist())
+
+
+def test_everything_that_the_extension_needs_is_in_the_zip(names: set[str], project_root: Path) -> None:
+    files = [path for package in ("s2c_blender", "models") for path in (project_root / package).rglob("*")]
+    paths = [path.relative_to(project_root) for path in files if path.is_file()]
+    existing = {path.as_posix() for path in paths if "__pycache__" not in path.parts and path.name[0] != "."}
+    assert {"models/hands.json", "models/requirements-worker.txt", "s2c_blender/__init__.py"} <= existing
+    assert existing <= names
+    assert {"__init__.py", "blender_manifest.toml", "LICENSE", "README.md"} <= names
+
+
+def test_nothing_else_is_in_the_zip(names: set[str]) -> None:
+    top = {name.split("/")[0] for name in names}
+    allowed = {
+        "__init__.py",
+        "blender_manifest.toml",
+        "LICENSE",
+        "README.md",
+        "CHANGELOG.md",
+        "models",
+        "s2c_blender",
+    }
+    assert top <= allowed
+    assert not [
+        name for name in names if "__pycache__" in name or "/." in name or name.endswith((".pyc", ".zip"))
+    ]
+
+
+def test_the_archive_is_small_enough_to_ship(archive: Path) -> None:
+    assert archive.stat().st_size < 45e6
+
+
+def test_a_clean_profile_installs_it_and_adds_hands(archive: Path, tmp_path: Path) -> None:
+    variables = {**os.environ, "BLENDER_USER_RESOURCES": str(tmp_path / "profile")}
+    variables.pop("PYTHONPATH", None)
+    done = subprocess.run(
+        [sys.executable, "-c", INSTALL, str(archive)],
+        cwd=tmp_path,  # not the checkout: the installed copy must find everything in itself
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("FACTS")]
+    assert lines, done.stdout + done.stderr
+    facts = json.loads(lines[0].removeprefix("FACTS"))
+    assert facts["enabled"]
+    assert Path(facts["folder"]).is_relative_to(tmp_path / "profile")
+    assert facts["answer"] == ["FINISHED"]
+    assert len(facts["bones"]) == 1 and facts["bones"][0] >= 32
+    assert facts["operators_left"] == []
+
+
+def test_requirements_and_versions_have_one_source(project_root: Path) -> None:
+    data = tomllib.loads((project_root / "pyproject.toml").read_text("utf-8"))
+    manifest = tomllib.loads((project_root / "blender_manifest.toml").read_text("utf-8"))
+    file = project_root / "models" / "requirements-worker.txt"
+    lines = [line for line in file.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+    assert lines == data["project"]["optional-dependencies"]["worker"]
+    installer = InstallConfig(runtime=Runtime(project_root), requirements=file)
+    assert list(installer.no_deps) == data["tool"]["s2c"]["no-deps"]
+    assert f'__version__ = "{manifest["version"]}"' in (project_root / "models" / "__init__.py").read_text(
+        "utf-8"
+    )
+    assert manifest["version"] == data["project"]["version"]
+
+
+def test_the_blender_under_test_is_the_pinned_one(project_root: Path) -> None:
+    pinned = tomllib.loads((project_root / "pyproject.toml").read_text("utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    wanted = {pin.split(";")[0].removeprefix("bpy==").strip() for pin in pinned["blender"]}
+    assert importlib.metadata.version("bpy") in wanted
