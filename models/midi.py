@@ -27,7 +27,7 @@ from models.notes import note_order
 MAX_FILE_BYTES = 64 * 2**20
 MAX_SECONDS = 2 * 3600.0
 MIN_NOTE_S = 0.03
-"""A shorter note (grace notes are often written with no length) lasts this long or until its key is struck."""
+"""A shorter note (grace notes often have no length) lasts this long or until its key is struck again."""
 DRUM_CHANNEL = 9
 TICKS_PER_BEAT = 4800
 BEAT_US = 500_000
