@@ -52,10 +52,9 @@ class Score:
 
 
 def hand_size_of(take: Take) -> float:
-    """The hand-size factor that the take was made with: style value s means 1 + 0.1 s; 1 where nothing is said."""
-    style = take.meta.get("style")
-    value = style.get("hand_size", 0.0) if isinstance(style, dict) else 0.0
-    return 1.0 + 0.1 * float(value)
+    """The hand-size factor that the take was made with; 1 where its meta does not say."""
+    value = take.meta.get("hand_size")
+    return float(value) if isinstance(value, (int, float)) and value > 0 else 1.0
 
 
 def match_onsets(

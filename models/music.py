@@ -61,7 +61,7 @@ def load_sound(path: Path, start_s: float, end_s: float | None) -> Sound:
     """A recording, or the seconds of it between the trims."""
     from models.audio import load_audio
 
-    audio = load_audio(path, start_s, end_s)
+    audio = load_audio(path, start_s=start_s, end_s=end_s)
     source = {"sound_sha256": audio.sha256, "sound_start_s": start_s, "sound_end_s": end_s}
     return Sound(audio, audio.duration_s, source)
 

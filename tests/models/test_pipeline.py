@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The road from sound to take, with the transcription replaced by notes that we know."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+import models.transcription
+from models.errors import Cancelled, UserError
+from models.midi import read_midi, write_midi
+from models.pipeline import Pipeline
+from models.request import GenerateRequest, LoadRequest, TranscribeRequest
+from models.stages import StageClock
+from models.take import Take
+
+NOTES = np.array([[0.2, 0.6, 60, 80], [0.7, 1.0, 64, 80]], np.float32)
+RATE = 8000
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    path = tmp_path / "sound.wav"
+    time = np.arange(3 * RATE) / RATE
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * 262 * time), RATE)
+    return path
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds of every sound that was transcribed."""
+    lengths: list[float] = []
+
+    def transcribe(audio: Any, *, device: str, progress: Any) -> np.ndarray:
+        lengths.append(audio.duration_s)
+        for step in range(4):
+            progress("transcribe", step, 3)
+        return NOTES
+
+    monkeypatch.setattr(models.transcription, "transcribe", transcribe)
+    return lengths
+
+
+def request(tiny_preset: Path, output: Path, **more: Any) -> GenerateRequest:
+    return GenerateRequest(output=output, preset=str(tiny_preset), steps=1, device="cpu", **more)
+
+
+def test_another_take_of_a_sound_is_not_transcribed_again(
+    tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
+) -> None:
+    pipeline = Pipeline()
+    first = pipeline.generate(request(tiny_preset, tmp_path / "a.npz", sound=sound, seed=1))
+    assert heard == [3.0]
+    assert first.take.motion.frames == 90 and np.array_equal(first.take.notes, NOTES)
+    assert "transcribe" in first.facts["seconds"] and len(first.facts["sound_sha256"]) == 64
+    pipeline.generate(request(tiny_preset, tmp_path / "b.npz", sound=sound, seed=2))
+    assert heard == [3.0]
+    pipeline.generate(
+        request(tiny_preset, tmp_path / "c.npz", sound=sound, sound_start_s=1.0, sound_end_s=2.5)
+    )
+    assert heard == [3.0, 1.5]
+    # Another process knows the notes from the take that it keeps.
+    more = {"keep": tmp_path / "a.npz", "hand": "right"}
+    again = Pipeline().generate(request(tiny_preset, tmp_path / "d.npz", sound=sound, **more))
+    assert heard == [3.0, 1.5]
+    assert again.take.meta["sound_sha256"] == first.take.meta["sound_sha256"]
+    assert np.array_equal(again.take.motion.euler[:, 0], first.take.motion.euler[:, 0])
+
+
+def test_a_take_of_another_sound_does_not_lend_its_notes(
+    tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
+) -> None:
+    pipeline = Pipeline()
+    pipeline.generate(request(tiny_preset, tmp_path / "a.npz", sound=sound))
+    other = tmp_path / "other.wav"
+    soundfile.write(other, 0.1 * np.random.default_rng(0).normal(size=2 * RATE), RATE)
+    pipeline.generate(
+        request(tiny_preset, tmp_path / "b.npz", sound=other, keep=tmp_path / "a.npz", range=(0.5, 1))
+    )
+    assert heard == [3.0, 2.0]
+
+
+def test_midi_beside_a_sound_gives_the_notes_and_the_sound_the_length(
+    tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
+) -> None:
+    midi = tmp_path / "notes.mid"
+    write_midi(midi, NOTES, np.array([0, 1]))
+    made = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sound=sound, midi=midi))
+    assert heard == [] and made.take.motion.frames == 90
+    assert {"sound_sha256", "midi_sha256"} <= set(made.take.meta)
+    assert made.take.fingering[:, 0].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("stage", ["prepare", "transcribe", "load", "sample", "contact", "write"])
+def test_cancelled_in_any_stage_nothing_is_written(
+    tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path, stage: str
+) -> None:
+    def listen(now: str, step: int, of: int, seconds_left: float | None) -> None:
+        if now == stage and step == 0:
+            raise Cancelled
+
+    before = set(tmp_path.iterdir())
+    with pytest.raises(Cancelled):
+        Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sound=sound), StageClock(listen))
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_time_left_is_known_from_the_start_of_transcription(
+    tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
+) -> None:
+    known: dict[str, list[bool]] = {}
+
+    def listen(stage: str, step: int, of: int, seconds_left: float | None) -> None:
+        known.setdefault(stage, []).append(seconds_left is not None)
+
+    Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sound=sound), StageClock(listen))
+    assert all(all(said) for stage, said in known.items() if stage != "prepare" and stage != "write")
+
+
+def test_transcribe_writes_notes(sound: Path, heard: list[float], tmp_path: Path) -> None:
+    output = tmp_path / "notes.mid"
+    facts = Pipeline().transcribe(TranscribeRequest(sound=sound, output=output, device="cpu"))
+    assert facts["notes"] == 2 and facts["duration_s"] == 3.0
+    assert np.allclose(read_midi(output).notes, NOTES, atol=2e-3)
+    assert {path.name for path in tmp_path.iterdir()} == {"sound.wav", "notes.mid"}
+
+
+def test_models_are_loaded_once_and_forgotten_on_unload(tiny_preset: Path) -> None:
+    pipeline = Pipeline()
+    wanted = LoadRequest(preset=str(tiny_preset), device="cpu")
+    first = pipeline.load(wanted)
+    assert pipeline.load(wanted) is first
+    pipeline.unload()
+    assert pipeline.load(wanted) is not first
+
+
+def test_a_protected_folder_is_said_before_the_work(
+    tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from models import pipeline as module
+    from models.faults import explain
+
+    def protected(*arguments: Any, **more: Any) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path / "a.npz"))
+
+    monkeypatch.setattr(module.tempfile, "NamedTemporaryFile", protected)
+    with pytest.raises((OSError, UserError)) as caught:
+        Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sound=sound))
+    assert explain(caught.value).code == "not_writable" and heard == []
+
+
+def test_the_take_says_where_it_comes_from(
+    tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
+) -> None:
+    Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sound=sound, seed=7, style={"curl": 0.5}))
+    meta = Take.load(tmp_path / "a.npz").meta
+    assert meta["seed"] == 7 and meta["preset"] == "tiny" and meta["style"] == {"curl": 0.5}
+    assert meta["steps"] == 1 and meta["sampler"] and meta["weights_sha256"] and meta["version"]
+    assert meta["sound_sha256"] and meta["sound_start_s"] == 0.0
