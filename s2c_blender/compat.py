@@ -76,3 +76,15 @@ def new_fcurve(bag: bpy.types.ActionChannelbag, path: str, index: int, group: st
     curve = bag.fcurves.new(path, index=index)
     curve.group = bag.groups.get(group) or bag.groups.new(group)
     return curve
+
+
+CAN_COPY_FCURVES = bpy.app.version >= (5, 0)
+"""Whether single curves can be copied with all they have; else only whole actions can."""
+
+
+def copy_fcurve(bag: bpy.types.ActionChannelbag, curve: bpy.types.FCurve) -> bpy.types.FCurve:
+    """An exact copy of a curve, in a group of the same name. Only where `CAN_COPY_FCURVES`."""
+    copy = bag.fcurves.new_from_fcurve(curve)
+    if curve.group is not None:
+        copy.group = bag.groups.get(curve.group.name) or bag.groups.new(curve.group.name)
+    return copy

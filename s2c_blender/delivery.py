@@ -24,6 +24,10 @@ from .faults import Fault
 from .keeping import Marks, by_uid, current_action, write_marks
 from .orders import TakeOrder
 
+CURVES_PER_STEP = 2
+"""Kept curves looked at in one step."""
+UNDO_LABEL = "Saving the undo step"
+"""The one step that cannot be cut: Blender's own copy of all keys for undo."""
 SOUND_KEYS = ("sound", "sound_start_s", "sound_end_s")
 
 
@@ -72,8 +76,8 @@ def load_take(path: Path) -> Iterator[TakeFile | None]:
     yield take
 
 
-def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterator[None]:
-    """Write the take of `order` onto its armature.
+def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterator[str | None]:
+    """Write the take of `order` onto its armature. Yields a label for the panel where the next step is another.
 
     result: the worker's answer; seconds: what the whole job took. Raises Fault when the armature or the scene was
     deleted meanwhile or the take cannot be used; nothing is changed then.
@@ -85,23 +89,38 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
     action_uid, slot_handle = _begin_action(order)
     try:
         yield
+        if order.hand:
+            yield from _copy_kept(order, action_uid, slot_handle)
         hands = (skeleton.LEFT, skeleton.RIGHT) if not order.hand else (skeleton.HANDS.index(order.hand),)
         for hand in hands:
-            for joint in range(16):
-                armature, bag = find_armature(order), _find_bag(action_uid, slot_handle)
-                bone = fcurves.joint_bones(armature)[hand][joint]
-                values = take.euler[:, hand, joint]
-                if joint == 0:
-                    head, axes = fcurves.wrist_rest(armature, bone)
-                    values = np.concatenate([values, (take.wrist[:, hand] - head) @ axes], axis=1)
-                fcurves.write_joint(bag, bone, joint, order.start_frame, values.astype(np.float32))
-                yield
+            yield from _write_hand(order, action_uid, slot_handle, take, hand)
         _bind(order, action_uid, slot_handle, take, result, seconds)
+        try:
+            yield UNDO_LABEL
+        finally:  # also when the job is cancelled now: the scene has changed
+            bpy.ops.ed.undo_push(message="S2C Take")
     except BaseException:  # GeneratorExit too: a cancelled delivery leaves nothing behind
         action = by_uid(bpy.data.actions, action_uid)
         if action is not None and not action.users:
             bpy.data.actions.remove(action)
         raise
+
+
+def _write_hand(
+    order: TakeOrder, action_uid: int, slot_handle: int, take: TakeFile, hand: int
+) -> Iterator[None]:
+    """Write the curves of one hand, one a step."""
+    for joint in range(16):
+        for column in range(6 if joint == 0 else 3):
+            armature, bag = find_armature(order), _find_bag(action_uid, slot_handle)
+            bone = fcurves.joint_bones(armature)[hand][joint]
+            if column < 3:
+                values = take.euler[:, hand, joint, column]
+            else:
+                head, axes = fcurves.wrist_rest(armature, bone)
+                values = (take.wrist[:, hand] - head) @ axes[:, column - 3]
+            fcurves.write_channel(bag, bone, fcurves.channels(bone, joint)[column], order.start_frame, values)
+            yield
 
 
 def find_armature(order: TakeOrder) -> bpy.types.Object:
@@ -122,11 +141,9 @@ def _begin_action(order: TakeOrder) -> tuple[int, int]:
     armature = find_armature(order)
     fcurves.joint_bones(armature)
     played = current_action(armature)
-    if order.hand:
-        if played is None:
-            raise Fault(
-                "take_missing", f'The take of "{armature.name}" was removed meanwhile; press Generate.'
-            )
+    if order.hand and played is None:
+        raise Fault("take_missing", f'The take of "{armature.name}" was removed meanwhile; press Generate.')
+    if played is not None and order.hand and not _copies_curves(played):
         handle = armature.animation_data.action_slot.handle
         action = played.copy()
         action.name = f"{armature.name} take {order.params['seed']}"
@@ -134,6 +151,35 @@ def _begin_action(order: TakeOrder) -> tuple[int, int]:
         action = bpy.data.actions.new(f"{armature.name} take {order.params['seed']}")
         handle = action.slots.new(id_type="OBJECT", name=armature.name).handle
     return action.session_uid, handle
+
+
+def _copies_curves(played: bpy.types.Action) -> bool:
+    """Whether the curves that stay are copied one by one; an action with more slots is copied whole."""
+    return compat.CAN_COPY_FCURVES and len(played.slots) == 1
+
+
+def _copy_kept(order: TakeOrder, action_uid: int, slot_handle: int) -> Iterator[None]:
+    """Copy the curves that stay from the played action, a few a step, where `_begin_action` has not copied all."""
+    played = current_action(find_armature(order))
+    if played is None or not _copies_curves(played):
+        return
+    played_uid = played.session_uid
+    anew = fcurves.joint_bones(find_armature(order))[skeleton.HANDS.index(order.hand)]
+    prefixes = tuple(f'pose.bones["{bpy.utils.escape_identifier(bone)}"].' for bone in anew)
+    index = 0
+    while True:
+        source = by_uid(bpy.data.actions, played_uid)
+        old = compat.channelbag(source, source.slots[0]) if source is not None else None
+        if old is None:
+            raise Fault("take_missing", f'The take of "{order.armature_name}" was removed meanwhile; press Generate.')
+        if index >= len(old.fcurves):
+            return
+        new = _find_bag(action_uid, slot_handle)
+        for curve in old.fcurves[index : index + CURVES_PER_STEP]:
+            if not curve.data_path.startswith(prefixes):
+                compat.copy_fcurve(new, curve)
+        index += CURVES_PER_STEP
+        yield
 
 
 def _slot(action: bpy.types.Action, handle: int) -> bpy.types.ActionSlot:
@@ -186,7 +232,6 @@ def _bind(
     settings = scene.s2c_settings
     settings.armature, settings.take_path = armature, str(order.output)
     settings.result = describe(order, result, seconds)
-    bpy.ops.ed.undo_push(message="S2C Take")
 
 
 def describe(order: TakeOrder, result: dict[str, Any], seconds: float) -> str:

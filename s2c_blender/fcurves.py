@@ -54,30 +54,31 @@ def wrist_rest(armature: bpy.types.Object, bone: str) -> tuple[NDArray[np.float6
     return matrix[:3, 3], matrix[:3, :3]
 
 
-def write_joint(
-    bag: bpy.types.ActionChannelbag, bone: str, joint: int, start_frame: int, values: NDArray[np.float32]
+def write_channel(
+    bag: bpy.types.ActionChannelbag,
+    bone: str,
+    channel: tuple[str, int],
+    start_frame: int,
+    values: NDArray[np.float32],
 ) -> None:
-    """Replace a joint's curves with one key a frame.
-
-    values: (frames, 3) Euler angles in radians, or (frames, 6) with the location for the wrist.
-    """
+    """Replace one curve with one key a frame. values: (frames,) radians or metres."""
+    path, index = channel
+    old = bag.fcurves.find(path, index=index)
+    if old is not None:
+        bag.fcurves.remove(old)
+    curve = compat.new_fcurve(bag, path, index, bone)
     frames = np.arange(start_frame, start_frame + len(values), dtype=np.float32)
-    for column, (path, index) in enumerate(channels(bone, joint)):
-        old = bag.fcurves.find(path, index=index)
-        if old is not None:
-            bag.fcurves.remove(old)
-        curve = compat.new_fcurve(bag, path, index, bone)
-        curve.keyframe_points.add(len(frames))
-        keys = np.stack([frames, values[:, column].astype(np.float32)], axis=1)
-        curve.keyframe_points.foreach_set("co", keys.ravel())
-        curve.keyframe_points.foreach_set("interpolation", np.full(len(frames), LINEAR, np.int32))
-        curve.update()
+    curve.keyframe_points.add(len(frames))
+    keys = np.stack([frames, values.astype(np.float32)], axis=1)
+    curve.keyframe_points.foreach_set("co", keys.ravel())
+    curve.keyframe_points.foreach_set("interpolation", np.full(len(frames), LINEAR, np.int32))
+    curve.update()
 
 
 def read_joint(
     bag: bpy.types.ActionChannelbag, bone: str, joint: int, start_frame: int, frames: int
 ) -> NDArray[np.float32]:
-    """A joint's channels at whole frames, (frames, 3) or (frames, 6) as `write_joint` takes them.
+    """A joint's channels at whole frames, (frames, 3) or (frames, 6) rotation first, then the wrist's location.
 
     Curves that still have a key on every frame are read in bulk, edited ones are evaluated.
     """

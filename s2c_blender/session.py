@@ -40,6 +40,10 @@ class SessionConfig:
     """Where takes and logs are kept; None is the user data folder."""
     temporary_root: Path | None = None
     """Where a job's temporary files go; None is Blender's temporary folder."""
+    step_seconds: float = 0.01
+    """A pump goes on to the next small step of preparing or writing until this much time has passed."""
+    writing_seconds: float = 0.005
+    """Time between two ticks while keyframes are written."""
     interval_seconds: float = 0.04
     """Time between two ticks of the timer while something goes on."""
     idle_seconds: float = 1.0
@@ -77,7 +81,7 @@ class Session:
         self.runtime_problem = ""
         """Why the generator cannot run, one sentence; empty when its Python is there."""
         self._order: TakeOrder | None = None
-        self._work: Iterator[None] | None = None
+        self._work: Iterator[str | None] | None = None
         self._work_label = ""
         self._temporary: Path | None = None
 
@@ -87,6 +91,11 @@ class Session:
     def active(self) -> bool:
         """True while a job runs or its result is being written."""
         return self._work is not None or self.machine.active
+
+    @property
+    def working(self) -> bool:
+        """True while Blender itself has something to do: a sound to copy, keyframes to write."""
+        return self._work is not None
 
     @property
     def busy(self) -> bool:
@@ -269,10 +278,13 @@ class Session:
         assert self._work is not None
         if bpy.app.is_job_running("RENDER"):
             return False  # the render reads the scene in another thread
-        work = self._work
+        work, end = self._work, time.perf_counter() + self.config.step_seconds
         try:
-            next(work)
-            return False
+            label = next(work)
+            while label is None and time.perf_counter() < end:
+                label = next(work)
+            self._work_label = label or self._work_label
+            return label is not None
         except StopIteration:
             self._work = None
             if not self.machine.active and self.machine.status.state is not State.FAILED:
@@ -346,7 +358,7 @@ def tick() -> float:
     changed = session.pump(time.monotonic())
     if session.busy:
         redraw()
-        return session.config.interval_seconds
+        return session.config.writing_seconds if session.working else session.config.interval_seconds
     if session.look_at_runtime(bpy.context) or changed:
         redraw()
     return session.config.idle_seconds

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A worker that misbehaves on purpose: `python fake_worker.py FAULT [FOLDER]`. Standard library only.
+"""A worker that misbehaves on purpose: `python fake_worker.py FAULT [LOG [TAKE]]`. Standard library only.
 
-Without a fault (`good`) it speaks the protocol and copies the take named by the environment variable
-FAKE_TAKE to the wanted place, so that the Blender side can be tested without networks.
+Without a fault (`good`) it speaks the protocol and copies TAKE (or the file named by the environment variable
+FAKE_TAKE) to the wanted place, so that the Blender side can be tested without networks. Requests go to LOG.
 """
 
 import json
@@ -52,8 +52,9 @@ def generate(fault, request, cancelled):
                     say(id=number, event="error", code="cancelled", message="Cancelled.", detail="")
                     return
                 time.sleep(0.01)
-    if os.environ.get("FAKE_TAKE"):
-        shutil.copy(os.environ["FAKE_TAKE"], params["output"])
+    take = sys.argv[3] if len(sys.argv) > 3 else os.environ.get("FAKE_TAKE")
+    if take:
+        shutil.copy(take, params["output"])
     say(id=number + 1000, event="result", result={"take": "of a forgotten job"})
     result = {"take": params["output"], "seed": params["seed"], "seconds": {"total": 0.1}, "device": "cpu"}
     result.update(notes=2, onset_f1=0.97, frames=60, fps=params["fps"])
