@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Recordings from files, checked before any work is spent on them.
 
-Reads what libsndfile reads: WAV, FLAC, OGG, MP3, AIFF and more. A file is decoded in blocks, so that memory is that of the
-samples that are wanted, and a file that claims to be endless is given up at the limit.
+Reads what libsndfile reads: WAV, FLAC, OGG, MP3, AIFF and more. A file is decoded in blocks, so that memory is
+that of the samples that are wanted, and a file that claims to be endless is given up at the limit.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def load_audio(
     More than two channels are mixed to one.
 
     Raises:
-        UserError: the file is missing, unreadable, not sound, damaged, empty, too long or silent; each with its own code.
+        UserError: the file is missing, unreadable, no sound, damaged, empty, too long or silent.
     """
     path = Path(path)
     sha256 = _hash(path)
@@ -112,7 +112,8 @@ def _part(
     last = length if end_s is None else min(length, max(round(end_s * rate), first + 1))
     if last - first > max_seconds * rate:
         minutes = (last - first) / rate / 60
-        sentence = f"The sound {quoted(path)} lasts {minutes:.0f} minutes; use a part of at most {max_seconds / 60:g} minutes."
+        most = f"{max_seconds / 60:g} minutes"
+        sentence = f"The sound {quoted(path)} lasts {minutes:.0f} minutes; use a part of at most {most}."
         raise UserError("too_long", sentence, f"{path}: {length} frames at {rate} Hz")
     return first, last
 
