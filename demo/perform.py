@@ -3,9 +3,10 @@
 
     python demo/perform.py          (needs fluidsynth and a soundfont, see training/rendering.py)
 
-The result lies in the repository; this script is here so that anyone can see how it was made, and make another. The
-performance is a handful of a waltz pianist's habits: the melody on top sings, the bass on the first beat is firm and its
-second beat comes early, phrases of four bars swell and breathe, no two fingers land at quite the same time.
+The result lies in the repository; this script is here so that anyone can see how it was made, and make
+another. The performance is a handful of a waltz pianist's habits: the melody on top sings, the bass on the
+first beat is firm and its second beat comes early, phrases of four bars swell and breathe, no two fingers
+land at quite the same time.
 """
 
 from __future__ import annotations

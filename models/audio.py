@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Recordings from files, checked before any work is spent on them.
 
-Reads what libsndfile reads: WAV, FLAC, OGG, MP3, AIFF and more. A file is decoded in blocks, so that memory is
-that of the samples that are wanted, and a file that claims to be endless is given up at the limit.
+Reads what libsndfile reads: WAV, FLAC, OGG, MP3, AIFF and more. A file is decoded in blocks, so that memory
+is that of the samples that are wanted, and a file that claims to be endless is given up at the limit.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 """The best set of non-overlapping intervals (notes) on each of many tracks (keys), by dynamic programming.
 
 This is the maximum a posteriori path of the semi-Markov CRF of Yan and Zhiyao Duan, "Scoring intervals using
-non-hierarchical transformer for automatic piano transcription" (ISMIR 2024), with frames that belong to no interval
-scored 0. With v(t) the best score from frame t to the end,
+non-hierarchical transformer for automatic piano transcription" (ISMIR 2024), with frames that belong to no
+interval scored 0. With v(t) the best score from frame t to the end,
 
     v(t) = max(v(t + 1), max over e > t of score(t, e) + v(e)) + max(score(t, t), 0)
 
-v never rises with t, so an interval whose score is not above 0 can never beat skipping a frame. Of the frames x frames
-scores of a track only the positive ones are therefore looked at: a few thousand of half a million.
+v never rises with t, so an interval whose score is not above 0 can never beat skipping a frame. Of the frames
+x frames scores of a track only the positive ones are therefore looked at: a few thousand of half a million.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class IntervalScores:
 
 
 def best_intervals(scores: IntervalScores, start: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Intervals (n, 2) = first and last frame of each track's best path that begins at frame `start[track]`, in order.
+    """Intervals (n, 2) = first and last frame of each track's best path that begins at frame `start[track]`,
+    in order.
 
     An interval may begin at the frame where the one before ends.
     """
@@ -45,7 +46,9 @@ def best_intervals(scores: IntervalScores, start: NDArray[np.int64]) -> list[NDA
     single = np.maximum(scores.single, 0).T  # (frames, tracks)
     value = np.zeros((frames, tracks), np.float32)
     value[-1] = single[-1]
-    choice = np.full((frames, tracks), -1)  # end of the best interval from here, -1 where skipping is no worse
+    choice = np.full(
+        (frames, tracks), -1
+    )  # end of the best interval from here, -1 where skipping is no worse
     for frame in range(frames - 2, -1, -1):
         value[frame] = value[frame + 1]
         here = slice(edges[frame], edges[frame + 1])

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The transcription network: `transkun`'s layers and published weights, put together without its other dependencies.
+"""The transcription network: `transkun`'s layers and published weights, put together without its other
+dependencies.
 
-`transkun` (Yujia Yan, MIT) is installed without dependencies. Its backbone, scorer and spectrum modules need torch only;
-its model class, which also trains and evaluates, needs torchaudio, pretty_midi, mir_eval and more. So this file composes
-the layers itself, with the published parameter names. The mel filter bank, the one thing that torchaudio
-computes there, is a buffer of the checkpoint, and is read from it.
+`transkun` (Yujia Yan, MIT) is installed without dependencies. Its backbone, scorer and spectrum modules need
+torch only; its model class, which also trains and evaluates, needs torchaudio, pretty_midi, mir_eval and
+more. So this file composes the layers itself, with the published parameter names. The mel filter bank, the
+one thing that torchaudio computes there, is a buffer of the checkpoint, and is read from it.
 """
 
 from __future__ import annotations
@@ -120,7 +121,8 @@ class NoteNetwork(nn.Module):
         )
         self._tick: Callable[[], None] = _silence
         for layer in self.backbone.encoderLayers:
-            # Without the batch axis attention is four-dimensional, which torch computes without storing its weights.
+            # Without the batch axis attention is four-dimensional, which torch computes without storing its
+            # weights.
             layer.register_forward_pre_hook(lambda _, inputs: (inputs[0][0],))
             layer.register_forward_hook(self._after_layer)
 
@@ -145,7 +147,9 @@ class NoteNetwork(nn.Module):
         extractor = self.framewiseFeatureExtractor
         # Every segment is brought to one loudness, over the overlapping windows as the network was trained.
         framed = (framed - framed.mean()) / (framed.std() + 1e-8)
-        power = torch.stack([extractor.spectrogramExtractor(channel).abs().square() for channel in framed]).mean(0)
+        power = torch.stack(
+            [extractor.spectrogramExtractor(channel).abs().square() for channel in framed]
+        ).mean(0)
         mel = power.transpose(-1, -2) @ extractor.freq2mels  # (frames, windows, mels)
         floor = math.log(LOG_FLOOR)
         return ((mel + LOG_FLOOR).log() - floor).div(-floor).transpose(-1, -2)[None]
@@ -164,7 +168,9 @@ class NoteNetwork(nn.Module):
         at = torch.arange(frames, device=context.device)
         length = (at - at[:, None]).clamp(min=0).to(context.dtype)  # (begin, end)
         for first in range(0, tracks, TRACKS_AT_ONCE):
-            ends, begins, alone = self.scorer.map(context[first : first + TRACKS_AT_ONCE]).split([width, width, 1], -1)
+            ends, begins, alone = self.scorer.map(context[first : first + TRACKS_AT_ONCE]).split(
+                [width, width, 1], -1
+            )
             score = begins @ (ends / math.sqrt(width)).transpose(-1, -2) * length
             where = (score > 0).nonzero()
             value = score[tuple(where.T)]
@@ -239,7 +245,8 @@ def _data(name: str) -> bytes:
 def load_network(device: torch.device) -> NoteNetwork:
     """The network with the published weights, ready to listen.
 
-    The checkpoint holds tensors only, so it is loaded with `weights_only=True` and nothing needs to be allow-listed.
+    The checkpoint holds tensors only, so it is loaded with `weights_only=True` and nothing needs to be allow-
+    listed.
     """
     network = NoteNetwork(NetworkConfig.published())
     state: dict[str, Any] = torch.load(io.BytesIO(_data("2.0.pt")), map_location="cpu", weights_only=True)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Piano sound to notes.
 
-The network (`models.note_network`) hears 16 s at a time, neither more nor less: given 14.9 s instead of 16 s with the
-same beginning it finds a quarter of the notes. A shorter sound is therefore filled up with silence, a longer one cut into
-overlapping segments. Each segment says what happens up to the middle of its overlap with the next one; a note that is still
-held there is the next segment's to end. The library lets segments overlap by half and puts 8 s of silence before and after
-the sound; overlapping by a quarter at least and a second of silence need a third to two thirds of its segments.
+The network (`models.note_network`) hears 16 s at a time, neither more nor less: given 14.9 s instead of 16 s
+with the same beginning it finds a quarter of the notes. A shorter sound is therefore filled up with silence,
+a longer one cut into overlapping segments. Each segment says what happens up to the middle of its overlap
+with the next one; a note that is still held there is the next segment's to end. The library lets segments
+overlap by half and puts 8 s of silence before and after the sound; overlapping by a quarter at least and a
+second of silence need a third to two thirds of its segments.
 """
 
 from __future__ import annotations
@@ -125,8 +126,8 @@ def transcribe(
         cancelled: asked as often; `Cancelled` is raised where it says yes.
 
     Raises:
-        UserError: `no_notes` where the sound holds no piano, `transcriber_missing` where `transkun` is not installed.
-        Cancelled: out of `progress`, or because of `cancelled`.
+        UserError: `no_notes` where the sound holds no piano, `transcriber_missing` where `transkun` is not
+        installed. Cancelled: out of `progress`, or because of `cancelled`.
     """
     network = _network(device)
     rate, hop = network.config.fs, network.config.hop_size
@@ -181,7 +182,8 @@ class _Ticker:
 
 
 def resampled(audio: Audio, rate: int, first: int, count: int) -> NDArray[np.float32]:
-    """Samples (channels, count) of the sound at another rate, from sample `first` of that rate on; silence around it.
+    """Samples (channels, count) of the sound at another rate, from sample `first` of that rate on; silence
+    around it.
 
     Only the part is resampled, on the grid of the whole, so that the parts fit together.
     """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """MIDI to piano sound with fluidsynth and a free soundfont, for evaluation from sound and for training data.
 
-On Debian: `apt-get install fluidsynth fluid-soundfont-gm`. Another fluidsynth or soundfont is named by the environment
-variables `S2C_FLUIDSYNTH` and `S2C_SOUNDFONT`.
+On Debian: `apt-get install fluidsynth fluid-soundfont-gm`. Another fluidsynth or soundfont is named by the
+environment variables `S2C_FLUIDSYNTH` and `S2C_SOUNDFONT`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def find_soundfont() -> Path:
         if path.is_file():
             return path
     where = quoted(named) if named else "the usual folders"
-    sentence = f"No soundfont was found in {where}; install fluid-soundfont-gm or set S2C_SOUNDFONT to an .sf2 file."
+    sentence = (
+        f"No soundfont was found in {where}; install fluid-soundfont-gm or set S2C_SOUNDFONT to an .sf2 file."
+    )
     raise UserError("soundfont_missing", sentence)
 
 
@@ -46,7 +48,9 @@ def find_fluidsynth() -> str:
     return found
 
 
-def render(midi: Path, sound: Path, *, rate: int = RATE, gain: float = GAIN, soundfont: Path | None = None) -> None:
+def render(
+    midi: Path, sound: Path, *, rate: int = RATE, gain: float = GAIN, soundfont: Path | None = None
+) -> None:
     """Play a MIDI file into a 16-bit stereo WAV file; the file appears whole or not at all.
 
     Args:
@@ -59,13 +63,17 @@ def render(midi: Path, sound: Path, *, rate: int = RATE, gain: float = GAIN, sou
     if not 0 < gain <= 10 or not 8_000 <= rate <= 96_000:
         raise ValueError(f"gain={gain} must be in (0, 10] and rate={rate} in 8000..96000")
     if not midi.is_file():
-        raise UserError("midi_missing", f"The MIDI file {quoted(midi)} does not exist; choose another.", str(midi))
+        raise UserError(
+            "midi_missing", f"The MIDI file {quoted(midi)} does not exist; choose another.", str(midi)
+        )
     part = sound.with_name(sound.name + ".part")
     options = ["-ni", "-q", "-g", str(gain), "-r", str(rate), "-O", "s16", "-T", "wav", "-F", str(part)]
     bank = soundfont or find_soundfont()
     command = [find_fluidsynth(), *options, str(bank.absolute()), str(midi.absolute())]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False
+        )
         if done.returncode != 0 or not part.is_file() or part.stat().st_size <= 44:
             sentence = f"fluidsynth could not render {quoted(midi)}; check the MIDI file and the soundfont."
             raise UserError("rendering_failed", sentence, f"exit {done.returncode}: {done.stderr[-2000:]}")

@@ -28,7 +28,10 @@ def messages(path: Path, *events: tuple[str, int, int, int], **settings: int) ->
     """A MIDI file of (type, pitch, velocity, ticks since the one before)."""
     channel = settings.pop("channel", 0)
     file = mido.MidiFile(type=0, ticks_per_beat=500)
-    made = [mido.Message(kind, note=note, velocity=speed, time=time, channel=channel) for kind, note, speed, time in events]
+    made = [
+        mido.Message(kind, note=note, velocity=speed, time=time, channel=channel)
+        for kind, note, speed, time in events
+    ]
     file.tracks.append(mido.MidiTrack(made))
     file.save(path)
     return path
@@ -53,9 +56,15 @@ def test_a_round_trip_keeps_notes_and_hands(tmp_path: Path) -> None:
 
 def test_tempo_changes_in_any_track_move_all_tracks(tmp_path: Path) -> None:
     file = mido.MidiFile(type=1, ticks_per_beat=100)
-    notes = [mido.Message("note_on", note=60, velocity=70, time=300), mido.Message("note_off", note=60, time=100)]
+    notes = [
+        mido.Message("note_on", note=60, velocity=70, time=300),
+        mido.Message("note_off", note=60, time=100),
+    ]
     file.tracks.append(mido.MidiTrack([mido.MetaMessage("track_name", name="Left hand"), *notes]))
-    tempos = [mido.MetaMessage("set_tempo", tempo=1_000_000, time=0), mido.MetaMessage("set_tempo", tempo=250_000, time=200)]
+    tempos = [
+        mido.MetaMessage("set_tempo", tempo=1_000_000, time=0),
+        mido.MetaMessage("set_tempo", tempo=250_000, time=200),
+    ]
     file.tracks.append(mido.MidiTrack(tempos))
     file.save(tmp_path / "a.mid")
     found = read_midi(tmp_path / "a.mid")
@@ -64,17 +73,24 @@ def test_tempo_changes_in_any_track_move_all_tracks(tmp_path: Path) -> None:
 
 
 def test_running_status_and_velocity_zero(tmp_path: Path) -> None:
-    path = raw_midi(tmp_path / "a.mid", b"\0\x90\x3c\x40" + b"\x83\x60\x3c\0" + b"\0\x3e\x50" + b"\x83\x60\x3e\0")
+    path = raw_midi(
+        tmp_path / "a.mid", b"\0\x90\x3c\x40" + b"\x83\x60\x3c\0" + b"\0\x3e\x50" + b"\x83\x60\x3e\0"
+    )
     np.testing.assert_allclose(read_midi(path).notes, [[0, 0.5, 60, 64], [0.5, 1, 62, 80]])
 
 
 def test_smpte_time(tmp_path: Path) -> None:
-    path = raw_midi(tmp_path / "a.mid", b"\x83\x74\x90\x3c\x40" + b"\x83\x74\x3c\0", division=0xE728)  # 25 frames of 40 ticks
+    path = raw_midi(
+        tmp_path / "a.mid", b"\x83\x74\x90\x3c\x40" + b"\x83\x74\x3c\0", division=0xE728
+    )  # 25 frames of 40 ticks
     np.testing.assert_allclose(read_midi(path).notes, [[0.5, 1, 60, 64]])
 
 
 def test_the_pedal_does_not_hold_keys(tmp_path: Path) -> None:
-    path = raw_midi(tmp_path / "a.mid", b"\0\xb0\x40\x7f" + b"\0\x90\x3c\x40" + b"\x83\x60\x80\x3c\0" + b"\x9e\0\xb0\x40\0")
+    path = raw_midi(
+        tmp_path / "a.mid",
+        b"\0\xb0\x40\x7f" + b"\0\x90\x3c\x40" + b"\x83\x60\x80\x3c\0" + b"\x9e\0\xb0\x40\0",
+    )
     assert read_midi(path).notes[0, 1] == pytest.approx(0.5)
 
 
@@ -82,12 +98,22 @@ def test_the_pedal_does_not_hold_keys(tmp_path: Path) -> None:
     ("events", "expected"),
     [
         pytest.param(
-            [("note_on", 60, 50, 0), ("note_on", 60, 90, 500), ("note_off", 60, 0, 500), ("note_off", 60, 0, 500)],
+            [
+                ("note_on", 60, 50, 0),
+                ("note_on", 60, 90, 500),
+                ("note_off", 60, 0, 500),
+                ("note_off", 60, 0, 500),
+            ],
             [[0, 0.5, 60, 50], [0.5, 1.5, 60, 90]],
             id="struck again while held, released twice",
         ),
         pytest.param(
-            [("note_on", 60, 50, 0), ("note_on", 60, 90, 500), ("note_off", 60, 0, 500), ("note_on", 72, 1, 2000)],
+            [
+                ("note_on", 60, 50, 0),
+                ("note_on", 60, 90, 500),
+                ("note_off", 60, 0, 500),
+                ("note_on", 72, 1, 2000),
+            ],
             [[0, 0.5, 60, 50], [0.5, 1, 60, 90], [3, 3 + MIN_NOTE_S, 72, 1]],
             id="struck again while held, released once",
         ),
@@ -95,19 +121,31 @@ def test_the_pedal_does_not_hold_keys(tmp_path: Path) -> None:
             [("note_on", 60, 50, 0), ("note_off", 60, 0, 0)], [[0, MIN_NOTE_S, 60, 50]], id="no length"
         ),
         pytest.param(
-            [("note_on", 60, 50, 0), ("note_off", 60, 0, 0), ("note_on", 60, 60, 0), ("note_off", 60, 0, 500)],
+            [
+                ("note_on", 60, 50, 0),
+                ("note_off", 60, 0, 0),
+                ("note_on", 60, 60, 0),
+                ("note_off", 60, 0, 500),
+            ],
             [[0, 0.5, 60, 60]],
             id="the same note twice",
         ),
         pytest.param(
-            [("note_on", 20, 50, 0), ("note_on", 109, 50, 0), ("note_on", 108, 50, 0), ("note_off", 108, 0, 500)],
+            [
+                ("note_on", 20, 50, 0),
+                ("note_on", 109, 50, 0),
+                ("note_on", 108, 50, 0),
+                ("note_off", 108, 0, 500),
+            ],
             [[0, 0.5, 108, 50]],
             id="off the keyboard",
         ),
         pytest.param([("note_off", 60, 0, 100)], np.zeros((0, 4)), id="released without a stroke"),
     ],
 )
-def test_odd_notes(tmp_path: Path, events: list[tuple[str, int, int, int]], expected: list[list[float]]) -> None:
+def test_odd_notes(
+    tmp_path: Path, events: list[tuple[str, int, int, int]], expected: list[list[float]]
+) -> None:
     found = read_midi(messages(tmp_path / "a.mid", *events)).notes
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert found.dtype == np.float32

@@ -33,7 +33,13 @@ def test_a_window_is_a_cut_of_the_whole() -> None:
     generator = np.random.default_rng(1)
     onsets = generator.uniform(0, 9, 200)
     notes = np.stack(
-        [onsets, onsets + generator.uniform(0, 2, 200), generator.integers(15, 115, 200), generator.integers(1, 128, 200)], 1
+        [
+            onsets,
+            onsets + generator.uniform(0, 2, 200),
+            generator.integers(15, 115, 200),
+            generator.integers(1, 128, 200),
+        ],
+        1,
     )
     whole = note_rolls(notes, 29.97, 0, 330)
     assert whole.min() >= 0 and whole.max() <= 1

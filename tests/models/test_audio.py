@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Recordings that are fine and recordings that are not."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from models.audio import load_audio
+from models.errors import UserError
+
+RATE = 8000
+
+
+def tone(seconds: float = 1.0, channels: int = 1, level: float = 0.5) -> NDArray[np.float32]:
+    time = np.arange(round(seconds * RATE)) / RATE
+    columns = [level * np.sin(2 * np.pi * 220 * (1 + i) * time) for i in range(channels)]
+    return np.stack(columns, 1).astype(np.float32)
+
+
+def code_of(path: Path, **options: float) -> str:
+    with pytest.raises(UserError) as caught:
+        load_audio(path, **options)
+    message = caught.value.message
+    assert path.name in message and message.endswith(".") and ". " not in message
+    return caught.value.code
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3", "a.aiff"])
+def test_formats(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    soundfile.write(path, tone(2.0, channels=2), RATE)
+    audio = load_audio(path)
+    assert audio.rate == RATE and audio.samples.shape[1] == 2 and audio.samples.dtype == np.float32
+    assert audio.duration_s == pytest.approx(2.0, abs=0.2)
+    assert np.abs(audio.samples).max() == pytest.approx(0.5, abs=0.05)
+    assert audio.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_trims_cut_exactly(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    samples = tone(3.0)
+    soundfile.write(path, samples, RATE, subtype="FLOAT")
+    part = load_audio(path, start_s=1.0, end_s=2.5)
+    np.testing.assert_array_equal(part.samples, samples[RATE : 5 * RATE // 2])
+    assert len(load_audio(path, start_s=2.0, end_s=99.0).samples) == RATE
+    assert part.sha256 == load_audio(path).sha256
+    assert code_of(path, start_s=3.0) == "empty_part"
+    with pytest.raises(ValueError, match="end_s"):
+        load_audio(path, start_s=1.0, end_s=1.0)
+
+
+def test_many_channels_become_one(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(1.0, channels=6), RATE, subtype="FLOAT")
+    audio = load_audio(tmp_path / "a.wav")
+    np.testing.assert_allclose(audio.samples, tone(1.0, channels=6).mean(1, keepdims=True), atol=1e-6)
+
+
+def test_missing_folder_empty_and_no_samples(tmp_path: Path) -> None:
+    assert code_of(tmp_path / "no.wav") == "sound_missing"
+    assert code_of(tmp_path) == "not_a_file"
+    (tmp_path / "empty.wav").write_bytes(b"")
+    assert code_of(tmp_path / "empty.wav") == "empty_file"
+    soundfile.write(tmp_path / "none.wav", np.zeros((0, 1)), RATE)
+    assert code_of(tmp_path / "none.wav") == "empty_sound"
+
+
+def test_silence_is_below_minus_60_decibels(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "zero.wav", np.zeros(RATE), RATE)
+    soundfile.write(tmp_path / "hiss.wav", tone(level=0.0009), RATE, subtype="FLOAT")
+    soundfile.write(tmp_path / "soft.wav", tone(level=0.0011), RATE, subtype="FLOAT")
+    assert code_of(tmp_path / "zero.wav") == code_of(tmp_path / "hiss.wav") == "silent_sound"
+    assert len(load_audio(tmp_path / "soft.wav").samples) == RATE
+
+
+def test_not_sound(tmp_path: Path) -> None:
+    (tmp_path / "text.wav").write_text("This is a letter, not a sound.\n" * 50)
+    (tmp_path / "noise.mp3").write_bytes(b"\0\1" * 5000)
+    soundfile.write(tmp_path / "whole.flac", tone(), RATE)
+    (tmp_path / "head.flac").write_bytes((tmp_path / "whole.flac").read_bytes()[:20])
+    for name in ("text.wav", "noise.mp3", "head.flac"):
+        assert code_of(tmp_path / name) == "not_audio"
+
+
+def test_damaged_in_the_middle(tmp_path: Path) -> None:
+    noise = np.random.default_rng(3).uniform(-0.5, 0.5, 20 * RATE)
+    soundfile.write(tmp_path / "whole.flac", noise, RATE)
+    content = (tmp_path / "whole.flac").read_bytes()
+    (tmp_path / "half.flac").write_bytes(content[: len(content) // 2])
+    assert code_of(tmp_path / "half.flac") == "corrupt_sound"
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e20])
+def test_samples_that_are_no_sound(tmp_path: Path, bad: float) -> None:
+    samples = tone()
+    samples[4000] = bad
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    assert code_of(tmp_path / "a.wav") == "corrupt_sound"
+
+
+def test_too_long_is_known_from_the_header(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(3.0), RATE)
+    assert code_of(tmp_path / "a.wav", max_seconds=2.0) == "too_long"
+    assert load_audio(tmp_path / "a.wav", start_s=1.0, max_seconds=2.0).duration_s == 2.0
+
+
+def test_a_rate_that_is_no_rate(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(), RATE)
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    struct.pack_into("<I", content, 24, 50)
+    (tmp_path / "slow.wav").write_bytes(content)
+    assert code_of(tmp_path / "slow.wav") == "sample_rate"

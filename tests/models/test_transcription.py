@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sound to notes: one real clip, and the road around the network with a network that is none."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models import transcription
+from models.audio import Audio, load_audio
+from models.errors import Cancelled, UserError
+from models.evaluation import note_score
+from models.midi import read_midi
+from models.note_network import NetworkConfig, SegmentNotes, load_network
+from models.transcription import Key, Segments, resampled, transcribe
+
+HERE = Path(__file__).resolve().parent
+DEMO = HERE.parents[1] / "demo"
+CLIP_S = 8.0
+RATE, HOP = 44_100, 1024
+WITHOUT_TRANSKUN = pytest.mark.skipif(
+    importlib.util.find_spec("transkun") is None, reason="transkun is not installed"
+)
+
+
+@functools.lru_cache(maxsize=1)
+def clip() -> NDArray[np.float32]:
+    """What is heard in the first seconds of the demo recording."""
+    return transcribe(load_audio(DEMO / "recording.flac", end_s=CLIP_S))
+
+
+@WITHOUT_TRANSKUN
+def test_agrees_with_the_library() -> None:
+    """The reference was made by `library_transcription.py`, in this folder."""
+    reference = read_midi(HERE / "data" / "library_transcription.mid").notes
+    assert note_score(clip(), reference).f1 >= 0.98
+    assert note_score(clip(), reference, tolerance_s=0.01).f1 >= 0.95
+
+
+@WITHOUT_TRANSKUN
+def test_hears_what_was_played() -> None:
+    notes = clip()
+    truth = read_midi(DEMO / "recording.mid").notes
+    assert note_score(notes, truth[truth[:, 0] < CLIP_S - 0.1]).f1 >= 0.9
+    assert notes.dtype == np.float32 and (np.diff(notes[:, 0]) >= 0).all()
+    assert (notes[:, 1] > notes[:, 0]).all() and notes[:, 1].max() <= CLIP_S
+    assert "torchaudio" not in sys.modules and "pretty_midi" not in sys.modules
+
+
+@WITHOUT_TRANSKUN
+def test_the_mel_filters_of_the_checkpoint_are_the_published_ones() -> None:
+    """Triangles between points equally spaced in mel = 2595 log10(1 + f / 700), 30 to 8000 Hz, peak 1 (HTK)."""
+    config = NetworkConfig.published()
+    filters = load_network(torch.device("cpu")).framewiseFeatureExtractor.freq2mels.numpy()
+    ends = 2595 * np.log10(1 + np.array([30, 8000]) / 700)
+    points = 700 * (10 ** (np.linspace(*ends, config.n_mels + 2) / 2595) - 1)
+    frequency = np.linspace(0, config.fs / 2, config.window_size // 2 + 1)[:, None]
+    rising = (frequency - points[:-2]) / np.diff(points)[:-1]
+    falling = (points[2:] - frequency) / np.diff(points)[1:]
+    np.testing.assert_allclose(filters, np.minimum(rising, falling).clip(0), atol=1e-3)
+
+
+class Listener:
+    """A network for one key: it hears a note wherever the sound is above 0, exactly."""
+
+    config = SimpleNamespace(fs=RATE, hop_size=HOP)
+    ticks = 2
+
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
+
+    def hear(self, sound: Tensor, start: NDArray[np.int64], tick: Callable[[], None]) -> list[SegmentNotes]:
+        self.lengths.append(sound.shape[1])
+        on = sound[0].numpy() > 0
+        begins = np.flatnonzero(on & ~np.roll(on, 1))
+        ends = np.flatnonzero(on & ~np.roll(on, -1)) + 1
+        if on[0] and (not len(begins) or begins[0] != 0):
+            begins = np.concatenate([[0], begins])
+        if on[-1] and (not len(ends) or ends[-1] != len(on)):
+            ends = np.concatenate([ends, [len(on)]])
+        fits = begins / HOP >= start[39] - 1
+        begins, ends = begins[fits], ends[fits]
+        tick()
+        frames = [np.array([]) for _ in range(2)]
+        heard = [SegmentNotes(21 + key, *frames, *frames, *[np.array([])] * 3) for key in range(88)]
+        whole = (np.rint(begins / HOP).astype(int), np.rint(ends / HOP).astype(int))
+        velocity = np.full(len(begins), 64)
+        heard[39] = SegmentNotes(60, begins / HOP, ends / HOP, *whole, velocity, begins > 0, ends < len(on))
+        tick()
+        return heard
+
+
+@pytest.fixture
+def listener(monkeypatch: pytest.MonkeyPatch) -> Listener:
+    made = Listener()
+    monkeypatch.setattr(transcription, "_network", lambda _device: made)
+    return made
+
+
+def played(spans: list[tuple[float, float]], seconds: float, rate: int = RATE) -> Audio:
+    samples = np.full((round(seconds * rate), 1), -0.5, np.float32)
+    for begin, end in spans:
+        samples[round(begin * rate) : round(end * rate)] = 0.5
+    return Audio(samples, rate, "")
+
+
+@pytest.mark.parametrize("seconds", [3.0, 14.0, 14.1, 27.0, 61.0])
+def test_notes_cross_segments_whole(listener: Listener, seconds: float) -> None:
+    generator = np.random.default_rng(int(seconds))
+    edges = np.cumsum(generator.choice([0.1, 0.2, 0.7, 3.0, 9.0, 21.0], 60))
+    spans = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b < seconds - 0.05]
+    notes = transcribe(played(spans, seconds))
+    np.testing.assert_allclose(notes[:, :2], spans, atol=1e-4)
+    assert set(listener.lengths) == {690 * HOP}
+
+
+def test_a_note_until_the_end_and_one_from_the_beginning(listener: Listener) -> None:
+    notes = transcribe(played([(0, 1), (2, 40)], 40))
+    np.testing.assert_allclose(notes[:, :2], [[0, 1], [2, 40]], atol=1e-4)
+
+
+def test_quiet_segments_are_not_listened_to(listener: Listener) -> None:
+    samples = np.zeros((60 * RATE, 1), np.float32)
+    samples[RATE : 2 * RATE] = 0.5
+    transcribe(Audio(samples, RATE, ""))
+    assert len(listener.lengths) == 1
+    with pytest.raises(UserError) as caught:
+        transcribe(Audio(np.zeros((60 * RATE, 1), np.float32), RATE, ""))
+    assert caught.value.code == "no_notes"
+
+
+def test_progress_and_cancel(listener: Listener) -> None:
+    steps: list[tuple[str, int, int]] = []
+    sound = played([(1, 2)], 40)
+    transcribe(sound, progress=lambda *step: steps.append(step))
+    assert {stage for stage, _, _ in steps} == {"transcribe"}
+    counted = [step for _, step, _ in steps]
+    assert counted == sorted(counted) and counted[0] == 0 and counted[-1] == steps[0][2]
+    before = len(listener.lengths)
+    with pytest.raises(Cancelled):
+        transcribe(sound, cancelled=lambda: len(listener.lengths) > before)
+    assert len(listener.lengths) == before + 1
+
+
+def test_segments_cover_the_sound() -> None:
+    for hops in (1, 400, 604, 605, 5000, 77_777):
+        cut = Segments.of(hops, RATE / HOP)
+        assert cut.first(0) < 0 and cut.first(cut.count - 1) + cut.length >= hops + cut.margin
+        assert cut.length == 690 and (cut.count == 1 or cut.length - cut.step >= 172)
+        for index in range(cut.count - 1):
+            assert (
+                cut.first(index + 1)
+                < cut.first(index) + cut.decides_before(index)
+                < cut.first(index) + cut.length
+            )
+
+
+def test_a_key_struck_again_ends_the_note_before() -> None:
+    key = Key()
+    one = np.array([1])
+    yes, no = np.array([True]), np.array([False])
+    key.hear(
+        SegmentNotes(60, np.array([10.0]), np.array([690.0]), one * 10, one * 690, one * 50, yes, no),
+        0,
+        600,
+        518,
+    )
+    key.hear(
+        SegmentNotes(60, np.array([20.5]), np.array([50.0]), one * 20, one * 50, one * 70, yes, yes),
+        518,
+        600,
+        1036,
+    )
+    assert key.notes == [(10.0, 538.5, 50), (538.5, 568.0, 70)] and not key.held and key.free_from == 568
+
+
+@pytest.mark.parametrize("rate", [8000, 22_050, 44_100, 44_101, 48_000, 96_000])
+def test_parts_are_resampled_as_the_whole(rate: int) -> None:
+    time = np.arange(3 * rate) / rate
+    audio = Audio(np.sin(2 * np.pi * np.stack([440 * time, 1000 * time], 1)).astype(np.float32), rate, "")
+    whole = resampled(audio, RATE, -1000, 4 * RATE)
+    assert whole.shape == (2, 4 * RATE) and whole.dtype == np.float32
+    np.testing.assert_allclose(
+        resampled(audio, RATE, 51_234, 7777), whole[:, 52_234 : 52_234 + 7777], atol=1e-5
+    )
+    expected = np.sin(2 * np.pi * np.array([[440], [1000]]) * np.arange(RATE, 2 * RATE) / RATE)
+    np.testing.assert_allclose(whole[:, 1000 + RATE : 1000 + 2 * RATE], expected, atol=2e-3)
+    assert not whole[:, :900].any() and not whole[:, 1000 + 3 * RATE + 900 :].any()
