@@ -85,10 +85,10 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
     find_armature(order)
     loading = load_take(order.output)
     while (take := next(loading)) is None:
-        yield
+        yield None
     action_uid, slot_handle = _begin_action(order)
     try:
-        yield
+        yield None
         if order.hand:
             yield from _copy_kept(order, action_uid, slot_handle)
         hands = (skeleton.LEFT, skeleton.RIGHT) if not order.hand else (skeleton.HANDS.index(order.hand),)
@@ -171,7 +171,9 @@ def _copy_kept(order: TakeOrder, action_uid: int, slot_handle: int) -> Iterator[
         source = by_uid(bpy.data.actions, played_uid)
         old = compat.channelbag(source, source.slots[0]) if source is not None else None
         if old is None:
-            raise Fault("take_missing", f'The take of "{order.armature_name}" was removed meanwhile; press Generate.')
+            raise Fault(
+                "take_missing", f'The take of "{order.armature_name}" was removed meanwhile; press Generate.'
+            )
         if index >= len(old.fcurves):
             return
         new = _find_bag(action_uid, slot_handle)

@@ -8,9 +8,9 @@ from types import ModuleType
 import bpy
 
 from . import lifetime, panels, preferences, properties
-from .operators import jobs, runtime
+from .operators import export, jobs, runtime, scene
 
-OPERATORS: tuple[ModuleType, ...] = (jobs, runtime)
+OPERATORS: tuple[ModuleType, ...] = (scene, jobs, export, runtime)
 """Modules with a tuple `CLASSES`."""
 
 

@@ -44,6 +44,8 @@ class InstallConfig:
     """Python code that succeeds in a working environment."""
     base_pythons: tuple[str, ...] = ()
     """Pythons to build on, best first; empty looks for them."""
+    venv_options: tuple[str, ...] = ("--clear",)
+    """Options of `python -m venv`."""
     index_url: str = ""
     """Another package index for torch builds (for instance CPU only), besides the default one."""
     silence_seconds: float = 900.0
@@ -256,7 +258,7 @@ def install_steps(config: InstallConfig, python: str) -> list[Step]:
     steps = [
         Step(
             "Creating the environment",
-            (python, "-m", "venv", "--clear", str(config.runtime.venv)),
+            (python, "-m", "venv", *config.venv_options, str(config.runtime.venv)),
             "The environment could not be created; choose another folder or another Python.",
         ),
         Step(

@@ -29,6 +29,10 @@ def no_variable(monkeypatch):
     monkeypatch.delenv(PYTHON_VARIABLE, raising=False)
 
 
+QUICK = ("--clear", "--without-pip", "--system-site-packages")
+"""An environment that borrows the base Python's pip: seconds quicker, for tests that install nothing."""
+
+
 def plan(runtime, requirements, **values):
     return InstallConfig(
         **{
@@ -37,13 +41,14 @@ def plan(runtime, requirements, **values):
             "no_deps": (),
             "check": "print('fine')",
             "base_pythons": (sys.executable,),
+            "venv_options": QUICK,
             **values,
         }
     )
 
 
 def finish(installer):
-    end = time.monotonic() + 120
+    end = time.monotonic() + 240
     while installer.active and time.monotonic() < end:
         installer.pump(time.monotonic())
         time.sleep(0.005)
