@@ -45,9 +45,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return seen
 
 
-def test_an_environment_is_made_once_and_again_when_a_pin_changes(
-    checkout: Path, calls: list[list[str]]
+def test_an_environment_is_made_once_and_completed_when_a_pin_changes(
+    checkout: Path, calls: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(dev, "probe", lambda command: HERE)
     environment = dev.Environment("env", HERE, ("test",), no_deps=True)
     assert dev.ensure(environment)
     assert [command[1:3] for command in calls] == [["-m", "venv"], ["-m", "pip"], ["-m", "pip"]]
