@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The piano's objects: an empty at the origin of the piano frame, 88 keys that turn about their hinges, a case."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from ..core import keyboard
+from ..rig import materials
+
+PIANO_PROPERTY = "s2c_piano"
+"""Custom property of the empty."""
+PITCH_PROPERTY = "s2c_pitch"
+"""Custom property of a key: its MIDI pitch."""
+PRESS_PROPERTY = "s2c_press_angle"
+"""Custom property of a key: the turn about X when it is all the way down, radians."""
+
+
+def create_piano(collection: bpy.types.Collection, name: str = "S2C Piano") -> bpy.types.Object:
+    """Add a piano to `collection`; its origin is the origin of the piano frame."""
+    piano = bpy.data.objects.new(name, None)
+    piano.empty_display_size = 0.1
+    piano[PIANO_PROPERTY] = True
+    collection.objects.link(piano)
+    ivory = materials.plain("S2C Ivory", (0.86, 0.84, 0.78), 0.22, coat=0.5)
+    ebony = materials.plain("S2C Ebony", (0.012, 0.011, 0.011), 0.32, coat=0.4)
+    for shape in keyboard.key_shapes():
+        key = _add_mesh(collection, piano, f"Key {shape.name}", shape.vertices, shape.faces, ebony if shape.black else ivory)
+        key.location = (shape.x, keyboard.HINGE_Y, 0.0)
+        key[PITCH_PROPERTY] = shape.pitch
+        key[PRESS_PROPERTY] = shape.press_angle
+        key.lock_location = (True, True, True)
+        key.lock_rotation = (False, True, True)
+    _add_case(collection, piano)
+    return piano
+
+
+def piano_keys(piano: bpy.types.Object) -> dict[int, bpy.types.Object]:
+    """The keys of a piano by pitch."""
+    return {int(key[PITCH_PROPERTY]): key for key in piano.children if PITCH_PROPERTY in key}
+
+
+def find_piano(scene: bpy.types.Scene) -> bpy.types.Object | None:
+    """The first piano of a scene."""
+    return next((item for item in scene.objects if PIANO_PROPERTY in item), None)
+
+
+def _add_case(collection: bpy.types.Collection, piano: bpy.types.Object) -> None:
+    """Key bed, key slip, fallboard, felt and cheek blocks."""
+    lacquer = materials.plain("S2C Lacquer", (0.006, 0.006, 0.007), 0.12, coat=1.0)
+    felt = materials.plain("S2C Felt", (0.28, 0.015, 0.02), 0.95, sheen=0.6)
+    half, end = keyboard.KEYBOARD_WIDTH / 2, 0.075
+    length, low = keyboard.WHITE_LENGTH, -keyboard.KEY_HEIGHT
+    boxes = {
+        "Key Bed": ((-half - end, -0.035, low - 0.06), (half + end, 0.34, low - 0.014), lacquer),
+        "Key Slip": ((-half - end, -0.035, low - 0.014), (half + end, -0.006, -0.011), lacquer),
+        "Fallboard": ((-half - end, length + 0.006, keyboard.BLACK_HEIGHT + 0.003), (half + end, length + 0.03, 0.13), lacquer),
+        "Felt": ((-half, length - 0.001, 0.0012), (half, length + 0.006, 0.005), felt),
+        "Cheek Low": ((-half - end, -0.006, low - 0.014), (-half - 0.001, length + 0.006, 0.012), lacquer),
+        "Cheek High": ((half + 0.001, -0.006, low - 0.014), (half + end, length + 0.006, 0.012), lacquer),
+    }
+    for name, (low_corner, high_corner, material) in boxes.items():
+        corners = np.array([(x, y, z) for z in (0, 1) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1))])
+        vertices = np.where(corners == 1, high_corner, low_corner)
+        faces = [(3, 2, 1, 0), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7)]
+        box = _add_mesh(collection, piano, f"Piano {name}", vertices, faces, material)
+        bevel = box.modifiers.new("Bevel", "BEVEL")
+        bevel.width, bevel.segments = 0.0015, 2
+
+
+def _add_mesh(
+    collection: bpy.types.Collection,
+    piano: bpy.types.Object,
+    name: str,
+    vertices: np.ndarray,
+    faces: list[tuple[int, ...]],
+    material: bpy.types.Material,
+) -> bpy.types.Object:
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata(vertices.tolist(), [], faces)
+    mesh.materials.append(material)
+    item = bpy.data.objects.new(name, mesh)
+    item.parent = piano
+    collection.objects.link(item)
+    return item
