@@ -204,9 +204,9 @@ class Worker:
             explained = explain(error)
             if not isinstance(error, UserError):
                 print(explained.detail, file=sys.stderr)
-            self._fail(job, explained)
             if explained.code == "out_of_memory":
                 self._pipeline.unload()
+            self._fail(job, explained)
         else:
             self._answer(job, "result", result=result)
 
