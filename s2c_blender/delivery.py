@@ -23,11 +23,14 @@ from .core import skeleton
 from .faults import Fault
 from .keeping import Marks, by_uid, current_action, write_marks
 from .orders import TakeOrder
+from .piano.animation import animate_keys
+from .piano.build import find_piano
 
 CURVES_PER_STEP = 2
 """Kept curves looked at in one step."""
 UNDO_LABEL = "Saving the undo step"
 """The one step that cannot be cut: Blender's own copy of all keys for undo."""
+ACTION_GONE = "The take was undone while it was written; use Apply Take to write it again."
 SOUND_KEYS = ("sound", "sound_start_s", "sound_end_s")
 
 
@@ -94,6 +97,7 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
         hands = (skeleton.LEFT, skeleton.RIGHT) if not order.hand else (skeleton.HANDS.index(order.hand),)
         for hand in hands:
             yield from _write_hand(order, action_uid, slot_handle, take, hand)
+        yield from _animate_piano(order, take)
         _bind(order, action_uid, slot_handle, take, result, seconds)
         try:
             yield UNDO_LABEL
@@ -121,6 +125,27 @@ def _write_hand(
                 values = (take.wrist[:, hand] - head) @ axes[:, column - 3]
             fcurves.write_channel(bag, bone, fcurves.channels(bone, joint)[column], order.start_frame, values)
             yield
+
+
+def _animate_piano(order: TakeOrder, take: TakeFile) -> Iterator[None]:
+    """Let the keys of a piano in the scene play the notes. `_bind` follows the last step at once."""
+    piano = find_piano(_find_scene(order))
+    if piano is None:
+        return
+    label = f"take {order.params['seed']}"
+    for _ in animate_keys(piano, take.notes, take.fps, order.start_frame, label):
+        yield
+        find_armature(order)
+        _find_scene(order)
+
+
+def _find_scene(order: TakeOrder) -> bpy.types.Scene:
+    scene = by_uid(bpy.data.scenes, order.scene_uid)
+    if scene is None:
+        raise Fault(
+            "scene_deleted", "The scene was deleted while its take was made; use Apply Take in another one."
+        )
+    return scene
 
 
 def find_armature(order: TakeOrder) -> bpy.types.Object:
@@ -191,9 +216,7 @@ def _slot(action: bpy.types.Action, handle: int) -> bpy.types.ActionSlot:
 def _find_bag(action_uid: int, slot_handle: int) -> bpy.types.ActionChannelbag:
     action = by_uid(bpy.data.actions, action_uid)
     if action is None:
-        raise Fault(
-            "action_gone", "The take was undone while it was written; use Apply Take to write it again."
-        )
+        raise Fault("action_gone", ACTION_GONE)
     bag = compat.channelbag(action, _slot(action, slot_handle), create=True)
     assert bag is not None
     return bag
@@ -208,12 +231,9 @@ def _bind(
     seconds: float,
 ) -> None:
     """The last step: the armature plays the new action, and the scene says so."""
-    armature, action = find_armature(order), by_uid(bpy.data.actions, action_uid)
-    scene = by_uid(bpy.data.scenes, order.scene_uid)
-    if scene is None or action is None:
-        raise Fault(
-            "scene_deleted", "The scene was deleted while its take was made; use Apply Take in another one."
-        )
+    armature, action, scene = find_armature(order), by_uid(bpy.data.actions, action_uid), _find_scene(order)
+    if action is None:
+        raise Fault("action_gone", ACTION_GONE)
     for bones in fcurves.joint_bones(armature):
         for bone in bones:
             armature.pose.bones[bone].rotation_mode = "XYZ"

@@ -8,7 +8,7 @@ from types import ModuleType
 import bpy
 
 from . import lifetime, panels, preferences, properties
-from .operators import export, jobs, runtime, scene, scene
+from .operators import export, jobs, runtime, scene
 
 OPERATORS: tuple[ModuleType, ...] = (scene, jobs, export, runtime)
 """Modules with a tuple `CLASSES`."""

@@ -15,6 +15,7 @@ import s2c_blender
 from s2c_blender import compat, fcurves, keeping, lifetime
 from s2c_blender.core.jobs import State
 from s2c_blender.operators import jobs as job_operators
+from s2c_blender.piano.build import find_piano, piano_keys
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, session
 
@@ -197,6 +198,19 @@ def test_keyframes_are_written_in_small_steps_one_curve_each(scene):
         )
         most, total = max(most, after - before), after
     assert (most, total) == (1, 102) and armature.animation_data.action is not None
+
+
+def test_the_keys_of_a_piano_in_the_scene_play_too(scene):
+    bpy.ops.s2c.add_piano()
+    bpy.ops.s2c.generate()
+    keys = piano_keys(find_piano(scene))
+    playing = sorted(pitch for pitch, key in keys.items() if key.animation_data is not None)
+    assert playing == [60, 64]
+    angles = []
+    for frame in (11, 11 + 9):  # before the note at 0.1 s, and in its middle
+        scene.frame_set(frame)
+        angles.append(keys[60].evaluated_get(bpy.context.evaluated_depsgraph_get()).rotation_euler.x)
+    assert angles[0] == 0.0 and abs(angles[1]) > 0.01
 
 
 # -- faults -------------------------------------------------------------------------------------------------
