@@ -23,6 +23,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent
 WINDOWS = os.name == "nt"
+SHIPPED = "__init__.py blender_manifest.toml LICENSE README.md CHANGELOG.md models s2c_blender".split()
+"""What goes into the extension: named one by one, so that notes or data in a working copy never ship."""
 MARKER = "s2c-complete.json"
 PROBE = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
 PIP = ("-m", "pip", "--disable-pip-version-check", "install", "--retries", "5", "--timeout", "60")
@@ -286,9 +289,15 @@ def build_extension(python: Path, folder: Path) -> Path:
     builder = str(next(bpy.glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py")))
     tags = "--valid-tags=" + str(next(bpy.glob("*/scripts/modules/_bpy_internal/extensions/tags.py")))
     folder.mkdir(parents=True, exist_ok=True)
-    version = project()["project"]["version"]
-    archive = folder / f"s2c_blender-{version}.zip"
-    call([str(python), builder, "build", tags, "--source-dir", str(ROOT), "--output-filepath", str(archive)])
+    archive = folder / f"s2c_blender-{project()['project']['version']}.zip"
+    with tempfile.TemporaryDirectory() as copied:
+        for name in SHIPPED:
+            source, target = ROOT / name, Path(copied) / name
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            elif source.exists():
+                shutil.copy(source, target)
+        call([str(python), builder, "build", tags, "--source-dir", copied, "--output-filepath", str(archive)])
     call([str(python), builder, "validate", tags, str(archive)])
     return archive
 
