@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from . import compat, fcurves
 from .core import skeleton
+from .core.resampling import resample
 from .faults import Fault
-from .keeping import Marks, by_uid, current_action, write_marks
+from .keeping import FPS_TOLERANCE, Marks, by_uid, current_action, write_marks
 from .orders import TakeOrder
 from .piano.animation import animate_keys
 from .piano.build import find_piano
@@ -79,6 +80,15 @@ def load_take(path: Path) -> Iterator[TakeFile | None]:
     yield take
 
 
+def at_scene_rate(take: TakeFile, scene: bpy.types.Scene) -> TakeFile:
+    """The take with one frame for each frame of the scene; as it is where the rates agree."""
+    rate = scene.render.fps / scene.render.fps_base
+    if abs(rate - take.fps) <= FPS_TOLERANCE:
+        return take
+    euler, wrist = (resample(values, take.fps, rate) for values in (take.euler, take.wrist))
+    return replace(take, euler=euler, wrist=wrist, fps=rate)
+
+
 def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterator[str | None]:
     """Write the take of `order` onto its armature. Yields a label for the panel where the next step is another.
 
@@ -89,6 +99,7 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
     loading = load_take(order.output)
     while (take := next(loading)) is None:
         yield None
+    take = at_scene_rate(take, _find_scene(order))
     action_uid, slot_handle = _begin_action(order)
     try:
         yield None
@@ -237,6 +248,9 @@ def _bind(
     for bones in fcurves.joint_bones(armature):
         for bone in bones:
             armature.pose.bones[bone].rotation_mode = "XYZ"
+    played = current_action(armature)
+    if played is not None:
+        played.use_fake_user = True  # an earlier take is not lost when the file is saved
     compat.bind_action(armature, action, _slot(action, slot_handle))
     sound = (
         order.keep.marks.sound
@@ -257,7 +271,9 @@ def _bind(
 
 
 def describe(order: TakeOrder, result: dict[str, Any], seconds: float) -> str:
-    """The result line of the panel."""
+    """The result line of the panel; without a job's seconds the take was applied from its file."""
+    if not seconds:
+        return f"Take {order.output.stem}, from its file"
     hand = f"{order.hand} hand, " if order.hand else ""
     parts = [f"Take {order.output.stem}: {hand}seed {order.params['seed']}", f"{seconds:.1f} s"]
     f1 = result.get("onset_f1")
