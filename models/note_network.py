@@ -125,11 +125,19 @@ class NoteNetwork(nn.Module):
             # weights.
             layer.register_forward_pre_hook(lambda _, inputs: (inputs[0][0],))
             layer.register_forward_hook(self._after_layer)
+        self._convolutions = 0
+        for part in self.backbone.modules():
+            if isinstance(part, nn.Conv2d):
+                self._convolutions += 1
+                part.register_forward_hook(self._after_convolution)
 
     @property
     def ticks(self) -> int:
         """How often `hear` calls `tick` for one segment."""
-        return self.config.n_layers + 3
+        return self._convolutions + self.config.n_layers + math.ceil(KEYS / TRACKS_AT_ONCE) + 3
+
+    def _after_convolution(self, _part: nn.Module, _inputs: Any, _output: Tensor) -> None:
+        self._tick()
 
     def _after_layer(self, _layer: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         self._tick()
@@ -177,6 +185,7 @@ class NoteNetwork(nn.Module):
             where[:, 0] += first
             found.append((where.cpu(), value.float().cpu()))
             single.append(alone[..., 0].float().cpu())
+            self._tick()
         where, value = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
         return IntervalScores(where[:, 0], where[:, 1], where[:, 2], value, torch.cat(single).numpy())
 
