@@ -152,7 +152,7 @@ class NoteNetwork(nn.Module):
         frames = math.ceil(sound.shape[-1] / hop) + 1
         right = (frames - 1) * hop + size // 2 - sound.shape[-1]
         framed = nn.functional.pad(sound, (size // 2, right)).unfold(-1, size, hop)
-        extractor = self.framewiseFeatureExtractor
+        extractor: Any = self.framewiseFeatureExtractor
         # Every segment is brought to one loudness, over the overlapping windows as the network was trained.
         framed = (framed - framed.mean()) / (framed.std() + 1e-8)
         power = torch.stack(
