@@ -4,13 +4,43 @@
 from __future__ import annotations
 
 import atexit
+import time
 
 import bpy
 from bpy.app.handlers import persistent
 
-from .session import session, tick
+from .session import session
 
+REDRAW_SECONDS = 0.3
+"""How often the panel is drawn again while something goes on, for the time left."""
 FILE_LOADED = "The job was cancelled because another file was opened."
+
+
+def tick() -> float:
+    """The timer's callback. Drawing is dearer than a pump: while something goes on, a few times a second."""
+    now = time.monotonic()
+    changed = session.pump(now)
+    if session.busy:
+        if changed or now - session.drawn > REDRAW_SECONDS:
+            session.drawn = now
+            redraw()
+        return session.config.writing_seconds if session.working else session.config.interval_seconds
+    if session.look_at_runtime(bpy.context) or changed:
+        redraw()
+    return session.config.idle_seconds
+
+
+def redraw() -> None:
+    """Ask the editors with our panels to draw again."""
+    manager = bpy.context.window_manager
+    for window in manager.windows if manager is not None else ():
+        for area in window.screen.areas:
+            if area.type in ("SEQUENCE_EDITOR", "VIEW_3D", "PREFERENCES"):
+                for region in area.regions:
+                    if region.type in ("UI", "WINDOW") and (
+                        region.type == "UI" or area.type == "PREFERENCES"
+                    ):
+                        region.tag_redraw()
 
 
 @persistent

@@ -80,6 +80,8 @@ class Session:
         """What the last runtime check found, line by line."""
         self.runtime_problem = ""
         """Why the generator cannot run, one sentence; empty when its Python is there."""
+        self.drawn = 0.0
+        """When the panels were last asked to draw while something went on (monotonic seconds)."""
         self._order: TakeOrder | None = None
         self._work: Iterator[str | None] | None = None
         self._work_label = ""
@@ -351,27 +353,3 @@ def describe_check(job: Job) -> list[str]:
 
 
 session = Session()
-
-
-def tick() -> float:
-    """The timer's callback."""
-    changed = session.pump(time.monotonic())
-    if session.busy:
-        redraw()
-        return session.config.writing_seconds if session.working else session.config.interval_seconds
-    if session.look_at_runtime(bpy.context) or changed:
-        redraw()
-    return session.config.idle_seconds
-
-
-def redraw() -> None:
-    """Ask the editors with our panels to draw again."""
-    manager = bpy.context.window_manager
-    for window in manager.windows if manager is not None else ():
-        for area in window.screen.areas:
-            if area.type in ("SEQUENCE_EDITOR", "VIEW_3D", "PREFERENCES"):
-                for region in area.regions:
-                    if region.type in ("UI", "WINDOW") and (
-                        region.type == "UI" or area.type == "PREFERENCES"
-                    ):
-                        region.tag_redraw()
