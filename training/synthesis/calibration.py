@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Figures of synthesised motion beside those of real pianists (PianoMime fingertip paths; X and Y alone are real).
 
-Wrist speed percentiles, wrist Y, the fingertip's offset from the wrist while it presses, and how much of the pressing each
-finger does (in frames).
+Wrist speed percentiles, wrist Y, the fingertip's offset from the wrist while it presses, and how much of the
+pressing each finger does (in frames).
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def figures(wrists: list[NDArray], tips: list[NDArray], pressing: list[NDArray],
     offset = np.concatenate([t[..., :2] - w[:, :, None, :2] for w, t in zip(wrists, tips, strict=True)])
     offset[:, 0, :, 0] *= -1
     down = np.concatenate(pressing)
-    medians = np.array([np.median(offset[:, :, f][down[:, :, f]], axis=0) if down[:, :, f].any() else (np.nan,) * 2 for f in range(5)])
+    medians = np.full((5, 2), np.nan)
+    for f in np.flatnonzero(down.any((0, 1))):
+        medians[f] = np.median(offset[:, :, f][down[:, :, f]], axis=0)
     counts = down.sum((0, 1))
     return Figures(
         np.percentile(np.concatenate(speeds), SPEED_PERCENTILES),
@@ -65,7 +67,9 @@ def of_shards(folder: Path, limit: int) -> Figures:
     Raises:
         FileNotFoundError: when the folder has no index. ValueError: when it lists no shard.
     """
-    files = [entry["file"] for entry in json.loads((folder / "index.json").read_text(encoding="utf-8"))["shards"]]
+    files = [
+        entry["file"] for entry in json.loads((folder / "index.json").read_text(encoding="utf-8"))["shards"]
+    ]
     if not files:
         raise ValueError(f"{folder} lists no shards; synthesise some first")
     wrists, tips, pressing = [], [], []
@@ -76,7 +80,9 @@ def of_shards(folder: Path, limit: int) -> Figures:
         frame = np.unique(np.round(np.arange(0, (len(wrist) - 1) / fps, 1 / REAL_FPS) * fps).astype(int))
         time = frame / fps
         pose = forward_kinematics(
-            torch.from_numpy(euler[frame].astype(np.float32)), torch.from_numpy(wrist[frame].astype(np.float32)), size
+            torch.from_numpy(euler[frame].astype(np.float32)),
+            torch.from_numpy(wrist[frame].astype(np.float32)),
+            size,
         )
         down = np.zeros((len(frame), 2, 5), bool)
         for (onset, offset), (hand, finger) in zip(notes[:, :2], fingering, strict=True):
@@ -108,9 +114,13 @@ def compare(shards: Path, real: Path | None, limit: int = 60) -> str:
     if real is not None:
         columns.append(("real", of_real(real)))
     rows = [("", *(name for name, _ in columns))]
-    rows += [(f"wrist speed p{p}, m/s", *(f"{f.speed[k]:.3f}" for _, f in columns)) for k, p in enumerate(SPEED_PERCENTILES)]
-    rows += [(f"wrist y p{p}, m", *(f"{f.wrist_y[k]:+.3f}" for _, f in columns)) for k, p in enumerate((5, 50, 95))]
+    for k, p in enumerate(SPEED_PERCENTILES):
+        rows.append((f"wrist speed p{p}, m/s", *(f"{f.speed[k]:.3f}" for _, f in columns)))
+    rows += [
+        (f"wrist y p{p}, m", *(f"{f.wrist_y[k]:+.3f}" for _, f in columns)) for k, p in enumerate((5, 50, 95))
+    ]
     for k, name in enumerate(FINGERS):
-        rows.append((f"{name} x, y from wrist, m", *(f"{f.offsets[k, 0]:+.3f} {f.offsets[k, 1]:+.3f}" for _, f in columns)))
+        places = (f"{f.offsets[k, 0]:+.3f} {f.offsets[k, 1]:+.3f}" for _, f in columns)
+        rows.append((f"{name} x, y from wrist, m", *places))
         rows.append((f"{name} share of pressing", *(f"{f.shares[k]:.2f}" for _, f in columns)))
     return "\n".join(f"{row[0]:28}" + "".join(f"{cell:>18}" for cell in row[1:]) for row in rows)

@@ -13,9 +13,15 @@ from training.synthesis.dataset import SynthesisConfig, build
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register both subcommands."""
-    make = commands.add_parser("synthesise", help="make shards of aligned notes and motion from two-track scores")
-    make.add_argument("--scores", type=Path, required=True, help="folder of MIDI files with tracks `left` and `right`")
-    make.add_argument("--out", type=Path, required=True, help="folder of the shards; what is there already is kept")
+    make = commands.add_parser(
+        "synthesise", help="make shards of aligned notes and motion from two-track scores"
+    )
+    make.add_argument(
+        "--scores", type=Path, required=True, help="folder of MIDI files with tracks `left` and `right`"
+    )
+    make.add_argument(
+        "--out", type=Path, required=True, help="folder of the shards; what is there already is kept"
+    )
     make.add_argument("--hours", type=float, required=True, help="hours of music in all")
     make.add_argument("--seed", type=int, default=0)
     make.add_argument("--processes", type=int, default=1)

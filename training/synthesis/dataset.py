@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Shards of aligned notes and motion: any number of hours, the same for the same seed, resumable.
 
-A shard is one performance of an excerpt, a compressed ``.npz``: ``euler`` float16 (F, 2, 16, 3) rad, ``wrist`` float32 (F, 2, 3) m,
-``notes`` float32 (n, 4), ``hands`` int8 (n,), ``fingering`` int8 (n, 2), ``style`` float32 (4,), ``fps``, ``name``, ``split``.
+A shard is one performance of an excerpt, a compressed ``.npz``: ``euler`` float16 (F, 2, 16, 3) rad, ``wrist`` float32
+(F, 2, 3) m, ``notes`` float32 (n, 4), ``hands`` int8 (n,), ``fingering`` int8 (n, 2), ``style`` float32 (4,), ``fps``,
+``name``, ``split``.
 Half precision keeps angles to 0.0005 rad, a tenth of a millimetre at the fingertip.
 ``index.json`` beside them lists every shard with its split, seconds, notes and seed.
 """
@@ -49,9 +50,13 @@ class SynthesisConfig:
         if not self.hours > 0:
             raise ValueError(f"hours is {self.hours}; it must be above 0")
         if self.processes < 1 or self.seed < 0:
-            raise ValueError(f"processes is {self.processes} and seed {self.seed}; they must be at least 1 and 0")
+            raise ValueError(
+                f"processes is {self.processes} and seed {self.seed}; they must be at least 1 and 0"
+            )
         if not 5 <= self.shortest_s <= self.longest_s:
-            raise ValueError(f"excerpts of {self.shortest_s} to {self.longest_s} s: must be 5 s or more, shortest first")
+            raise ValueError(
+                f"excerpts of {self.shortest_s} to {self.longest_s} s: 5 s or more, shortest first"
+            )
         if not 10 <= self.fps <= 240:
             raise ValueError(f"fps is {self.fps}; it must be between 10 and 240")
 
@@ -81,7 +86,9 @@ def excerpt(score: Score, rng: np.random.Generator, shortest_s: float, longest_s
     return Score(notes, score.hands[inside], score.dropped)
 
 
-def synthesise(score: Score, rng: np.random.Generator, *, tempo_known: bool = True, fps: float = 30.0) -> Sample:
+def synthesise(
+    score: Score, rng: np.random.Generator, *, tempo_known: bool = True, fps: float = 30.0
+) -> Sample:
     """Perform a score and move the hands to it.
 
     Notes that the fingering leaves out are left out of the sample too, so that its notes are what its hands play.
@@ -90,13 +97,21 @@ def synthesise(score: Score, rng: np.random.Generator, *, tempo_known: bool = Tr
     performance = perform(score, rng, tempo_known=tempo_known)
     assigned = finger_notes(performance.notes, performance.hands)
     played = assigned.fingering[:, 1] >= 0
-    notes, hands, fingering = performance.notes[played].copy(), performance.hands[played], assigned.fingering[played]
+    notes, hands, fingering = (
+        performance.notes[played].copy(),
+        performance.hands[played],
+        assigned.fingering[played],
+    )
     notes[:, 1] = np.clip(assigned.release_s[played], notes[:, 0] + 0.04, notes[:, 1])
     notes[:, :2] += rng.uniform(0.4, 2.0)
     duration = float(notes[:, 1].max()) + rng.uniform(0.5, 2.0)
     motion = base_motion(notes, hands, fingering[:, 1], style, duration, rng, fps)
     done = apply_contact(
-        motion, notes, hands, hand_size=style.size_factor, assignment=Assignment(fingering, notes[:, 1].astype(float))
+        motion,
+        notes,
+        hands,
+        hand_size=style.size_factor,
+        assignment=Assignment(fingering, notes[:, 1].astype(float)),
     )
     return Sample(done.motion, notes, hands, fingering, style)
 
@@ -129,7 +144,13 @@ def _one(task: tuple[Piece, int, Path, SynthesisConfig]) -> dict[str, Any]:
     piece, turn, out, config = task
     seed = shard_seed(config.seed, piece.name, turn)
     file = f"{piece.name}~{turn}.npz"
-    entry = {"file": file, "piece": piece.name, "composer": piece.composer, "split": piece.split, "turn": turn, "seed": seed}
+    entry: dict[str, Any] = {
+        "file": file,
+        "piece": piece.name,
+        "composer": piece.composer,
+        "split": piece.split,
+    }
+    entry |= {"turn": turn, "seed": seed}
     score = load_score(piece.path)
     if score is None:
         return entry | {"seconds": 0.0, "notes": 0}
@@ -142,7 +163,9 @@ def _one(task: tuple[Piece, int, Path, SynthesisConfig]) -> dict[str, Any]:
     return entry | {"seconds": sample.motion.frames / config.fps, "notes": len(sample.notes)}
 
 
-def _tasks(pieces: list[Piece], config: SynthesisConfig, out: Path) -> Iterator[tuple[Piece, int, Path, SynthesisConfig]]:
+def _tasks(
+    pieces: list[Piece], config: SynthesisConfig, out: Path
+) -> Iterator[tuple[Piece, int, Path, SynthesisConfig]]:
     """Endless: every piece once in an order drawn from the seed, then all again."""
     turn = 0
     while True:
@@ -181,8 +204,9 @@ def _known(path: Path, config: SynthesisConfig) -> dict[tuple[str, int], dict[st
     index = json.loads(path.read_text(encoding="utf-8"))
     for key, value in asdict(config).items():
         if key not in ("hours", "processes") and index["config"].get(key) != value:
+            found = index["config"].get(key)
             raise ValueError(
-                f"{path.parent} holds shards made with {key} {index['config'].get(key)}, not {value}; choose another folder"
+                f"{path.parent} holds shards made with {key} {found}, not {value}; choose another folder"
             )
     done = {(e["piece"], e["turn"]): e for e in index["shards"] if (path.parent / e["file"]).is_file()}
     for e in index["unplayable"]:
@@ -222,5 +246,6 @@ def build(scores: Path, out: Path, config: SynthesisConfig, *, say: bool = True)
             if say and new:
                 rate = fresh_seconds / (time.monotonic() - started)
                 left = max(config.hours * 3600 - seconds, 0) / max(rate, 1e-9)
-                print(f"{seconds / 3600:.2f} of {config.hours:g} h, {rate:.0f} times real time, {left / 60:.1f} min left", flush=True)
+                print(f"{seconds / 3600:.2f} of {config.hours:g} h, {rate:.0f} times real time,", end=" ")
+                print(f"{left / 60:.1f} min left", flush=True)
     return index_path

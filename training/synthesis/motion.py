@@ -34,7 +34,9 @@ MAX_SPEED, MAX_ACCELERATION = 2.2, 40.0  # of the wrist, m/s and m/s²
 HAND_GAP = 0.13
 """Wrists nearer than this in X get out of each other's way."""
 # Relaxed angles of the three bones of each finger (X), and abduction of the first (Z), right hand.
-ARCH = np.array([[0.1, 0.25, 0.25], [0.35, 0.75, 0.45], [0.38, 0.80, 0.48], [0.36, 0.78, 0.46], [0.30, 0.62, 0.36]])
+ARCH = np.array(
+    [[0.1, 0.25, 0.25], [0.35, 0.75, 0.45], [0.38, 0.80, 0.48], [0.36, 0.78, 0.46], [0.30, 0.62, 0.36]]
+)
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,9 @@ def _wrist_plan(hand: _Hand, style: Style, frames: int, fps: float) -> NDArray[n
     weights = np.minimum(weights, 2.0) + 1e-5
     calm = smooth_path(targets, weights, 300.0)
     slack = np.array([0.010, 0.012]) * (1 - 0.25 * style.energy)
-    nearer = targets + np.clip(calm - targets, -slack, slack)  # fingers reach the last centimetre by themselves
+    nearer = targets + np.clip(
+        calm - targets, -slack, slack
+    )  # fingers reach the last centimetre by themselves
     return limited_path(nearer, weights, 25.0, fps, MAX_SPEED, MAX_ACCELERATION)
 
 
@@ -159,7 +163,9 @@ def _make_room(wrists: list[NDArray[np.float64]]) -> None:
         plan[:, 1] += inward * push[:, 1]
 
 
-def _wrist_path(hand: _Hand, plan: NDArray, style: Style, fps: float, rng: np.random.Generator) -> NDArray[np.float64]:
+def _wrist_path(
+    hand: _Hand, plan: NDArray, style: Style, fps: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
     """Wrist position (F, 3): the plan, height and idle sway."""
     frames = len(plan)
     height = np.full(frames, WRIST_Z + 0.008 * style.wrist_height)
@@ -185,7 +191,9 @@ def _wrist_path(hand: _Hand, plan: NDArray, style: Style, fps: float, rng: np.ra
     return path
 
 
-def _tip_paths(hand: _Hand, wrist: NDArray, style: Style, fps: float, rng: np.random.Generator) -> NDArray[np.float64]:
+def _tip_paths(
+    hand: _Hand, wrist: NDArray, style: Style, fps: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
     """Fingertips (F, 5, 3) in right-hand terms."""
     frames = len(wrist)
     rest, size = _rest_tips(style), style.size_factor
@@ -250,7 +258,9 @@ def _tip_heights(
         # The key passes the 3 mm of "pressed" at the onset, on the way down.
         knots = np.array([on - 0.16, on - 0.05, on, on + 0.03, off - 0.02, off, off + 0.09])
         above = hand.surface[k] + hover
-        heights = np.array([above, above + lift, hand.surface[k] - 0.003, down, down, hand.surface[k] - 0.002, above])
+        heights = np.array(
+            [above, above + lift, hand.surface[k] - 0.003, down, down, hand.surface[k] - 0.002, above]
+        )
         knots[4] = max(knots[4], knots[3] + 0.001)
         knots[5] = max(knots[5], knots[4] + 0.001)
         a, b = max(int(np.ceil(knots[0] * fps)), 0), min(int(knots[-1] * fps) + 1, frames)
@@ -258,7 +268,8 @@ def _tip_heights(
         shape = np.interp(t, knots, heights)
         inside = np.interp(t, [knots[0], knots[1], off, knots[-1]], [0, 1, 1, 0])
         height[a:b, finger] += inside * (shape - height[a:b, finger])
-        pressing[a:b, finger] = np.maximum(pressing[a:b, finger], np.interp(t, [on, on + 0.03, off], [0, 1, 0.5]) * (t < off))
+        weighs = np.interp(t, [on, on + 0.03, off], [0, 1, 0.5]) * (t < off)
+        pressing[a:b, finger] = np.maximum(pressing[a:b, finger], weighs)
     for finger, neighbours in ((1, (2,)), (2, (1, 3)), (3, (2, 4)), (4, (3,))):
         drag = np.maximum.reduce([pressing[:, other] for other in neighbours])
         height[:, finger] -= 0.0025 * drag * (1 - np.clip(busy[:, finger] * 3, 0, 1))
@@ -274,11 +285,13 @@ def _arch(
     euler = np.zeros((frames, 16, 3))
     noise = noise_path(frames, 3, 0.8 * fps, rng) * np.array([0.02, 0.02, 0.015])
     lean = tips - wrist[:, None]
-    # The forearm points from the elbow; the hand follows it in part, and turns to where thumb and little finger must be:
-    # they reach sideways by turning the hand more than by spreading.
+    # The forearm points from the elbow; the hand follows it in part, and turns to where thumb and little finger must
+    # be: they reach sideways by turning the hand more than by spreading.
     forearm = np.arctan2(wrist[:, 0] - 0.24, 0.42)
     size = style.size_factor
-    outward = np.clip(lean[:, 4, 0] - 0.052 * size, 0, 0.05) - 0.6 * np.clip(-0.090 * size - lean[:, 0, 0], 0, 0.04)
+    outward = np.clip(lean[:, 4, 0] - 0.052 * size, 0, 0.05) - 0.6 * np.clip(
+        -0.090 * size - lean[:, 0, 0], 0, 0.04
+    )
     slant = lean[:, 0, 1] - lean[:, 4, 1] + 0.004
     calm = smooth_path(np.stack([forearm, outward, slant], 1), np.ones(frames), 60.0)
     euler[:, 0, 0] = -0.12 + 5.0 * (wrist[:, 2] - WRIST_Z) + 0.05 * style.curl + noise[:, 0]

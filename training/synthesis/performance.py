@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a score to a performance: tempo, rubato, dynamics, voicing, asynchrony and articulation, all from one seed.
 
-Ranges follow the performance literature: melody lead of 10 to 30 ms and chord spread of a few ms (Goebl 2001), phrase arcs of
-tempo and loudness (Todd 1992), legato overlap of tens of ms, staccato at a third to two thirds of the note value (Repp 1997).
+Ranges follow the performance literature: melody lead of 10 to 30 ms and chord spread of a few ms (Goebl 2001), phrase
+arcs of tempo and loudness (Todd 1992), legato overlap of tens of ms, staccato at a third to two thirds of the note
+value (Repp 1997).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ FASTEST_CHORDS_PER_S = 11.0
 """A hand's passages are not played faster than this (90th percentile of its rate)."""
 REPEAT_S = 0.11
 """A key is not struck again sooner."""
-LEAP_SPEED = 1.5
+LEAP_SPEED = 1.2
 """Metres a second that a leaping hand covers on average; a leap takes time where the tempo has none to spare."""
 
 
@@ -99,7 +100,9 @@ def _phrase_place(times: NDArray, phrases: NDArray) -> NDArray[np.float64]:
     return np.clip((times - phrases[index]) / (phrases[index + 1] - phrases[index]), 0, 1)
 
 
-def tempo_curve(duration_s: float, phrases: NDArray, rng: np.random.Generator, step_s: float = 0.1) -> NDArray[np.float64]:
+def tempo_curve(
+    duration_s: float, phrases: NDArray, rng: np.random.Generator, step_s: float = 0.1
+) -> NDArray[np.float64]:
     """Local tempo factor on a grid of ``step_s``: arcs over phrases, slow drift, a slowing at the end."""
     times = np.arange(0, duration_s + 2 * step_s, step_s)
     place = _phrase_place(times, phrases)
@@ -110,7 +113,9 @@ def tempo_curve(duration_s: float, phrases: NDArray, rng: np.random.Generator, s
     return np.clip(np.exp(arc + drift + ending), MIN_TEMPO_FACTOR, MAX_TEMPO_FACTOR)
 
 
-def _retime(notes: NDArray, hands: NDArray, phrases: NDArray, rng: np.random.Generator) -> NDArray[np.float64]:
+def _retime(
+    notes: NDArray, hands: NDArray, phrases: NDArray, rng: np.random.Generator
+) -> NDArray[np.float64]:
     """Performed onsets and offsets (n, 2): the rubato of the score's clock, then time for each hand's leaps."""
     step = 0.1
     curve = tempo_curve(float(notes[:, 1].max()), phrases, rng, step)
@@ -144,11 +149,39 @@ def _retime(notes: NDArray, hands: NDArray, phrases: NDArray, rng: np.random.Gen
 
 def _leap_time(low: float, high: float, new_low: float, new_high: float) -> float:
     """Seconds that a hand needs from one chord to the next, by how far it must travel beyond its own spread."""
-    travel = max(0.0, abs(0.5 * (new_low + new_high - low - high)) - 0.07)
+    travel = _travel(low, high, new_low, new_high)
     return 0.05 if travel == 0 else 0.09 + travel / LEAP_SPEED
 
 
-def _velocities(notes: NDArray, hands: NDArray, phrases: NDArray, rng: np.random.Generator) -> NDArray[np.float64]:
+def _travel(low: float, high: float, new_low: float, new_high: float) -> float:
+    """Metres that the hand itself has to move between two chords, given their outer keys."""
+    return max(0.0, abs(0.5 * (new_low + new_high - low - high)) - 0.07)
+
+
+def _leave_in_time(notes: NDArray, hands: NDArray) -> None:
+    """Let go, in place, of what a hand holds early enough to reach a distant chord; the pedal would hold it.
+
+    Args:
+        notes: (n, 4) sorted by onset. hands: (n,).
+    """
+    x = key_x(notes[:, 2].astype(int))
+    for hand in (LEFT, RIGHT):
+        own = np.flatnonzero(hands == hand)
+        groups = [own[g] for g in groups_of(notes[own, 0])]
+        held = np.empty(0, int)
+        for before, group in zip(groups, groups[1:], strict=False):
+            onset = notes[group[0], 0]
+            held = np.concatenate([held[notes[held, 1] > notes[before[0], 0]], before])
+            travel = _travel(x[before].min(), x[before].max(), x[group].min(), x[group].max())
+            if travel > 0:
+                gap = onset - notes[before[0], 0]
+                leave = onset - min(0.65 * gap, 0.05 + travel / LEAP_SPEED)
+                notes[held, 1] = np.minimum(notes[held, 1], np.maximum(leave, notes[held, 0] + 0.06))
+
+
+def _velocities(
+    notes: NDArray, hands: NDArray, phrases: NDArray, rng: np.random.Generator
+) -> NDArray[np.float64]:
     """Phrase arcs, slow drift, melody and bass voicing, small noise; 15 to 120."""
     count = len(notes)
     times = np.arange(0, notes[:, 0].max() + 1, 0.25)
@@ -180,7 +213,11 @@ def _articulate(notes: NDArray, hands: NDArray, rng: np.random.Generator) -> NDA
             if left_in_mode == 0:
                 mode, left_in_mode = int(rng.choice(3, p=(0.7, 0.2, 0.1))), int(rng.integers(4, 40))
             left_in_mode -= 1
-            overlap, detached, staccato = rng.uniform(-0.025, 0.06), rng.uniform(0.6, 0.85), rng.uniform(0.3, 0.6)
+            overlap, detached, staccato = (
+                rng.uniform(-0.025, 0.06),
+                rng.uniform(0.6, 0.85),
+                rng.uniform(0.3, 0.6),
+            )
             if k + 1 == len(groups):
                 continue
             onset, following = notes[group[0], 0], notes[groups[k + 1][0], 0]
@@ -233,5 +270,6 @@ def _clean(notes: NDArray, hands: NDArray) -> NDArray[np.int64]:
     kept = np.array(stay)
     ordered = notes[kept]
     release_unreachable(ordered, hands[kept])
+    _leave_in_time(ordered, hands[kept])
     notes[kept] = ordered
     return kept

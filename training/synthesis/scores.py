@@ -147,7 +147,9 @@ def _tempo_table(path: Path) -> dict[str, bool]:
         return {}
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    return {row["file"]: not (float(row["first_qpm"]) == 120 and int(row["tempo_events"]) <= 1) for row in rows}
+    return {
+        row["file"]: not (float(row["first_qpm"]) == 120 and int(row["tempo_events"]) <= 1) for row in rows
+    }
 
 
 def load_score(path: Path) -> Score | None:
@@ -178,14 +180,15 @@ def groups_of(onsets: NDArray[np.floating], together_s: float = TOGETHER_S) -> l
 def make_playable(notes: NDArray[np.floating], hands: NDArray[np.integer]) -> Score:
     """Leave out or shorten what two hands cannot play.
 
-    Doubled keys lose one copy; chords written across the hands are split at their middle; a hand keeps at most five notes
-    of a chord and at most ``ROLL_REACH_M`` of span (the right hand keeps its top, the left its bass); held
+    Doubled keys lose one copy; chords written across the hands are split at their middle; a hand keeps at most five
+    notes of a chord and at most ``ROLL_REACH_M`` of span (the right hand keeps its top, the left its bass); held
     notes are released where new ones would stretch the hand beyond ``REACH_M`` or need a sixth finger.
 
     Args:
         notes: (n, 4). hands: (n,) 0 or 1.
     """
-    notes, hands = np.array(notes, np.float64), np.array(hands, np.int8)
+    notes = np.array(notes, np.float64)
+    hands = np.array(hands, np.int8)
     in_range = (notes[:, 2] >= LOWEST_PITCH) & (notes[:, 2] < LOWEST_PITCH + KEYS)
     order = np.lexsort((notes[:, 2], notes[:, 0]))
     order = order[in_range[order]]
@@ -202,7 +205,7 @@ def make_playable(notes: NDArray[np.floating], hands: NDArray[np.integer]) -> Sc
     notes, hands = notes[keep], hands[keep]
     notes[:, 1] = np.maximum(notes[:, 1], notes[:, 0] + 0.03)
     release_unreachable(notes, hands)
-    return Score(notes.astype(np.float32), hands, 1 - len(notes) / total)
+    return Score(notes.astype(np.float32), hands.astype(np.int8), 1 - len(notes) / total)
 
 
 def _drop_doubles(notes: NDArray, keep: NDArray, group: NDArray) -> None:

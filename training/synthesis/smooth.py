@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Smooth curves through weighted wishes: banded least squares with a penalty on the third difference (jerk).
 
-Minimises sum_t w_t (x_t - target_t)^2 + strength sum_t (third difference of x)_t^2. Minimum jerk is the classic model of
-reaching movements (Flash and Hogan 1985); the weights say where a hand has to be and where it is free.
+Minimises sum_t w_t (x_t - target_t)^2 + strength sum_t (third difference of x)_t^2. Minimum jerk is the classic model
+of reaching movements (Flash and Hogan 1985); the weights say where a hand has to be and where it is free.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ _THIRD = np.array([-1.0, 3.0, -3.0, 1.0])
 
 
 def smooth_path(
-    targets: NDArray[np.floating], weights: NDArray[np.floating], strength: float, weighted: NDArray[np.floating] | None = None
+    targets: NDArray[np.floating],
+    weights: NDArray[np.floating],
+    strength: float,
+    weighted: NDArray[np.floating] | None = None,
 ) -> NDArray[np.float64]:
     """The smooth path.
 
@@ -58,7 +61,9 @@ def limited_path(
     weighted = np.ones(len(targets))
     path = smooth_path(targets, weights, strength)
     for _ in range(rounds):
-        speed = np.linalg.norm(np.gradient(path, axis=0), axis=1) * fps if len(path) > 1 else np.zeros(len(path))
+        speed = (
+            np.linalg.norm(np.gradient(path, axis=0), axis=1) * fps if len(path) > 1 else np.zeros(len(path))
+        )
         acceleration = np.linalg.norm(np.gradient(np.gradient(path, axis=0), axis=0), axis=1) * fps**2
         excess = np.maximum(speed / max_speed, acceleration / max_acceleration)
         if excess.max() <= 1:

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The motion synthesiser on small scores made here: playability, performance, base motion, shards."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.contact import finger_notes
+from models.keyboard import key_x
+from models.kinematics import forward_kinematics, outside_limits
+from models.midi import write_midi
+from models.skeleton import LEFT, RIGHT
+from training.synthesis.calibration import of_shards
+from training.synthesis.dataset import SynthesisConfig, build, synthesise
+from training.synthesis.motion import base_motion
+from training.synthesis.performance import MAX_TEMPO_FACTOR, MIN_TEMPO_FACTOR, perform, tempo_curve
+from training.synthesis.scores import (
+    REACH_M,
+    VALIDATION_COMPOSERS,
+    Score,
+    composer_of,
+    index_pieces,
+    is_held_out,
+    load_score,
+    make_playable,
+    span,
+)
+from training.synthesis.smooth import limited_path, smooth_path
+from training.synthesis.style import Style
+
+
+def song(beats: int = 24) -> Score:
+    """A right-hand melody in eighths over left-hand chords, two beats a second."""
+    rows, hands = [], []
+    scale = (60, 62, 64, 66, 67, 69, 71, 72, 71, 69, 67, 66)
+    for k in range(2 * beats):
+        rows.append((0.25 * k, 0.25 * k + 0.25, scale[k % len(scale)] + 5, 64))
+        hands.append(RIGHT)
+    for k in range(beats // 2):
+        for pitch in ((43, 50, 55), (48, 52, 55))[k % 2]:
+            rows.append((float(k), k + 1.0, pitch, 64))
+            hands.append(LEFT)
+    return make_playable(np.array(rows, np.float32), np.array(hands, np.int8))
+
+
+def sample_of(seed: int):
+    return synthesise(song(), np.random.default_rng(seed))
+
+
+def base(style: Style, seed: int = 3):
+    performance = perform(song(), np.random.default_rng(seed))
+    notes = performance.notes.copy()
+    notes[:, :2] += 1.0
+    fingers = finger_notes(notes, performance.hands).fingering[:, 1]
+    duration = float(notes[:, 1].max()) + 1
+    motion = base_motion(notes, performance.hands, fingers, style, duration, np.random.default_rng(seed))
+    return motion, notes, performance.hands, fingers
+
+
+def test_the_same_seed_gives_the_same_sample_and_another_seed_another() -> None:
+    one, again, other = sample_of(1), sample_of(1), sample_of(2)
+    assert np.array_equal(one.motion.euler, again.motion.euler) and np.array_equal(
+        one.motion.wrist, again.motion.wrist
+    )
+    assert np.array_equal(one.notes, again.notes)
+    assert len(one.notes) != len(other.notes) or not np.allclose(
+        one.notes[:, 0], other.notes[:, 0], atol=1e-3
+    )
+
+
+def test_too_many_notes_and_too_wide_chords_are_thinned_and_crossed_chords_parted() -> None:
+    cluster = [(0.0, 1.0, pitch, 64) for pitch in (60, 61, 62, 63, 64, 65, 66)]
+    wide = [(2.0, 3.0, pitch, 64) for pitch in (40, 76)]
+    crossed = [(4.0, 5.0, pitch, 64) for pitch in (55, 60, 64, 67)]
+    hands = np.array([RIGHT] * 9 + [RIGHT, LEFT, RIGHT, LEFT], np.int8)
+    score = make_playable(np.array(cluster + wide + crossed, np.float32), hands)
+    at = score.notes[:, 0]
+    assert (at == 0).sum() == 5 and score.notes[at == 0, 2].max() == 66
+    assert score.notes[at == 2, 2].tolist() == [76]
+    assert score.hands[at == 4].tolist() == [LEFT, LEFT, RIGHT, RIGHT]
+    assert score.dropped == pytest.approx(3 / 13)
+
+
+def test_a_held_note_is_released_when_the_hand_has_to_go_too_far() -> None:
+    notes = np.array([[0, 4, 48, 64], [1, 2, 55, 64], [2, 3, 72, 64]], np.float32)
+    score = make_playable(notes, np.zeros(3, np.int8))
+    assert score.notes[0, 1] < 2 and score.notes[1, 1] <= 2
+    assert span(notes[[0, 2], 2]) > REACH_M
+
+
+def test_a_performance_keeps_the_order_of_chords_and_lets_a_key_up_before_it_is_struck_again() -> None:
+    score = song()
+    for seed in range(5):
+        result = perform(score, np.random.default_rng(seed))
+        notes = result.notes
+        assert (np.diff(notes[:, 0]) >= 0).all() and (notes[:, 1] > notes[:, 0]).all()
+        assert notes[:, 3].min() >= 15 and notes[:, 3].max() <= 120
+        melody = notes[result.hands == RIGHT]
+        assert melody[:, 2].tolist() == score.notes[score.hands == RIGHT, 2].tolist()
+        for pitch in np.unique(notes[:, 2]):
+            same = notes[notes[:, 2] == pitch]
+            assert (same[:-1, 1] < same[1:, 0]).all()
+
+
+def test_the_tempo_bends_within_bounds_and_slows_at_the_end() -> None:
+    endings = []
+    for seed in range(20):
+        curve = tempo_curve(60.0, np.array([0.0, 20, 40, 61]), np.random.default_rng(seed))
+        assert curve.min() >= MIN_TEMPO_FACTOR and curve.max() <= MAX_TEMPO_FACTOR
+        endings.append(curve[595] / np.median(curve))
+    assert np.mean(endings) < 0.9
+
+
+def test_a_leap_is_given_time_and_the_hand_leaves_before_it() -> None:
+    rows = []
+    for k in range(30):
+        rows.append((0.12 * k, 0.12 * k + 0.12, 40 if k % 2 else 88, 64))
+    score = Score(np.array(rows, np.float32), np.full(30, RIGHT, np.int8), 0.0)
+    notes = perform(score, np.random.default_rng(0)).notes
+    travel = abs(key_x(88) - key_x(40)) - 0.07
+    free = notes[1:, 0] - notes[:-1, 1]
+    assert (np.diff(notes[:, 0]) > travel / 1.5).all()
+    assert (free > 0.5 * np.diff(notes[:, 0])).all()
+
+
+def test_hands_stay_inside_their_limits_and_strike_the_right_keys() -> None:
+    sample = sample_of(4)
+    euler, wrist = (
+        torch.from_numpy(a.astype(np.float64)) for a in (sample.motion.euler, sample.motion.wrist)
+    )
+    assert not outside_limits(euler).any()
+    tips = forward_kinematics(euler, wrist, sample.style.size_factor).tips.numpy()
+    frame = np.round(sample.notes[:, 0] * sample.motion.fps).astype(int) + 1
+    hand, finger = sample.fingering.T
+    error = np.abs(tips[frame, hand, finger, 0] - key_x(sample.notes[:, 2].astype(int)))
+    assert np.mean(error < 0.008) > 0.97
+
+
+def test_the_hand_is_over_a_distant_key_before_it_strikes() -> None:
+    rows = np.array(
+        [[1.0, 1.4, 60, 70], [1.5, 1.9, 62, 70], [3.5, 4.0, 84, 70], [4.1, 4.6, 86, 70]], np.float32
+    )
+    hands, fingers = np.ones(4, np.int8), np.array([1, 2, 1, 2], np.int8)
+    motion = base_motion(rows, hands, fingers, Style(), 6.0, np.random.default_rng(0))
+    x = motion.wrist[:, RIGHT, 0]
+    there = x[round(3.5 * 30)]
+    assert abs(x[round(3.4 * 30)] - there) < 0.01
+    assert abs(x[round(3.1 * 30)] - there) < 0.5 * abs(x[round(1.5 * 30)] - there)
+    speed = np.abs(np.diff(x)).max() * 30
+    assert 0.1 < speed < 2.2
+
+
+def test_style_moves_what_it_should() -> None:
+    low, _, _, _ = base(Style(wrist_height=-1))
+    high, _, _, _ = base(Style(wrist_height=1))
+    assert 0.010 < np.median(high.wrist[..., 2] - low.wrist[..., 2]) < 0.022
+    flat, _, _, _ = base(Style(curl=-1))
+    curled, _, _, _ = base(Style(curl=1))
+    assert np.median(curled.euler[:, :, [2, 5, 8, 11], 0] - flat.euler[:, :, [2, 5, 8, 11], 0]) > 0.05
+    calm, _, _, _ = base(Style(energy=-1))
+    lively, _, _, _ = base(Style(energy=1))
+    assert np.diff(lively.wrist[..., 2], axis=0).std() > 1.3 * np.diff(calm.wrist[..., 2], axis=0).std()
+    with pytest.raises(ValueError, match="curl"):
+        Style(curl=5.0)
+
+
+def test_smooth_paths_pass_where_they_must_and_slow_down_where_they_are_too_fast() -> None:
+    t = np.arange(120)
+    targets = np.where(t < 60, 0.0, 0.6)[:, None]
+    weights = np.where((t < 40) | (t > 80), 1.0, 1e-4)
+    path = smooth_path(targets, weights, 10.0)
+    assert abs(path[20, 0]) < 0.002 and abs(path[100, 0] - 0.6) < 0.002
+    hasty = np.ones(120)
+    free, limited = smooth_path(targets, hasty, 0.1), limited_path(targets, hasty, 0.1, 30.0, 1.5, 30.0)
+    assert np.abs(np.diff(limited[:, 0])).max() < 0.7 * np.abs(np.diff(free[:, 0])).max()
+
+
+def write_scores(folder: Path) -> None:
+    score = song()
+    for name in (
+        "lieder/somebody/a",
+        "lieder/satie_erik/b",
+        "lieder/joplin_scott/c",
+        "polish/x-1_elsner-jozef--d",
+    ):
+        path = folder / f"{name}.mid"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_midi(path, score.notes, score.hands)
+
+
+def test_the_split_is_by_composer_and_held_out_works_are_left_out(tmp_path: Path) -> None:
+    write_scores(tmp_path)
+    pieces = index_pieces(tmp_path)
+    by_split = {split: {p.composer for p in pieces if p.split == split} for split in ("train", "validation")}
+    assert by_split == {"train": {"somebody", "elsner_jozef"}, "validation": {"satie_erik"}}
+    assert "satie_erik" in VALIDATION_COMPOSERS
+    assert is_held_out("chopin/010-1b-Sm-003.mid") and not is_held_out("chopin/010-1b-Sm-004.mid")
+    assert (
+        is_held_out("chopin/028-1-BH-011.mid") and composer_of("chopin/028-1-BH-012.mid") == "chopin_fr_d_ric"
+    )
+    assert load_score(pieces[0].path) is not None
+    with pytest.raises(FileNotFoundError, match="two-track"):
+        index_pieces(tmp_path / "nothing")
+
+
+def test_shards_are_made_again_the_same_and_an_interrupted_run_goes_on(tmp_path: Path) -> None:
+    scores, out = tmp_path / "scores", tmp_path / "out"
+    write_scores(scores)
+    config = SynthesisConfig(hours=0.004, seed=3)
+    index = json.loads(build(scores, out, config, say=False).read_text())
+    assert {e["split"] for e in index["shards"]} == {"train", "validation"}
+    assert sum(index["hours"].values()) >= 0.004
+    first, second = (out / e["file"] for e in index["shards"][:2])
+    with np.load(first) as data:
+        before = {name: data[name] for name in data.files}
+    assert before["euler"].dtype == np.float16 and before["euler"].shape[1:] == (2, 16, 3)
+    kept = second.stat().st_mtime_ns
+    first.unlink()
+    again = json.loads(build(scores, out, config, say=False).read_text())
+    assert again == index and second.stat().st_mtime_ns == kept
+    with np.load(first) as data:
+        assert all(np.array_equal(data[name], before[name]) for name in before)
+    with pytest.raises(ValueError, match="seed"):
+        build(scores, out, SynthesisConfig(hours=0.004, seed=4), say=False)
+    figures = of_shards(out, 10)
+    assert figures.shares.sum() == pytest.approx(1) and figures.speed[0] < figures.speed[2] < 3
+    assert -0.10 < figures.offsets[0, 0] < 0 < figures.offsets[4, 0] < 0.11
