@@ -42,7 +42,7 @@ def clip() -> NDArray[np.float32]:
 @WITHOUT_TRANSKUN
 def test_agrees_with_the_library() -> None:
     """The reference was made by `library_transcription.py`, in this folder."""
-    reference = read_midi(HERE / "data" / "library_transcription.mid").notes
+    reference = read_midi(HERE / "library_transcription.mid").notes
     assert note_score(clip(), reference).f1 >= 0.98
     assert note_score(clip(), reference, tolerance_s=0.01).f1 >= 0.95
 
