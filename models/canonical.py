@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From piano space to what the networks see, and back.
 
-Canonical space of a hand: with `shared_hands` the left hand is reflected about D4 into a right hand (pitch
-p -> 124 - p, wrist x -> 2 x_D - x, Euler (x, y, z) -> (x, -y, -z)), so that one set of weights serves both; without it
-both hands stay as they are. Then mean and spread of `Statistics` are taken out.
+Canonical space of a hand: with `shared_hands` the left hand is reflected about D4 into a right hand (pitch p
+-> 124 - p, wrist x -> 2 x_D - x, Euler (x, y, z) -> (x, -y, -z)), so that one set of weights serves both;
+without it both hands stay as they are. Then mean and spread of `Statistics` are taken out.
 
-Axes: B batch, H = 2 hands, T frames, K = 93 canonical keys (pitches 16 to 108), C motion channels (48 Euler angles,
-then with `wrist_residual` the wrist's offset from the predicted position).
+Axes: B batch, H = 2 hands, T frames, K = 93 canonical keys (pitches 16 to 108), C motion channels (48 Euler
+angles, then with `wrist_residual` the wrist's offset from the predicted position).
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -29,14 +30,17 @@ def note_features(sounds: Tensor, *, shared_hands: bool) -> Tensor:
     """What each hand sees of the notes.
 
     sounds: [B, 3, T, 88, 2], the rolls of all notes, of the left hand's and of the right hand's known notes.
-    Returns [B, 2, T, 93 * 3]: for each canonical key onset, sustain, and own minus other hand's known sustain.
+    Returns [B, 2, T, 93 * 3]: for each canonical key onset, sustain, and own minus other hand's known
+    sustain.
     """
     everything, left, right = sounds.unbind(1)
     hint = (right - left)[..., 1:]
     views = []
     for hand, sign in ((0, -1.0), (1, 1.0)):
-        view = torch.nn.functional.pad(torch.cat([everything, sign * hint], -1),
-                                       (0, 0, keyboard.LOWEST_PITCH - LOWEST_CANONICAL_PITCH, 0))
+        view = torch.nn.functional.pad(
+            torch.cat([everything, sign * hint], -1),
+            (0, 0, keyboard.LOWEST_PITCH - LOWEST_CANONICAL_PITCH, 0),
+        )
         views.append(view.flip(-2) if shared_hands and hand == 0 else view)
     return torch.stack(views, 1).flatten(-2)
 
@@ -77,7 +81,10 @@ class Normalizer:
             return torch.tensor(values, dtype=torch.float32, device=device)
 
         self.euler_mean, self.euler_std = tensor(statistics.euler_mean), tensor(statistics.euler_std)
-        self.position_mean, self.position_std = tensor(statistics.position_mean), tensor(statistics.position_std)
+        self.position_mean, self.position_std = (
+            tensor(statistics.position_mean),
+            tensor(statistics.position_std),
+        )
         self.residual_std = tensor(statistics.residual_std)
 
     def positions(self, canonical_wrists: Tensor) -> Tensor:
@@ -123,10 +130,10 @@ def _key_grid(spacing_m: float, bins: int) -> tuple[Tensor, float]:
 def centred_rolls(features: Tensor, wrist_x: Tensor, config: ModelConfig) -> Tensor | None:
     """The notes around a hand, in the hand's own frame of reference.
 
-    features [B, 2, T, K * 3] from `note_features`; wrist_x [B, 2, T] canonical metres (of the predicted position).
-    Returns [B, 2, T, bins * 3 * 2]: the rolls read at `centred_bins` places `centred_spacing_m` apart around the
-    wrist, white and black keys apart; None where the configuration leaves it out. With it a network need not learn
-    every pattern of fingers again for every place on the keyboard.
+    features [B, 2, T, K * 3] from `note_features`; wrist_x [B, 2, T] canonical metres (of the predicted
+    position). Returns [B, 2, T, bins * 3 * 2]: the rolls read at `centred_bins` places `centred_spacing_m`
+    apart around the wrist, white and black keys apart; None where the configuration leaves it out. With it a
+    network need not learn every pattern of fingers again for every place on the keyboard.
     """
     bins, spacing = config.encoder.centred_bins, config.encoder.centred_spacing_m
     if not bins:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Everything that decides the shape and the behaviour of a model, as typed, checked, frozen values.
 
-A model folder holds one `config.json`, which is `ModelConfig` as JSON. Reading is strict: an unknown, missing or
-out-of-range value is a `ValueError` that names the field, its value and what is allowed.
+A model folder holds one `config.json`, which is `ModelConfig` as JSON. Reading is strict: an unknown, missing
+or out-of-range value is a `ValueError` that names the field, its value and what is allowed.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ class EncoderConfig:
         _check_range("encoder", "centred_bins", self.centred_bins, 0, 128)
         _check_range("encoder", "centred_spacing_m", self.centred_spacing_m, 0.001, 0.1)
         if self.kind == "notes" and self.feature_dim != CANONICAL_KEYS * NOTE_FEATURES:
-            raise ValueError(f"encoder.feature_dim is {self.feature_dim}; notes have {CANONICAL_KEYS * NOTE_FEATURES}")
+            raise ValueError(
+                f"encoder.feature_dim is {self.feature_dim}; notes have {CANONICAL_KEYS * NOTE_FEATURES}"
+            )
         if self.kind == "features" and self.centred_bins:
             raise ValueError("encoder.centred_bins must be 0 where the encoder does not read notes")
 
@@ -94,7 +96,9 @@ class TransformerConfig:
         _check_range("transformer", "input_kernel", self.input_kernel, 1, 63)
         _check_range("transformer", "dropout", self.dropout, 0.0, 0.9)
         if self.width % self.heads:
-            raise ValueError(f"transformer.width {self.width} must be a multiple of transformer.heads {self.heads}")
+            raise ValueError(
+                f"transformer.width {self.width} must be a multiple of transformer.heads {self.heads}"
+            )
         if self.input_kernel % 2 == 0:
             raise ValueError(f"transformer.input_kernel is {self.input_kernel}; it must be odd")
 
@@ -117,6 +121,10 @@ class UNetConfig:
     noise_embedding: int = 0
     """Width of the linear layer that lifts the noisy motion before it meets the condition; 0 leaves it out."""
     time_width: int = 256
+    noise_gain: bool = True
+    """Add the noisy motion to the result, each channel times a gain that follows from the timestep. v of a
+    channel that hardly varies is nearly all noise, which the network then need not carry through its
+    layers."""
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.widths) <= 6:
@@ -126,7 +134,9 @@ class UNetConfig:
         for width in self.widths:
             _check_range("unet", "widths", width, 4, 8192)
             if width % self.groups:
-                raise ValueError(f"unet.widths has {width}; every width must be a multiple of unet.groups {self.groups}")
+                raise ValueError(
+                    f"unet.widths has {width}; every width must be a multiple of unet.groups {self.groups}"
+                )
         _check_range("unet", "blocks_per_level", self.blocks_per_level, 1, 8)
         _check_range("unet", "attention_heads", self.attention_heads, 1, 64)
         _check_range("unet", "head_width", self.head_width, 4, 1024)
@@ -198,8 +208,13 @@ class Statistics:
     """Metres; the wrist's offset from the predicted position has mean zero by construction."""
 
     def __post_init__(self) -> None:
-        sizes = {"euler_mean": JOINT_CHANNELS, "euler_std": JOINT_CHANNELS, "position_mean": WRIST_CHANNELS,
-                 "position_std": WRIST_CHANNELS, "residual_std": WRIST_CHANNELS}
+        sizes = {
+            "euler_mean": JOINT_CHANNELS,
+            "euler_std": JOINT_CHANNELS,
+            "position_mean": WRIST_CHANNELS,
+            "position_std": WRIST_CHANNELS,
+            "residual_std": WRIST_CHANNELS,
+        }
         for name, size in sizes.items():
             values = getattr(self, name)
             if len(values) != size:
@@ -219,8 +234,10 @@ class ModelConfig:
     predictor_output: str = "linear"
     """`tanh` bounds the predicted positions to one unit of `statistics.position_std` around the mean."""
     refiner: TransformerConfig = field(
-        default_factory=lambda: TransformerConfig(width=96, heads=4, feedforward=256, encoder_layers=1,
-                                                  decoder_layers=1, input_kernel=5))
+        default_factory=lambda: TransformerConfig(
+            width=96, heads=4, feedforward=256, encoder_layers=1, decoder_layers=1, input_kernel=5
+        )
+    )
     unet: UNetConfig = field(default_factory=UNetConfig)
     interaction: InteractionConfig = field(default_factory=InteractionConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
@@ -257,11 +274,18 @@ class ModelConfig:
         _check_range("model", "sampling_steps", self.sampling_steps, 1, self.schedule.steps)
         _check_range("model", "clamp", self.clamp, 0.0, 100.0)
         if self.window_frames % self.unet.stride:
-            raise ValueError(f"window_frames {self.window_frames} must be a multiple of {self.unet.stride}, "
-                             f"because of unet.patch and the {len(self.unet.widths)} entries of unet.widths")
-        if self.interaction.kind in ("hcaa", "cross_attention") and self.unet.widths[-1] % self.interaction.heads:
-            raise ValueError(f"interaction.heads {self.interaction.heads} must divide the last of unet.widths, "
-                             f"{self.unet.widths[-1]}")
+            raise ValueError(
+                f"window_frames {self.window_frames} must be a multiple of {self.unet.stride}, "
+                f"because of unet.patch and the {len(self.unet.widths)} entries of unet.widths"
+            )
+        if (
+            self.interaction.kind in ("hcaa", "cross_attention")
+            and self.unet.widths[-1] % self.interaction.heads
+        ):
+            raise ValueError(
+                f"interaction.heads {self.interaction.heads} must divide the last of unet.widths, "
+                f"{self.unet.widths[-1]}"
+            )
 
     @property
     def channels(self) -> int:

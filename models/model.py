@@ -62,7 +62,9 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
     if name not in ("cpu", "cuda", "mps"):
-        raise UserError("unknown_device", f"There is no device called {name!r}; choose auto, cpu, cuda or mps.")
+        raise UserError(
+            "unknown_device", f"There is no device called {name!r}; choose auto, cpu, cuda or mps."
+        )
     if (name == "cuda" and not cuda) or (name == "mps" and not mps):
         raise UserError("device_missing", f"This computer offers no {name} device; choose auto or cpu.")
     return torch.device(name)
@@ -73,8 +75,12 @@ def preset_folder(preset_or_folder: str | Path) -> Path:
     named = PRESETS_FOLDER / str(preset_or_folder)
     folder = named if named.is_dir() else Path(preset_or_folder)
     if not (folder / CONFIG_FILE).is_file():
-        raise UserError("model_missing", f"There is no model called {quoted(preset_or_folder)}; "
-                        f"choose one of: {', '.join(presets()) or 'none is installed'}.", f"no {CONFIG_FILE} in {folder}")
+        raise UserError(
+            "model_missing",
+            f"There is no model called {quoted(preset_or_folder)}; "
+            f"choose one of: {', '.join(presets()) or 'none is installed'}.",
+            f"no {CONFIG_FILE} in {folder}",
+        )
     return folder
 
 
@@ -82,40 +88,54 @@ def load_model(preset_or_folder: str | Path = "default", device: str = "auto") -
     """Load a preset or a model folder.
 
     Raises:
-        UserError: when it is missing, its configuration is wrong, or its weights do not fit the configuration exactly.
+        UserError: when it is missing, its configuration is wrong, or its weights do not fit the configuration.
     """
     folder = preset_folder(preset_or_folder)
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():
-        raise UserError("weights_missing", f"The model {quoted(folder)} has no weights; train or download them first.",
-                        f"no {weights}")
+        raise UserError(
+            "weights_missing",
+            f"The model {quoted(folder)} has no weights; train or download them first.",
+            f"no {weights}",
+        )
     try:
         config = ModelConfig.load(folder / CONFIG_FILE)
     except (ValueError, TypeError) as error:
-        raise UserError("model_config", f"The configuration of the model {quoted(folder)} cannot be used.",
-                        repr(error)) from error
+        raise UserError(
+            "model_config", f"The configuration of the model {quoted(folder)} cannot be used.", repr(error)
+        ) from error
     chosen = choose_device(device)
     networks = Networks(config)
     try:
         state = {name: value.float() for name, value in load_file(weights).items()}
         networks.load_state_dict(state, strict=True)
     except (RuntimeError, SafetensorError, OSError) as error:
-        raise UserError("model_weights", f"The weights of the model {quoted(folder)} are damaged or belong to another "
-                        "version; install the model again.", str(error)) from error
+        raise UserError(
+            "model_weights",
+            f"The weights of the model {quoted(folder)} are damaged or belong to another "
+            "version; install the model again.",
+            str(error),
+        ) from error
     return wrap(config, networks, chosen, preset=folder.name, weights_hash=file_hash(weights))
 
 
-def wrap(config: ModelConfig, networks: Networks, device: torch.device, *, preset: str, weights_hash: str = "") -> Model:
+def wrap(
+    config: ModelConfig, networks: Networks, device: torch.device, *, preset: str, weights_hash: str = ""
+) -> Model:
     """A `Model` around networks that are in memory."""
     networks = networks.to(device).eval().requires_grad_(False)
     return Model(config, networks, Normalizer(config, device), device, preset, weights_hash)
 
 
-def save_model(folder: Path, config: ModelConfig, networks: Networks, card: str, *, half: bool = False) -> str:
+def save_model(
+    folder: Path, config: ModelConfig, networks: Networks, card: str, *, half: bool = False
+) -> str:
     """Write a model folder and return the hash of its weights; `half` stores float16, half the size."""
     folder.mkdir(parents=True, exist_ok=True)
     kind = torch.float16 if half else torch.float32
-    state = {name: value.detach().to("cpu", kind).contiguous() for name, value in networks.state_dict().items()}
+    state = {
+        name: value.detach().to("cpu", kind).contiguous() for name, value in networks.state_dict().items()
+    }
     save_file(state, folder / WEIGHTS_FILE, metadata={"format": "pt", "model": config.name})
     (folder / CONFIG_FILE).write_text(config.to_json(), encoding="utf-8")
     (folder / CARD_FILE).write_text(card, encoding="utf-8")

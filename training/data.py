@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Training pieces in memory and random windows of them.
 
-A folder of shards (`python -m training synthesise`) holds `.npz` files, one performance each: `euler` (F, 2, 16, 3) radians,
-`wrist` (F, 2, 3) metres, `notes` (n, 4), `hands` (n,) 0 left, 1 right, -1 unknown, `style` (4,), `fps`; and `index.json`,
-which says for each file whether it is for training or for validation (split by composer, so that no piece is in both).
+A folder of shards (`python -m training synthesise`) holds `.npz` files, one performance each: `euler` (F, 2,
+16, 3) radians, `wrist` (F, 2, 3) metres, `notes` (n, 4), `hands` (n,) 0 left, 1 right, -1 unknown, `style`
+(4,), `fps`; and `index.json`, which says for each file whether it is for training or for validation (split by
+composer, so that no piece is in both).
 
-The random choices of training step s depend on (seed, s) only: a run that was interrupted goes on exactly as if it had not been.
-Axes: B batch, H = 2 hands, T frames of the window, F frames of the piece.
+The random choices of training step s depend on (seed, s) only: a run that was interrupted goes on exactly as
+if it had not been. Axes: B batch, H = 2 hands, T frames of the window, F frames of the piece.
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ class Batch:
         return Batch(*(part.to(device) for part in (self.sounds, self.euler, self.wrist, self.style)))
 
 
-def piece_rolls(notes: NDArray[np.float32], hands: NDArray[np.int8], fps: float, frames: int) -> NDArray[np.uint8]:
+def piece_rolls(
+    notes: NDArray[np.float32], hands: NDArray[np.int8], fps: float, frames: int
+) -> NDArray[np.uint8]:
     """The three rolls of a piece, quantised to 8 bits."""
     groups = (notes, notes[hands == 0], notes[hands == 1])
     rolls = np.stack([note_rolls(group, fps, 0, frames) for group in groups])
@@ -82,12 +85,19 @@ def read_piece(path: Path, *, fps: float) -> Piece:
             raise ValueError(f"{path.name} has {float(shard['fps'])} frames a second; the model wants {fps}")
         frames = len(wrist)
         if euler.shape != (frames, 2, 16, 3) or wrist.shape != (frames, 2, 3):
-            raise ValueError(f"{path.name}: euler {euler.shape} and wrist {wrist.shape} do not fit each other")
+            raise ValueError(
+                f"{path.name}: euler {euler.shape} and wrist {wrist.shape} do not fit each other"
+            )
         if not (np.isfinite(euler).all() and np.isfinite(wrist).all()):
             raise ValueError(f"{path.name} holds numbers that are not finite")
         rolls = piece_rolls(shard["notes"].astype(np.float32), shard["hands"], fps, frames)
-        return Piece(path.stem, euler.reshape(frames, 2, 48).astype(np.float16), wrist, rolls,
-                     shard["style"].astype(np.float32))
+        return Piece(
+            path.stem,
+            euler.reshape(frames, 2, 48).astype(np.float16),
+            wrist,
+            rolls,
+            shard["style"].astype(np.float32),
+        )
 
 
 def shard_paths(folder: Path, split: str) -> list[Path]:
@@ -109,12 +119,25 @@ def read_pieces(folder: Path, split: str, *, fps: float, limit: int = 0) -> list
     return [read_piece(path, fps=fps) for path in paths]
 
 
-def random_batch(pieces: Sequence[Piece], rng: np.random.Generator, *, size: int, frames: int,
-                 hint_dropout: float = 0.5, mirror: bool = False) -> Batch:
+def extend_pieces(pieces: list[Piece], folder: Path, split: str, *, fps: float) -> None:
+    """Append the shards that came to `folder` since `pieces` was read."""
+    have = {piece.name for piece in pieces}
+    pieces.extend(read_piece(path, fps=fps) for path in shard_paths(folder, split) if path.stem not in have)
+
+
+def random_batch(
+    pieces: Sequence[Piece],
+    rng: np.random.Generator,
+    *,
+    size: int,
+    frames: int,
+    hint_dropout: float = 0.5,
+    mirror: bool = False,
+) -> Batch:
     """`size` windows of `frames` frames, every second of music equally likely.
 
-    hint_dropout: share of the windows in which nobody says which hand plays a note. mirror: reflect half of them (for models
-    whose hands do not share weights; the others see every window mirrored anyway).
+    hint_dropout: share of the windows in which nobody says which hand plays a note. mirror: reflect half of
+    them (for models whose hands do not share weights; the others see every window mirrored anyway).
     """
     weights = np.array([piece.frames for piece in pieces], dtype=float)
     picks = rng.choice(len(pieces), size, p=weights / weights.sum())
@@ -123,9 +146,11 @@ def random_batch(pieces: Sequence[Piece], rng: np.random.Generator, *, size: int
     for i, pick in enumerate(picks):
         piece = pieces[pick]
         start = int(rng.integers(0, max(piece.frames - frames, 0) + 1))
-        rolls = piece.rolls[:, start:start + frames]
-        sounds[i, :, :rolls.shape[1]] = rolls / np.float32(_ROLL_SCALE)
-        span = np.minimum(np.arange(start, start + frames), piece.frames - 1)  # a short piece holds its last pose
+        rolls = piece.rolls[:, start : start + frames]
+        sounds[i, :, : rolls.shape[1]] = rolls / np.float32(_ROLL_SCALE)
+        span = np.minimum(
+            np.arange(start, start + frames), piece.frames - 1
+        )  # a short piece holds its last pose
         euler[i], wrist[i] = piece.euler[span].swapaxes(0, 1), piece.wrist[span].swapaxes(0, 1)
     sounds[rng.random(size) < hint_dropout, 1:] = 0.0
     style = np.stack([pieces[pick].style for pick in picks])
@@ -150,5 +175,9 @@ def _mirror_some(batch: Batch, chosen: Tensor) -> Batch:
     def pick(there: Tensor, here: Tensor) -> Tensor:
         return torch.where(chosen.view(-1, *[1] * (here.ndim - 1)), there, here)
 
-    return Batch(pick(mirrored.sounds, batch.sounds), pick(mirrored.euler, batch.euler),
-                 pick(mirrored.wrist, batch.wrist), batch.style)
+    return Batch(
+        pick(mirrored.sounds, batch.sounds),
+        pick(mirrored.euler, batch.euler),
+        pick(mirrored.wrist, batch.wrist),
+        batch.style,
+    )

@@ -21,17 +21,18 @@ license: gpl-3.0
 Motion of two hands at the piano from notes, by the dual-stream diffusion model of *Separate to Collaborate*
 (position predictors, refiners, two U-Nets that meet in hand-coordinated asymmetric attention).
 
-**Learned from synthesised motion only.** No recording of real hands was used: scores, an optimal fingering, expressive timing
-and a model of biomechanical movement gave notes and motion (`python -m training synthesise`). It plays like that synthesiser,
-not like a particular pianist.
+**Learned from synthesised motion only.** No recording of real hands was used: scores, an optimal fingering,
+expressive timing and a model of biomechanical movement gave notes and motion (`python -m training
+synthesise`). It plays like that synthesiser, not like a particular pianist.
 
 - Parameters: {parameters:,} ({predictors:,} in the position predictors).
-- Input: notes (onset, offset, pitch, velocity) at {fps:g} frames a second, optionally the hand of each note, style numbers.
+- Input: notes (onset, offset, pitch, velocity) at {fps:g} frames a second, optionally the hand of each note,
+  style numbers.
 - Output: wrist position and 16 x 3 Euler angles for each hand and frame, windows of {frames} frames.
 - Schedule: {schedule}, T = {steps}; both hands share their weights: {shared}.
 {training}
-Weights are data, GPL-3.0-or-later like the rest of the project. Not meant for: medical or ergonomic advice, or judging how
-a person should play.
+Weights are data, GPL-3.0-or-later like the rest of the project. Not meant for: medical or ergonomic advice, or
+judging how a person should play.
 """
 
 
@@ -42,10 +43,16 @@ def export_model(out: Path, folder: Path, name: str, *, half: bool) -> str:
     networks.predictors.load_state_dict(read_checkpoint(out / STAGE1_FOLDER)["averaged"])
     networks.streams.load_state_dict(read_checkpoint(out / STAGE2_FOLDER)["averaged"])
     card = _CARD.format(
-        name=name, parameters=parameter_count(networks), predictors=parameter_count(networks.predictors), fps=config.fps,
-        frames=config.window_frames, schedule=config.schedule.kind, steps=config.schedule.steps,
+        name=name,
+        parameters=parameter_count(networks),
+        predictors=parameter_count(networks.predictors),
+        fps=config.fps,
+        frames=config.window_frames,
+        schedule=config.schedule.kind,
+        steps=config.schedule.steps,
         shared="yes" if config.shared_hands else "no",
-        training="".join(_training_line(stage, out / stage) for stage in (STAGE1_FOLDER, STAGE2_FOLDER)))
+        training="".join(_training_line(stage, out / stage) for stage in (STAGE1_FOLDER, STAGE2_FOLDER)),
+    )
     return save_model(folder, config, networks, card, half=half)
 
 
@@ -55,5 +62,7 @@ def _training_line(stage: str, folder: Path) -> str:
     entries = [json.loads(line) for line in (folder / LOG_FILE).read_text(encoding="utf-8").splitlines()]
     last = [entry for entry in entries if "validation" in entry][-1]
     figures = ", ".join(f"{key} {value:.4f}" for key, value in last["validation"].items())
-    return (f"- {stage}: {last['step']} steps of {settings['batch_size']} windows in {last['seconds'] / 60:.0f} minutes; "
-            f"held-out composers: {figures or 'not measured'}.\n")
+    return (
+        f"- {stage}: {last['step']} steps of {settings['batch_size']} windows in {last['seconds'] / 60:.0f} minutes; "
+        f"held-out composers: {figures or 'not measured'}.\n"
+    )

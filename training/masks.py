@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What stage 2 pretends to know already: random timesteps of each hand and random known frames.
 
-One network learns every task that the generator sets it: a window from nothing, one that goes on from the window before, a
-gap between two windows, one hand while the other is given, some bars to redo.
+One network learns every task that the generator sets it: a window from nothing, one that goes on from the
+window before, a gap between two windows, one hand while the other is given, some bars to redo.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ KINDS = ("none", "prefix", "both_ends", "hand_given", "bars")
 SHARES = (0.35, 0.12, 0.2, 0.18, 0.15)
 """How often each kind occurs."""
 _OWN_TIMES = 0.3
-"""Share of the windows in which the hands' timesteps are independent of each other; sampling mostly runs them together."""
+"""Share of the windows in which the hands' timesteps are independent; sampling mostly runs them together."""
 
 
 class Corruption(NamedTuple):
@@ -28,7 +28,7 @@ class Corruption(NamedTuple):
 
 
 def random_corruption(rng: np.random.Generator, *, size: int, frames: int, steps: int) -> Corruption:
-    """Draw for `size` windows; timesteps 1 to `steps` are stratified over the batch, which makes the loss less noisy."""
+    """Draw for `size` windows; timesteps 1 to `steps`, spread evenly over the batch for a less noisy loss."""
     t = np.stack([_stratified(rng, size, steps) for _ in range(2)], 1)
     together = rng.random(size) >= _OWN_TIMES
     t[together, 1] = t[together, 0]
@@ -38,7 +38,7 @@ def random_corruption(rng: np.random.Generator, *, size: int, frames: int, steps
         if kind == "prefix":
             known[i, :, :head] = True
         elif kind == "both_ends":
-            known[i, :, :head] = known[i, :, frames - tail:] = True
+            known[i, :, :head] = known[i, :, frames - tail :] = True
         elif kind == "bars":
             start, stop = np.sort(rng.integers(0, frames + 1, 2))
             hands = slice(None) if rng.random() < 0.5 else slice(*((0, 1) if rng.random() < 0.5 else (1, 2)))
@@ -49,7 +49,7 @@ def random_corruption(rng: np.random.Generator, *, size: int, frames: int, steps
             known[i, given] = True
             if rng.random() < 0.5:  # the other hand goes on from a window, or fills a gap between two
                 known[i, 1 - given, :head] = True
-                known[i, 1 - given, frames - tail:] = bool(rng.random() < 0.5)
+                known[i, 1 - given, frames - tail :] = bool(rng.random() < 0.5)
     t[known.all(2)] = 0
     return Corruption(torch.from_numpy(t), torch.from_numpy(known)[..., None])
 

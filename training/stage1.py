@@ -27,7 +27,9 @@ _SMALLEST_ANGLE_SPREAD = 0.02
 
 def measure_statistics(pieces: Sequence[Piece], *, shared_hands: bool) -> Statistics:
     """Mean and spread of canonical angles and wrists over the training pieces; residuals are measured by stage 2."""
-    euler = torch.cat([torch.from_numpy(piece.euler[::5].astype(np.float32)) for piece in pieces])  # [F, 2, 48]
+    euler = torch.cat(
+        [torch.from_numpy(piece.euler[::5].astype(np.float32)) for piece in pieces]
+    )  # [F, 2, 48]
     wrist = torch.cat([torch.from_numpy(piece.wrist[::5]) for piece in pieces])
     euler = canonical_euler(euler.transpose(0, 1)[None], shared_hands=shared_hands).flatten(0, 2)
     wrist = canonical_wrist(wrist.transpose(0, 1)[None], shared_hands=shared_hands).flatten(0, 2)
@@ -35,25 +37,41 @@ def measure_statistics(pieces: Sequence[Piece], *, shared_hands: bool) -> Statis
     def numbers(values: Tensor) -> tuple[float, ...]:
         return tuple(float(f"{value:.6g}") for value in values)
 
-    return Statistics(euler_mean=numbers(euler.mean(0)), euler_std=numbers(euler.std(0).clamp_min(_SMALLEST_ANGLE_SPREAD)),
-                      position_mean=numbers(wrist.mean(0)), position_std=numbers(wrist.std(0).clamp_min(1e-3)))
+    return Statistics(
+        euler_mean=numbers(euler.mean(0)),
+        euler_std=numbers(euler.std(0).clamp_min(_SMALLEST_ANGLE_SPREAD)),
+        position_mean=numbers(wrist.mean(0)),
+        position_std=numbers(wrist.std(0).clamp_min(1e-3)),
+    )
 
 
-def position_loss(network: nn.Module, batch: Batch, config: ModelConfig, normalizer: Normalizer) -> dict[str, Tensor]:
+def position_loss(
+    network: nn.Module, batch: Batch, config: ModelConfig, normalizer: Normalizer
+) -> dict[str, Tensor]:
     """Loss parts, and `metres`: mean distance between predicted and true wrist."""
     features = note_features(batch.sounds, shared_hands=config.shared_hands)
     truth = normalizer.positions(canonical_wrist(batch.wrist, shared_hands=config.shared_hands))
-    predicted = network(features, batch.style[:, :config.style_dim]).float()
+    predicted = network(features, batch.style[:, : config.style_dim]).float()
     place = (predicted - truth).abs().mean()
     speed = (predicted.diff(dim=2) - truth.diff(dim=2)).abs().mean()
     metres = (normalizer.metres(predicted) - normalizer.metres(truth)).norm(dim=-1).mean()
     return {"loss": place + speed, "place": place, "speed": speed, "metres": metres}
 
 
-def train_stage1(out: Path, config: ModelConfig, settings: TrainSettings, pieces: Sequence[Piece],
-                 held_out: Sequence[Piece], device: torch.device, report: Callable[[str], None] = print) -> ModelConfig:
-    """Train the predictors in `out`/stage1; returns the configuration with measured statistics, saved as `out`/config.json."""
-    config = dataclasses.replace(config, statistics=measure_statistics(pieces, shared_hands=config.shared_hands))
+def train_stage1(
+    out: Path,
+    config: ModelConfig,
+    settings: TrainSettings,
+    pieces: Sequence[Piece],
+    held_out: Sequence[Piece],
+    device: torch.device,
+    report: Callable[[str], None] = print,
+    at_checkpoint: Callable[[], None] | None = None,
+) -> ModelConfig:
+    """Train the predictors in `out`/stage1; returns the configuration with measured statistics."""
+    config = dataclasses.replace(
+        config, statistics=measure_statistics(pieces, shared_hands=config.shared_hands)
+    )
     out.mkdir(parents=True, exist_ok=True)
     (out / "config.json").write_text(config.to_json(), encoding="utf-8")
     normalizer = Normalizer(config, device)
@@ -61,12 +79,26 @@ def train_stage1(out: Path, config: ModelConfig, settings: TrainSettings, pieces
     state = new_state(PositionPredictors(config).to(device), settings)
 
     def loss_of(network: nn.Module, draw: Randomness) -> dict[str, Tensor]:
-        batch = random_batch(pieces, draw.numpy, size=settings.batch_size, frames=config.window_frames,
-                             hint_dropout=settings.hint_dropout, mirror=not config.shared_hands)
+        batch = random_batch(
+            pieces,
+            draw.numpy,
+            size=settings.batch_size,
+            frames=config.window_frames,
+            hint_dropout=settings.hint_dropout,
+            mirror=not config.shared_hands,
+        )
         return position_loss(network, batch.to(device), config, normalizer)
 
     def held_out_loss(network: nn.Module, batch: Batch, draw: Randomness) -> dict[str, Tensor]:
         return position_loss(network, batch, config, normalizer)
 
-    run(out / FOLDER, state, settings, loss_of, validation(held_out, config, settings, held_out_loss), report)
+    run(
+        out / FOLDER,
+        state,
+        settings,
+        loss_of,
+        validation(held_out, config, settings, held_out_loss),
+        report,
+        at_checkpoint,
+    )
     return config

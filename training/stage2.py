@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stage 2 of the paper (sections 3.2 and 3.3): the two diffusion streams, with the predictors of stage 1 frozen.
+"""Stage 2 of the paper (sections 3.2 and 3.3): the two diffusion streams, with the predictors of stage 1
+frozen.
 
-Loss: the mean squared error of v (eq. 5) over the frames that are not known, and with `fingertip_weight` the squared distance
-between the fingertips of the estimated and of the true motion, weighted by alpha_bar_t so that it counts where the estimate
-is sharp.
+Loss: the mean squared error of v (eq. 5) over the frames that are not known, and with `fingertip_weight` the
+squared distance between the fingertips of the estimated and of the true motion, weighted by alpha_bar_t so
+that it counts where the estimate is sharp.
 """
 
 from __future__ import annotations
@@ -46,11 +47,13 @@ class Stage2:
     schedule: Schedule
 
 
-def predict_positions(predictors: PositionPredictors, batch: Batch, config: ModelConfig) -> tuple[Tensor, Tensor]:
+def predict_positions(
+    predictors: PositionPredictors, batch: Batch, config: ModelConfig
+) -> tuple[Tensor, Tensor]:
     """Features [B, 2, T, D] and the frozen predictors' normalised positions [B, 2, T, 3]."""
     with torch.no_grad():
         features = note_features(batch.sounds, shared_hands=config.shared_hands)
-        return features, predictors(features, batch.style[:, :config.style_dim]).float()
+        return features, predictors(features, batch.style[:, : config.style_dim]).float()
 
 
 def motion_loss(network: nn.Module, batch: Batch, draw: Randomness, stage: Stage2) -> dict[str, Tensor]:
@@ -69,16 +72,24 @@ def motion_loss(network: nn.Module, batch: Batch, draw: Randomness, stage: Stage
         epsilon = torch.randn(x0[:, :1].shape, generator=draw.torch).to(device).expand_as(x0)
     signal, noise = (values(t)[..., None, None] for values in (stage.schedule.signal, stage.schedule.noise))
     x = add_noise(x0, epsilon, signal, noise)
-    condition = network.condition(features, positions, other,  # type: ignore[operator]
-                                  centred_rolls(features, metres[..., 0], config))
-    v = network(x, t, condition, known, x0, batch.style[:, :config.style_dim]).float()
+    condition = network.condition(
+        features,
+        positions,
+        other,  # type: ignore[operator]
+        centred_rolls(features, metres[..., 0], config),
+    )
+    v = network(x, t, condition, known, x0, batch.style[:, : config.style_dim]).float()
     unknown = (~known).float()
-    loss = ((v - v_target(x0, epsilon, signal, noise)).square().mean(-1, keepdim=True) * unknown).sum() / unknown.sum()
+    loss = (
+        (v - v_target(x0, epsilon, signal, noise)).square().mean(-1, keepdim=True) * unknown
+    ).sum() / unknown.sum()
     parts = {"v": loss}
     if stage.settings.fingertip_weight:
         estimate = torch.where(known, x0, x0_from_v(x, v, signal, noise))
         sharp = (signal.square() * unknown)[..., 0].transpose(1, 2)  # [B, T, 2]
-        apart = _tips(estimate, positions, batch.style, normalizer) - _tips(x0, positions, batch.style, normalizer)
+        apart = _tips(estimate, positions, batch.style, normalizer) - _tips(
+            x0, positions, batch.style, normalizer
+        )
         tips = ((apart / _TIP_UNIT_M).square().sum(-1).mean(-1) * sharp).sum() / sharp.sum().clamp_min(1.0)
         parts["tips"] = tips
         loss = loss + stage.settings.fingertip_weight * tips
@@ -89,23 +100,37 @@ def _tips(x0: Tensor, positions: Tensor, style: Tensor, normalizer: Normalizer) 
     """Fingertips [B, T, 2, 5, 3], metres."""
     euler, wrist = normalizer.unmotion(x0, positions)
     size = 1 + HAND_SIZE_STEP * style[:, 0] if style.shape[1] else torch.ones(len(x0), device=x0.device)
-    return forward_kinematics(euler.unflatten(-1, (16, 3)).transpose(1, 2), wrist.transpose(1, 2), size[:, None]).tips
+    return forward_kinematics(
+        euler.unflatten(-1, (16, 3)).transpose(1, 2), wrist.transpose(1, 2), size[:, None]
+    ).tips
 
 
-def measure_residual(predictors: PositionPredictors, pieces: Sequence[Piece], config: ModelConfig,
-                     settings: TrainSettings, device: torch.device) -> ModelConfig:
+def measure_residual(
+    predictors: PositionPredictors,
+    pieces: Sequence[Piece],
+    config: ModelConfig,
+    settings: TrainSettings,
+    device: torch.device,
+) -> ModelConfig:
     """`config` with the spread of (wrist - predicted position) over some training windows."""
     normalizer = Normalizer(config, device)
     gathered = []
     for i in range(_RESIDUAL_BATCHES):
         draw = step_randomness(settings.seed + 1, i)
-        batch = random_batch(pieces, draw.numpy, size=settings.batch_size, frames=config.window_frames,
-                             hint_dropout=settings.hint_dropout).to(device)
+        batch = random_batch(
+            pieces,
+            draw.numpy,
+            size=settings.batch_size,
+            frames=config.window_frames,
+            hint_dropout=settings.hint_dropout,
+        ).to(device)
         _, positions = predict_positions(predictors, batch, config)
         truth = canonical_wrist(batch.wrist, shared_hands=config.shared_hands)
         gathered.append((truth - normalizer.metres(positions)).flatten(0, 2).cpu())
     spread = torch.cat(gathered).square().mean(0).sqrt().clamp_min(1e-3)
-    statistics = dataclasses.replace(config.statistics, residual_std=tuple(float(f"{value:.6g}") for value in spread))
+    statistics = dataclasses.replace(
+        config.statistics, residual_std=tuple(float(f"{value:.6g}") for value in spread)
+    )
     return dataclasses.replace(config, statistics=statistics)
 
 
@@ -118,8 +143,15 @@ def load_predictors(out: Path, config: ModelConfig, device: torch.device) -> Pos
     return predictors.to(device).eval().requires_grad_(False)
 
 
-def train_stage2(out: Path, settings: TrainSettings, pieces: Sequence[Piece], held_out: Sequence[Piece],
-                 device: torch.device, report: Callable[[str], None] = print) -> ModelConfig:
+def train_stage2(
+    out: Path,
+    settings: TrainSettings,
+    pieces: Sequence[Piece],
+    held_out: Sequence[Piece],
+    device: torch.device,
+    report: Callable[[str], None] = print,
+    at_checkpoint: Callable[[], None] | None = None,
+) -> ModelConfig:
     """Train the streams in `out`/stage2 on the predictors in `out`/stage1; returns the finished configuration."""
     config = ModelConfig.load(out / "config.json")
     predictors = load_predictors(out, config, device)
@@ -131,12 +163,26 @@ def train_stage2(out: Path, settings: TrainSettings, pieces: Sequence[Piece], he
     state = new_state(DualStream(config).to(device), settings)
 
     def loss_of(network: nn.Module, draw: Randomness) -> dict[str, Tensor]:
-        batch = random_batch(pieces, draw.numpy, size=settings.batch_size, frames=config.window_frames,
-                             hint_dropout=settings.hint_dropout, mirror=not config.shared_hands)
+        batch = random_batch(
+            pieces,
+            draw.numpy,
+            size=settings.batch_size,
+            frames=config.window_frames,
+            hint_dropout=settings.hint_dropout,
+            mirror=not config.shared_hands,
+        )
         return motion_loss(network, batch.to(device), draw, stage)
 
     def held_out_loss(network: nn.Module, batch: Batch, draw: Randomness) -> dict[str, Tensor]:
         return motion_loss(network, batch, draw, stage)
 
-    run(out / FOLDER, state, settings, loss_of, validation(held_out, config, settings, held_out_loss), report)
+    run(
+        out / FOLDER,
+        state,
+        settings,
+        loss_of,
+        validation(held_out, config, settings, held_out_loss),
+        report,
+        at_checkpoint,
+    )
     return config

@@ -19,8 +19,9 @@ _BATCHES = 8
 _SEED = 20250414
 
 
-def validation(pieces: Sequence[Piece], config: ModelConfig, settings: TrainSettings, loss: BatchLoss
-               ) -> Callable[[nn.Module], dict[str, float]]:
+def validation(
+    pieces: Sequence[Piece], config: ModelConfig, settings: TrainSettings, loss: BatchLoss
+) -> Callable[[nn.Module], dict[str, float]]:
     """A function from a network to the mean parts of `loss`; it gives nothing where there are no pieces."""
 
     def validate(network: nn.Module) -> dict[str, float]:
@@ -29,9 +30,16 @@ def validation(pieces: Sequence[Piece], config: ModelConfig, settings: TrainSett
         with torch.no_grad():
             for i in range(_BATCHES if pieces else 0):
                 draw = step_randomness(_SEED, i)
-                batch = random_batch(pieces, draw.numpy, size=settings.batch_size, frames=config.window_frames,
-                                     hint_dropout=settings.hint_dropout)
-                rows.append({name: float(value) for name, value in loss(network, batch.to(device), draw).items()})
+                batch = random_batch(
+                    pieces,
+                    draw.numpy,
+                    size=settings.batch_size,
+                    frames=config.window_frames,
+                    hint_dropout=settings.hint_dropout,
+                )
+                rows.append(
+                    {name: float(value) for name, value in loss(network, batch.to(device), draw).items()}
+                )
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} if rows else {}
 
     return validate

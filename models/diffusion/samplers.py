@@ -3,10 +3,10 @@
 
     sample_<name>(denoise, x, schedule, *, steps, generators, clamp=0.0, callback=None) -> Tensor
 
-`denoise(x, t)` returns v (eq. 4) for x [B, H, ...] at the integer timestep t; `x` is the noise at T; `steps` is how many
-times the network is asked; `generators` has one torch.Generator for each [B][H] and gives all the noise that a sampler
-adds, so that a sample does not depend on what shares its batch; `clamp` bounds the estimated clean data, 0 leaves it;
-`callback(step, steps)` runs after each step.
+`denoise(x, t)` returns v (eq. 4) for x [B, H, ...] at the integer timestep t; `x` is the noise at T; `steps`
+is how many times the network is asked; `generators` has one torch.Generator for each [B][H] and gives all the
+noise that a sampler adds, so that a sample does not depend on what shares its batch; `clamp` bounds the
+estimated clean data, 0 leaves it; `callback(step, steps)` runs after each step.
 """
 
 from __future__ import annotations
@@ -28,8 +28,17 @@ Callback = Callable[[int, int], None]
 class Sampler(Protocol):
     """The signature that every sampler has."""
 
-    def __call__(self, denoise: Denoise, x: Tensor, schedule: Schedule, *, steps: int, generators: Generators,
-                 clamp: float = 0.0, callback: Callback | None = None) -> Tensor: ...
+    def __call__(
+        self,
+        denoise: Denoise,
+        x: Tensor,
+        schedule: Schedule,
+        *,
+        steps: int,
+        generators: Generators,
+        clamp: float = 0.0,
+        callback: Callback | None = None,
+    ) -> Tensor: ...
 
 
 def draw_noise(shape: Sequence[int], generators: Generators, device: torch.device | None = None) -> Tensor:
@@ -38,9 +47,15 @@ def draw_noise(shape: Sequence[int], generators: Generators, device: torch.devic
     Generators live on the CPU and so does the drawing: a seed gives the same take on every device.
     """
     if (len(generators), len(generators[0])) != tuple(shape[:2]):
-        raise ValueError(f"generators are {len(generators)} x {len(generators[0])}; x needs {shape[0]} x {shape[1]}")
-    noise = torch.stack([torch.stack([torch.randn(*shape[2:], generator=generator) for generator in hands])
-                         for hands in generators])
+        raise ValueError(
+            f"generators are {len(generators)} x {len(generators[0])}; x needs {shape[0]} x {shape[1]}"
+        )
+    noise = torch.stack(
+        [
+            torch.stack([torch.randn(*shape[2:], generator=generator) for generator in hands])
+            for hands in generators
+        ]
+    )
     return noise.to(device) if device is not None else noise
 
 
@@ -52,8 +67,16 @@ def timesteps(schedule: Schedule, steps: int) -> list[int]:
 
 
 @torch.no_grad()
-def sample_ancestral(denoise: Denoise, x: Tensor, schedule: Schedule, *, steps: int, generators: Generators,
-                     clamp: float = 0.0, callback: Callback | None = None) -> Tensor:
+def sample_ancestral(
+    denoise: Denoise,
+    x: Tensor,
+    schedule: Schedule,
+    *,
+    steps: int,
+    generators: Generators,
+    clamp: float = 0.0,
+    callback: Callback | None = None,
+) -> Tensor:
     """Algorithm 1 of the paper; with fewer steps than T, the same formulas on the chain of the kept timesteps."""
     times = timesteps(schedule, steps)
     for i, (t, previous) in enumerate(zip(times, times[1:])):
@@ -62,7 +85,9 @@ def sample_ancestral(denoise: Denoise, x: Tensor, schedule: Schedule, *, steps: 
         beta = 1 - alpha
         v = denoise(x, t)  # line 8
         x0 = _clean(x, v, bar, clamp)  # line 9
-        mean = (beta * bar_previous**0.5 / (1 - bar)) * x0 + ((1 - bar_previous) * alpha**0.5 / (1 - bar)) * x  # 10
+        mean = (beta * bar_previous**0.5 / (1 - bar)) * x0 + (
+            (1 - bar_previous) * alpha**0.5 / (1 - bar)
+        ) * x  # 10
         variance = (1 - bar_previous) * beta / (1 - bar)  # line 11
         if previous > 0:  # lines 6 and 12
             mean = mean + variance**0.5 * draw_noise(x.shape, generators, x.device).to(x.dtype)
@@ -73,8 +98,16 @@ def sample_ancestral(denoise: Denoise, x: Tensor, schedule: Schedule, *, steps: 
 
 
 @torch.no_grad()
-def sample_ddim(denoise: Denoise, x: Tensor, schedule: Schedule, *, steps: int, generators: Generators,
-                clamp: float = 0.0, callback: Callback | None = None) -> Tensor:
+def sample_ddim(
+    denoise: Denoise,
+    x: Tensor,
+    schedule: Schedule,
+    *,
+    steps: int,
+    generators: Generators,
+    clamp: float = 0.0,
+    callback: Callback | None = None,
+) -> Tensor:
     """DDIM with eta = 0 (Song et al. 2021, eq. 12): deterministic, adds no noise."""
     times = timesteps(schedule, steps)
     for i, (t, previous) in enumerate(zip(times, times[1:])):
@@ -89,13 +122,21 @@ def sample_ddim(denoise: Denoise, x: Tensor, schedule: Schedule, *, steps: int, 
 
 
 @torch.no_grad()
-def sample_dpm_solver_pp_2m(denoise: Denoise, x: Tensor, schedule: Schedule, *, steps: int, generators: Generators,
-                            clamp: float = 0.0, callback: Callback | None = None) -> Tensor:
+def sample_dpm_solver_pp_2m(
+    denoise: Denoise,
+    x: Tensor,
+    schedule: Schedule,
+    *,
+    steps: int,
+    generators: Generators,
+    clamp: float = 0.0,
+    callback: Callback | None = None,
+) -> Tensor:
     """DPM-Solver++(2M) (Lu et al. 2022, Algorithm 2): second order, deterministic, adds no noise.
 
-    alpha_t = sqrt(alpha_bar_t), sigma_t = sqrt(1 - alpha_bar_t), lambda_t = log(alpha_t / sigma_t), h = lambda - lambda
-    of the step before. The first and the last step are of first order; the last goes to sigma = 0, where the
-    first-order step is the estimate of the clean data itself.
+    alpha_t = sqrt(alpha_bar_t), sigma_t = sqrt(1 - alpha_bar_t), lambda_t = log(alpha_t / sigma_t), h =
+    lambda - lambda of the step before. The first and the last step are of first order; the last goes to sigma
+    = 0, where the first-order step is the estimate of the clean data itself.
     """
     times = timesteps(schedule, steps)
     alpha = schedule.alpha_bar.sqrt()

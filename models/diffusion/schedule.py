@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Noise schedules (paper eq. 1 and 2), in float64 on the CPU.
 
-Symbols: beta_t variance added in step t; alpha_t = 1 - beta_t; alpha_bar_t product of alpha_1 .. alpha_t. Timesteps
-run from 1 to T; index 0 is the clean data, alpha_bar_0 = 1.
+Symbols: beta_t variance added in step t; alpha_t = 1 - beta_t; alpha_bar_t product of alpha_1 .. alpha_t.
+Timesteps run from 1 to T; index 0 is the clean data, alpha_bar_0 = 1.
 """
 
 from __future__ import annotations

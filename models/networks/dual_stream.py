@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Phi_A2M, stage 2 of the paper (sections 3.3 and 3.4): two U-Nets that meet at the bottleneck.
 
-Axes: B batch, H = 2 hands (0 left, 1 right), T frames, C channels (48 joint angles, with `wrist_residual` 3 more).
-Everything is in normalised canonical space (`models.canonical`). What the paper does not have: a timestep of its own
-for each hand, a mask of known frames, and a style vector.
+Axes: B batch, H = 2 hands (0 left, 1 right), T frames, C channels (48 joint angles, with `wrist_residual` 3
+more). Everything is in normalised canonical space (`models.canonical`). What the paper does not have: a
+timestep of its own for each hand, a mask of known frames, and a style vector.
 """
 
 from __future__ import annotations
@@ -28,11 +28,14 @@ class Embedding(nn.Module):
         self.width = width
         self.scale = 1000.0 / config.schedule.steps
         self.time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
-        self.style = (nn.Sequential(nn.Linear(config.style_dim, width), nn.SiLU(), nn.Linear(width, width))
-                      if config.style_dim else None)
+        self.style = (
+            nn.Sequential(nn.Linear(config.style_dim, width), nn.SiLU(), nn.Linear(width, width))
+            if config.style_dim
+            else None
+        )
 
     def forward(self, timestep: Tensor, style: Tensor) -> Tensor:
-        embedding = self.time(sinusoid(timestep * self.scale, self.width).to(self.time[0].weight.dtype))
+        embedding = self.time(sinusoid(timestep * self.scale, self.width).to(style.dtype))
         if self.style is not None:
             embedding = embedding + self.style(style)
         return nn.functional.silu(embedding)
@@ -47,14 +50,24 @@ class Stream(nn.Module):
         self.lift = nn.Linear(config.channels, lifted) if lifted else nn.Identity()
         inputs = (lifted or config.channels) + 1 + config.condition_dim
         self.embedding = Embedding(config)
-        self.unet = UNet1D(inputs=inputs, outputs=config.channels, embedding=config.unet.time_width,
-                           config=config.unet)
+        self.unet = UNet1D(
+            inputs=inputs, outputs=config.channels, embedding=config.unet.time_width, config=config.unet
+        )
         self.interaction = build_interaction(config.unet.widths[-1], config.interaction)
+        self.gain = nn.Linear(config.unet.time_width, config.channels) if config.unet.noise_gain else None
+        if self.gain is not None:
+            nn.init.zeros_(self.gain.weight)
+            nn.init.zeros_(self.gain.bias)
 
     def down(self, x: Tensor, known: Tensor, condition: Tensor, embedding: Tensor) -> Bottleneck:
         """x [N, T, C], known [N, T, 1], condition [N, T, D]."""
         stacked = torch.cat([self.lift(x), known.to(x.dtype), condition], -1)
         return self.unet.down(stacked, embedding)
+
+    def up(self, x: Tensor, bottleneck: Bottleneck, embedding: Tensor) -> Tensor:
+        """v [N, T, C] from the bottleneck after the interaction."""
+        v = self.unet.up(bottleneck, embedding)
+        return v if self.gain is None else torch.addcmul(v, self.gain(embedding)[:, None], x)
 
 
 class DualStream(nn.Module):
@@ -67,12 +80,13 @@ class DualStream(nn.Module):
         self.refiners = PerHand(lambda: Refiner(config), shared=self.shared)
         self.streams = nn.ModuleList(Stream(config) for _ in range(1 if self.shared else 2))
 
-    def condition(self, features: Tensor, positions_own: Tensor, positions_other: Tensor,
-                  centred: Tensor | None = None) -> Tensor:
+    def condition(
+        self, features: Tensor, positions_own: Tensor, positions_other: Tensor, centred: Tensor | None = None
+    ) -> Tensor:
         """c of Algorithm 1, line 7: [refined f_a, P_own, P_other, hand-centred roll].
 
-        features [B, 2, T, feature_dim], positions [B, 2, T, 3] each seen from its own hand, centred
-        [B, 2, T, centred_dim] -> [B, 2, T, condition_dim]. It is the same in every sampling step: compute it once.
+        features [B, 2, T, feature_dim], positions [B, 2, T, 3] each seen from its own hand, centred [B, 2, T,
+        centred_dim] -> [B, 2, T, condition_dim]. It is the same in every sampling step: compute it once.
         """
         refined = self.refiners(features)
         parts = [refined, positions_own.to(refined.dtype)]
@@ -82,26 +96,33 @@ class DualStream(nn.Module):
             parts.append(centred.to(refined.dtype))
         return torch.cat(parts, -1)
 
-    def forward(self, x: Tensor, t: Tensor, condition: Tensor, known: Tensor, known_values: Tensor,
-                style: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, t: Tensor, condition: Tensor, known: Tensor, known_values: Tensor, style: Tensor
+    ) -> Tensor:
         """v of eq. 4.
 
         x [B, 2, T, C] noisy motion; t [B, 2] timestep of each hand, 0 for a hand that is given whole;
-        condition [B, 2, T, D]; known [B, 2, T, 1] bool, True where known_values [B, 2, T, C] are given and replace x;
-        style [B, S].
+        condition [B, 2, T, D]; known [B, 2, T, 1] bool, True where known_values [B, 2, T, C] are given and
+        replace x; style [B, S].
         """
         x = torch.where(known, known_values, x)
         style = style[:, None].expand(-1, 2, -1)
         inputs = [fold(part, shared=self.shared) for part in (x, known, condition)]
-        embeddings = [stream.embedding(step, look) for stream, step, look in zip(  # type: ignore[operator]
-            self.streams, fold(t, shared=self.shared), fold(style, shared=self.shared))]
-        states = [stream.down(*parts, embedding) for stream, *parts, embedding in zip(  # type: ignore[operator]
-            self.streams, *inputs, embeddings)]
+        embeddings = [
+            stream.embedding(step, look)  # type: ignore[operator]
+            for stream, step, look in zip(
+                self.streams, fold(t, shared=self.shared), fold(style, shared=self.shared)
+            )
+        ]
+        states = [
+            stream.down(*parts, embedding)
+            for stream, *parts, embedding in zip(self.streams, *inputs, embeddings)
+        ]
         features = unfold([state.features for state in states])  # [B, 2, L, C]
         own = fold(features, shared=self.shared)
         other = fold(features.flip(1), shared=self.shared)
         outputs = []
         for i, stream in enumerate(self.streams):
             fused = stream.interaction(own[i], other[i])  # type: ignore[operator]
-            outputs.append(stream.unet.up(states[i]._replace(features=fused), embeddings[i]))  # type: ignore
+            outputs.append(stream.up(inputs[0][i], states[i]._replace(features=fused), embeddings[i]))  # type: ignore[operator]
         return unfold(outputs)

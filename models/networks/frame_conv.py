@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Convolution over frames as a 2D convolution of height 1.
 
-Tensors are [B, C, 1, T] in channels-last memory, which is [B, T, C] without a copy; on a CPU that layout is two to
-three times as fast in training as [B, C, T].
+Tensors are [B, C, 1, T] in channels-last memory, which is [B, T, C] without a copy; on a CPU that layout is
+two to three times as fast in training as [B, C, T].
 """
 
 from __future__ import annotations

@@ -32,11 +32,15 @@ class HandCoordinatedAsymmetricAttention(nn.Module):
         self.other = nn.Linear(width, 3 * width, bias=False)
         head_width = width // config.heads
         self.lambda_q1, self.lambda_k1, self.lambda_q2, self.lambda_k2 = (
-            nn.Parameter(0.1 * torch.randn(head_width)) for _ in range(4))
+            nn.Parameter(0.1 * torch.randn(head_width)) for _ in range(4)
+        )
         self.norm = nn.LayerNorm(width) if config.layer_norm else nn.Identity()
         self.out = nn.Linear(width, width)
-        self.mlp = (nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
-                    if config.mlp else nn.Identity())
+        self.mlp = (
+            nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
+            if config.mlp
+            else nn.Identity()
+        )
 
     def coefficient(self) -> Tensor:
         """lambda of eq. 7 and 8, a scalar shared by all heads."""

@@ -20,9 +20,14 @@ class PositionPredictor(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.transformer = FrameTransformer(config.predictor, config.encoder.feature_dim)
-        self.style = nn.Linear(config.style_dim, config.predictor.width, bias=False) if config.style_dim else None
-        self.head = nn.Sequential(nn.Linear(config.predictor.width, config.predictor.width // 2), nn.GELU(),
-                                  nn.Linear(config.predictor.width // 2, 3))
+        self.style = (
+            nn.Linear(config.style_dim, config.predictor.width, bias=False) if config.style_dim else None
+        )
+        self.head = nn.Sequential(
+            nn.Linear(config.predictor.width, config.predictor.width // 2),
+            nn.GELU(),
+            nn.Linear(config.predictor.width // 2, 3),
+        )
         self.bounded = config.predictor_output == "tanh"
 
     def forward(self, features: Tensor, style: Tensor) -> Tensor:

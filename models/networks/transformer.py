@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The transformer encoder and decoder over frames that position predictor and refiner share.
 
-Axes: B batch, T frames, C channels. Every layer normalises before it computes (pre-norm), which trains at high
-learning rates without a warm-up of thousands of steps.
+Axes: B batch, T frames, C channels. Every layer normalises before it computes (pre-norm), which trains at
+high learning rates without a warm-up of thousands of steps.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ class Attention(nn.Module):
 
     def forward(self, query: Tensor, memory: Tensor) -> Tensor:
         q = self.query(query).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # [B, heads, T, C / heads]
-        k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.key_value(memory).chunk(2, -1))
+        k, v = (
+            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for part in self.key_value(memory).chunk(2, -1)
+        )
         return self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
 
@@ -51,8 +54,13 @@ class Layer(nn.Module):
         if decoder:
             self.norm_memory, self.attend_memory = nn.LayerNorm(width), Attention(width, config.heads)
         self.decoder = decoder
-        self.feedforward = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, config.feedforward), nn.GELU(),
-                                         nn.Dropout(config.dropout), nn.Linear(config.feedforward, width))
+        self.feedforward = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, config.feedforward),
+            nn.GELU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.feedforward, width),
+        )
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, memory: Tensor) -> Tensor:
@@ -64,7 +72,7 @@ class Layer(nn.Module):
 
 
 class FrameTransformer(nn.Module):
-    """Features [B, T, input_dim] to [B, T, width]: input layer, encoder, decoder whose queries are the input's frames."""
+    """Features [B, T, input_dim] to [B, T, width]: input layer, encoder, decoder that asks with the input."""
 
     def __init__(self, config: TransformerConfig, input_dim: int) -> None:
         super().__init__()
@@ -77,7 +85,9 @@ class FrameTransformer(nn.Module):
     def forward(self, features: Tensor, extra: Tensor | None = None) -> Tensor:
         """`extra` [B, width] is added to every frame after the input layer (the style)."""
         frames = to_frames(self.input(to_image(features)))
-        frames = frames + sinusoid(torch.arange(frames.shape[1], device=frames.device), self.width).to(frames.dtype)
+        frames = frames + sinusoid(torch.arange(frames.shape[1], device=frames.device), self.width).to(
+            frames.dtype
+        )
         if extra is not None:
             frames = frames + extra[:, None]
         memory = frames

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The 1D U-Net of one hand, in two halves so that the hands can meet at the bottleneck.
 
-Axes: B batch, C channels, T frames, L = T / stride frames at the bottleneck. `down` goes from [B, T, inputs] to the
-bottleneck [B, L, widths[-1]], `up` from there to v [B, T, outputs]; inside, tensors are [B, C, 1, T] (`frame_conv`).
-`patch` neighbouring frames enter and leave as one, which halves the work of the finest level. Residual blocks: GroupNorm, SiLU, convolution of 3 frames, FiLM (scale and shift)
-from the embedding of timestep and style; self-attention in the middle.
+Axes: B batch, C channels, T frames, L = T / stride frames at the bottleneck. `down` goes from [B, T, inputs]
+to the bottleneck [B, L, widths[-1]], `up` from there to v [B, T, outputs]; inside, tensors are [B, C, 1, T]
+(`frame_conv`). `patch` neighbouring frames enter and leave as one, which halves the work of the finest level.
+Residual blocks: GroupNorm, SiLU, convolution of 3 frames, FiLM (scale and shift) from the embedding of
+timestep and style; self-attention in the middle.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ class ResidualBlock(nn.Module):
         self.film = nn.Linear(embedding, 2 * outputs)
         self.norm_2, self.conv_2 = nn.GroupNorm(groups, outputs), FrameConv(outputs, outputs, 3)
         self.skip = FrameConv(inputs, outputs, 1) if inputs != outputs else nn.Identity()
-        nn.init.zeros_(self.conv_2.weight)  # A block begins as its skip, so deep stacks train from the first step.
+        nn.init.zeros_(
+            self.conv_2.weight
+        )  # A block begins as its skip, so deep stacks train from the first step.
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         h = self.norm_2(self.conv_1(F.silu(self.norm_1(x))))
@@ -76,16 +79,20 @@ class UNet1D(nn.Module):
 
         self.input = FrameConv(inputs * config.patch, widths[0], config.input_kernel)
         self.down_blocks = nn.ModuleList(
-            nn.ModuleList(block(width, width) for _ in range(config.blocks_per_level)) for width in widths[:-1])
+            nn.ModuleList(block(width, width) for _ in range(config.blocks_per_level))
+            for width in widths[:-1]
+        )
         self.downsample = nn.ModuleList(
-            FrameConv(width, below, 4, stride=2) for width, below in zip(widths, widths[1:]))
+            FrameConv(width, below, 4, stride=2) for width, below in zip(widths, widths[1:])
+        )
         self.middle_1 = block(widths[-1], widths[-1])
         self.attention = SelfAttention(widths[-1], config.attention_heads, config.head_width, groups)
         self.middle_2 = block(widths[-1], widths[-1])
-        self.upsample = nn.ModuleList(
-            FrameConv(below, width, 3) for width, below in zip(widths, widths[1:]))
+        self.upsample = nn.ModuleList(FrameConv(below, width, 3) for width, below in zip(widths, widths[1:]))
         self.up_blocks = nn.ModuleList(
-            nn.ModuleList(block(2 * width, width) for _ in range(config.blocks_per_level)) for width in widths[:-1])
+            nn.ModuleList(block(2 * width, width) for _ in range(config.blocks_per_level))
+            for width in widths[:-1]
+        )
         self.final = block(2 * widths[0], widths[0])
         self.output = FrameConv(widths[0], outputs * config.patch, 1)
         nn.init.zeros_(self.output.weight)

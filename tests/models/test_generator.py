@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Generating with a tiny model: seeds, redoing, splicing, mirroring, long songs, cancelling."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from tiny_model import TINY, tiny_model
+
+from models import generator
+from models.errors import Cancelled, UserError
+from models.generator import GenerateSettings, generate
+from models.keyboard import key_x
+from models.kinematics import mirror_hands, outside_limits
+from models.resampling import frame_count, resample, splice
+from models.take import Motion, Take
+from models.windows import fade_weights, sampling_rounds, window_starts
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_model()
+
+
+def song(seconds=4.0, seed=0):
+    rng = np.random.default_rng(seed)
+    count = int(5 * seconds)
+    onset = np.sort(rng.uniform(0, seconds - 0.4, count))
+    notes = np.stack([onset, onset + 0.3, rng.integers(40, 84, count), np.full(count, 80.0)], 1).astype(
+        np.float32
+    )
+    return notes, (notes[:, 2] > 62).astype(np.int8)
+
+
+def settings(**changes):
+    return GenerateSettings(**{"contact": 0.0, **changes})
+
+
+def make(model, notes, hands, seconds=4.0, **changes):
+    extra = {
+        name: changes.pop(name) for name in ("keep", "keep_hand", "redo_range", "progress") if name in changes
+    }
+    return generate(model, notes, hands, duration_s=seconds, settings=settings(**changes), **extra)
+
+
+def same(a: Motion, b: Motion) -> bool:
+    return np.array_equal(a.euler, b.euler) and np.array_equal(a.wrist, b.wrist)
+
+
+def test_a_seed_gives_the_same_take_and_another_seed_another(model):
+    notes, hands = song()
+    first, again, other = (make(model, notes, hands, seed=seed) for seed in (3, 3, 4))
+    assert same(first.motion, again.motion)
+    assert np.abs(first.motion.euler - other.motion.euler).max() > 0.01
+    assert first.meta["seed"] == 3 and first.meta["sampler"] == "dpm++2m" and first.meta["steps"] == 3
+
+
+@pytest.mark.parametrize("fps", [24, 29.97, 30, 60])
+def test_take_fills_the_duration_at_the_wanted_rate_inside_the_limits(model, fps):
+    notes, hands = song()
+    take = make(model, notes, hands, fps=fps)
+    assert take.motion.fps == fps and take.motion.frames == frame_count(4.0, fps)
+    assert take.fingering.shape == (len(notes), 2)
+    assert not outside_limits(torch.from_numpy(take.motion.euler), 1e-3).any() or fps != 30
+    assert np.isfinite(take.motion.euler).all() and np.isfinite(take.motion.wrist).all()
+
+
+def test_windows_do_not_depend_on_their_batch(model, monkeypatch):
+    notes, hands = song(9.0)
+    together = make(model, notes, hands, 9.0)
+    monkeypatch.setattr(generator, "BATCH_WINDOWS", 1)
+    alone = make(model, notes, hands, 9.0)
+    np.testing.assert_allclose(alone.motion.euler, together.motion.euler, atol=1e-4)
+    np.testing.assert_allclose(alone.motion.wrist, together.motion.wrist, atol=1e-5)
+
+
+@pytest.mark.parametrize("contact", [0.0, 1.0])
+@pytest.mark.parametrize("hand", ["left", "right"])
+def test_redoing_a_hand_leaves_the_other_bit_for_bit(model, hand, contact):
+    notes, hands = song()
+    take = make(model, notes, hands, seed=1, fps=24, contact=contact)
+    redone = make(model, notes, hands, seed=2, fps=24, contact=contact, keep=take, keep_hand=hand)
+    new, kept = ("left", "right").index(hand), ("right", "left").index(hand)
+    assert np.array_equal(redone.motion.euler[:, kept], take.motion.euler[:, kept])
+    assert np.array_equal(redone.motion.wrist[:, kept], take.motion.wrist[:, kept])
+    assert np.abs(redone.motion.euler[:, new] - take.motion.euler[:, new]).max() > 0.01
+    assert np.array_equal(
+        redone.fingering[take.fingering[:, 0] == kept], take.fingering[take.fingering[:, 0] == kept]
+    )
+    assert redone.meta["redone"] == {"hand": hand, "range": None, "kept_seed": 1}
+
+
+@pytest.mark.parametrize("contact", [0.0, 1.0])
+def test_redoing_a_stretch_leaves_the_rest_bit_for_bit(model, contact):
+    notes, hands = song(9.0)
+    take = make(model, notes, hands, 9.0, seed=1, fps=25, contact=contact)
+    redone = make(model, notes, hands, 9.0, seed=2, fps=25, contact=contact, keep=take, redo_range=(3.0, 5.0))
+    changed = np.abs(redone.motion.euler - take.motion.euler).max((1, 2, 3)) > 0
+    assert changed[75:125].mean() > 0.9
+    assert not changed[:75].any() and not changed[125:].any()
+    assert np.array_equal(redone.motion.wrist[:75], take.motion.wrist[:75])
+    assert np.array_equal(redone.motion.wrist[125:], take.motion.wrist[125:])
+
+
+def test_redoing_one_hand_in_a_stretch_changes_nothing_else(model):
+    notes, hands = song()
+    take = make(model, notes, hands, seed=1)
+    redone = make(model, notes, hands, seed=2, keep=take, keep_hand="right", redo_range=(1.0, 2.0))
+    difference = np.abs(redone.motion.euler - take.motion.euler).max((2, 3))
+    assert difference[30:60, 1].max() > 0
+    difference[30:60, 1] = 0
+    assert difference.max() == 0
+
+
+def test_the_kept_hand_reaches_the_redone_one_through_the_network(model):
+    notes, hands = song()
+    take = make(model, notes, hands, seed=1)
+    bent = Take(
+        Motion(take.motion.euler + np.float32([[[0.3]], [[0.0]]]), take.motion.wrist, 30.0),
+        take.notes,
+        take.fingering,
+        take.meta,
+    )
+    with_take, with_bent = (
+        make(model, notes, hands, seed=2, keep=kept, keep_hand="right") for kept in (take, bent)
+    )
+    assert np.abs(with_take.motion.euler[:, 1] - with_bent.motion.euler[:, 1]).max() > 1e-5
+
+
+def test_mirrored_music_and_noise_give_the_mirrored_take(model, monkeypatch):
+    notes, hands = song(6.0)
+    mirrored = notes.copy()
+    mirrored[:, 2] = 124 - mirrored[:, 2]
+    straight = make(model, notes, hands, 6.0)
+    draw = generator._generator
+    monkeypatch.setattr(generator, "_generator", lambda seed, hand, start: draw(seed, 1 - hand, start))
+    image = make(model, mirrored, 1 - hands, 6.0)
+    euler, wrist = mirror_hands(
+        torch.from_numpy(straight.motion.euler), torch.from_numpy(straight.motion.wrist), float(key_x(62))
+    )
+    np.testing.assert_allclose(image.motion.euler, euler.numpy(), atol=1e-4)
+    np.testing.assert_allclose(image.motion.wrist, wrist.numpy(), atol=1e-5)
+
+
+def test_shared_noise_is_a_switch():
+    notes, hands = song(1.5)
+    config = dataclasses.replace(TINY, decoupled_noise=False)
+    a, b = (
+        generator._generator(0, hand if c.decoupled_noise else 0, 0) for c, hand in ((config, 0), (config, 1))
+    )
+    assert torch.equal(torch.randn(5, generator=a), torch.randn(5, generator=b))
+    assert make(tiny_model(config), notes, hands, 1.5).motion.frames == 45
+
+
+def test_style_changes_the_take(model):
+    notes, hands = song(1.5)
+    plain, curled = make(model, notes, hands, 1.5), make(model, notes, hands, 1.5, style={"curl": 1.0})
+    assert np.abs(plain.motion.euler - curled.motion.euler).max() > 1e-4
+    with pytest.raises(ValueError, match="charm"):
+        settings(style={"charm": 1.0})
+
+
+def test_cancelling_stops_within_one_sampling_step(model):
+    notes, hands = song()
+    calls = []
+
+    def progress(stage, step, of):
+        calls.append((stage, step, of))
+        if step == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        make(model, notes, hands, progress=progress)
+    assert [step for _, step, _ in calls] == [0, 1, 2]
+
+
+def test_progress_counts_up_to_the_end(model):
+    notes, hands = song(9.0)
+    steps = []
+    make(
+        model,
+        notes,
+        hands,
+        9.0,
+        progress=lambda stage, step, of: steps.append((step, of)) if stage == "sample" else None,
+    )
+    assert steps == [(i, steps[0][1]) for i in range(steps[0][1] + 1)]
+
+
+@pytest.mark.parametrize("seconds", [0.02, 1.6, 1.61, 30.0])
+def test_any_length_works_with_and_without_notes(model, seconds):
+    empty = make(model, np.zeros((0, 4), np.float32), np.zeros(0, np.int8), seconds)
+    assert empty.motion.frames == frame_count(seconds, 30)
+    assert np.isfinite(empty.motion.wrist).all()
+
+
+def test_long_songs_pass_through_the_networks_a_few_windows_at_a_time(model, monkeypatch):
+    sizes = []
+    forward = generator._windows
+    monkeypatch.setattr(
+        generator,
+        "_windows",
+        lambda model, music, starts, *rest: (sizes.append(len(starts)), forward(model, music, starts, *rest))[
+            1
+        ],
+    )
+    make(model, *song(60.0), 60.0)
+    assert max(sizes) == generator.BATCH_WINDOWS and sum(sizes) == len(window_starts(0, 1800, 48, 12))
+
+
+def test_settings_that_the_model_cannot_serve_are_said_in_a_sentence(model):
+    notes, hands = song(1.0)
+    with pytest.raises(UserError, match="sampler"):
+        settings(sampler="magic")
+    with pytest.raises(UserError, match="steps"):
+        make(model, notes, hands, 1.0, steps=2000)
+    take = make(model, notes, hands, 1.0)
+    with pytest.raises(UserError, match="longer"):
+        make(model, notes, hands, 1.0, keep=take, redo_range=(5.0, 6.0))
+    with pytest.raises(ValueError, match="keep"):
+        make(model, notes, hands, 1.0, keep_hand="left")
+
+
+def test_windows_cover_everything_and_gaps_touch_two_neighbours():
+    for stop in (1, 48, 49, 500):
+        covered = np.zeros(stop + 100, bool)
+        for start in window_starts(0, stop, 48, 12):
+            covered[start : start + 48] = True
+        assert covered[:stop].all()
+    first, gaps = sampling_rounds(0, 48 + 36 * 4, TINY)
+    assert first == [0, 72, 144] and gaps == [36, 108]
+    assert all(b - a >= 48 for a, b in zip(first, first[1:]))
+    weights = fade_weights(48, 12)
+    torch.testing.assert_close(weights[:12] + weights[-12:], torch.ones(12))
+
+
+def test_resampling_keeps_straight_lines_and_identity():
+    line = np.linspace(0, 3, 91, dtype=np.float32)[:, None]
+    np.testing.assert_allclose(resample(line, 30, 24, 73)[:, 0], np.arange(73) / 24, atol=1e-5)
+    assert np.array_equal(resample(line, 30, 30, 91), line)
+    wave = np.sin(np.arange(91) / 30 * 6)[:, None]
+    np.testing.assert_allclose(
+        resample(wave, 30, 60, 180)[2:-2, 0], np.sin(np.arange(2, 178) / 60 * 6), atol=2e-3
+    )
+
+
+def test_a_splice_is_exact_outside_and_joins_at_the_edges():
+    kept = Motion(np.zeros((60, 2, 16, 3), np.float32), np.zeros((60, 2, 3), np.float32), 30.0)
+    new = Motion(np.ones((60, 2, 16, 3), np.float32), np.ones((60, 2, 3), np.float32), 30.0)
+    out = splice(kept, new, (1,), 20, 40)
+    assert not out.euler[:, 0].any() and not out.euler[:20].any() and not out.euler[40:].any()
+    assert out.euler[30, 1, 0, 0] == 1.0
+    assert np.abs(np.diff(out.euler[:, 1, 0, 0])).max() < 0.3

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real model at tiny size, for tests."""
+
+import torch
+
+from models.config import ModelConfig, Statistics, TransformerConfig, UNetConfig
+from models.model import Networks, wrap
+
+_TINY_TRANSFORMER = TransformerConfig(
+    width=16, heads=2, feedforward=16, encoder_layers=1, decoder_layers=1, input_kernel=3
+)
+TINY = ModelConfig(
+    name="tiny",
+    predictor=_TINY_TRANSFORMER,
+    refiner=_TINY_TRANSFORMER,
+    window_frames=48,
+    sampling_steps=3,
+    unet=UNetConfig(
+        widths=(16, 24), blocks_per_level=1, groups=4, attention_heads=2, head_width=8, time_width=16
+    ),
+    statistics=Statistics(
+        euler_std=(0.1,) * 48,
+        position_mean=(0.15, -0.06, 0.06),
+        position_std=(0.15, 0.02, 0.01),
+        residual_std=(0.02, 0.01, 0.01),
+    ),
+)
+
+
+def tiny_model(config=TINY, seed=0):
+    """Random weights, none of them zero, so that everything that goes in shows in what comes out."""
+    torch.manual_seed(seed)
+    networks = Networks(config)
+    for parameter in networks.parameters():
+        torch.nn.init.normal_(parameter, std=0.15)
+    return wrap(config, networks, torch.device("cpu"), preset=config.name)

@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Both stages at tiny size: learning, exact resume, data, masks, export."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from models.canonical import note_features
+from models.config import ModelConfig, TransformerConfig, UNetConfig
+from models.keyboard import key_x
+from models.model import load_model
+from training.__main__ import main
+from training.data import mirror_batch, piece_rolls, random_batch, read_pieces, shard_paths
+from training.loop import (
+    NonFiniteLossError,
+    TrainSettings,
+    new_state,
+    rate_factor,
+    read_checkpoint,
+    step_randomness,
+    train_step,
+)
+from training.masks import random_corruption
+from training.stage1 import measure_statistics, position_loss, train_stage1
+from training.stage2 import train_stage2
+
+SMALL = TransformerConfig(
+    width=24, heads=2, feedforward=32, encoder_layers=1, decoder_layers=1, input_kernel=3
+)
+TINY = ModelConfig(
+    name="tiny",
+    predictor=SMALL,
+    refiner=SMALL,
+    window_frames=32,
+    sampling_steps=3,
+    unet=UNetConfig(
+        widths=(24, 32), blocks_per_level=1, groups=4, attention_heads=2, head_width=8, time_width=24
+    ),
+)
+CPU = torch.device("cpu")
+
+
+def quiet(line: str) -> None:
+    assert line
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    """Four short performances: hands wander, fingers wave, a note sounds under each hand."""
+    folder = tmp_path_factory.mktemp("shards")
+    entries = []
+    for i in range(4):
+        frames = 150 + 10 * i
+        t = np.arange(frames) / 30
+        wrist = np.zeros((frames, 2, 3), np.float32)
+        wrist[:, 0, 0], wrist[:, 1, 0] = -0.2 + 0.05 * np.sin(t + i), 0.25 + 0.05 * np.cos(t + 2 * i)
+        wrist[..., 1], wrist[..., 2] = -0.05, 0.06
+        euler = np.zeros((frames, 2, 16, 3), np.float16)
+        euler[..., 0] = (0.3 + 0.2 * np.sin(3 * t + i))[:, None, None]
+        onset = np.repeat(np.arange(0.2, t[-1], 0.4), 2).astype(np.float32)
+        hands = np.tile([0, 1], len(onset) // 2).astype(np.int8)
+        pitch = 21 + np.abs(key_x(np.arange(21, 109)) - np.interp(onset, t, wrist[:, 0, 0])[:, None]).argmin(
+            1
+        )
+        other = 21 + np.abs(key_x(np.arange(21, 109)) - np.interp(onset, t, wrist[:, 1, 0])[:, None]).argmin(
+            1
+        )
+        notes = np.stack([onset, onset + 0.3, np.where(hands == 0, pitch, other), np.full(len(onset), 90)], 1)
+        np.savez(
+            folder / f"p{i}.npz",
+            euler=euler,
+            wrist=wrist,
+            notes=notes.astype(np.float32),
+            hands=hands,
+            fingering=np.zeros((len(onset), 2), np.int8),
+            style=np.full(4, 0.1 * i, np.float32),
+            fps=np.float32(30),
+        )
+        entries.append({"file": f"p{i}.npz", "split": "train" if i < 3 else "validation"})
+    (folder / "index.json").write_text(json.dumps({"shards": entries}))
+    return folder
+
+
+def settings(**changes):
+    return TrainSettings(
+        **{
+            "steps": 12,
+            "batch_size": 4,
+            "warmup_steps": 2,
+            "log_seconds": 1e9,
+            "save_seconds": 1e9,
+            **changes,
+        }
+    )
+
+
+def test_splits_do_not_mix_and_pieces_are_read_whole(shards):
+    assert [path.name for path in shard_paths(shards, "validation")] == ["p3.npz"]
+    pieces = read_pieces(shards, "train", fps=30)
+    assert [piece.frames for piece in pieces] == [150, 160, 170]
+    assert len(read_pieces(shards, "train", fps=30, limit=2)) == 2
+    with pytest.raises(ValueError, match="frames a second"):
+        read_pieces(shards, "train", fps=24)
+    with pytest.raises(ValueError, match="split"):
+        shard_paths(shards, "test")
+
+
+def test_batches_depend_on_seed_and_step_only(shards):
+    pieces = read_pieces(shards, "train", fps=30)
+    a, b, c = (random_batch(pieces, step_randomness(5, step).numpy, size=6, frames=48) for step in (7, 7, 8))
+    assert torch.equal(a.euler, b.euler) and torch.equal(a.sounds, b.sounds)
+    assert not torch.equal(a.euler, c.euler)
+    assert (
+        a.sounds.shape == (6, 3, 48, 88, 2)
+        and a.euler.shape == (6, 2, 48, 48)
+        and a.wrist.shape == (6, 2, 48, 3)
+    )
+
+
+def test_windows_longer_than_a_piece_hold_the_last_pose(shards):
+    pieces = read_pieces(shards, "train", fps=30)[:1]
+    batch = random_batch(pieces, np.random.default_rng(0), size=1, frames=200)
+    assert torch.equal(batch.wrist[0, :, 149:], batch.wrist[0, :, 149:150].expand(-1, 51, -1))
+    assert not batch.sounds[0, :, 150:].any()
+
+
+def test_hints_about_hands_can_be_dropped(shards):
+    pieces = read_pieces(shards, "train", fps=30)
+    for dropout, known in ((0.0, True), (1.0, False)):
+        batch = random_batch(pieces, np.random.default_rng(0), size=4, frames=48, hint_dropout=dropout)
+        assert bool(batch.sounds[:, 1:].any()) is known
+        assert batch.sounds[:, 0].any()
+    torch.testing.assert_close(
+        random_batch(pieces, np.random.default_rng(0), size=4, frames=48, hint_dropout=0.0)
+        .sounds[:, 1:]
+        .sum(1),
+        batch.sounds[:, 0],
+        atol=2 / 255,
+        rtol=0,
+    )
+
+
+def test_mirroring_twice_leads_back_and_swaps_what_the_hands_see(shards):
+    batch = random_batch(
+        read_pieces(shards, "train", fps=30), np.random.default_rng(0), size=4, frames=48, hint_dropout=0.0
+    )
+    mirrored = mirror_batch(batch)
+    back = mirror_batch(mirrored)
+    torch.testing.assert_close(back.wrist, batch.wrist)
+    assert torch.equal(back.sounds, batch.sounds) and torch.equal(back.euler, batch.euler)
+    torch.testing.assert_close(
+        note_features(mirrored.sounds, shared_hands=True).flip(1),
+        note_features(batch.sounds, shared_hands=True),
+    )
+
+
+def test_rolls_are_kept_to_a_255th():
+    notes = np.array([[0.5, 1.0, 60, 100]], np.float32)
+    rolls = piece_rolls(notes, np.array([1], np.int8), 30, 60)
+    assert rolls[0, 15, 39, 0] == round(255 * 100 / 127) and rolls[2, 20, 39, 1] == 255
+    assert not rolls[1].any()
+
+
+def test_masks_cover_every_task_and_given_hands_are_clean():
+    draw = random_corruption(np.random.default_rng(0), size=400, frames=48, steps=1000)
+    known = draw.known[..., 0]
+    whole = known.all(2)
+    assert torch.equal(draw.t == 0, whole) and int(draw.t.max()) <= 1000
+    assert not whole.all(1).any()
+    assert 0.05 < whole.any(1).float().mean() < 0.35
+    assert (~known.any(2).any(1)).float().mean() > 0.25
+    both_ends = known[..., 0].all(1) & known[..., -1].all(1) & ~known[..., 24].any(1)
+    assert both_ends.float().mean() > 0.1
+    assert (draw.t[:, 0] != draw.t[:, 1]).float().mean() > 0.2
+    assert torch.histc(draw.t[draw.t > 0].float(), 10).min() > 40
+
+
+def test_learning_rate_warms_up_and_falls():
+    plan = settings(steps=100, warmup_steps=9, final_rate=0.1)
+    assert rate_factor(plan, 0, 0) == pytest.approx(0.1)
+    assert rate_factor(plan, 10, 0) > 0.95
+    assert rate_factor(plan, 100, 0) == pytest.approx(0.1)
+    assert rate_factor(settings(steps=0, minutes=1.0, warmup_steps=0), 5, 60.0) == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize(
+    "change", [{"steps": 0}, {"minutes": 1.0}, {"learning_rate": 0.0}, {"precision": "float8"}]
+)
+def test_settings_out_of_range_are_refused(change):
+    with pytest.raises(ValueError):
+        settings(**change)
+
+
+def test_both_stages_learn_a_few_windows_by_heart(shards, tmp_path):
+    pieces = read_pieces(shards, "train", fps=30)[:1]
+    figures = {}
+    for steps in (1, 50):
+        out = tmp_path / str(steps)
+        plan = settings(steps=steps, learning_rate=4e-3, fingertip_weight=0.0)
+        train_stage1(out, TINY, plan, pieces, pieces, CPU, quiet)
+        train_stage2(out, plan, pieces, pieces, CPU, quiet)
+        figures[steps] = last_validation(out / "stage1")["place"], last_validation(out / "stage2")["v"]
+    assert figures[50][0] < 0.5 * figures[1][0]
+    assert figures[50][1] < 0.7 * figures[1][1]
+
+
+def test_hands_with_weights_of_their_own_train_on_mirrored_windows_too(shards, tmp_path):
+    pieces = read_pieces(shards, "train", fps=30)
+    config = train_stage1(
+        tmp_path,
+        dataclasses.replace(TINY, shared_hands=False, decoupled_noise=False),
+        settings(steps=2),
+        pieces,
+        [],
+        CPU,
+        quiet,
+    )
+    train_stage2(tmp_path, settings(steps=2), pieces, [], CPU, quiet)
+    names = read_checkpoint(tmp_path / "stage2")["averaged"]
+    assert {name.split(".")[1] for name in names if name.startswith("streams.")} == {"0", "1"}
+    assert (
+        abs(config.statistics.position_mean[0]) < 0.1
+    )  # left and right hand together, not folded onto each other
+
+
+def last_validation(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()][-1]["validation"]
+
+
+def test_an_interrupted_run_ends_with_the_same_bits(shards, tmp_path):
+    pieces = read_pieces(shards, "train", fps=30)
+
+    class Interrupted(Exception):
+        pass
+
+    def stop_at(limit):
+        calls = []
+
+        def report(line):
+            calls.append(line)
+            if len(calls) == limit:
+                raise Interrupted
+
+        return report
+
+    for name in ("whole", "broken"):
+        train_stage1(tmp_path / name, TINY, settings(steps=6), pieces, [], CPU, quiet)
+    train_stage2(tmp_path / "whole", settings(), pieces, [], CPU, quiet)
+    eager = settings(log_seconds=0.0, save_seconds=0.0)
+    with pytest.raises(Interrupted):
+        train_stage2(tmp_path / "broken", eager, pieces, [], CPU, stop_at(5))
+    assert 0 < read_checkpoint(tmp_path / "broken" / "stage2")["step"] < 12
+    train_stage2(tmp_path / "broken", settings(), pieces, [], CPU, quiet)
+    whole, broken = (read_checkpoint(tmp_path / name / "stage2") for name in ("whole", "broken"))
+    assert whole["step"] == broken["step"] == 12
+    for part in ("network", "averaged"):
+        for name, value in whole[part].items():
+            assert torch.equal(value, broken[part][name]), name
+    assert ModelConfig.load(tmp_path / "whole" / "config.json") == ModelConfig.load(
+        tmp_path / "broken" / "config.json"
+    )
+
+
+def test_a_loss_that_is_not_a_number_stops_before_any_change():
+    network = torch.nn.Linear(2, 1)
+    state = new_state(network, settings())
+    before = [parameter.clone() for parameter in network.parameters()]
+
+    def loss_of(module, draw):
+        return {"loss": module(torch.ones(1, 2)).sum() * float("nan")}
+
+    with pytest.raises(NonFiniteLossError, match="step 0"):
+        train_step(state, settings(), loss_of)
+    assert all(torch.equal(a, b) for a, b in zip(before, network.parameters()))
+    assert state.step == 0
+
+
+def test_a_perfect_predictor_has_no_loss(shards):
+    from models.canonical import Normalizer, canonical_wrist
+
+    pieces = read_pieces(shards, "train", fps=30)
+    config = dataclasses.replace(TINY, statistics=measure_statistics(pieces, shared_hands=True))
+    normalizer = Normalizer(config)
+    batch = random_batch(pieces, np.random.default_rng(0), size=3, frames=48)
+    truth = normalizer.positions(canonical_wrist(batch.wrist, shared_hands=True))
+
+    class Oracle(torch.nn.Module):
+        def forward(self, features, style):
+            return truth
+
+    parts = position_loss(Oracle(), batch, config, normalizer)
+    assert float(parts["loss"]) == 0 and float(parts["metres"]) == 0
+    assert abs(float(truth.mean())) < 0.5 and 0.3 < float(truth.std()) < 2
+
+
+def test_commands_train_both_stages_and_export_a_model_that_loads(shards, tmp_path, capsys):
+    (tmp_path / "tiny.json").write_text(TINY.to_json())
+    common = ["--data", str(shards), "--out", str(tmp_path / "run"), "--steps", "3", "--batch", "2"]
+    assert main(["train", "--stage", "1", "--config", str(tmp_path / "tiny.json"), *common]) == 0
+    assert main(["train", "--stage", "2", *common]) == 0
+    assert (
+        main(
+            ["export", "--out", str(tmp_path / "run"), "--folder", str(tmp_path / "model"), "--name", "mine"]
+        )
+        == 0
+    )
+    assert "hours of motion" in capsys.readouterr().out
+    model = load_model(tmp_path / "model", "cpu")
+    averaged = read_checkpoint(tmp_path / "run" / "stage2")["averaged"]
+    for name, value in model.networks.streams.state_dict().items():
+        assert torch.equal(value, averaged[name])
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert model.config.name == "mine" and "3 steps of 2 windows" in card and "synthesised motion" in card
