@@ -258,6 +258,9 @@ class ModelConfig:
     """The sampler where the caller names none: `ancestral` (Algorithm 1), `ddim` or `dpm++2m`."""
     sampling_steps: int = 8
     """Its evaluations of the network."""
+    smoothing_frames: float = 1.5
+    """Spread of the Gaussian that takes the trembling out of the sampled motion before key contact, frames; 0 leaves
+    it. Contact puts the quick movements of striking fingers back in."""
     clamp: float = 0.0
     """Bound of the estimated clean motion in every sampling step, normalised units; 0 means none."""
 
@@ -272,6 +275,7 @@ class ModelConfig:
         _check_range("model", "fps", self.fps, 1.0, 240.0)
         _check_choice("model", "sampler", self.sampler, SAMPLER_NAMES)
         _check_range("model", "sampling_steps", self.sampling_steps, 1, self.schedule.steps)
+        _check_range("model", "smoothing_frames", self.smoothing_frames, 0.0, 30.0)
         _check_range("model", "clamp", self.clamp, 0.0, 100.0)
         if self.window_frames % self.unet.stride:
             raise ValueError(

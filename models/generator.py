@@ -31,7 +31,7 @@ from models.errors import Progress, UserError, no_progress
 from models.kinematics import clamp_to_limits
 from models.model import Model
 from models.request import STYLES
-from models.resampling import frame_count, resample_motion, splice
+from models.resampling import frame_count, resample_motion, smooth, splice
 from models.rotations import unwrap
 from models.skeleton import HANDS
 from models.take import Motion, Take
@@ -281,12 +281,13 @@ def _sample(
                 values[:, span], known[:, span] = window, True
     euler, wrist = model.normalizer.unmotion(values[None], positions[None])
     angles = clamp_to_limits(unwrap(euler[0].transpose(0, 1).unflatten(-1, (16, 3)), 0)).cpu().numpy()
+    wrists = wrist[0].transpose(0, 1).cpu().numpy()
+    angles, wrists = (smooth(part[: stop - first], config.smoothing_frames) for part in (angles, wrists))
     out_euler, out_wrist = np.zeros((frames, 2, 16, 3), np.float32), np.zeros((frames, 2, 3), np.float32)
     if kept is not None:
         given = resample_motion(kept, config.fps, frames)
         out_euler[:], out_wrist[:] = given.euler, given.wrist
-    out_euler[first:stop] = angles[: stop - first]
-    out_wrist[first:stop] = wrist[0].transpose(0, 1).cpu().numpy()[: stop - first]
+    out_euler[first:stop], out_wrist[first:stop] = angles, wrists
     return Motion(out_euler, out_wrist, config.fps)
 
 

@@ -13,7 +13,7 @@ from models.errors import Cancelled, UserError
 from models.generator import GenerateSettings, generate
 from models.keyboard import key_x
 from models.kinematics import mirror_hands, outside_limits
-from models.resampling import frame_count, resample, splice
+from models.resampling import frame_count, resample, smooth, splice
 from models.take import Motion, Take
 from models.windows import fade_weights, sampling_rounds, window_starts
 
@@ -243,6 +243,15 @@ def test_resampling_keeps_straight_lines_and_identity():
     np.testing.assert_allclose(
         resample(wave, 30, 60, 180)[2:-2, 0], np.sin(np.arange(2, 178) / 60 * 6), atol=2e-3
     )
+
+
+def test_smoothing_keeps_slow_movement_and_takes_trembling_away():
+    frames = np.arange(200)
+    slow, trembling = np.sin(frames / 30 * 2 * np.pi * 0.5), 0.1 * (-1.0) ** frames
+    out = smooth((slow + trembling)[:, None], 1.5)[:, 0]
+    assert np.abs(out - slow)[5:-5].max() < 0.02
+    assert np.array_equal(smooth(slow[:, None], 0.0)[:, 0], slow.astype(np.float32))
+    np.testing.assert_allclose(smooth(np.full((5, 2), 0.3), 4.0), 0.3, atol=1e-6)
 
 
 def test_a_splice_is_exact_outside_and_joins_at_the_edges():
