@@ -53,7 +53,9 @@ def run_job(title: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sound", type=Path, help="recording for the real worker")
     parser.add_argument("--frames", type=int, default=9000, help="length of the stand-in's take")
     options = parser.parse_args()

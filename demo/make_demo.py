@@ -81,7 +81,8 @@ def set_the_stage(scene: bpy.types.Scene) -> dict[str, bpy.types.Object]:
     stage.light_the_stage(scene, collection)
     middle = middle_of_play(scene)
     cameras = {
-        name: stage.add_camera(collection, f"Camera {name}", view, middle) for name, view in stage.VIEWS.items()
+        name: stage.add_camera(collection, f"Camera {name}", view, middle)
+        for name, view in stage.VIEWS.items()
     }
     scene.camera = cameras["shoulder"]
     return cameras
@@ -111,12 +112,16 @@ def busiest_frame(scene: bpy.types.Scene, armature: bpy.types.Object) -> int:
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make_demo", description="Make the demo: .blend, FBX and pictures.")
-    parser.add_argument("--out", type=Path, default=HERE.parent / "out" / "demo", help="folder for the results")
+    parser.add_argument(
+        "--out", type=Path, default=HERE.parent / "out" / "demo", help="folder for the results"
+    )
     parser.add_argument("--sound", type=Path, default=RECORDING, help="recording to play")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--frame", type=int, help="frame of the pictures; default: the fullest chord")
     parser.add_argument("--size", type=int, nargs=2, default=(1280, 720), metavar=("WIDTH", "HEIGHT"))
-    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="skip the Cycles renders")
+    parser.add_argument(
+        "--no-pictures", dest="pictures", action="store_false", help="skip the Cycles renders"
+    )
     return parser.parse_args(arguments)
 
 

@@ -48,13 +48,17 @@ def light_the_stage(scene: bpy.types.Scene, collection: bpy.types.Collection) ->
         collection.objects.link(lamp)
 
 
-def add_camera(collection: bpy.types.Collection, name: str, view: View, offset_x: float = 0.0) -> bpy.types.Object:
+def add_camera(
+    collection: bpy.types.Collection, name: str, view: View, offset_x: float = 0.0
+) -> bpy.types.Object:
     """A camera of `view`, moved along the keyboard to where the hands play."""
     data = bpy.data.cameras.new(name)
     data.lens = view.lens_mm
     data.clip_start = 0.01
     camera = bpy.data.objects.new(name, data)
-    position, target = (Vector(point) + Vector((offset_x, 0.0, 0.0)) for point in (view.position, view.target))
+    position, target = (
+        Vector(point) + Vector((offset_x, 0.0, 0.0)) for point in (view.position, view.target)
+    )
     camera.location = position
     camera.rotation_euler = (target - position).to_track_quat("-Z", "Y").to_euler()
     collection.objects.link(camera)

@@ -34,7 +34,9 @@ MIRROR_PITCH_SUM = 124
 
 _NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _IS_BLACK = np.array([name.endswith("#") for name in _NAMES])
-_WHITE_STEP = np.cumsum(~_IS_BLACK) - 1  # white index within the octave of each pitch class (of the key below, if black)
+_WHITE_STEP = (
+    np.cumsum(~_IS_BLACK) - 1
+)  # white index within the octave of each pitch class (of the key below, if black)
 _BLACK_OFFSET = np.array([_DATA["black_offsets"].get(name, 0.0) for name in _NAMES])
 
 
@@ -80,7 +82,9 @@ _WHITE_KEYS = np.flatnonzero(~KEY_IS_BLACK)
 _PLAYABLE_INSET = 0.0025  # metres from the edge of what is under a finger
 
 
-def playable_x(pitch: ArrayLike, between_blacks: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def playable_x(
+    pitch: ArrayLike, between_blacks: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Left and right end of the X range in which a finger surely plays the key and no neighbour.
 
     For black keys and the front part of white keys that is the middle of the key's width; ``between_blacks`` says

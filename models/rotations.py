@@ -59,7 +59,13 @@ def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
     candidates = torch.stack(
         [
             torch.stack(
-                [1 + trace, m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]], -1
+                [
+                    1 + trace,
+                    m[..., 2, 1] - m[..., 1, 2],
+                    m[..., 0, 2] - m[..., 2, 0],
+                    m[..., 1, 0] - m[..., 0, 1],
+                ],
+                -1,
             ),
             torch.stack(
                 [

@@ -32,7 +32,9 @@ class Motion:
     def __post_init__(self) -> None:
         frames = len(self.euler)
         if self.euler.shape != (frames, 2, 16, 3) or self.wrist.shape != (frames, 2, 3):
-            raise ValueError(f"euler {self.euler.shape} and wrist {self.wrist.shape} are not (n, 2, 16, 3) and (n, 2, 3)")
+            raise ValueError(
+                f"euler {self.euler.shape} and wrist {self.wrist.shape} are not (n, 2, 16, 3) and (n, 2, 3)"
+            )
         if not self.fps > 0:
             raise ValueError(f"fps is {self.fps}; it must be above 0")
 
@@ -57,7 +59,9 @@ class Take:
     def __post_init__(self) -> None:
         count = len(self.notes)
         if self.notes.shape != (count, 4) or self.fingering.shape != (count, 2):
-            raise ValueError(f"notes {self.notes.shape} and fingering {self.fingering.shape} are not (n, 4) and (n, 2)")
+            raise ValueError(
+                f"notes {self.notes.shape} and fingering {self.fingering.shape} are not (n, 4) and (n, 2)"
+            )
 
     def save(self, path: str | Path) -> None:
         """Write the take; the file appears whole or not at all."""
@@ -88,14 +92,22 @@ class Take:
         """
         path = Path(path)
         if not path.is_file():
-            raise UserError("take_missing", f"The take file {path.name} does not exist any more; generate it again.", str(path))
+            raise UserError(
+                "take_missing",
+                f"The take file {path.name} does not exist any more; generate it again.",
+                str(path),
+            )
         try:
             with np.load(path, allow_pickle=False) as data:
                 meta = json.loads(str(data["meta"]))
                 motion = Motion(data["euler"], data["wrist"], float(data["fps"]))
                 take = cls(motion, data["notes"], data["fingering"], meta)
         except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-            raise UserError("take_corrupt", f"The file {path.name} is not a readable take; generate it again.", repr(error)) from error
+            raise UserError(
+                "take_corrupt",
+                f"The file {path.name} is not a readable take; generate it again.",
+                repr(error),
+            ) from error
         if meta.get("format") != FORMAT_VERSION:
             raise UserError(
                 "take_version",
@@ -103,5 +115,7 @@ class Take:
                 f"format {meta.get('format')}, this version reads {FORMAT_VERSION}",
             )
         if not (np.isfinite(motion.euler).all() and np.isfinite(motion.wrist).all()):
-            raise UserError("take_corrupt", f"The take {path.name} holds numbers that are not finite; generate it again.")
+            raise UserError(
+                "take_corrupt", f"The take {path.name} holds numbers that are not finite; generate it again."
+            )
         return take

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`python -m training`: synthesise, train, export, evaluate.
 
-A subcommand is a module with `add_commands(commands)` that registers parsers with `set_defaults(main=...)`, where `main` takes
-the parsed arguments and returns the exit status. List it in `COMMANDS`.
+A subcommand is a module with `add_commands(commands)` that registers parsers with `set_defaults(main=...)`, where
+`main` takes the parsed arguments and returns the exit status. List it in `COMMANDS`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ COMMANDS = ("training.synthesis.cli", "training.train_cli", "training.evaluate")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m training", description="Train the models of S2C Piano Hands.")
+    parser = argparse.ArgumentParser(
+        prog="python -m training", description="Train the models of S2C Piano Hands."
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in COMMANDS:
         importlib.import_module(module).add_commands(commands)

@@ -188,7 +188,9 @@ def _floor(points: NDArray[np.floating]) -> NDArray[np.float64]:
     x, y = points[..., 0], points[..., 1]
     black_x = keyboard.KEY_X[keyboard.KEY_IS_BLACK]
     right = np.clip(np.searchsorted(black_x, x), 1, len(black_x) - 1)
-    beside = np.minimum(np.abs(x - black_x[right - 1]), np.abs(x - black_x[right])) - keyboard.BLACK_TOP_WIDTH / 2
+    beside = (
+        np.minimum(np.abs(x - black_x[right - 1]), np.abs(x - black_x[right])) - keyboard.BLACK_TOP_WIDTH / 2
+    )
     before = np.maximum(keyboard.BLACK_FRONT - y, y - keyboard.BLACK_BACK)
     outside = np.maximum(np.maximum(beside, before) - 0.001, 0.0)
     return keyboard.BLACK_HEIGHT * np.clip(1 - outside / 0.004, 0.0, 1.0)

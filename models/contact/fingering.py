@@ -39,7 +39,9 @@ _SPANS = {
     (2, 4): (1, 1, 3, 4, 5, 7),
     (3, 4): (1, 1, 1, 2, 3, 5),
 }
-_NATURAL_X = np.array([-0.055, -0.018, 0.010, 0.036, 0.064])  # fingertips from the wrist in playing position, metres
+_NATURAL_X = np.array(
+    [-0.055, -0.018, 0.010, 0.036, 0.064]
+)  # fingertips from the wrist in playing position, metres
 _WEAK = np.array([0.0, 0.0, 0.0, 0.35, 0.3])
 _ON_BLACK = np.array([1.2, 0.0, 0.0, 0.0, 0.6])
 
@@ -64,7 +66,16 @@ class FingeringCosts:
     """Each metre between a finger of the generated motion and the key, up to two white keys."""
 
     def __post_init__(self) -> None:
-        if min(*self.stretch, self.same_finger_moves, self.hand_moves, self.crossing, self.held_finger_changes) < 0:
+        if (
+            min(
+                *self.stretch,
+                self.same_finger_moves,
+                self.hand_moves,
+                self.crossing,
+                self.held_finger_changes,
+            )
+            < 0
+        ):
             raise ValueError(f"fingering costs must not be negative: {self}")
         if self.rest_s <= 0:
             raise ValueError(f"rest_s is {self.rest_s}; it must be above 0")
@@ -114,7 +125,8 @@ class FingeringSearch:
         self.costs = costs or FingeringCosts()
         self._table = _span_table(self.costs.stretch)
         self._states = {
-            n: np.array(list(combinations(range(FINGERS_A_HAND), n)), int) for n in range(1, FINGERS_A_HAND + 1)
+            n: np.array(list(combinations(range(FINGERS_A_HAND), n)), int)
+            for n in range(1, FINGERS_A_HAND + 1)
         }
 
     def __call__(
@@ -202,12 +214,20 @@ class FingeringSearch:
             return 0 if x[struck[1]] - x[struck[0]] > x[struck[-1]] - x[struck[-2]] else len(struck) - 1
         return 1 + int(np.argmin(x[struck[2:]] - x[struck[:-2]]))
 
-    def _pair_cost(self, low: NDArray[np.int64], high: NDArray[np.int64], dx: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _pair_cost(
+        self, low: NDArray[np.int64], high: NDArray[np.int64], dx: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """Span cost of finger ``low`` < ``high`` with the higher finger ``dx`` metres towards the treble."""
         knots, values = self._table[low, high, 0], self._table[low, high, 1]
         index = np.clip((dx[..., None] >= knots).sum(-1) - 1, 0, 6)[..., None]
-        x0, x1 = np.take_along_axis(knots, index, -1)[..., 0], np.take_along_axis(knots, index + 1, -1)[..., 0]
-        y0, y1 = np.take_along_axis(values, index, -1)[..., 0], np.take_along_axis(values, index + 1, -1)[..., 0]
+        x0, x1 = (
+            np.take_along_axis(knots, index, -1)[..., 0],
+            np.take_along_axis(knots, index + 1, -1)[..., 0],
+        )
+        y0, y1 = (
+            np.take_along_axis(values, index, -1)[..., 0],
+            np.take_along_axis(values, index + 1, -1)[..., 0],
+        )
         return y0 + (y1 - y0) * (dx - x0) / (x1 - x0)
 
     def _chord_cost(self, chord: _Chord) -> NDArray[np.float64]:
@@ -230,7 +250,9 @@ class FingeringSearch:
         same, up = first == second, second > first
         low, high = np.minimum(first, second), np.maximum(first, second)
         span = self._pair_cost(low, np.where(same, (low + 1) % 5, high), np.where(up, dx, -dx))
-        hop = np.where(np.abs(dx) < 1e-6, 0.0, self.costs.same_finger_moves * (1 + np.abs(dx) / _SEMITONE / 2))
+        hop = np.where(
+            np.abs(dx) < 1e-6, 0.0, self.costs.same_finger_moves * (1 + np.abs(dx) / _SEMITONE / 2)
+        )
         crossing = ((second == 0) & (first > 0) & (dx > 0)) | ((first == 0) & (second > 0) & (dx < 0))
         pairs = np.where(same, hop, span) + self.costs.crossing * crossing
         cost = ease * pairs.mean((2, 3))
@@ -264,7 +286,9 @@ def finger_notes(
     for hand in (0, 1):
         index = np.flatnonzero(hands == hand)
         if len(index):
-            finger, release[index] = search(notes[index], hand, None if tips_x is None else tips_x[index, hand])
+            finger, release[index] = search(
+                notes[index], hand, None if tips_x is None else tips_x[index, hand]
+            )
             fingering[index, 0] = np.where(finger >= 0, hand, -1)
             fingering[index, 1] = finger
     return Assignment(fingering, release)

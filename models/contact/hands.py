@@ -75,7 +75,7 @@ def assign_hands(
         stop = start + int(np.searchsorted(notes[start:, 0], time + CHORD_WINDOW_S, side="right"))
         chord = sorted(range(start, stop), key=lambda i: x[i])
         chords.append(chord)
-        frame = min(int(round(time * fps)), len(wrist_x) - 1)
+        frame = min(round(time * fps), len(wrist_x) - 1)
         wrist = (float(wrist_x[frame, 0]), float(wrist_x[frame, 1]))
         known = [int(hands_given[i]) for i in chord]
         options = [k for k in range(len(chord) + 1) if _agrees(known, k)] or [-1]
@@ -109,7 +109,9 @@ def _extend(
 ) -> _Beam:
     """The beam with one chord more; split -1 keeps the given hands of a chord whose hands cross."""
     if split < 0:
-        sides = [hand if hand >= 0 else int(x[i] > sum(wrist) / 2) for i, hand in zip(chord, known, strict=True)]
+        sides = [
+            hand if hand >= 0 else int(x[i] > sum(wrist) / 2) for i, hand in zip(chord, known, strict=True)
+        ]
     else:
         sides = [int(i >= split) for i in range(len(chord))]
     cost, centre, last = beam.cost, list(beam.centre), list(beam.last_s)

@@ -200,7 +200,15 @@ def _one_path(
     depth = surface - keyboard.PRESS_DEPTH
     knots = np.stack([down - strike, down, down + settle, up - leave, up, up + lift], 1)
     z = np.stack(
-        [hover_before, depth - 1e-4, surface - timing.bottom, surface - timing.bottom, depth + 1e-4, hover_after], 1
+        [
+            hover_before,
+            depth - 1e-4,
+            surface - timing.bottom,
+            surface - timing.bottom,
+            depth + 1e-4,
+            hover_after,
+        ],
+        1,
     )
     xyz = np.stack([np.repeat(x[:, None], 6, 1), np.repeat(y[:, None], 6, 1), z], -1)
     return knots.reshape(-1), xyz.reshape(-1, 3), knots[:, 0], knots[:, -1]

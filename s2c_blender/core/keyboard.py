@@ -76,9 +76,20 @@ def _white_key(pitch: int) -> KeyShape:
     if pitch + 1 in PITCHES and is_black(pitch + 1):
         right = min(right, key_x(pitch + 1) - foot - x)
     front, cut, back = -HINGE_Y, _KEYS["black_front"] - _BLACK_SLOPE - _GAP - HINGE_Y, 0.0
-    outline = [(-half, front), (half, front), (half, cut), (right, cut), (right, back), (left, back), (left, cut), (-half, cut)]
+    outline = [
+        (-half, front),
+        (half, front),
+        (half, cut),
+        (right, cut),
+        (right, back),
+        (left, back),
+        (left, cut),
+        (-half, cut),
+    ]
     corners = [point for i, point in enumerate(outline) if point != outline[i - 1]]
-    corners = [p for i, p in enumerate(corners) if not _straight(corners[i - 1], p, corners[(i + 1) % len(corners)])]
+    corners = [
+        p for i, p in enumerate(corners) if not _straight(corners[i - 1], p, corners[(i + 1) % len(corners)])
+    ]
     angle = float(np.arcsin(_KEYS["white_dip"] / HINGE_Y))
     vertices, faces = _prism(np.array(corners), -KEY_HEIGHT, 0.0)
     return KeyShape(pitch, key_name(pitch), x, False, angle, vertices, faces)
@@ -108,11 +119,15 @@ def _inset(outline: NDArray[np.float64], distance: float) -> NDArray[np.float64]
     return outline + distance * (inward + np.roll(inward, 1, 0))
 
 
-def _prism(outline: NDArray[np.float64], bottom: float, top: float) -> tuple[NDArray[np.float64], list[tuple[int, ...]]]:
+def _prism(
+    outline: NDArray[np.float64], bottom: float, top: float
+) -> tuple[NDArray[np.float64], list[tuple[int, ...]]]:
     return _stack([(outline, bottom), (outline, top - _EDGE), (_inset(outline, _EDGE), top)])
 
 
-def _stack(rings: list[tuple[NDArray[np.float64], float]]) -> tuple[NDArray[np.float64], list[tuple[int, ...]]]:
+def _stack(
+    rings: list[tuple[NDArray[np.float64], float]],
+) -> tuple[NDArray[np.float64], list[tuple[int, ...]]]:
     """A solid through outlines of equally many points at rising heights."""
     count = len(rings[0][0])
     vertices = np.concatenate([np.column_stack([outline, np.full(count, z)]) for outline, z in rings])

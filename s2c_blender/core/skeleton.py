@@ -25,7 +25,9 @@ JOINTS: tuple[str, ...] = tuple(DATA["joints"])
 FINGERS: tuple[str, ...] = tuple(DATA["finger_order"])
 FINGER_JOINTS = np.array([[JOINTS.index(f"{finger}{i}") for i in (1, 2, 3)] for finger in FINGERS])  # (5, 3)
 MIRROR = np.array([-1.0, 1.0, 1.0])
-BONE_RADII = np.array([DATA["fingers"][finger]["radii"] for finger in FINGERS])  # (5, 4) joints 1-3 and the tip
+BONE_RADII = np.array(
+    [DATA["fingers"][finger]["radii"] for finger in FINGERS]
+)  # (5, 4) joints 1-3 and the tip
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ def euler_matrices(euler: ArrayLike) -> Array:
     return np.stack(rows, -2)
 
 
-def forward_kinematics(euler: ArrayLike, wrist: ArrayLike, hand: int, hand_size: float = 1.0) -> tuple[Array, Array, Array]:
+def forward_kinematics(
+    euler: ArrayLike, wrist: ArrayLike, hand: int, hand_size: float = 1.0
+) -> tuple[Array, Array, Array]:
     """Pose of one hand in the piano frame.
 
     Args:
@@ -113,7 +117,9 @@ def forward_kinematics(euler: ArrayLike, wrist: ArrayLike, hand: int, hand_size:
             joints[..., joint, :] = joints[..., parent, :] + frames[..., parent, :, :] @ (
                 basis @ (bone.head - bones[parent].head)
             )
-            frames[..., joint, :, :] = frames[..., parent, :, :] @ (basis @ bone.frame) @ local[..., joint, :, :]
+            frames[..., joint, :, :] = (
+                frames[..., parent, :, :] @ (basis @ bone.frame) @ local[..., joint, :, :]
+            )
         last = bones[chain[2]]
         length = np.linalg.norm(last.tail - last.head)
         tips[..., finger, :] = joints[..., chain[2], :] + length * frames[..., chain[2], :, 1]

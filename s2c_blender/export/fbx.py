@@ -82,20 +82,28 @@ def export_fbx(context: bpy.types.Context, armature: bpy.types.Object, path: Pat
     if not path.parent.is_dir():
         raise Fault("folder_missing", f'The folder "{path.parent}" does not exist; choose another one.')
     if not addon_utils.check(EXPORTER)[1] and addon_utils.enable(EXPORTER) is None:
-        raise Fault("no_exporter", "Blender's FBX add-on cannot be enabled; enable it under Preferences > Add-ons.")
+        raise Fault(
+            "no_exporter", "Blender's FBX add-on cannot be enabled; enable it under Preferences > Add-ons."
+        )
     part = path.with_name(path.stem + ".part.fbx")
     try:
         with ExitStack() as stack:
             stack.enter_context(_frame_kept(context.scene))
             stack.enter_context(_object_mode(context))
-            stack.enter_context(_only_selected(context, [armature, *skinned_meshes(context.scene, armature)], armature))
+            stack.enter_context(
+                _only_selected(context, [armature, *skinned_meshes(context.scene, armature)], armature)
+            )
             stack.enter_context(_as_only_strip(armature, action))
             stack.enter_context(_renamed(armature, chosen.armature_name))
-            bpy.ops.export_scene.fbx(filepath=str(part), apply_scale_options=chosen.scale, check_existing=False, **COMMON)
+            bpy.ops.export_scene.fbx(
+                filepath=str(part), apply_scale_options=chosen.scale, check_existing=False, **COMMON
+            )
         os.replace(part, path)
     except (OSError, RuntimeError) as error:
         raise Fault(
-            "fbx_failed", f'The file "{path.name}" cannot be written to "{path.parent}"; choose another folder.', str(error)
+            "fbx_failed",
+            f'The file "{path.name}" cannot be written to "{path.parent}"; choose another folder.',
+            str(error),
         ) from error
     finally:
         part.unlink(missing_ok=True)

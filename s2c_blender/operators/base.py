@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 
 import bpy
 
@@ -46,7 +47,7 @@ class OperatorBase:
         """Run, and turn every error into one reported sentence."""
         return self.guarded(lambda: self.run(context))
 
-    def guarded(self, work) -> set[str]:  # type: ignore[no-untyped-def]
+    def guarded(self, work: Callable[[], set[str]]) -> set[str]:
         """Call `work()`; on an error report it and return {'CANCELLED'}. For `execute`, `invoke` and `modal`."""
         try:
             return work()
@@ -58,6 +59,7 @@ class OperatorBase:
             if os.environ.get(RERAISE_VARIABLE) == "1":
                 raise
             self.report(  # type: ignore[attr-defined]
-                {"ERROR"}, f"{self.bl_label} failed because of a defect; the system console holds the full report."
+                {"ERROR"},
+                f"{self.bl_label} failed because of a defect; the system console holds the full report.",
             )
         return {"CANCELLED"}

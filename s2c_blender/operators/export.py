@@ -24,7 +24,9 @@ class S2C_OT_export_fbx(OperatorBase, bpy.types.Operator):
     filepath: StringProperty(subtype="FILE_PATH")
     filter_glob: StringProperty(default="*.fbx", options={"HIDDEN"})
     preset: EnumProperty(
-        name="For", items=[(name, preset.label, preset.hint) for name, preset in PRESETS.items()], default="UNREAL"
+        name="For",
+        items=[(name, preset.label, preset.hint) for name, preset in PRESETS.items()],
+        default="UNREAL",
     )
 
     @classmethod
@@ -35,11 +37,17 @@ class S2C_OT_export_fbx(OperatorBase, bpy.types.Operator):
             armature = find_armature(context)
         except Fault as fault:
             return fault.message
-        return "" if current_action(armature) is not None else "There is no take on the hands yet: press Generate first."
+        return (
+            ""
+            if current_action(armature) is not None
+            else "There is no take on the hands yet: press Generate first."
+        )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if not self.filepath:
-            self.filepath = bpy.path.ensure_ext(bpy.data.filepath.removesuffix(".blend") or "piano_hands", ".fbx")
+            self.filepath = bpy.path.ensure_ext(
+                bpy.data.filepath.removesuffix(".blend") or "piano_hands", ".fbx"
+            )
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 

@@ -26,7 +26,11 @@ class S2C_OT_apply_take(OperatorBase, bpy.types.Operator):
     filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
     hand: EnumProperty(
         name="Hands",
-        items=(("BOTH", "Both", "Both hands"), ("LEFT", "Left", "The left hand"), ("RIGHT", "Right", "The right hand")),
+        items=(
+            ("BOTH", "Both", "Both hands"),
+            ("LEFT", "Left", "The left hand"),
+            ("RIGHT", "Right", "The right hand"),
+        ),
         default="BOTH",
     )
     frame_start: IntProperty(name="Start", description="Scene frame of the take's first frame", default=1)

@@ -37,7 +37,9 @@ def key_frames(
         room = following - float(onset)
         down = min(DOWN_S, 0.3 * room)
         begin, bottom = float(onset) - 0.66 * down, float(onset) + 0.34 * down
-        release = max(min(float(offset), following - 0.66 * min(DOWN_S, 0.3 * room) - LEAST_UP_S - 0.3 * UP_S), bottom)
+        release = max(
+            min(float(offset), following - 0.66 * min(DOWN_S, 0.3 * room) - LEAST_UP_S - 0.3 * UP_S), bottom
+        )
         up = min(release + UP_S, following - 0.66 * min(DOWN_S, 0.3 * room) - 1e-3)
         for time, depth in ((begin, 0.0), (bottom, 1.0), (release, 1.0), (max(up, release + 1e-3), 0.0)):
             if not times or time > times[-1] + 1e-4:
@@ -122,5 +124,3 @@ def _bind(piano: bpy.types.Object, action: bpy.types.Action) -> None:
     for old in replaced.values():
         if not old.users:
             bpy.data.actions.remove(old)
-
-

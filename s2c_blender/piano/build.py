@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
 import numpy as np
 
@@ -26,7 +28,14 @@ def create_piano(collection: bpy.types.Collection, name: str = "S2C Piano") -> b
     ivory = materials.plain("S2C Ivory", (0.86, 0.84, 0.78), 0.22, coat=0.5)
     ebony = materials.plain("S2C Ebony", (0.012, 0.011, 0.011), 0.32, coat=0.4)
     for shape in keyboard.key_shapes():
-        key = _add_mesh(collection, piano, f"Key {shape.name}", shape.vertices, shape.faces, ebony if shape.black else ivory)
+        key = _add_mesh(
+            collection,
+            piano,
+            f"Key {shape.name}",
+            shape.vertices,
+            shape.faces,
+            ebony if shape.black else ivory,
+        )
         key.location = (shape.x, keyboard.HINGE_Y, 0.0)
         key[PITCH_PROPERTY] = shape.pitch
         key[PRESS_PROPERTY] = shape.press_angle
@@ -55,7 +64,11 @@ def _add_case(collection: bpy.types.Collection, piano: bpy.types.Object) -> None
     boxes = {
         "Key Bed": ((-half - end, -0.035, low - 0.06), (half + end, 0.34, low - 0.014), lacquer),
         "Key Slip": ((-half - end, -0.035, low - 0.014), (half + end, -0.006, -0.011), lacquer),
-        "Fallboard": ((-half - end, length + 0.006, keyboard.BLACK_HEIGHT + 0.003), (half + end, length + 0.03, 0.13), lacquer),
+        "Fallboard": (
+            (-half - end, length + 0.006, keyboard.BLACK_HEIGHT + 0.003),
+            (half + end, length + 0.03, 0.13),
+            lacquer,
+        ),
         "Felt": ((-half, length - 0.001, 0.0012), (half, length + 0.006, 0.005), felt),
         "Cheek Low": ((-half - end, -0.006, low - 0.014), (-half - 0.001, length + 0.006, 0.012), lacquer),
         "Cheek High": ((half + 0.001, -0.006, low - 0.014), (half + end, length + 0.006, 0.012), lacquer),
@@ -74,7 +87,7 @@ def _add_mesh(
     piano: bpy.types.Object,
     name: str,
     vertices: np.ndarray,
-    faces: list[tuple[int, ...]],
+    faces: Sequence[tuple[int, ...]],
     material: bpy.types.Material,
 ) -> bpy.types.Object:
     mesh = bpy.data.meshes.new(name)

@@ -32,12 +32,17 @@ def create_armature(
     """
     low, high = HAND_SIZE_RANGE
     if not low <= hand_size <= high:
-        raise Fault("hand_size", f"The hand size {hand_size:g} is not possible: choose a factor from {low:g} to {high:g}.")
+        raise Fault(
+            "hand_size",
+            f"The hand size {hand_size:g} is not possible: choose a factor from {low:g} to {high:g}.",
+        )
     data = bpy.data.armatures.new(name)
     armature = bpy.data.objects.new(name, data)
     collection.objects.link(armature)
     armature[HAND_SIZE_PROPERTY] = float(hand_size)
-    armature.id_properties_ui(HAND_SIZE_PROPERTY).update(min=low, max=high, description="Size of these hands, 1 is an average adult")
+    armature.id_properties_ui(HAND_SIZE_PROPERTY).update(
+        min=low, max=high, description="Size of these hands, 1 is an average adult"
+    )
     armature.show_in_front = True
     data.display_type = "STICK"
     context.view_layer.update()

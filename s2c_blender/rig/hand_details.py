@@ -19,7 +19,9 @@ def _grid_quads(rows: int, columns: int, wrap: bool = False) -> NDArray[np.int32
     """Quads of a grid of vertices numbered row by row; `wrap` closes the rows."""
     r, c = np.meshgrid(np.arange(rows - 1), np.arange(columns if wrap else columns - 1), indexing="ij")
     right = (c + 1) % columns
-    quads = np.stack([r * columns + c, r * columns + right, (r + 1) * columns + right, (r + 1) * columns + c], -1)
+    quads = np.stack(
+        [r * columns + c, r * columns + right, (r + 1) * columns + right, (r + 1) * columns + c], -1
+    )
     return quads.reshape(-1, 4).astype(np.int32)
 
 
@@ -28,7 +30,7 @@ def nails(groups: implicit.Groups, chains: list[Finger]) -> list[Part]:
     across, along = 13, 15
     parts: list[Part] = []
     for finger, joints in zip(chains, skeleton.FINGER_JOINTS, strict=True):
-        x, y, z = finger.frame.T
+        z = finger.frame[:, 2]
         radius = finger.radii[3]
         tip, joint = finger.centres[3], finger.centres[2]
         length = np.linalg.norm(tip - joint)
@@ -45,8 +47,12 @@ def nails(groups: implicit.Groups, chains: list[Finger]) -> list[Part]:
         ray = np.sin(angle)[..., None] * side + np.cos(angle)[..., None] * back
         travel = np.full(angle.shape, 2.2 * radius)
         for _ in range(14):  # march toward the finger until the skin
-            travel -= 0.9 * implicit.distance(groups, (middle + travel[..., None] * ray).reshape(-1, 3)).reshape(angle.shape)
-        rim = np.maximum(np.abs(u) * np.ones_like(v), np.where(v < 0.5, np.abs(2 * v - 1), 0.0) * np.ones_like(u))
+            travel -= 0.9 * implicit.distance(
+                groups, (middle + travel[..., None] * ray).reshape(-1, 3)
+            ).reshape(angle.shape)
+        rim = np.maximum(
+            np.abs(u) * np.ones_like(v), np.where(v < 0.5, np.abs(2 * v - 1), 0.0) * np.ones_like(u)
+        )
         raised = 0.00045 - 0.0009 * np.clip((rim - 0.72) / 0.28, 0, 1) ** 2
         free_edge = 0.0004 * np.clip((v - 0.8) / 0.2, 0, 1)
         vertices = (middle + (travel + raised + free_edge)[..., None] * ray).reshape(-1, 3)
@@ -65,7 +71,8 @@ def _tube(profile: list[tuple[float, float, float]], material: int) -> Part:
     columns = 40
     angle = np.linspace(0, 2 * np.pi, columns, endpoint=False)
     rows = [
-        np.stack([width * np.cos(angle), np.full(columns, y), height * np.sin(angle)], 1) for y, width, height in profile
+        np.stack([width * np.cos(angle), np.full(columns, y), height * np.sin(angle)], 1)
+        for y, width, height in profile
     ]
     vertices = np.concatenate(rows)
     faces = _grid_quads(len(profile), columns, wrap=True)

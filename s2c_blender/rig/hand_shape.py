@@ -115,16 +115,28 @@ def _finger_cones(finger: Finger) -> list[Cone]:
         low = c[bone] + (0.35 if bone == 0 else 0.25) * (c[bone + 1] - c[bone])
         high = c[bone] + 0.75 * (c[bone + 1] - c[bone])
         if not (thumb and bone == 0):
-            cones.append(_cone(low + 0.36 * thickness * palmar, high + 0.36 * thickness * palmar, flesh, flesh, 0.004))
+            cones.append(
+                _cone(low + 0.36 * thickness * palmar, high + 0.36 * thickness * palmar, flesh, flesh, 0.004)
+            )
     for joint in (1, 2):  # the bones' heads, seen on the back of a finger
-        cones.append(_cone(c[joint] - 0.22 * r[joint] * palmar, c[joint] - 0.22 * r[joint] * palmar, 0.84 * r[joint], 0.84 * r[joint], 0.004))
+        cones.append(
+            _cone(
+                c[joint] - 0.22 * r[joint] * palmar,
+                c[joint] - 0.22 * r[joint] * palmar,
+                0.84 * r[joint],
+                0.84 * r[joint],
+                0.004,
+            )
+        )
     pad = c[3] - 0.35 * (c[3] - c[2]) + 0.2 * r[3] * palmar
     cones.append(_cone(pad, pad, 0.96 * r[3], 0.96 * r[3], 0.004))
     return cones
 
 
 def _cone(start: Array, end: Array, first: float, last: float, blend: float) -> Cone:
-    return Cone(tuple(np.asarray(start, float)), tuple(np.asarray(end, float)), float(first), float(last), blend)
+    return Cone(
+        tuple(np.asarray(start, float)), tuple(np.asarray(end, float)), float(first), float(last), blend
+    )
 
 
 def anatomy(chains: list[Finger]) -> implicit.Groups:
@@ -134,7 +146,12 @@ def anatomy(chains: list[Finger]) -> implicit.Groups:
     def p(*values: float) -> Array:
         return np.array(values)
 
-    carpals = {"index": p(-0.013, 0.012, 0.001), "middle": p(-0.004, 0.012, 0.002), "ring": p(0.006, 0.012, 0.001), "pinky": p(0.015, 0.012, -0.001)}
+    carpals = {
+        "index": p(-0.013, 0.012, 0.001),
+        "middle": p(-0.004, 0.012, 0.002),
+        "ring": p(0.006, 0.012, 0.001),
+        "pinky": p(0.015, 0.012, -0.001),
+    }
     palm = [
         _cone(p(-0.0105, -0.045, 0.0), p(-0.0095, 0.004, -0.001), 0.0225, 0.0185, 0.004),
         _cone(p(0.0105, -0.045, 0.0), p(0.0105, 0.004, -0.001), 0.0225, 0.0180, 0.012),
@@ -148,21 +165,53 @@ def anatomy(chains: list[Finger]) -> implicit.Groups:
         palm.append(_cone(finger.joints[0] + palmar, finger.joints[0] + palmar, 0.0088, 0.0088, 0.008))
     palm += [  # ball of the little finger, pads under the knuckles
         _cone(p(0.021, 0.014, -0.010), p(0.0375, 0.055, -0.009), 0.0125, 0.0105, 0.010),
-        _cone(index.joints[0] + p(0.002, -0.016, -0.006), pinky.joints[0] + p(-0.003, -0.012, -0.0045), 0.0085, 0.0075, 0.008),
+        _cone(
+            index.joints[0] + p(0.002, -0.016, -0.006),
+            pinky.joints[0] + p(-0.003, -0.012, -0.0045),
+            0.0085,
+            0.0075,
+            0.008,
+        ),
     ]
     for finger in (index, middle, ring, pinky):  # knuckles and the tendons that run to them
         knuckle = finger.joints[0] + p(0.0, 0.0, 0.0028)
         palm.append(_cone(knuckle, knuckle, 0.0086, 0.0086, 0.005))
         start = carpals[finger.name] * p(0.6, 1.6, 0.0) + p(0.0, 0.0, 0.0138)
         palm.append(_cone(start, finger.joints[0] + p(0.0, -0.004, 0.0092), 0.0012, 0.0022, 0.0045))
-    palm.append(_cone(p(0.019, -0.012, 0.0095), p(0.019, -0.012, 0.0095), 0.0085, 0.0085, 0.008))  # head of the ulna
+    palm.append(
+        _cone(p(0.019, -0.012, 0.0095), p(0.019, -0.012, 0.0095), 0.0085, 0.0085, 0.008)
+    )  # head of the ulna
 
     base, end = thumb.centres[0], thumb.centres[1]
     ball = [
-        _cone(p(-0.012, 0.012, -0.010), base + 0.75 * (end - base) + p(0.003, -0.003, -0.002), 0.0145, 0.0115, 0.010),
-        _cone(p(-0.006, 0.026, -0.012), base + 0.45 * (end - base) + p(0.008, 0.0, -0.002), 0.0125, 0.0120, 0.010),
-        _cone(p(-0.020, 0.050, -0.005), base + 0.55 * (end - base) + p(0.004, 0.004, 0.002), 0.0085, 0.0080, 0.012),
-        _cone(p(-0.0215, 0.066, -0.006), base + 0.86 * (end - base) + p(0.006, 0.002, 0.001), 0.0050, 0.0055, 0.012),
+        _cone(
+            p(-0.012, 0.012, -0.010),
+            base + 0.75 * (end - base) + p(0.003, -0.003, -0.002),
+            0.0145,
+            0.0115,
+            0.010,
+        ),
+        _cone(
+            p(-0.006, 0.026, -0.012),
+            base + 0.45 * (end - base) + p(0.008, 0.0, -0.002),
+            0.0125,
+            0.0120,
+            0.010,
+        ),
+        _cone(
+            p(-0.020, 0.050, -0.005),
+            base + 0.55 * (end - base) + p(0.004, 0.004, 0.002),
+            0.0085,
+            0.0080,
+            0.012,
+        ),
+        _cone(
+            p(-0.0215, 0.066, -0.006),
+            base + 0.86 * (end - base) + p(0.006, 0.002, 0.001),
+            0.0050,
+            0.0055,
+            0.012,
+        ),
     ]
     fingers_apart = [cone for finger in (index, middle, ring, pinky) for cone in _finger_cones(finger)]
     return [(palm, 0.0), (ball, 0.009), (_finger_cones(thumb), 0.007), (fingers_apart, 0.0055)]
@@ -187,7 +236,11 @@ def skin_weights(points: Array, chains: list[Finger]) -> Array:
         steps = [_smoothstep((points - finger.joints[0]) @ y, *start)]
         for j in (1, 2):
             steps.append(_smoothstep((points - finger.joints[j]) @ y, -0.78 * r[j], 0.78 * r[j]))
-        return [steps[0] * (1 - steps[1]), steps[0] * steps[1] * (1 - steps[2]), steps[0] * steps[1] * steps[2]]
+        return [
+            steps[0] * (1 - steps[1]),
+            steps[0] * steps[1] * (1 - steps[2]),
+            steps[0] * steps[1] * steps[2],
+        ]
 
     others = np.stack([depth(finger, 0.004) for finger in chains[1:]])
     share = np.exp(-(others - others.min(0)) / 0.0016)
@@ -220,7 +273,9 @@ def _to_rest(points: Array, weights: Array, apart: list[Finger], rest: list[Fing
     moved = points * (1 - sum(weights[:, joints].sum(1) for joints in skeleton.FINGER_JOINTS))[:, None]
     for source, target, joints in zip(apart, rest, skeleton.FINGER_JOINTS, strict=True):
         turn = target.frame @ source.frame.T
-        moved += weights[:, joints].sum(1)[:, None] * (target.joints[0] + (points - source.joints[0]) @ turn.T)
+        moved += weights[:, joints].sum(1)[:, None] * (
+            target.joints[0] + (points - source.joints[0]) @ turn.T
+        )
     return moved
 
 
@@ -231,7 +286,9 @@ def _blush(points: Array, chains: list[Finger]) -> Array:
         tip = np.linalg.norm(points - finger.centres[3], axis=1)
         red = np.maximum(red, np.exp(-((tip / (2.0 * finger.radii[3])) ** 2)))
         for j, strength in ((0, 0.35 if finger.name != "thumb" else 0.0), (1, 0.55), (2, 0.4)):
-            gap = np.linalg.norm(points - (finger.centres[j] - 0.7 * finger.radii[j] * finger.frame[:, 2]), axis=1)
+            gap = np.linalg.norm(
+                points - (finger.centres[j] - 0.7 * finger.radii[j] * finger.frame[:, 2]), axis=1
+            )
             red = np.maximum(red, strength * np.exp(-((gap / (0.95 * finger.radii[j])) ** 2)))
     palm = _smoothstep(-points[:, 2], 0.004, 0.018) * _smoothstep(points[:, 1], -0.01, 0.03)
     return np.clip(np.maximum(red, 0.3 * palm), 0.0, 1.0)
@@ -245,8 +302,8 @@ def build() -> HandShape:
     apart, rest = fingers(spread=True), fingers(spread=False)
     groups = anatomy(apart)
     low = np.array([-0.115, -0.072, -0.065])
-    shape = tuple(int(n) for n in np.ceil((np.array([0.095, 0.205, 0.04]) - low) / SPACING).astype(int))
-    field = implicit.sample_grid(groups, low, shape, SPACING)
+    nx, ny, nz = (int(n) for n in np.ceil((np.array([0.095, 0.205, 0.04]) - low) / SPACING))
+    field = implicit.sample_grid(groups, low, (nx, ny, nz), SPACING)
     vertices, faces = implicit.surface_nets(field, low, SPACING)
     points = vertices.astype(np.float64)
     for _ in range(2):
@@ -259,7 +316,7 @@ def build() -> HandShape:
     weights = _strongest_four(np.maximum(weights, 0.0))
     parts = [(points, faces, np.full(len(faces), SKIN), weights)]
     parts += nails(groups, apart)
-    moved = [( _to_rest(v, w, apart, rest), f, m, w) for v, f, m, w in parts] + cuff()
+    moved = [(_to_rest(v, w, apart, rest), f, m, w) for v, f, m, w in parts] + cuff()
     offsets = np.cumsum([0] + [len(part[0]) for part in moved])
     joined = np.concatenate([part[0] for part in moved])
     return HandShape(

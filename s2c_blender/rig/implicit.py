@@ -74,7 +74,7 @@ def gradient(groups: Groups, points: Array, step: float = 2e-4) -> tuple[Array, 
     corners = np.array([[1, -1, -1], [-1, -1, 1], [-1, 1, -1], [1, 1, 1]], points.dtype)
     values = [distance(groups, points + step * corner) for corner in corners]
     slope = sum(value[:, None] * corner for value, corner in zip(values, corners, strict=True)) / (4 * step)
-    return sum(values) / 4, slope
+    return np.mean(values, axis=0), slope
 
 
 def sample_grid(groups: Groups, low: Array, shape: tuple[int, int, int], spacing: float) -> Array:
@@ -93,7 +93,9 @@ def sample_grid(groups: Groups, low: Array, shape: tuple[int, int, int], spacing
         field = np.full(shape, FAR, np.float32)
         for cone in cones:
             part = box(cone, max(cone.blend, join) + 2 * spacing)
-            points = np.stack(np.meshgrid(*(axis[s] for axis, s in zip(axes, part, strict=True)), indexing="ij"), -1)
+            points = np.stack(
+                np.meshgrid(*(axis[s] for axis, s in zip(axes, part, strict=True)), indexing="ij"), -1
+            )
             field[part] = smooth_min(field[part], cone.distance(points), cone.blend)
         total = smooth_min(total, field, join)
     return total
@@ -147,5 +149,6 @@ def neighbours_mean(values: Array, faces: NDArray[np.int32]) -> Array:
     both = np.concatenate([start, end]), np.concatenate([end, start])
     degree = np.maximum(np.bincount(both[0], minlength=count), 1)
     return np.stack(
-        [np.bincount(both[0], values[both[1], c], minlength=count) / degree for c in range(values.shape[1])], axis=1
+        [np.bincount(both[0], values[both[1], c], minlength=count) / degree for c in range(values.shape[1])],
+        axis=1,
     )

@@ -86,14 +86,24 @@ def _fill_skin(shader: bpy.types.Node, material: bpy.types.Material) -> None:
     mix.inputs["B"].default_value = (0.60, 0.235, 0.165, 1.0)
     for socket in mix.inputs:  # the colour sockets share their names with those of other types
         if socket.type == "RGBA":
-            socket.default_value = (0.64, 0.385, 0.28, 1.0) if socket.name == "A" else (0.60, 0.235, 0.165, 1.0)
+            socket.default_value = (
+                (0.64, 0.385, 0.28, 1.0) if socket.name == "A" else (0.60, 0.235, 0.165, 1.0)
+            )
     cells = nodes.new("ShaderNodeTexVoronoi")
     cells.feature = "DISTANCE_TO_EDGE"
     cells.inputs["Scale"].default_value = 1100.0
     bump = nodes.new("ShaderNodeBump")
     bump.inputs["Strength"].default_value = 0.12
     bump.inputs["Distance"].default_value = 0.0003
-    for node, x, y in ((place, -900, 0), (blush, -700, 300), (blotches, -700, 60), (cells, -700, -250), (redness, -480, 200), (mix, -260, 240), (bump, -260, -200)):
+    for node, x, y in (
+        (place, -900, 0),
+        (blush, -700, 300),
+        (blotches, -700, 60),
+        (cells, -700, -250),
+        (redness, -480, 200),
+        (mix, -260, 240),
+        (bump, -260, -200),
+    ):
         node.location = (x, y)
     link(place.outputs["Object"], blotches.inputs["Vector"])
     link(place.outputs["Object"], cells.inputs["Vector"])

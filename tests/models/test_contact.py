@@ -14,7 +14,13 @@ from models.kinematics import forward_kinematics, outside_limits
 from models.take import Motion
 
 PLAYING_TIPS = np.array(
-    [[-0.060, 0.108, -0.05], [-0.017, 0.145, -0.05], [0.012, 0.152, -0.05], [0.038, 0.142, -0.05], [0.066, 0.114, -0.05]]
+    [
+        [-0.060, 0.108, -0.05],
+        [-0.017, 0.145, -0.05],
+        [0.012, 0.152, -0.05],
+        [0.038, 0.142, -0.05],
+        [0.066, 0.114, -0.05],
+    ]
 )
 
 
@@ -34,9 +40,17 @@ def relaxed_motion(seconds: float, fps: float, wander: float = 0.01, seed: int =
 
 def melody() -> tuple[NDArray[np.float64], NDArray[np.int8]]:
     """A right-hand scale with black keys, left-hand octaves and triads, a repeated note."""
-    right = [(0.5 + 0.25 * i, 0.24, p) for i, p in enumerate((60, 62, 64, 66, 67, 69, 71, 73, 74, 74, 74, 72))]
-    left = [(0.5 + 0.5 * i, 0.45, p) for i, chord in enumerate(((36, 48), (43, 47, 50), (41, 53), (42, 46, 49))) for p in chord]
-    rows = sorted([(t, t + d, p, 80.0, 1) for t, d, p in right] + [(t, t + d, p, 80.0, 0) for t, d, p in left])
+    right = [
+        (0.5 + 0.25 * i, 0.24, p) for i, p in enumerate((60, 62, 64, 66, 67, 69, 71, 73, 74, 74, 74, 72))
+    ]
+    left = [
+        (0.5 + 0.5 * i, 0.45, p)
+        for i, chord in enumerate(((36, 48), (43, 47, 50), (41, 53), (42, 46, 49)))
+        for p in chord
+    ]
+    rows = sorted(
+        [(t, t + d, p, 80.0, 1) for t, d, p in right] + [(t, t + d, p, 80.0, 0) for t, d, p in left]
+    )
     table = np.array(rows)
     return table[:, :4], table[:, 4].astype(np.int8)
 
@@ -102,7 +116,9 @@ def test_a_range_changes_only_its_frames_and_joins_smoothly() -> None:
     start, stop = 45, 90
     wrist = whole.wrist.copy()
     wrist[start:stop] += 0.01 * np.sin(np.linspace(0, np.pi, stop - start))[:, None, None]
-    redone = apply_contact(Motion(whole.euler, wrist.astype(np.float32), 30.0), notes, hands, frames=(start, stop)).motion
+    redone = apply_contact(
+        Motion(whole.euler, wrist.astype(np.float32), 30.0), notes, hands, frames=(start, stop)
+    ).motion
     for given, out in ((whole.euler, redone.euler), (whole.wrist, redone.wrist)):
         np.testing.assert_array_equal(out[:start], given[:start])
         np.testing.assert_array_equal(out[stop:], given[stop:])

@@ -92,7 +92,9 @@ def reachable_pose(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     euler[..., joints[:, 0], 0] = 0.1 + 0.4 * flexion
     euler[..., joints[:, 1], 0] = 0.2 + 0.6 * flexion
     euler[..., joints[:, 2], 0] = 0.1 + 0.4 * flexion
-    euler[..., joints[:, 0], 2] = 0.6 * (torch.rand(count, 2, 5, generator=generator, dtype=torch.float64) - 0.5)
+    euler[..., joints[:, 0], 2] = 0.6 * (
+        torch.rand(count, 2, 5, generator=generator, dtype=torch.float64) - 0.5
+    )
     euler[..., 0, :] = 0.4 * (torch.rand(count, 2, 3, generator=generator, dtype=torch.float64) - 0.5)
     return euler, torch.randn(count, 2, 3, generator=generator, dtype=torch.float64) * 0.1
 
@@ -132,7 +134,17 @@ def test_smooth_correction_solves_the_normal_equations() -> None:
 
 
 def test_rigid_step_recovers_a_shift_exactly_and_turns_the_right_way() -> None:
-    arms = np.array([[[-0.06, 0.11, -0.05], [-0.02, 0.15, -0.05], [0.01, 0.15, -0.05], [0.04, 0.14, -0.05], [0.07, 0.11, -0.05]]])
+    arms = np.array(
+        [
+            [
+                [-0.06, 0.11, -0.05],
+                [-0.02, 0.15, -0.05],
+                [0.01, 0.15, -0.05],
+                [0.04, 0.14, -0.05],
+                [0.07, 0.11, -0.05],
+            ]
+        ]
+    )
     share = np.ones((1, 5))
     shift, turn = rigid_step(np.broadcast_to([0.01, -0.02, 0.005], arms.shape), arms, share)
     np.testing.assert_allclose(shift, [[0.01, -0.02, 0.005]], atol=1e-12)

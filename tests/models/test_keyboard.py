@@ -11,7 +11,9 @@ def test_white_keys_are_evenly_spaced_about_the_origin() -> None:
     assert len(white) == 52
     np.testing.assert_allclose(np.diff(white), 0.0235)
     assert abs(white.sum()) < 1e-12
-    np.testing.assert_allclose(keyboard.key_x(64) + keyboard.key_x(65), 0, atol=1e-15)  # E4 and F4 flank the origin
+    np.testing.assert_allclose(
+        keyboard.key_x(64) + keyboard.key_x(65), 0, atol=1e-15
+    )  # E4 and F4 flank the origin
 
 
 def test_black_keys_stand_off_the_boundaries() -> None:
@@ -23,7 +25,9 @@ def test_black_keys_stand_off_the_boundaries() -> None:
 def test_keyboard_is_its_own_mirror_image_about_d() -> None:
     pitches = np.arange(21, 104)
     mirrored = keyboard.MIRROR_PITCH_SUM - pitches
-    np.testing.assert_allclose(keyboard.key_x(mirrored), 2 * keyboard.MIRROR_X - keyboard.key_x(pitches), atol=1e-12)
+    np.testing.assert_allclose(
+        keyboard.key_x(mirrored), 2 * keyboard.MIRROR_X - keyboard.key_x(pitches), atol=1e-12
+    )
     assert (keyboard.is_black(mirrored) == keyboard.is_black(pitches)).all()
 
 

@@ -26,7 +26,9 @@ def test_joint_order_and_bone_names() -> None:
 
 
 def test_rest_pose_is_a_flat_hand_with_fingers_away_from_the_player() -> None:
-    pose = forward_kinematics(torch.zeros(2, 16, 3, dtype=torch.float64), torch.as_tensor(skeleton.REST_WRIST))
+    pose = forward_kinematics(
+        torch.zeros(2, 16, 3, dtype=torch.float64), torch.as_tensor(skeleton.REST_WRIST)
+    )
     for finger in range(1, 5):
         chain = pose.joints[:, skeleton.FINGER_JOINTS[finger]]
         along = pose.tips[:, finger] - chain[:, 0]
@@ -53,16 +55,22 @@ def test_bone_lengths_are_kept_and_scale_with_hand_size() -> None:
     for size in (0.9, 1.0, 1.15):
         pose = forward_kinematics(euler, wrist, size)
         for finger in range(5):
-            chain = torch.cat([pose.joints[..., skeleton.FINGER_JOINTS[finger], :], pose.tips[..., finger, None, :]], -2)
+            chain = torch.cat(
+                [pose.joints[..., skeleton.FINGER_JOINTS[finger], :], pose.tips[..., finger, None, :]], -2
+            )
             lengths = chain.diff(dim=-2).norm(dim=-1)
-            np.testing.assert_allclose(lengths, np.broadcast_to(size * skeleton.BONE_LENGTHS[finger], lengths.shape))
+            np.testing.assert_allclose(
+                lengths, np.broadcast_to(size * skeleton.BONE_LENGTHS[finger], lengths.shape)
+            )
 
 
 def test_mirrored_pose_has_mirrored_fingertips() -> None:
     euler, wrist = random_pose(50)
     pose = forward_kinematics(euler, wrist)
     mirrored = forward_kinematics(*mirror_hands(euler, wrist, 0.03))
-    expected = pose.tips.flip(-3) * torch.tensor([-1.0, 1.0, 1.0]) + torch.tensor([0.06, 0, 0], dtype=torch.float64)
+    expected = pose.tips.flip(-3) * torch.tensor([-1.0, 1.0, 1.0]) + torch.tensor(
+        [0.06, 0, 0], dtype=torch.float64
+    )
     np.testing.assert_allclose(mirrored.tips, expected, atol=1e-12)
 
 

@@ -14,7 +14,9 @@ from models import rotations
 @pytest.fixture
 def euler() -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
-    return (torch.rand(500, 3, generator=generator, dtype=torch.float64) - 0.5) * torch.tensor([6.2, 3.1, 6.2])
+    return (torch.rand(500, 3, generator=generator, dtype=torch.float64) - 0.5) * torch.tensor(
+        [6.2, 3.1, 6.2]
+    )
 
 
 def test_matrix_is_scipys_extrinsic_xyz(euler: torch.Tensor) -> None:
@@ -36,7 +38,9 @@ def test_gimbal_lock_keeps_the_matrix() -> None:
 
 def test_axis_angle_against_scipy_at_small_and_half_turn_angles() -> None:
     generator = torch.Generator().manual_seed(2)
-    axes = torch.nn.functional.normalize(torch.randn(200, 3, generator=generator, dtype=torch.float64), dim=-1)
+    axes = torch.nn.functional.normalize(
+        torch.randn(200, 3, generator=generator, dtype=torch.float64), dim=-1
+    )
     for angle in (0.0, 1e-9, 1e-4, 0.5, 3.0, math.pi - 1e-6):
         vectors = axes * angle
         matrix = rotations.axis_angle_to_matrix(vectors)

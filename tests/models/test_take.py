@@ -13,7 +13,9 @@ from models.take import Motion, Take
 def make_take(frames: int = 12) -> Take:
     rng = np.random.default_rng(0)
     motion = Motion(
-        rng.normal(size=(frames, 2, 16, 3)).astype(np.float32), rng.normal(size=(frames, 2, 3)).astype(np.float32), 29.97
+        rng.normal(size=(frames, 2, 16, 3)).astype(np.float32),
+        rng.normal(size=(frames, 2, 3)).astype(np.float32),
+        29.97,
     )
     notes = np.array([[0.1, 0.2, 60, 80], [0.2, 0.3, 64, 70]], np.float32)
     return Take(motion, notes, np.array([[1, 0], [-1, -1]], np.int8), {"seed": 3, "preset": "default"})
@@ -32,10 +34,10 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
 
 
 def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="gone.npz does not exist"):
+    with pytest.raises(UserError, match=r"gone\.npz does not exist"):
         Take.load(tmp_path / "gone.npz")
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 nonsense")
-    with pytest.raises(UserError, match="broken.npz is not a readable take"):
+    with pytest.raises(UserError, match=r"broken\.npz is not a readable take"):
         Take.load(tmp_path / "broken.npz")
 
 

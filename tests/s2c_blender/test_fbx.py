@@ -33,7 +33,8 @@ def armature() -> bpy.types.Object:
             width = 6 if joint == 0 else 3
             scale = np.array([0.5, 0.1, 0.2, 0.05, 0.05, 0.05])[:width]
             values = scale * np.sin(time * (1 + rng.random(width)) + hand)
-            fcurves.write_joint(bag, bone, joint, START, values.astype(np.float32))
+            for channel, column in zip(fcurves.channels(bone, joint), values.T, strict=True):
+                fcurves.write_channel(bag, bone, channel, START, column.astype(np.float32))
     compat.bind_action(armature, action, slot)
     write_marks(action, Marks(take="", start_frame=START, frames=FRAMES, fps=float(FPS), sound={}))
     return armature
@@ -59,7 +60,9 @@ def angles_deg(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
-def test_reimported_angles_and_range_are_the_takes(armature: bpy.types.Object, tmp_path: Path, preset: str) -> None:
+def test_reimported_angles_and_range_are_the_takes(
+    armature: bpy.types.Object, tmp_path: Path, preset: str
+) -> None:
     before = local_rotations(armature, START)
     wrists = [armature.pose.bones[name].matrix.translation.copy() for name in ("hand.L", "hand.R")]
     spread = (wrists[1] - wrists[0]).length
@@ -116,4 +119,3 @@ def test_faults_are_one_sentence_and_keep_the_older_file(armature: bpy.types.Obj
     with pytest.raises(Fault, match="press Generate first"):
         export_fbx(bpy.context, armature, tmp_path / "a.fbx", "UNITY")
     assert not list(tmp_path.iterdir())
-

@@ -26,11 +26,15 @@ def extension() -> Iterator[None]:
     s2c_blender.unregister()
 
 
-def write_take(path: Path, frames: int = 60, fps: float = 30.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def write_take(
+    path: Path, frames: int = 60, fps: float = 30.0, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """A smooth random take; its angles and wrists."""
     rng, time = np.random.default_rng(seed), np.arange(frames)[:, None, None, None] / fps
     euler = 0.3 * np.sin(time * (1 + rng.random((2, 16, 3))) + rng.random((2, 16, 3)))
-    wrist = np.array([[-0.2, -0.09, 0.06], [0.2, -0.09, 0.06]]) + 0.05 * np.sin(time[..., 0] * rng.random((2, 3)))
+    wrist = np.array([[-0.2, -0.09, 0.06], [0.2, -0.09, 0.06]]) + 0.05 * np.sin(
+        time[..., 0] * rng.random((2, 3))
+    )
     np.savez(
         path,
         fps=np.float64(fps),
@@ -46,7 +50,9 @@ def write_take(path: Path, frames: int = 60, fps: float = 30.0, seed: int = 0) -
 def tips(armature: bpy.types.Object) -> np.ndarray:
     """(2, 5, 3) contact points of the evaluated armature, in its own space."""
     names = fcurves.joint_bones(armature)
-    return np.array([[armature.pose.bones[names[h][j]].tail for j in skeleton.FINGER_JOINTS[:, 2]] for h in (0, 1)])
+    return np.array(
+        [[armature.pose.bones[names[h][j]].tail for j in skeleton.FINGER_JOINTS[:, 2]] for h in (0, 1)]
+    )
 
 
 def test_rest_frames_are_those_of_the_shared_data() -> None:
@@ -168,7 +174,11 @@ def test_piano_has_its_keys_where_the_design_says() -> None:
         assert np.ptp(front[:, 0]) == pytest.approx(0.0137 if black else 0.0225, abs=1e-6)
         if not black:
             assert corners[:, 1].min() == pytest.approx(0.0, abs=1e-6)
-    solids = sorted((key.bound_box[0][0] + key.location.x, key.bound_box[6][0] + key.location.x) for p, key in keys.items() if not keyboard.is_black(p))
+    solids = sorted(
+        (key.bound_box[0][0] + key.location.x, key.bound_box[6][0] + key.location.x)
+        for p, key in keys.items()
+        if not keyboard.is_black(p)
+    )
     assert all(a[1] < b[0] for a, b in zip(solids, solids[1:], strict=False))
 
 
