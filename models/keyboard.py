@@ -24,6 +24,8 @@ BLACK_FRONT: float = _DATA["black_front"]
 BLACK_BACK: float = _DATA["black_back"]
 BLACK_HEIGHT: float = _DATA["black_height"]
 BLACK_DIP: float = _DATA["black_dip"]
+HINGE: float = _DATA["hinge"]
+"""Y about which keys turn."""
 
 PRESS_DEPTH = 0.003
 """A key counts as pressed when the contact point is this far below its rest surface."""
@@ -66,6 +68,12 @@ def key_surface(pitch: ArrayLike) -> NDArray[np.float64]:
 def key_dip(pitch: ArrayLike) -> NDArray[np.float64]:
     """How far the front of the key goes down."""
     return np.where(is_black(pitch), BLACK_DIP, WHITE_DIP)
+
+
+def bottom_depth(pitch: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+    """How far the surface of a key lies below its rest at ``y`` when its front is all the way down, metres."""
+    front = np.where(is_black(pitch), BLACK_FRONT, 0.0)
+    return key_dip(pitch) * (HINGE - np.asarray(y)) / (HINGE - front)
 
 
 ALL_PITCHES = np.arange(LOWEST_PITCH, LOWEST_PITCH + KEYS)

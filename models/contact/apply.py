@@ -33,6 +33,7 @@ _IDLE_CLEARANCE = 0.002
 _EDGE_FADE_S = 0.2
 _LOWEST_WRIST = 0.025
 _SUNK = 0.001
+_BLOCK = 1024  # frames of kinematics at a time
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def apply_contact(
     timing = timing or PressTiming()
     euler = clamp_to_limits(torch.from_numpy(motion.euler.astype(np.float64)))
     wrist = torch.from_numpy(motion.wrist.astype(np.float64))
-    tips = forward_kinematics(euler, wrist, hand_size).tips.numpy()
+    tips = _tips(euler, wrist, hand_size).numpy()
     if assignment is None:
         assignment = _assign(motion, notes, hands_given, tips)
     fingering = assignment.fingering
@@ -93,7 +94,7 @@ def apply_contact(
         shift, turn = _wrist_step(paths, reached, moved.numpy(), motion.fps, frames, first=step == 0)
         moved, turned = _move_wrist(moved, turned, shift, turn)
         solved = _solve(turned, moved, paths, 1.0, hand_size)
-        reached = forward_kinematics(solved, moved, hand_size).tips.numpy()
+        reached = _tips(solved, moved, hand_size).numpy()
     paths = _without_strays(paths, reached)
     solved = _solve(turned, moved, paths, 1.0, hand_size)
     if strength < 1:
@@ -167,11 +168,19 @@ def _move_wrist(
     return moved, clamp_to_limits(turned)
 
 
+def _tips(euler: Tensor, wrist: Tensor, hand_size: float) -> Tensor:
+    """Contact points (frames, 2, 5, 3), worked out in blocks so that memory does not grow with the song."""
+    blocks = zip(euler.split(_BLOCK), wrist.split(_BLOCK), strict=True)
+    return torch.cat([forward_kinematics(angles, place, hand_size).tips for angles, place in blocks])
+
+
 def _solve(euler: Tensor, wrist: Tensor, paths: FingerPaths, strength: float, hand_size: float) -> Tensor:
     """Angles that take the fingertips the share ``strength`` of the way to their targets."""
-    free = forward_kinematics(euler, wrist, hand_size).tips
+    free = _tips(euler, wrist, hand_size)
     targets = torch.from_numpy(_blend(paths, free.numpy()))
-    return solve_fingers(euler, wrist, free + strength * (targets - free), hand_size)
+    targets = free + strength * (targets - free)
+    blocks = zip(euler.split(_BLOCK), wrist.split(_BLOCK), targets.split(_BLOCK), strict=True)
+    return torch.cat([solve_fingers(*block, hand_size) for block in blocks])
 
 
 def _blend(paths: FingerPaths, free: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -34,8 +34,6 @@ class PressTiming:
     """The generated motion hands over to the key and back in this time."""
     hover: float = 0.011
     """Height of a waiting finger above its key."""
-    bottom: float = 0.0075
-    """Depth of a held key below its rest surface."""
     frames_down: float = 1.15
     """A key is down for at least this many frames, so that the press is seen."""
     frames_up: float = 1.25
@@ -44,8 +42,8 @@ class PressTiming:
     def __post_init__(self) -> None:
         if min(self.strike_s, self.settle_s, self.leave_s, self.lift_s, self.blend_s) <= 0:
             raise ValueError(f"press times must be above 0: {self}")
-        if not keyboard.PRESS_DEPTH < self.bottom < keyboard.BLACK_DIP or self.hover <= 0:
-            raise ValueError(f"bottom must be between the press depth and the key dip, hover above 0: {self}")
+        if self.hover <= 0:
+            raise ValueError(f"hover is {self.hover}; it must be above 0")
         if min(self.frames_down, self.frames_up) <= 1:
             raise ValueError(f"frames_down and frames_up must be above 1: {self}")
 
@@ -160,9 +158,11 @@ def finger_paths(
     weight, holding = np.zeros((frames, 10)), np.zeros((frames, 10))
     pitch = np.zeros((frames, 10), int)
     surface = keyboard.key_surface(presses.pitch)
+    bottom = surface - keyboard.bottom_depth(presses.pitch, y)
     for slot in np.unique(presses.slot):
         mine = np.flatnonzero(presses.slot == slot)
-        path = _one_path(presses.down_s[mine], presses.up_s[mine], x[mine], y[mine], surface[mine], timing)
+        place = np.stack([x[mine], y[mine], surface[mine]], 1)
+        path = _one_path(presses.down_s[mine], presses.up_s[mine], place, bottom[mine], timing)
         knots, values, rise, fall = path
         points[:, slot] = PchipInterpolator(knots, values, axis=0, extrapolate=False)(
             np.clip(times, knots[0], knots[-1])
@@ -182,12 +182,15 @@ def finger_paths(
 def _one_path(
     down: NDArray[np.float64],
     up: NDArray[np.float64],
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    surface: NDArray[np.float64],
+    place: NDArray[np.float64],
+    bottom: NDArray[np.float64],
     timing: PressTiming,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Knot times (6 m,) and points (6 m, 3) of one finger, and when each press begins and ends (m,)."""
+    """Knot times (6 m,) and points (6 m, 3) of one finger, and when each press begins and ends (m,).
+
+    ``place`` (m, 3) is where the finger meets each key at rest, ``bottom`` (m,) the Z of its surface all the way down.
+    """
+    surface = place[:, 2]
     before = np.concatenate([[np.inf], down[1:] - up[:-1]])
     after = np.concatenate([before[1:], [np.inf]])
     hold = up - down
@@ -203,14 +206,14 @@ def _one_path(
         [
             hover_before,
             depth - 1e-4,
-            surface - timing.bottom,
-            surface - timing.bottom,
+            bottom,
+            bottom,
             depth + 1e-4,
             hover_after,
         ],
         1,
     )
-    xyz = np.stack([np.repeat(x[:, None], 6, 1), np.repeat(y[:, None], 6, 1), z], -1)
+    xyz = np.concatenate([np.repeat(place[:, None, :2], 6, 1), z[..., None]], -1)
     return knots.reshape(-1), xyz.reshape(-1, 3), knots[:, 0], knots[:, -1]
 
 

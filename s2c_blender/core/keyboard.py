@@ -13,7 +13,7 @@ from .skeleton import DATA
 _KEYS = DATA["keyboard"]
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 PITCHES = range(_KEYS["lowest_pitch"], _KEYS["lowest_pitch"] + _KEYS["keys"])
-HINGE_Y = 0.28
+HINGE_Y: float = _KEYS["hinge"]
 """Where the keys turn, hidden behind the fallboard."""
 KEY_HEIGHT = 0.021
 """How far a white key reaches below its top."""
