@@ -155,7 +155,7 @@ def generate(
     )
     motion = resample_motion(sampled, settings.fps, frames)
     if kept is not None:
-        motion = splice(kept, motion, redo.hands, redo.start, redo.stop)
+        motion = _inside_limits(splice(kept, motion, redo.hands, redo.start, redo.stop), redo)
     motion, fingering = _contact(motion, notes, players, settings, keep, redo, progress)
     return Take(motion, notes, fingering, _meta(model, settings, keep, keep_hand, redo_range))
 
@@ -172,6 +172,15 @@ def _redo(keep_hand: str | None, redo_range: tuple[float, float] | None, fps: fl
             f"{redo_range} s at {fps} fps, {frames} frames",
         )
     return _Redo(hands, start, stop)
+
+
+def _inside_limits(motion: Motion, redo: _Redo) -> Motion:
+    """The redone part inside the joint limits: bending it to meet the kept part may have led out of them."""
+    euler = motion.euler.copy()
+    limited = clamp_to_limits(torch.from_numpy(euler[redo.start : redo.stop])).numpy()
+    for hand in redo.hands:
+        euler[redo.start : redo.stop, hand] = limited[:, hand]
+    return Motion(euler, motion.wrist, motion.fps)
 
 
 def _contact(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.take import Motion
 
-EDGE_FADE_S = 0.15
+EDGE_FADE_S = 0.4
 """How long the difference at the edge of a redone stretch takes to fade away inside it."""
 
 
@@ -62,10 +62,9 @@ def smooth(values: NDArray[np.floating], spread_frames: float) -> NDArray[np.flo
 
 
 def splice(kept: Motion, new: Motion, hands: tuple[int, ...], start: int, stop: int) -> Motion:
-    """`kept` with the frames start <= i < stop of `hands` taken from `new`, everything else bit for bit as it
-    was.
+    """`kept` with the frames start <= i < stop of `hands` from `new`, everything else bit for bit as it was.
 
-    Where `new` does not meet `kept` at an edge, the difference fades out inside the stretch.
+    At both edges the new stretch is bent so that it continues the kept one in place and in velocity.
     """
     return Motion(
         _splice(kept.euler, new.euler, hands, start, stop, kept.fps),
@@ -84,12 +83,22 @@ def _splice(
 ) -> NDArray[np.float32]:
     out = kept.copy()
     inside = new[start:stop].copy()
-    length = max(round(EDGE_FADE_S * fps), 1)
-    for edge, order in ((start - 1, 1), (stop, -1)):
-        if 0 <= edge < len(kept):
-            reach = min(length, stop - start)
-            share = (1 - (np.arange(reach) + 1) / (length + 1)).reshape(-1, *[1] * (new.ndim - 1))
-            inside[::order][:reach] += (share * (kept[edge] - new[edge])).astype(np.float32)
+    if start > 0:
+        _bend(inside, kept[max(start - 2, 0) : start], fps)
+    if stop < len(kept):
+        _bend(inside[::-1], kept[stop : stop + 2][::-1], fps)
     for hand in hands:
         out[start:stop, hand] = inside[:, hand]
     return out
+
+
+def _bend(inside: NDArray[np.float32], before: NDArray[np.float32], fps: float) -> None:
+    """Make the first frames of `inside` continue the one or two frames `before` it (cubic Hermite, in place)."""
+    length = max(min(round(EDGE_FADE_S * fps), len(inside) // 2), 1)  # the other edge has its own half
+    velocity = before[-1] - before[0]  # of one frame; none where there is only one frame
+    gap = before[-1] + velocity - inside[0]
+    turn = velocity - (inside[1] - inside[0]) if len(inside) > 1 else np.zeros_like(velocity)
+    reach = min(length, len(inside))
+    u = (np.arange(reach) / length).reshape(-1, *[1] * (inside.ndim - 1))
+    share, bend = (1 + 2 * u) * (1 - u) ** 2, u * (1 - u) ** 2 * length
+    inside[:reach] += (share * gap + bend * turn).astype(np.float32)

@@ -254,10 +254,25 @@ def test_smoothing_keeps_slow_movement_and_takes_trembling_away():
     np.testing.assert_allclose(smooth(np.full((5, 2), 0.3), 4.0), 0.3, atol=1e-6)
 
 
-def test_a_splice_is_exact_outside_and_joins_at_the_edges():
+def test_a_splice_is_exact_outside_and_goes_on_in_place_and_velocity():
+    ramp = np.arange(60, dtype=np.float32)[:, None] * 0.01
+    kept = Motion(
+        ramp[:, None, None] + np.zeros((60, 2, 16, 3), np.float32), ramp[:, None] + np.zeros((60, 2, 3)), 30.0
+    )
+    new = Motion(np.ones((60, 2, 16, 3), np.float32), np.ones((60, 2, 3), np.float32), 30.0)
+    out = splice(kept, new, (1,), 15, 45)
+    assert np.array_equal(out.euler[:, 0], kept.euler[:, 0])
+    assert np.array_equal(out.euler[:15], kept.euler[:15]) and np.array_equal(out.wrist[45:], kept.wrist[45:])
+    assert out.euler[30, 1, 0, 0] == 1.0
+    assert np.abs(np.diff(out.wrist[13:18, 1, 0], n=2)).max() < 0.05
+    assert np.abs(np.diff(out.wrist[43:48, 1, 0], n=2)).max() < 0.05
+    assert np.abs(np.diff(out.wrist[:, 1, 0])).max() < 0.15
+
+
+@pytest.mark.parametrize("start, stop", [(0, 60), (20, 21), (0, 1), (59, 60), (20, 23)])
+def test_a_splice_of_any_length_stays_between_what_it_joins(start, stop):
     kept = Motion(np.zeros((60, 2, 16, 3), np.float32), np.zeros((60, 2, 3), np.float32), 30.0)
     new = Motion(np.ones((60, 2, 16, 3), np.float32), np.ones((60, 2, 3), np.float32), 30.0)
-    out = splice(kept, new, (1,), 20, 40)
-    assert not out.euler[:, 0].any() and not out.euler[:20].any() and not out.euler[40:].any()
-    assert out.euler[30, 1, 0, 0] == 1.0
-    assert np.abs(np.diff(out.euler[:, 1, 0, 0])).max() < 0.3
+    out = splice(kept, new, (0, 1), start, stop)
+    assert not out.wrist[:start].any() and not out.wrist[stop:].any()
+    assert out.wrist.min() > -0.1 and out.wrist.max() < 1.1
