@@ -5,41 +5,34 @@
     take = generate(model, notes, hands, duration_s=12.5, settings=GenerateSettings(seed=3))
 
 Redoing a hand or some seconds of a take is the same sampling with known frames: what is kept is given to the
-network as it is. Axes: B windows, H = 2 hands, T frames of the model's rate, C motion channels.
+network as it is.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models import __version__
-from models.canonical import centred_rolls, note_features, seen_from_other
 from models.config import SAMPLER_NAMES
-from models.diffusion.parameterization import v_from_x0
-from models.diffusion.samplers import SAMPLERS, draw_noise
-from models.diffusion.schedule import build_schedule
+from models.diffusion.samplers import SAMPLERS
 from models.errors import Progress, UserError, no_progress
 from models.kinematics import clamp_to_limits
 from models.model import Model
 from models.request import STYLES
-from models.resampling import frame_count, resample_motion, smooth, splice
-from models.rotations import unwrap
+from models.resampling import frame_count, resample_motion, splice
+from models.sampling import Redo, SamplingSettings, sample_song
 from models.skeleton import HANDS
 from models.take import Motion, Take
-from models.windows import FADE_FRAMES, Music, fade_weights, sampling_rounds, window_starts
+from models.windows import Music
 
-BATCH_WINDOWS = 4
-"""Windows that go through the networks together on a CPU; more would take memory and no less time."""
-BATCH_WINDOWS_GPU = 32
 STYLE_LIMIT = 1.5
 """Training saw styles up to 1.3; beyond this the network is asked for what it cannot know."""
 HAND_SIZE_STEP = 0.1
@@ -80,15 +73,6 @@ class GenerateSettings:
     def hand_size(self) -> float:
         """Factor on the lengths of the hand."""
         return 1 + HAND_SIZE_STEP * float(self.style.get("hand_size", 0.0))
-
-
-@dataclass(frozen=True)
-class _Redo:
-    """What is to be made anew, in frames of some rate; the rest is given."""
-
-    hands: tuple[int, ...]
-    start: int
-    stop: int
 
 
 def generate(
@@ -144,15 +128,15 @@ def generate(
         players = keep.fingering[:, 0]  # the kept hand goes on playing the notes that it plays
     redo = _redo(keep_hand, redo_range, settings.fps, frames)
 
-    sampled = _sample(
-        model,
-        Music(notes, players, config.fps),
-        frame_count(duration_s, config.fps),
-        settings,
-        kept,
-        _redo(keep_hand, redo_range, config.fps, frame_count(duration_s, config.fps)),
-        progress,
+    sampling = SamplingSettings(
+        seed=settings.seed,
+        sampler=settings.sampler or config.sampler,
+        steps=steps,
+        style=_style(settings, config.style_dim),
     )
+    length = frame_count(duration_s, config.fps)
+    given = _redo(keep_hand, redo_range, config.fps, length)
+    sampled = sample_song(model, Music(notes, players, config.fps), length, sampling, kept, given, progress)
     motion = resample_motion(sampled, settings.fps, frames)
     if kept is not None:
         motion = _inside_limits(splice(kept, motion, redo.hands, redo.start, redo.stop), redo)
@@ -160,10 +144,10 @@ def generate(
     return Take(motion, notes, fingering, _meta(model, settings, keep, keep_hand, redo_range))
 
 
-def _redo(keep_hand: str | None, redo_range: tuple[float, float] | None, fps: float, frames: int) -> _Redo:
+def _redo(keep_hand: str | None, redo_range: tuple[float, float] | None, fps: float, frames: int) -> Redo:
     hands = (0, 1) if keep_hand is None else (HANDS.index(keep_hand),)
     if redo_range is None:
-        return _Redo(hands, 0, frames)
+        return Redo(hands, 0, frames)
     start, stop = (min(max(math.ceil(second * fps - 1e-6), 0), frames) for second in redo_range)
     if start >= stop:
         raise UserError(
@@ -171,10 +155,10 @@ def _redo(keep_hand: str | None, redo_range: tuple[float, float] | None, fps: fl
             "The stretch to redo has no frames inside the take; choose a longer one.",
             f"{redo_range} s at {fps} fps, {frames} frames",
         )
-    return _Redo(hands, start, stop)
+    return Redo(hands, start, stop)
 
 
-def _inside_limits(motion: Motion, redo: _Redo) -> Motion:
+def _inside_limits(motion: Motion, redo: Redo) -> Motion:
     """The redone part inside the joint limits: bending it to meet the kept part may have led out of them."""
     euler = motion.euler.copy()
     limited = clamp_to_limits(torch.from_numpy(euler[redo.start : redo.stop])).numpy()
@@ -189,7 +173,7 @@ def _contact(
     hands: NDArray[np.int8],
     settings: GenerateSettings,
     keep: Take | None,
-    redo: _Redo,
+    redo: Redo,
     progress: Progress,
 ) -> tuple[Motion, NDArray[np.int8]]:
     """Key contact for what was made anew, and the fingering of all notes."""
@@ -241,157 +225,7 @@ def _meta(
     return meta
 
 
-@torch.inference_mode()
-def _sample(
-    model: Model,
-    music: Music,
-    frames: int,
-    settings: GenerateSettings,
-    kept: Motion | None,
-    redo: _Redo,
-    progress: Progress,
-) -> Motion:
-    """Motion of all `frames` frames at the model's rate, inside the joint limits; kept frames only roughly."""
-    config, context = model.config, model.config.window_frames // 4
-    first, stop = (
-        (0, frames) if kept is None else (max(redo.start - context, 0), min(redo.stop + context, frames))
-    )
-    style = _style(settings, config.style_dim).to(model.device)
-    rounds = sampling_rounds(first, stop, config)
-    size = BATCH_WINDOWS if model.device.type == "cpu" else BATCH_WINDOWS_GPU
-    batches = [part[i : i + size] for part in rounds for i in range(0, len(part), size)]
-    total = len(batches) * (settings.steps or 0)
-    progress("sample", 0, total)
-    end = max(max(starts) for starts in batches) + config.window_frames
-    positions = _positions(model, music, first, end, style, size)  # [2, end - first, 3]
-    values = torch.zeros(2, end - first, config.channels, device=model.device)
-    known = torch.zeros(2, end - first, 1, dtype=torch.bool, device=model.device)
-    if kept is not None:
-        values, known = _given(model, kept, redo, first, end, positions)
-    for i, starts in enumerate(batches):
-        spans = [slice(start - first, start - first + config.window_frames) for start in starts]
-
-        def cut(song: Tensor, spans: Sequence[slice] = spans) -> Tensor:
-            return torch.stack([song[:, span] for span in spans])
-
-        if not cut(known).all():
-            x0 = _windows(
-                model,
-                music,
-                starts,
-                cut(positions),
-                cut(values),
-                cut(known),
-                style,
-                settings,
-                lambda step, of, done=i: progress("sample", done * of + step, total),
-            )
-            for window, span in zip(x0, spans):
-                values[:, span], known[:, span] = window, True
-    euler, wrist = model.normalizer.unmotion(values[None], positions[None])
-    angles = clamp_to_limits(unwrap(euler[0].transpose(0, 1).unflatten(-1, (16, 3)), 0)).cpu().numpy()
-    wrists = wrist[0].transpose(0, 1).cpu().numpy()
-    angles, wrists = (smooth(part[: stop - first], config.smoothing_frames) for part in (angles, wrists))
-    out_euler, out_wrist = np.zeros((frames, 2, 16, 3), np.float32), np.zeros((frames, 2, 3), np.float32)
-    if kept is not None:
-        given = resample_motion(kept, config.fps, frames)
-        out_euler[:], out_wrist[:] = given.euler, given.wrist
-    out_euler[first:stop], out_wrist[first:stop] = angles, wrists
-    return Motion(out_euler, out_wrist, config.fps)
-
-
-def _given(
-    model: Model, kept: Motion, redo: _Redo, first: int, end: int, positions: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Values [2, T, C] and mask [2, T, 1] of what the kept motion gives for the frames first <= i < end."""
-    motion = resample_motion(kept, model.config.fps, end)
-    euler = torch.from_numpy(motion.euler[first:]).flatten(-2).transpose(0, 1).to(model.device)
-    wrist = torch.from_numpy(motion.wrist[first:]).transpose(0, 1).to(model.device)
-    values = model.normalizer.motion(euler[None], wrist[None], positions[None])[0]
-    known = torch.ones(2, end - first, 1, dtype=torch.bool, device=model.device)
-    for hand in redo.hands:
-        known[hand, redo.start - first : redo.stop - first] = False
-    return values, known
-
-
-def _style(settings: GenerateSettings, width: int) -> Tensor:
-    """The style vector [1, S] that the networks see."""
-    values = [
-        min(max(float(settings.style.get(name, 0.0)), -STYLE_LIMIT), STYLE_LIMIT) for name in STYLES[:width]
-    ]
-    return torch.tensor([values + [0.0] * (width - len(values))], dtype=torch.float32)
-
-
-def _positions(model: Model, music: Music, first: int, end: int, style: Tensor, size: int) -> Tensor:
-    """Normalised predicted positions [2, end - first, 3], windows faded into each other."""
-    width = model.config.window_frames
-    overlap = min(FADE_FRAMES, width // 4)
-    starts = window_starts(first, end, width, overlap)
-    weight = fade_weights(width, overlap).to(model.device)[:, None]
-    length = starts[-1] - first + width
-    total = torch.zeros(2, length, 3, device=model.device)
-    weights = torch.zeros(length, 1, device=model.device)
-    for i in range(0, len(starts), size):
-        part = starts[i : i + size]
-        features = note_features(
-            music.sounds(part, width).to(model.device), shared_hands=model.config.shared_hands
-        )
-        predicted = model.networks.predictors(features, style.expand(len(part), -1))
-        for start, window in zip(part, predicted):
-            span = slice(start - first, start - first + width)
-            total[:, span] += weight * window
-            weights[span] += weight
-    return (total / weights)[:, : end - first]
-
-
-def _windows(
-    model: Model,
-    music: Music,
-    starts: list[int],
-    positions: Tensor,
-    values: Tensor,
-    known: Tensor,
-    style: Tensor,
-    settings: GenerateSettings,
-    callback: Any,
-) -> Tensor:
-    """Sample windows: positions [B, 2, T, 3], given values [B, 2, T, C] and mask [B, 2, T, 1] to x0 [B, 2, T, C]."""
-    config, networks = model.config, model.networks
-    schedule = build_schedule(config.schedule)
-    shared = config.shared_hands
-    features = note_features(music.sounds(starts, config.window_frames).to(model.device), shared_hands=shared)
-    metres = model.normalizer.metres(positions)
-    other = model.normalizer.positions(seen_from_other(metres, shared_hands=shared))
-    condition = networks.streams.condition(
-        features, positions, other, centred_rolls(features, metres[..., 0], config)
-    )
-    given_whole = known.flatten(2).all(2)  # [B, 2]
-    style = style.expand(len(starts), -1)
-
-    def denoise(x: Tensor, t: int) -> Tensor:
-        time = torch.where(given_whole, 0, t)
-        v = networks.streams(x, time, condition, known, values, style)
-        step = torch.tensor(t, device=x.device)
-        return torch.where(known, v_from_x0(x, values, schedule.signal(step), schedule.noise(step)), v)
-
-    generators = [
-        [_generator(settings.seed, hand if config.decoupled_noise else 0, start) for hand in (0, 1)]
-        for start in starts
-    ]
-    x = draw_noise(values.shape, generators, model.device)
-    x0 = SAMPLERS[settings.sampler or config.sampler](
-        denoise,
-        x,
-        schedule,
-        steps=settings.steps or config.sampling_steps,
-        generators=generators,
-        clamp=config.clamp,
-        callback=callback,
-    )
-    return torch.where(known, values, x0)
-
-
-def _generator(seed: int, hand: int, start: int) -> torch.Generator:
-    """Noise of one hand in the window that starts at a frame; windows do not depend on what shares their batch."""
-    state = np.random.SeedSequence((seed, hand, start)).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state) >> 1)
+def _style(settings: GenerateSettings, width: int) -> tuple[float, ...]:
+    """The style numbers that the networks see."""
+    values = [min(max(float(settings.style.get(name, 0.0)), -STYLE_LIMIT), STYLE_LIMIT) for name in STYLES]
+    return tuple((values + [0.0] * width)[:width])

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_model import TINY, tiny_model
 
-from models import generator
+from models import sampling
 from models.errors import Cancelled, UserError
 from models.generator import GenerateSettings, generate
 from models.keyboard import key_x
@@ -69,7 +69,7 @@ def test_take_fills_the_duration_at_the_wanted_rate_inside_the_limits(model, fps
 def test_windows_do_not_depend_on_their_batch(model, monkeypatch):
     notes, hands = song(9.0)
     together = make(model, notes, hands, 9.0)
-    monkeypatch.setattr(generator, "BATCH_WINDOWS", 1)
+    monkeypatch.setattr(sampling, "BATCH_WINDOWS", 1)
     alone = make(model, notes, hands, 9.0)
     np.testing.assert_allclose(alone.motion.euler, together.motion.euler, atol=1e-4)
     np.testing.assert_allclose(alone.motion.wrist, together.motion.wrist, atol=1e-5)
@@ -133,8 +133,8 @@ def test_mirrored_music_and_noise_give_the_mirrored_take(model, monkeypatch):
     mirrored = notes.copy()
     mirrored[:, 2] = 124 - mirrored[:, 2]
     straight = make(model, notes, hands, 6.0)
-    draw = generator._generator
-    monkeypatch.setattr(generator, "_generator", lambda seed, hand, start: draw(seed, 1 - hand, start))
+    draw = sampling._generator
+    monkeypatch.setattr(sampling, "_generator", lambda seed, hand, start: draw(seed, 1 - hand, start))
     image = make(model, mirrored, 1 - hands, 6.0)
     euler, wrist = mirror_hands(
         torch.from_numpy(straight.motion.euler), torch.from_numpy(straight.motion.wrist), float(key_x(62))
@@ -147,7 +147,7 @@ def test_shared_noise_is_a_switch():
     notes, hands = song(1.5)
     config = dataclasses.replace(TINY, decoupled_noise=False)
     a, b = (
-        generator._generator(0, hand if c.decoupled_noise else 0, 0) for c, hand in ((config, 0), (config, 1))
+        sampling._generator(0, hand if c.decoupled_noise else 0, 0) for c, hand in ((config, 0), (config, 1))
     )
     assert torch.equal(torch.randn(5, generator=a), torch.randn(5, generator=b))
     assert make(tiny_model(config), notes, hands, 1.5).motion.frames == 45
@@ -197,16 +197,16 @@ def test_any_length_works_with_and_without_notes(model, seconds):
 
 def test_long_songs_pass_through_the_networks_a_few_windows_at_a_time(model, monkeypatch):
     sizes = []
-    forward = generator._windows
+    forward = sampling._windows
     monkeypatch.setattr(
-        generator,
+        sampling,
         "_windows",
         lambda model, music, starts, *rest: (sizes.append(len(starts)), forward(model, music, starts, *rest))[
             1
         ],
     )
     make(model, *song(60.0), 60.0)
-    assert max(sizes) == generator.BATCH_WINDOWS and sum(sizes) == len(window_starts(0, 1800, 48, 12))
+    assert max(sizes) == sampling.BATCH_WINDOWS and sum(sizes) == len(window_starts(0, 1800, 48, 12))
 
 
 def test_settings_that_the_model_cannot_serve_are_said_in_a_sentence(model):

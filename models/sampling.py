@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sampling a whole song: predicted positions, then windows of motion in rounds, with known frames.
+
+Axes: B windows, H = 2 hands, T frames of the model's rate, C motion channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.canonical import centred_rolls, note_features, seen_from_other
+from models.diffusion.parameterization import v_from_x0
+from models.diffusion.samplers import SAMPLERS, draw_noise
+from models.diffusion.schedule import build_schedule
+from models.errors import Progress
+from models.kinematics import clamp_to_limits
+from models.model import Model
+from models.resampling import resample_motion, smooth
+from models.rotations import unwrap
+from models.take import Motion
+from models.windows import FADE_FRAMES, Music, fade_weights, sampling_rounds, window_starts
+
+BATCH_WINDOWS = 4
+"""Windows that go through the networks together on a CPU; more would take memory and no less time."""
+BATCH_WINDOWS_GPU = 32
+
+
+@dataclass(frozen=True)
+class Redo:
+    """What is to be made anew, in frames of some rate; the rest is given."""
+
+    hands: tuple[int, ...]
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingSettings:
+    """How to sample."""
+
+    seed: int
+    sampler: str
+    steps: int
+    style: tuple[float, ...]
+    """The style numbers that the networks see, `style_dim` of them."""
+
+
+@torch.inference_mode()
+def sample_song(
+    model: Model,
+    music: Music,
+    frames: int,
+    settings: SamplingSettings,
+    kept: Motion | None,
+    redo: Redo,
+    progress: Progress,
+) -> Motion:
+    """Motion of all `frames` frames at the model's rate, inside the joint limits; kept frames only roughly."""
+    config, context = model.config, model.config.window_frames // 4
+    first, stop = (
+        (0, frames) if kept is None else (max(redo.start - context, 0), min(redo.stop + context, frames))
+    )
+    style = torch.tensor([settings.style], dtype=torch.float32, device=model.device)
+    rounds = sampling_rounds(first, stop, config)
+    size = BATCH_WINDOWS if model.device.type == "cpu" else BATCH_WINDOWS_GPU
+    batches = [part[i : i + size] for part in rounds for i in range(0, len(part), size)]
+    total = len(batches) * settings.steps
+    progress("sample", 0, total)
+    end = max(max(starts) for starts in batches) + config.window_frames
+    positions = _positions(model, music, first, end, style, size)  # [2, end - first, 3]
+    values = torch.zeros(2, end - first, config.channels, device=model.device)
+    known = torch.zeros(2, end - first, 1, dtype=torch.bool, device=model.device)
+    if kept is not None:
+        values, known = _given(model, kept, redo, first, end, positions)
+    for i, starts in enumerate(batches):
+        spans = [slice(start - first, start - first + config.window_frames) for start in starts]
+
+        def cut(song: Tensor, spans: Sequence[slice] = spans) -> Tensor:
+            return torch.stack([song[:, span] for span in spans])
+
+        def step_done(step: int, of: int, batch: int = i) -> None:
+            progress("sample", batch * of + step, total)
+
+        if not cut(known).all():
+            x0 = _windows(
+                model, music, starts, cut(positions), cut(values), cut(known), style, settings, step_done
+            )
+            for window, span in zip(x0, spans):
+                values[:, span], known[:, span] = window, True
+    euler, wrist = model.normalizer.unmotion(values[None], positions[None])
+    angles = clamp_to_limits(unwrap(euler[0].transpose(0, 1).unflatten(-1, (16, 3)), 0)).cpu().numpy()
+    wrists = wrist[0].transpose(0, 1).cpu().numpy()
+    angles, wrists = (smooth(part[: stop - first], config.smoothing_frames) for part in (angles, wrists))
+    out_euler, out_wrist = np.zeros((frames, 2, 16, 3), np.float32), np.zeros((frames, 2, 3), np.float32)
+    if kept is not None:
+        given = resample_motion(kept, config.fps, frames)
+        out_euler[:], out_wrist[:] = given.euler, given.wrist
+    out_euler[first:stop], out_wrist[first:stop] = angles, wrists
+    return Motion(out_euler, out_wrist, config.fps)
+
+
+def _given(
+    model: Model, kept: Motion, redo: Redo, first: int, end: int, positions: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Values [2, T, C] and mask [2, T, 1] of what the kept motion gives for the frames first <= i < end."""
+    motion = resample_motion(kept, model.config.fps, end)
+    euler = torch.from_numpy(motion.euler[first:]).flatten(-2).transpose(0, 1).to(model.device)
+    wrist = torch.from_numpy(motion.wrist[first:]).transpose(0, 1).to(model.device)
+    values = model.normalizer.motion(euler[None], wrist[None], positions[None])[0]
+    known = torch.ones(2, end - first, 1, dtype=torch.bool, device=model.device)
+    for hand in redo.hands:
+        known[hand, redo.start - first : redo.stop - first] = False
+    return values, known
+
+
+def _positions(model: Model, music: Music, first: int, end: int, style: Tensor, size: int) -> Tensor:
+    """Normalised predicted positions [2, end - first, 3], windows faded into each other."""
+    width = model.config.window_frames
+    overlap = min(FADE_FRAMES, width // 4)
+    starts = window_starts(first, end, width, overlap)
+    weight = fade_weights(width, overlap).to(model.device)[:, None]
+    length = starts[-1] - first + width
+    total = torch.zeros(2, length, 3, device=model.device)
+    weights = torch.zeros(length, 1, device=model.device)
+    for i in range(0, len(starts), size):
+        part = starts[i : i + size]
+        features = note_features(
+            music.sounds(part, width).to(model.device), shared_hands=model.config.shared_hands
+        )
+        predicted = model.networks.predictors(features, style.expand(len(part), -1))
+        for start, window in zip(part, predicted):
+            span = slice(start - first, start - first + width)
+            total[:, span] += weight * window
+            weights[span] += weight
+    return (total / weights)[:, : end - first]
+
+
+def _windows(
+    model: Model,
+    music: Music,
+    starts: list[int],
+    positions: Tensor,
+    values: Tensor,
+    known: Tensor,
+    style: Tensor,
+    settings: SamplingSettings,
+    callback: Callable[[int, int], None],
+) -> Tensor:
+    """Sample windows: positions [B, 2, T, 3], given values [B, 2, T, C] and mask [B, 2, T, 1] to x0 [B, 2, T, C]."""
+    config, networks = model.config, model.networks
+    schedule = build_schedule(config.schedule)
+    shared = config.shared_hands
+    features = note_features(music.sounds(starts, config.window_frames).to(model.device), shared_hands=shared)
+    metres = model.normalizer.metres(positions)
+    other = model.normalizer.positions(seen_from_other(metres, shared_hands=shared))
+    condition = networks.streams.condition(
+        features, positions, other, centred_rolls(features, metres[..., 0], config)
+    )
+    given_whole = known.flatten(2).all(2)  # [B, 2]
+    style = style.expand(len(starts), -1)
+
+    def denoise(x: Tensor, t: int) -> Tensor:
+        time = torch.where(given_whole, 0, t)
+        v = networks.streams(x, time, condition, known, values, style)
+        step = torch.tensor(t, device=x.device)
+        return torch.where(known, v_from_x0(x, values, schedule.signal(step), schedule.noise(step)), v)
+
+    generators = [
+        [_generator(settings.seed, hand if config.decoupled_noise else 0, start) for hand in (0, 1)]
+        for start in starts
+    ]
+    x = draw_noise(values.shape, generators, model.device)
+    x0 = SAMPLERS[settings.sampler](
+        denoise,
+        x,
+        schedule,
+        steps=settings.steps,
+        generators=generators,
+        clamp=config.clamp,
+        callback=callback,
+    )
+    return torch.where(known, values, x0)
+
+
+def _generator(seed: int, hand: int, start: int) -> torch.Generator:
+    """Noise of one hand in the window that starts at a frame; windows do not depend on what shares their batch."""
+    state = np.random.SeedSequence((seed, hand, start)).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state) >> 1)
