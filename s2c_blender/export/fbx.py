@@ -148,10 +148,13 @@ def _only_selected(
     layer = context.view_layer
     selected = [item for item in layer.objects if item.select_get()]
     hidden = [item for item in objects if item.hide_get()]
+    locked = [item for item in objects if item.hide_select]
     before = layer.objects.active
     try:
         for item in selected:
             item.select_set(False)
+        for item in locked:
+            item.hide_select = False
         for item in hidden:
             item.hide_set(False)
         for item in objects:
@@ -163,6 +166,8 @@ def _only_selected(
             item.select_set(False)
         for item in hidden:
             item.hide_set(True)
+        for item in locked:
+            item.hide_select = True
         for item in selected:
             item.select_set(True)
         layer.objects.active = before

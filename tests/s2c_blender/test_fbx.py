@@ -9,10 +9,12 @@ import pytest
 from mathutils import Matrix
 
 from s2c_blender import compat, fcurves
+from s2c_blender.core import skeleton
 from s2c_blender.export.fbx import PRESETS, export_fbx
 from s2c_blender.faults import Fault
 from s2c_blender.keeping import Marks, write_marks
 from s2c_blender.rig.armature import create_armature
+from s2c_blender.rig.hand_mesh import create_hand_mesh
 
 FRAMES, START, FPS = 40, 11, 30
 
@@ -110,6 +112,26 @@ def test_the_scene_is_as_it_was(armature: bpy.types.Object, tmp_path: Path) -> N
     assert helper.name == "Armature" and armature.name == "S2C Hands"
     assert helper.select_get() and not armature.select_get()
     assert [path.name for path in tmp_path.iterdir()] == ["a.fbx"]
+
+
+@pytest.mark.parametrize("state", ["plain", "hidden", "locked"])
+def test_the_skinned_meshes_come_along(armature: bpy.types.Object, tmp_path: Path, state: str) -> None:
+    for hand in (skeleton.LEFT, skeleton.RIGHT):
+        body = create_hand_mesh(armature, hand, 1.0, bpy.context.scene.collection)
+        body.hide_select = state == "locked"
+        body.hide_set(state == "hidden")
+    export_fbx(bpy.context, armature, tmp_path / "hands.fbx", "GENERIC")
+    assert body.hide_select == (state == "locked") and body.hide_get() == (state == "hidden")
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.import_scene.fbx(filepath=str(tmp_path / "hands.fbx"))
+    meshes = [item for item in bpy.data.objects if item.type == "MESH"]
+    assert len(meshes) == 2
+    for item in meshes:
+        assert {group.name for group in item.vertex_groups} >= {
+            "hand" + item.name[-2:],
+            "thumb.03" + item.name[-2:],
+        }
+        assert any(modifier.type == "ARMATURE" for modifier in item.modifiers)
 
 
 def test_faults_are_one_sentence_and_keep_the_older_file(armature: bpy.types.Object, tmp_path: Path) -> None:
