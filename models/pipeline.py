@@ -93,10 +93,10 @@ class Pipeline:
         clock("prepare", 0, 1)
         check_output(request.output)
         keep = Take.load(request.keep) if request.keep is not None else None
-        music = self._hear(request, keep, clock)
-        clock("load", 0, 1)
+        clock("load", 0, 1)  # before the listening: a missing model is not told after minutes of it
         model = self.load(LoadRequest(preset=request.preset, device=request.device))
         clock("load", 1, 1)
+        music = self._hear(request, keep, clock)
         take = _sample(request, model, music, keep, clock)
         clock("write", 0, 1)
         take = dataclasses.replace(take, meta={**take.meta, **music.source})
