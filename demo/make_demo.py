@@ -56,7 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
         _say(f"wrote {blend} and {fbx}")
         if options.pictures:
             frame = busiest_frame(scene, armature) if options.frame is None else options.frame
-            for name, camera in cameras.items():
+            for name in options.views:
+                camera = cameras[name]
                 picture = out / f"{name}.png"
                 stage.render_still(scene, camera, frame, picture, size=options.size)
                 _say(f"wrote {picture} (frame {frame})")
@@ -117,6 +118,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--sound", type=Path, default=RECORDING, help="recording to play")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--views", nargs="+", choices=sorted(stage.VIEWS), default=["shoulder"], help="pictures to render"
+    )
     parser.add_argument("--frame", type=int, help="frame of the pictures; default: the fullest chord")
     parser.add_argument("--size", type=int, nargs=2, default=(1280, 720), metavar=("WIDTH", "HEIGHT"))
     parser.add_argument(

@@ -72,7 +72,7 @@ def render_still(
     path: Path,
     *,
     size: tuple[int, int] = (1280, 720),
-    samples: int = 24,
+    samples: int = 12,
 ) -> None:
     """Render one frame with Cycles on the CPU, denoised, as PNG."""
     scene.camera = camera

@@ -36,8 +36,11 @@ judging how a person should play.
 """
 
 
-def export_model(out: Path, folder: Path, name: str, *, half: bool) -> str:
-    """Write the averaged weights of both stages in `out` as a model folder; returns the hash of the weights."""
+def export_model(out: Path, folder: Path, name: str, *, half: bool, notes: str = "") -> str:
+    """Write the averaged weights of both stages in `out` as a model folder; returns the hash of the weights.
+
+    notes: Markdown that ends the model card: data, figures, limits.
+    """
     config = dataclasses.replace(ModelConfig.load(out / "config.json"), name=name)
     networks = Networks(config)
     networks.predictors.load_state_dict(read_checkpoint(out / STAGE1_FOLDER)["averaged"])
@@ -53,6 +56,7 @@ def export_model(out: Path, folder: Path, name: str, *, half: bool) -> str:
         shared="yes" if config.shared_hands else "no",
         training="".join(_training_line(stage, out / stage) for stage in (STAGE1_FOLDER, STAGE2_FOLDER)),
     )
+    card += f"\n{notes}" if notes else ""
     return save_model(folder, config, networks, card, half=half)
 
 

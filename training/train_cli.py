@@ -3,7 +3,7 @@
 
     python -m training train --stage 1 --data data/shards --out runs/default --batch 8 --minutes 10
     python -m training train --stage 2 --data data/shards --out runs/default --batch 8 --minutes 40
-    python -m training export --out runs/default --folder models/presets/default --half
+    python -m training export --out runs/default --folder models/presets/default --half --notes NOTES.md
 
 A run that was stopped goes on when the same command is given again. Smoke run on a CPU: `--steps 20 --batch
 4`. Stage 1 measures the statistics and writes `config.json`; stage 2 needs it and stage 1's checkpoint.
@@ -47,6 +47,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     export.add_argument("--out", type=Path, required=True, help="training folder")
     export.add_argument("--folder", type=Path, required=True, help="model folder to write")
     export.add_argument("--name", default="default")
+    export.add_argument("--notes", type=Path, help="Markdown file that ends the model card")
     export.add_argument("--half", action="store_true", help="store float16")
     export.set_defaults(main=export_main)
 
@@ -95,6 +96,7 @@ def export_main(arguments: argparse.Namespace) -> int:
     """Write the model folder."""
     from training.export import export_model
 
-    digest = export_model(arguments.out, arguments.folder, arguments.name, half=arguments.half)
+    notes = arguments.notes.read_text(encoding="utf-8") if arguments.notes is not None else ""
+    digest = export_model(arguments.out, arguments.folder, arguments.name, half=arguments.half, notes=notes)
     print(f"{arguments.folder}: weights {digest}")
     return 0
