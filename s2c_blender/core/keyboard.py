@@ -15,6 +15,8 @@ NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 PITCHES = range(_KEYS["lowest_pitch"], _KEYS["lowest_pitch"] + _KEYS["keys"])
 HINGE_Y: float = _KEYS["hinge"]
 """Where the keys turn, hidden behind the fallboard."""
+HINGE_Z = -0.012
+"""Below the white tops, so that Blender's lines from parent to child run inside the keys and not on them."""
 KEY_HEIGHT = 0.021
 """How far a white key reaches below its top."""
 KEYBOARD_WIDTH = 52 * _KEYS["white_pitch"]
@@ -92,7 +94,7 @@ def _white_key(pitch: int) -> KeyShape:
     ]
     angle = float(np.arcsin(_KEYS["white_dip"] / HINGE_Y))
     vertices, faces = _prism(np.array(corners), -KEY_HEIGHT, 0.0)
-    return KeyShape(pitch, key_name(pitch), x, False, angle, vertices, faces)
+    return KeyShape(pitch, key_name(pitch), x, False, angle, vertices - (0.0, 0.0, HINGE_Z), faces)
 
 
 def _black_key(pitch: int) -> KeyShape:
@@ -104,7 +106,7 @@ def _black_key(pitch: int) -> KeyShape:
     rings = [(low, -KEY_HEIGHT / 2), (high, BLACK_HEIGHT - _EDGE), (_inset(high, _EDGE), BLACK_HEIGHT)]
     vertices, faces = _stack(rings)
     angle = float(np.arcsin(_KEYS["black_dip"] / (HINGE_Y - _KEYS["black_front"])))
-    return KeyShape(pitch, key_name(pitch), key_x(pitch), True, angle, vertices, faces)
+    return KeyShape(pitch, key_name(pitch), key_x(pitch), True, angle, vertices - (0.0, 0.0, HINGE_Z), faces)
 
 
 def _straight(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:

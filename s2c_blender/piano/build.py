@@ -36,7 +36,7 @@ def create_piano(collection: bpy.types.Collection, name: str = "S2C Piano") -> b
             shape.faces,
             ebony if shape.black else ivory,
         )
-        key.location = (shape.x, keyboard.HINGE_Y, 0.0)
+        key.location = (shape.x, keyboard.HINGE_Y, keyboard.HINGE_Z)
         key[PITCH_PROPERTY] = shape.pitch
         key[PRESS_PROPERTY] = shape.press_angle
         key.lock_location = (True, True, True)

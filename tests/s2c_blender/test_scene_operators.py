@@ -190,12 +190,14 @@ def test_keys_go_down_with_their_notes_and_all_the_way() -> None:
         pass
     keys = piano_keys(piano)
 
+    key_top = keyboard.HINGE_Z
+
     def front(pitch: int, second: float) -> float:
         frame = 11 + second * 30
         scene.frame_set(int(frame), subframe=frame - int(frame))
         depsgraph = bpy.context.evaluated_depsgraph_get()
         matrix = keys[pitch].evaluated_get(depsgraph).matrix_world
-        corners = [matrix @ v.co for v in keys[pitch].data.vertices if v.co.z > -0.002]
+        corners = [matrix @ v.co for v in keys[pitch].data.vertices if v.co.z + key_top > -0.002]
         return min(corner.z for corner in corners)
 
     up = front(60, 0.2)
