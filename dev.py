@@ -318,7 +318,7 @@ def setup() -> int:
 
 def demo(arguments: Sequence[str]) -> int:
     ensure_main()
-    command = [str(MAIN.python), str(ROOT / "demo" / "make_demo.py"), *arguments]
+    command = [str(MAIN.python), "-m", "demo.make_demo", *arguments]
     return subprocess.run(command, cwd=ROOT, env=variables(), check=False).returncode
 
 

@@ -34,7 +34,9 @@ def test_recording_becomes_hands_that_play_it(blender: str, tmp_path: Path) -> N
         assert not os.environ.get("CI"), f"no {python}: python dev.py setup makes it"
         pytest.skip(f"Blender {blender} is not installed here: {python} is missing")
     environment = {**os.environ, "S2C_WORKER_PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
-    command = [str(python), "-m", "demo.make_demo", "--out", str(tmp_path), "--seed", "3", "--no-pictures"]
+    own = python == Path(sys.executable) and (ROOT / ".venv" / SCRIPTS) == python.parent
+    start = [str(python), "dev.py", "demo"] if own else [str(python), "-m", "demo.make_demo"]
+    command = [*start, "--out", str(tmp_path), "--seed", "3", "--no-pictures"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=800)
     assert done.returncode == 0, done.stdout + done.stderr
     blend, fbx = tmp_path / "demo.blend", tmp_path / "demo.fbx"
