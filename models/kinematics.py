@@ -46,13 +46,14 @@ def rest_tensors(dtype: torch.dtype, device: torch.device) -> RestTensors:
     def convert(array: object) -> Tensor:
         return torch.as_tensor(array, dtype=dtype, device=device)
 
-    return RestTensors(
-        convert(skeleton.WRIST_FRAMES),
-        convert(skeleton.FINGER_BASES),
-        convert(skeleton.FINGER_FRAMES),
-        convert(skeleton.BONE_LENGTHS),
-        convert(skeleton.HAND_LIMITS),
-    )
+    with torch.inference_mode(False):  # whoever asks first may not need gradients; the next one may
+        return RestTensors(
+            convert(skeleton.WRIST_FRAMES),
+            convert(skeleton.FINGER_BASES),
+            convert(skeleton.FINGER_FRAMES),
+            convert(skeleton.BONE_LENGTHS),
+            convert(skeleton.HAND_LIMITS),
+        )
 
 
 def forward_kinematics(euler: Tensor, wrist: Tensor, hand_size: float | Tensor = 1.0) -> HandPose:

@@ -33,8 +33,8 @@ def test_recording_becomes_hands_that_play_it(blender: str, tmp_path: Path) -> N
     if not python.is_file():
         assert not os.environ.get("CI"), f"no {python}: python dev.py setup makes it"
         pytest.skip(f"Blender {blender} is not installed here: {python} is missing")
-    environment = {**os.environ, "S2C_WORKER_PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
-    own = python == Path(sys.executable) and (ROOT / ".venv" / SCRIPTS) == python.parent
+    environment = {**os.environ, "S2C_WORKER_PYTHON": sys.executable}
+    own = python == Path(sys.executable) and python.parent == (ROOT / ".venv" / SCRIPTS)
     start = [str(python), "dev.py", "demo"] if own else [str(python), "-m", "demo.make_demo"]
     command = [*start, "--out", str(tmp_path), "--seed", "3", "--no-pictures"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=800)
@@ -42,7 +42,9 @@ def test_recording_becomes_hands_that_play_it(blender: str, tmp_path: Path) -> N
     blend, fbx = tmp_path / "demo.blend", tmp_path / "demo.fbx"
 
     look = [str(python), str(LOOK), str(blend), str(fbx)]
-    seen = subprocess.run(look, capture_output=True, text=True, timeout=300, env=environment)
+    seen = subprocess.run(
+        look, capture_output=True, text=True, timeout=300, env={**environment, "PYTHONPATH": str(ROOT)}
+    )
     line = next((line for line in seen.stdout.splitlines() if line.startswith("FACTS")), "")
     assert line, seen.stdout + seen.stderr
     facts = json.loads(line.removeprefix("FACTS"))

@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from models import skeleton
-from models.kinematics import clamp_to_limits, forward_kinematics, mirror_hands, outside_limits
+from models.kinematics import (
+    clamp_to_limits,
+    forward_kinematics,
+    mirror_hands,
+    outside_limits,
+    rest_tensors,
+)
 
 
 def random_pose(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -94,3 +100,14 @@ def test_gradients_flow_through_forward_kinematics() -> None:
     euler.requires_grad_(True)
     forward_kinematics(euler, wrist).tips.sum().backward()
     assert euler.grad is not None and euler.grad[:, :, 0].abs().sum() > 0
+
+
+def test_gradients_flow_after_a_first_call_in_inference_mode() -> None:
+    rest_tensors.cache_clear()
+    euler, wrist = random_pose(2)
+    with torch.inference_mode():
+        forward_kinematics(euler, wrist)
+    wrist.requires_grad_(True)
+    euler.requires_grad_(True)
+    forward_kinematics(euler, wrist).tips.sum().backward()
+    assert euler.grad is not None and wrist.grad is not None
