@@ -39,7 +39,7 @@ class RuntimeOperator(OperatorBase):
 
 
 class S2C_OT_install_runtime(RuntimeOperator, bpy.types.Operator):
-    """Download the generator's packages into an environment of its own (about 2 GB)"""
+    """Download the generator's packages into an environment of its own (1 GB, more with a GPU)"""
 
     bl_idname = "s2c.install_runtime"
     bl_label = "Install Runtime"
