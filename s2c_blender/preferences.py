@@ -29,7 +29,7 @@ class S2C_Preferences(bpy.types.AddonPreferences):
     )
     runtime_folder: StringProperty(
         name="Runtime Folder",
-        description="Where Install Runtime builds its environment (1 GB, more with a GPU); empty is the user data folder",
+        description="Where the runtime is built (1 GB, more with a GPU); empty is the user data folder",
         subtype="DIR_PATH",
     )
     index_url: StringProperty(
