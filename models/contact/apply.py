@@ -1,39 +1,35 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Key contact as a whole: hands, fingering, press schedule, wrist correction, inverse kinematics.
+"""Key contact as a whole: hands, fingering, press schedule, then the motion in stretches of some seconds.
 
-Works on a whole song at the frame rate it will be written at. ``strength`` 0 leaves the generated motion as it
-is, 1 puts every fingertip that plays on its key.
+Works at the frame rate that the motion will be written at. ``strength`` 0 leaves the generated motion as it is, 1 puts
+every fingertip that plays on its key. Stretches overlap and fade into each other, so that memory does not grow with
+the song beyond its notes and the motion itself.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from models import keyboard
 from models.contact.fingering import Assignment, finger_notes
 from models.contact.hands import assign_hands
-from models.contact.ik import solve_fingers
-from models.contact.reach import rigid_step, smooth_correction, soft_threshold
-from models.contact.schedule import FingerPaths, PressTiming, contact_points, finger_paths, plan_presses
+from models.contact.schedule import PressTiming, cut_presses, plan_presses
+from models.contact.stretch import PASSES, solve_stretch
 from models.errors import Progress
-from models.kinematics import clamp_to_limits, forward_kinematics, rest_tensors
-from models.rotations import axis_angle_to_matrix, euler_to_matrix, matrix_to_euler, unwrap
+from models.kinematics import forward_kinematics
 from models.take import Motion
 
 STAGE = "contact"
-_PASSES = 6
-_PERSISTENCE = 4.0  # weight of what the first pass left, against smoothness
-_SLACK = np.array([0.006, 0.012, 0.008])  # metres the fingers absorb before the wrist moves
-_IDLE_CLEARANCE = 0.002
+STRETCH_S = 40.0
+"""Seconds of motion that are worked on at a time."""
+MARGIN_S = 4.0
+"""Seconds of music around a stretch that are heard but not written: the smoothing reaches less far."""
+_JOINT_S = 0.5  # neighbouring stretches fade into each other
 _EDGE_FADE_S = 0.2
-_LOWEST_WRIST = 0.025
-_SUNK = 0.001
-_BLOCK = 1024  # frames of kinematics at a time
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,7 @@ class ContactResult:
     """(n, 2) hand, finger; -1 unknown."""
 
 
+@torch.no_grad()
 def apply_contact(
     motion: Motion,
     notes: NDArray[np.floating],
@@ -57,6 +54,7 @@ def apply_contact(
     assignment: Assignment | None = None,
     timing: PressTiming | None = None,
     progress: Progress | None = None,
+    stretch_s: float = STRETCH_S,
 ) -> ContactResult:
     """Put the playing fingers on their keys.
 
@@ -70,157 +68,125 @@ def apply_contact(
         frames: change frames ``start <= i < stop`` alone.
         assignment: fingering to use; found here when None.
         progress: called once a pass; raises to cancel.
+        stretch_s: seconds worked on at a time, at least two.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"strength is {strength}; it must be between 0 and 1")
+    if not stretch_s >= 2:
+        raise ValueError(f"stretch_s is {stretch_s}; it must be at least 2")
     timing = timing or PressTiming()
-    euler = clamp_to_limits(torch.from_numpy(motion.euler.astype(np.float64)))
-    wrist = torch.from_numpy(motion.wrist.astype(np.float64))
-    tips = _tips(euler, wrist, hand_size).numpy()
     if assignment is None:
-        assignment = _assign(motion, notes, hands_given, tips)
-    fingering = assignment.fingering
-    presses = plan_presses(notes, assignment, motion.fps, timing)
+        assignment = _assign(motion, notes, hands_given, hand_size)
     if strength == 0 or not motion.frames:
-        return ContactResult(motion, fingering)
+        return ContactResult(motion, assignment.fingering)
+    presses = plan_presses(notes, assignment, motion.fps, timing)
+    changed = frames or (0, motion.frames)
+    # One frame more on both sides: what the redone range has to meet.
+    first, last = max(changed[0] - 1, 0), min(changed[1] + 1, motion.frames)
+    euler = np.zeros((last - first, 2, 16, 3), np.float32)
+    wrist = np.zeros((last - first, 2, 3), np.float32)
+    cuts = list(_stretches(first, last, motion.fps, stretch_s))
+    total = PASSES * len(cuts)
+    for index, (start, stop) in enumerate(cuts):
 
-    turned, moved = euler, wrist
-    reached = tips
-    for step in range(_PASSES):
-        if progress is not None:
-            progress(STAGE, step, _PASSES)
-        x, y = contact_points(presses, reached, motion.fps)
-        paths = finger_paths(presses, x, y, motion.frames, motion.fps, timing)
-        shift, turn = _wrist_step(paths, reached, moved.numpy(), motion.fps, frames, first=step == 0)
-        moved, turned = _move_wrist(moved, turned, shift, turn)
-        solved = _solve(turned, moved, paths, 1.0, hand_size)
-        reached = _tips(solved, moved, hand_size).numpy()
-    paths = _without_strays(paths, reached)
-    solved = _solve(turned, moved, paths, 1.0, hand_size)
-    if strength < 1:
-        moved = wrist + strength * (moved - wrist)
-        turned = euler + strength * (turned - euler)
-        solved = _solve(turned, moved, paths, strength, hand_size)
+        def step_done(step: int, done: int = index * PASSES) -> None:
+            if progress is not None:
+                progress(STAGE, done + step, total)
+
+        margin = round(MARGIN_S * motion.fps)
+        begin, end = max(start - margin, 0), min(stop + margin, motion.frames)
+        solved = solve_stretch(
+            Motion(
+                motion.euler[begin:end].astype(np.float32),
+                motion.wrist[begin:end].astype(np.float32),
+                motion.fps,
+            ),
+            cut_presses(presses, begin / motion.fps, end / motion.fps),
+            strength=strength,
+            hand_size=hand_size,
+            fixed=_fixed(begin, end, frames, only_hand),
+            timing=timing,
+            step_done=step_done,
+        )
+        overlap = cuts[index - 1][1] - start if index else 0
+        for out, values in zip((euler, wrist), solved, strict=True):
+            _write(out[start - first : stop - first], values[start - begin : stop - begin], overlap)
     if progress is not None:
-        progress(STAGE, _PASSES, _PASSES)
-    out = _restore(motion, solved, moved, only_hand, frames)
-    return ContactResult(out, fingering)
+        progress(STAGE, total, total)
+    return ContactResult(_restore(motion, euler, wrist, first, only_hand, changed), assignment.fingering)
 
 
 def _assign(
-    motion: Motion, notes: NDArray[np.floating], hands_given: NDArray[np.integer], tips: NDArray[np.floating]
+    motion: Motion, notes: NDArray[np.floating], hands_given: NDArray[np.integer], hand_size: float
 ) -> Assignment:
     hands = assign_hands(notes, hands_given, motion.wrist[..., 0], motion.fps)
     if not motion.frames or not len(notes):
         return finger_notes(notes, hands)
     frame = np.clip(np.round(notes[:, 0] * motion.fps).astype(int), 0, motion.frames - 1)
-    return finger_notes(notes, hands, tips[frame, :, :, 0])
+    euler, wrist = (torch.from_numpy(part[frame].astype(np.float32)) for part in (motion.euler, motion.wrist))
+    return finger_notes(notes, hands, forward_kinematics(euler, wrist, hand_size).tips[..., 0].numpy())
 
 
-def _without_strays(paths: FingerPaths, reached: NDArray[np.floating]) -> FingerPaths:
-    """Paths in which a finger that could not get to its key stays above the one it is over instead."""
-    astray = (paths.pitch > 0) & (keyboard.key_under(reached) + keyboard.LOWEST_PITCH != paths.pitch)
-    return replace(paths, pitch=np.where(astray, 0, paths.pitch))
+def _stretches(first: int, last: int, fps: float, stretch_s: float) -> Iterator[tuple[int, int]]:
+    """Frames start <= i < stop of stretches of about equal length that overlap by `_JOINT_S`."""
+    count = max(int(np.ceil((last - first) / (stretch_s * fps) - 0.25)), 1)
+    edges = np.linspace(first, last, count + 1).round().astype(int)
+    half = max(round(_JOINT_S * fps / 2), 1)
+    for i in range(count):
+        yield (
+            int(edges[i]) - (half if i else 0),
+            int(edges[i + 1]) + (half if i < count - 1 else 0),
+        )
 
 
-def _wrist_step(
-    paths: FingerPaths,
-    reached: NDArray[np.floating],
-    wrist: NDArray[np.floating],
-    fps: float,
-    frames: tuple[int, int] | None,
-    first: bool,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Displacements and turns (frames, 2, 3) of the wrists that bring the fingertips nearer their paths."""
-    errors = paths.points - reached
-    if first:
-        errors = soft_threshold(errors, _SLACK)
-    # Fingers that should be off the keys and cannot lift themselves ask the wrist to lift them.
-    sunk = np.where(paths.pitch > 0, 0.0, _floor(reached) + _IDLE_CLEARANCE - reached[..., 2])
-    sinks = (sunk > _SUNK) & (paths.holding == 0)
-    errors = np.where(sinks[..., None], sunk[..., None] * np.array([0.0, 0.0, 1.0]), errors)
-    shares = np.where(sinks, 1.0, paths.holding)
-    steps = np.zeros((2, *wrist.shape))
-    for hand in (0, 1):
-        share = shares[:, hand]
-        need = np.minimum(share.sum(1), 1.0) * (1.0 if first else _PERSISTENCE)
-        wanted = rigid_step(errors[:, hand], reached[:, hand] - wrist[:, hand, None], share)
-        for kind, values in enumerate(wanted):
-            weight = need
-            if frames is not None:  # the given frames around a redone range stay where they are
-                given = np.ones(len(need), bool)
-                given[frames[0] : frames[1]] = False
-                weight, values = np.where(given, 1e4, need), np.where(given[:, None], 0.0, values)
-            steps[kind, :, hand] = smooth_correction(values, weight, fps)
-    return steps[0], steps[1]
+def _fixed(
+    begin: int, end: int, frames: tuple[int, int] | None, only_hand: int | None
+) -> NDArray[np.bool_] | None:
+    """(end - begin, 2) what has to stay where it is: frames outside the range to redo, the hand that is kept."""
+    if frames is None and only_hand is None:
+        return None
+    fixed = np.zeros((end - begin, 2), bool)
+    if frames is not None:
+        index = np.arange(begin, end)
+        fixed[(index < frames[0]) | (index >= frames[1])] = True
+    if only_hand is not None:
+        fixed[:, 1 - only_hand] = True
+    return fixed
 
 
-def _move_wrist(
-    wrist: Tensor, euler: Tensor, shift: NDArray[np.float64], turn: NDArray[np.float64]
-) -> tuple[Tensor, Tensor]:
-    """Displace (frames, 2, 3) wrists and turn them about themselves in the piano frame, inside their limits."""
-    moved = wrist + torch.from_numpy(shift)
-    moved[..., 2] = moved[..., 2].clamp_min(_LOWEST_WRIST)
-    frames = rest_tensors(euler.dtype, euler.device).wrist_frames
-    rotation = axis_angle_to_matrix(torch.from_numpy(turn)) @ frames @ euler_to_matrix(euler[..., 0, :])
-    turned = euler.clone()
-    turned[..., 0, :] = matrix_to_euler(frames.transpose(-1, -2) @ rotation)
-    return moved, clamp_to_limits(turned)
-
-
-def _tips(euler: Tensor, wrist: Tensor, hand_size: float) -> Tensor:
-    """Contact points (frames, 2, 5, 3), worked out in blocks so that memory does not grow with the song."""
-    blocks = zip(euler.split(_BLOCK), wrist.split(_BLOCK), strict=True)
-    return torch.cat([forward_kinematics(angles, place, hand_size).tips for angles, place in blocks])
-
-
-def _solve(euler: Tensor, wrist: Tensor, paths: FingerPaths, strength: float, hand_size: float) -> Tensor:
-    """Angles that take the fingertips the share ``strength`` of the way to their targets."""
-    free = _tips(euler, wrist, hand_size)
-    targets = torch.from_numpy(_blend(paths, free.numpy()))
-    targets = free + strength * (targets - free)
-    blocks = zip(euler.split(_BLOCK), wrist.split(_BLOCK), targets.split(_BLOCK), strict=True)
-    return torch.cat([solve_fingers(*block, hand_size) for block in blocks])
-
-
-def _blend(paths: FingerPaths, free: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Targets: the free fingertips, handed over to the paths, and kept above the keys unless they strike."""
-    weight = paths.weight[..., None]
-    targets = (1 - weight) * free + weight * paths.points
-    floor = _floor(targets) + _IDLE_CLEARANCE
-    targets[..., 2] = np.where(paths.pitch > 0, targets[..., 2], np.maximum(targets[..., 2], floor))
-    return targets
-
-
-def _floor(points: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Height of the keys under the points, with slopes instead of steps at the black keys, metres."""
-    x, y = points[..., 0], points[..., 1]
-    black_x = keyboard.KEY_X[keyboard.KEY_IS_BLACK]
-    right = np.clip(np.searchsorted(black_x, x), 1, len(black_x) - 1)
-    beside = (
-        np.minimum(np.abs(x - black_x[right - 1]), np.abs(x - black_x[right])) - keyboard.BLACK_TOP_WIDTH / 2
-    )
-    before = np.maximum(keyboard.BLACK_FRONT - y, y - keyboard.BLACK_BACK)
-    outside = np.maximum(np.maximum(beside, before) - 0.001, 0.0)
-    return keyboard.BLACK_HEIGHT * np.clip(1 - outside / 0.004, 0.0, 1.0)
+def _write(out: NDArray[np.float32], values: NDArray[np.float32], overlap: int) -> None:
+    """Put a stretch in its place, faded over its first frames into what the stretch before left there."""
+    t = (np.arange(overlap) + 1) / (overlap + 1)
+    share = (t * t * (3 - 2 * t)).astype(np.float32).reshape(-1, *[1] * (values.ndim - 1))
+    out[:overlap] += share * (values[:overlap] - out[:overlap])
+    out[overlap:] = values[overlap:]
 
 
 def _restore(
-    motion: Motion, euler: Tensor, wrist: Tensor, only_hand: int | None, frames: tuple[int, int] | None
+    motion: Motion,
+    euler: NDArray[np.float32],
+    wrist: NDArray[np.float32],
+    first: int,
+    only_hand: int | None,
+    changed: tuple[int, int],
 ) -> Motion:
-    """Bring back, bit for bit, what was not to be changed; steps at the edges of a range are faded out inside it."""
+    """Bring back, bit for bit, what was not to be changed; steps at the edges of a range are faded out inside it.
+
+    ``euler`` and ``wrist`` begin at frame ``first`` and cover the changed frames and those beside them.
+    """
+    start, stop = changed
+    if only_hand is None and (start, stop) == (0, motion.frames):
+        return Motion(euler, wrist, motion.fps)
     hands = (0, 1) if only_hand is None else (only_hand,)
-    start, stop = frames or (0, motion.frames)
-    out_euler, out_wrist = motion.euler.copy(), motion.wrist.copy()
-    new_euler = unwrap(euler, 0).numpy()[start:stop].copy()
-    new_wrist = wrist.numpy()[start:stop].copy()
-    if frames is not None:
-        _fade_edges(new_euler, motion.euler, euler.numpy(), start, stop, motion.fps)
-        _fade_edges(new_wrist, motion.wrist, wrist.numpy(), start, stop, motion.fps)
-    for hand in hands:
-        out_euler[start:stop, hand] = new_euler[:, hand]
-        out_wrist[start:stop, hand] = new_wrist[:, hand]
-    return Motion(out_euler, out_wrist, motion.fps)
+    results = []
+    for given, solved in ((motion.euler, euler), (motion.wrist, wrist)):
+        inside = solved[start - first : stop - first].copy()
+        _fade_edges(inside, given, solved, start, stop, first, motion.fps)
+        out = given.copy()
+        for hand in hands:
+            out[start:stop, hand] = inside[:, hand]
+        results.append(out)
+    return Motion(results[0], results[1], motion.fps)
 
 
 def _fade_edges(
@@ -229,6 +195,7 @@ def _fade_edges(
     solved: NDArray[np.floating],
     start: int,
     stop: int,
+    first: int,
     fps: float,
 ) -> None:
     """Add to ``inside`` the difference between given and solved values at both edges, fading to nothing."""
@@ -236,7 +203,7 @@ def _fade_edges(
     count = stop - start
     for edge, direction in ((start - 1, 1), (stop, -1)):
         if 0 <= edge < len(given):
-            offset = given[edge] - solved[edge]
+            offset = given[edge] - solved[edge - first]
             reach = min(length, count)
             t = (np.arange(reach) + 1) / (length + 1)
             fade = (1 - t * t * (3 - 2 * t)).reshape(-1, *[1] * offset.ndim)

@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When each finger presses, and the path of its contact point from key to key.
-
-Per finger, the path goes through knots for every note it plays: above the key, through the press depth exactly
-when the note sounds, at the key bottom, through the press depth again at the release, above the key. Between the
-knots it is a monotone cubic (PCHIP), so it neither overshoots nor crosses the press depth anywhere else.
-"""
+"""When each finger presses and where on its key it lands; `models.contact.paths` makes paths of it."""
 
 from __future__ import annotations
 
@@ -12,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
 from models import keyboard
 from models.contact.fingering import Assignment
+
+_MATTERS_S = 1.0  # presses this far outside a stretch of time still shape the paths inside
+_LATEST_S = 0.04  # a press must show this long after its onset at the latest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,18 +61,16 @@ class Presses:
     """(m,)"""
 
 
-@dataclass(frozen=True)
-class FingerPaths:
-    """Where the contact points should be, frame by frame."""
-
-    points: NDArray[np.float64]
-    """(frames, 2, 5, 3) metres."""
-    weight: NDArray[np.float64]
-    """(frames, 2, 5) 0 leaves the finger to the generated motion, 1 puts it on the path."""
-    pitch: NDArray[np.int64]
-    """(frames, 2, 5) the key that the finger is on its way into, in, or on its way out of; 0 for none."""
-    holding: NDArray[np.float64]
-    """(frames, 2, 5) 1 from just before the strike until the release: frames the wrist has to serve."""
+def cut_presses(presses: Presses, start_s: float, stop_s: float) -> Presses:
+    """The presses that matter between two times, their times counted from ``start_s``."""
+    near = (presses.up_s > start_s - _MATTERS_S) & (presses.down_s < stop_s + _MATTERS_S)
+    return Presses(
+        presses.note[near],
+        presses.slot[near],
+        presses.down_s[near] - start_s,
+        presses.up_s[near] - start_s,
+        presses.pitch[near],
+    )
 
 
 def plan_presses(
@@ -86,9 +81,10 @@ def plan_presses(
     played = played[np.argsort(notes[played, 0], kind="stable")]
     slot = assignment.fingering[played].astype(int) @ np.array([5, 1])
     pitch = notes[played, 2].astype(int)
-    # A press shows in the first frame after it, on average half a frame late.
-    down = notes[played, 0].astype(float) - 0.5 / fps
-    up = assignment.release_s[played] - 0.5 / fps
+    # A press shows in the first frame after it: at low frame rates it has to begin before its onset to show in time.
+    early = max(1 / fps - _LATEST_S, 0.0)
+    down = notes[played, 0].astype(float) - early
+    up = assignment.release_s[played] - early
     least_down, least_up = timing.frames_down / fps, timing.frames_up / fps
     for group in (pitch, slot):
         for value in np.unique(group):
@@ -142,89 +138,3 @@ def _with_black_keys(presses: Presses, black: NDArray[np.bool_]) -> NDArray[np.b
         last = np.clip(begin - 1, 0, None)
         near[mine] = (begin > 0) & (held_until[last] > presses.down_s[mine] - 0.1)
     return near
-
-
-def finger_paths(
-    presses: Presses,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    frames: int,
-    fps: float,
-    timing: PressTiming,
-) -> FingerPaths:
-    """Sample the paths of all ten contact points on the frame grid."""
-    times = np.arange(frames) / fps
-    points = np.zeros((frames, 10, 3))
-    weight, holding = np.zeros((frames, 10)), np.zeros((frames, 10))
-    pitch = np.zeros((frames, 10), int)
-    surface = keyboard.key_surface(presses.pitch)
-    bottom = surface - keyboard.bottom_depth(presses.pitch, y)
-    for slot in np.unique(presses.slot):
-        mine = np.flatnonzero(presses.slot == slot)
-        place = np.stack([x[mine], y[mine], surface[mine]], 1)
-        path = _one_path(presses.down_s[mine], presses.up_s[mine], place, bottom[mine], timing)
-        knots, values, rise, fall = path
-        points[:, slot] = PchipInterpolator(knots, values, axis=0, extrapolate=False)(
-            np.clip(times, knots[0], knots[-1])
-        )
-        begin = np.searchsorted(rise, times, side="right") - 1
-        inside = (begin >= 0) & (times <= fall[np.maximum(begin, 0)])
-        pitch[:, slot] = np.where(inside, presses.pitch[mine][np.maximum(begin, 0)], 0)
-        weight[:, slot] = _weights(times, rise, fall, timing.blend_s)
-        begin = np.searchsorted(presses.down_s[mine] - 0.04, times, side="right") - 1
-        holding[:, slot] = (begin >= 0) & (times <= presses.up_s[mine][np.maximum(begin, 0)])
-    shape = (frames, 2, 5)
-    return FingerPaths(
-        points.reshape(*shape, 3), weight.reshape(shape), pitch.reshape(shape), holding.reshape(shape)
-    )
-
-
-def _one_path(
-    down: NDArray[np.float64],
-    up: NDArray[np.float64],
-    place: NDArray[np.float64],
-    bottom: NDArray[np.float64],
-    timing: PressTiming,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Knot times (6 m,) and points (6 m, 3) of one finger, and when each press begins and ends (m,).
-
-    ``place`` (m, 3) is where the finger meets each key at rest, ``bottom`` (m,) the Z of its surface all the way down.
-    """
-    surface = place[:, 2]
-    before = np.concatenate([[np.inf], down[1:] - up[:-1]])
-    after = np.concatenate([before[1:], [np.inf]])
-    hold = up - down
-    strike = np.minimum(timing.strike_s, 0.45 * before)
-    lift = np.minimum(timing.lift_s, 0.45 * after)
-    settle = np.minimum(timing.settle_s, 0.45 * hold)
-    leave = np.minimum(timing.leave_s, 0.45 * hold)
-    hover_before = surface + timing.hover * np.clip(before / 0.16, 0.3, 1.0)
-    hover_after = surface + timing.hover * np.clip(after / 0.16, 0.3, 1.0)
-    depth = surface - keyboard.PRESS_DEPTH
-    knots = np.stack([down - strike, down, down + settle, up - leave, up, up + lift], 1)
-    z = np.stack(
-        [
-            hover_before,
-            depth - 1e-4,
-            bottom,
-            bottom,
-            depth + 1e-4,
-            hover_after,
-        ],
-        1,
-    )
-    xyz = np.concatenate([np.repeat(place[:, None, :2], 6, 1), z[..., None]], -1)
-    return knots.reshape(-1), xyz.reshape(-1, 3), knots[:, 0], knots[:, -1]
-
-
-def _weights(
-    times: NDArray[np.float64], rise: NDArray[np.float64], fall: NDArray[np.float64], blend_s: float
-) -> NDArray[np.float64]:
-    """1 from rise to fall, eased to 0 within ``blend_s`` on both sides, 1 throughout gaps too short to let go."""
-    following = np.clip(np.searchsorted(rise, times), 0, len(rise) - 1)
-    preceding = np.clip(np.searchsorted(rise, times, side="right") - 1, 0, len(rise) - 1)
-    to_next = np.where(rise[following] >= times, rise[following] - times, np.inf)
-    since_last = np.where(rise[preceding] <= times, np.maximum(times - fall[preceding], 0.0), np.inf)
-    ease = np.clip(1 - np.minimum(to_next, since_last) / blend_s, 0.0, 1.0)
-    ease = np.where(to_next + since_last < 2 * blend_s, 1.0, ease)
-    return ease * ease * (3 - 2 * ease)

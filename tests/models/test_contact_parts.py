@@ -10,8 +10,9 @@ from models import skeleton
 from models.contact import finger_notes
 from models.contact.fingering import FingeringCosts
 from models.contact.ik import solve_fingers
+from models.contact.paths import PathSampler
 from models.contact.reach import rigid_step, smooth_correction
-from models.contact.schedule import PressTiming, finger_paths, plan_presses
+from models.contact.schedule import PressTiming, plan_presses
 from models.kinematics import forward_kinematics, outside_limits
 
 
@@ -164,7 +165,7 @@ def test_repeated_notes_go_up_between_for_at_least_a_frame(fps: float) -> None:
     assert (up > down).all() and (up[:-1] < down[1:]).all()
     frames = int(2 * fps)
     x, y = np.zeros(8), np.full(8, 0.03)
-    paths = finger_paths(presses, x, y, frames, fps, PressTiming())
+    paths = PathSampler(presses, frames, fps, PressTiming())(x, y)
     height = paths.points.reshape(frames, 10, 3)[..., 2]
     active = paths.pitch.reshape(frames, 10) == 60
     pressed = ((height < -0.003) & active).any(1)

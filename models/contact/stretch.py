@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Key contact of a stretch of some seconds: a few passes of wrist correction, then fingers on their keys.
+
+Axes: F frames, 2 hands, 5 fingers. Float32 throughout but for the smoothing of the wrists: it holds fingertips to
+a ten-thousandth of a millimetre.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models import keyboard
+from models.contact.chain import (
+    Fingers,
+    finger_tips,
+    hand_rotation,
+    join_angles,
+    solve_chains,
+    split_angles,
+    step_aside,
+    to_hand,
+    to_piano,
+)
+from models.contact.comfort import comfort_errors
+from models.contact.paths import FingerPaths, PathSampler
+from models.contact.reach import rigid_step, smooth_correction, soft_threshold
+from models.contact.schedule import Presses, PressTiming, contact_points
+from models.kinematics import clamp_to_limits, rest_tensors
+from models.rotations import axis_angle_to_matrix, euler_to_matrix, matrix_to_euler
+from models.take import Motion
+
+PASSES = 5
+_PERSISTENCE = 4.0  # weight of what the first pass left, against smoothness
+_SLACK = np.array([0.006, 0.012, 0.008])  # metres the fingers absorb before the wrist moves
+_IDLE_CLEARANCE = 0.002
+_LOWEST_WRIST = 0.025
+_SUNK = 0.001
+_GIVEN = 1e4  # weight of frames that stay where they are
+
+
+@dataclass(frozen=True)
+class _Hands:
+    """Where wrists are, and the rotation that goes with it."""
+
+    turn: Tensor
+    """(F, 2, 3) Euler angles of the wrists, radians."""
+    place: Tensor
+    """(F, 2, 3) metres."""
+    rotation: Tensor
+    """(F, 2, 3, 3) from the hand's axes to the piano's."""
+    size: float
+
+    def out(self, points: Tensor) -> Tensor:
+        """Points of the hands' axes in the piano frame."""
+        return to_piano(points, self.rotation, self.place, self.size)
+
+    def own(self, points: Tensor) -> Tensor:
+        """Points of the piano frame in the hands' axes."""
+        return to_hand(points, self.rotation, self.place, self.size)
+
+
+def solve_stretch(
+    motion: Motion,
+    presses: Presses,
+    *,
+    strength: float,
+    hand_size: float,
+    fixed: NDArray[np.bool_] | None,
+    timing: PressTiming,
+    step_done: Callable[[int], None],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Put the playing fingers of a stretch on their keys.
+
+    Args:
+        motion: the stretch, 32 bit.
+        presses: their times counted from the stretch's first frame.
+        strength: 0 to 1.
+        fixed: (F, 2) frames and hands that stay where they are; None for none.
+        step_done: called with the index of each pass before it begins; raises to cancel.
+
+    Returns:
+        Angles (F, 2, 16, 3) and wrists (F, 2, 3).
+    """
+    euler = clamp_to_limits(torch.from_numpy(motion.euler))
+    given = split_angles(euler)
+    relaxed = finger_tips(given)
+    start = _hands(euler[..., 0, :], torch.from_numpy(motion.wrist), hand_size)
+    sampler = PathSampler(presses, motion.frames, motion.fps, timing)
+    hands, fingers = start, given
+    reached = start.out(relaxed).numpy()
+    for step in range(PASSES):
+        step_done(step)
+        paths = sampler(*contact_points(presses, reached, motion.fps))
+        shift, turn = _wrist_step(paths, reached, hands, fingers, motion.fps, fixed, first=step == 0)
+        hands = _move(hands, shift, turn)
+        fingers = solve_chains(hands.own(_targets(paths, hands, relaxed)), given)
+        reached = hands.out(finger_tips(fingers)).numpy()
+    paths = _without_strays(paths, reached)
+    if strength < 1:
+        hands = _hands(
+            start.turn + strength * (hands.turn - start.turn),
+            start.place + strength * (hands.place - start.place),
+            hand_size,
+        )
+    targets, free = _targets(paths, hands, relaxed), hands.out(relaxed)
+    fingers = solve_chains(hands.own(free + strength * (targets - free)), given)
+    return join_angles(fingers, hands.turn).numpy(), hands.place.numpy()
+
+
+def _hands(turn: Tensor, place: Tensor, size: float) -> _Hands:
+    return _Hands(turn, place, hand_rotation(turn), size)
+
+
+def _without_strays(paths: FingerPaths, reached: NDArray[np.floating]) -> FingerPaths:
+    """Paths in which a finger that could not get to its key stays above the one it is over instead."""
+    astray = (paths.pitch > 0) & (keyboard.key_under(reached) + keyboard.LOWEST_PITCH != paths.pitch)
+    return replace(paths, pitch=np.where(astray, 0, paths.pitch))
+
+
+def _wrist_step(
+    paths: FingerPaths,
+    reached: NDArray[np.float32],
+    hands: _Hands,
+    fingers: Fingers,
+    fps: float,
+    fixed: NDArray[np.bool_] | None,
+    first: bool,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Displacements and turns (F, 2, 3) of the wrists that bring the fingertips nearer their paths."""
+    errors = paths.points - reached
+    if first:
+        errors = soft_threshold(errors, _SLACK)
+    else:
+        errors = errors + comfort_errors(fingers, hands.rotation, hands.size)
+    # Fingers that should be off the keys and cannot lift themselves ask the wrist to lift them.
+    sunk = np.where(paths.pitch > 0, 0.0, _floor(reached) + _IDLE_CLEARANCE - reached[..., 2])
+    sinks = (sunk > _SUNK) & (paths.holding == 0)
+    errors = np.where(sinks[..., None], sunk[..., None] * np.array([0.0, 0.0, 1.0]), errors)
+    shares = np.where(sinks, 1.0, paths.holding)
+    wrist = hands.place.numpy()
+    steps = np.zeros((2, *wrist.shape))
+    for hand in (0, 1):
+        share = shares[:, hand]
+        weight = np.minimum(share.sum(1), 1.0) * (1.0 if first else _PERSISTENCE)
+        wanted = np.concatenate(
+            rigid_step(errors[:, hand], reached[:, hand] - wrist[:, hand, None], share), -1
+        )
+        if fixed is not None:
+            weight = np.where(fixed[:, hand], _GIVEN, weight)
+            wanted = np.where(fixed[:, hand, None], 0.0, wanted)
+        steps[:, :, hand] = smooth_correction(wanted, weight, fps).reshape(-1, 2, 3).swapaxes(0, 1)
+    return steps[0], steps[1]
+
+
+def _move(hands: _Hands, shift: NDArray[np.float64], turn: NDArray[np.float64]) -> _Hands:
+    """Displace (F, 2, 3) wrists and turn them about themselves in the piano frame, inside their limits."""
+    kind = hands.place.dtype
+    place = hands.place + torch.from_numpy(shift).to(kind)
+    place[..., 2] = place[..., 2].clamp_min(_LOWEST_WRIST)
+    frames = rest_tensors(kind, place.device).wrist_frames
+    rotation = axis_angle_to_matrix(torch.from_numpy(turn).to(kind)) @ frames @ euler_to_matrix(hands.turn)
+    turned = matrix_to_euler(frames.transpose(-1, -2) @ rotation)
+    limits = rest_tensors(kind, place.device).limits[:, 0]
+    return _hands(torch.minimum(torch.maximum(turned, limits[..., 0]), limits[..., 1]), place, hands.size)
+
+
+def _targets(paths: FingerPaths, hands: _Hands, relaxed: Tensor) -> Tensor:
+    """Targets (F, 2, 5, 3): the relaxed fingertips, handed over to the paths, idle ones out of their neighbours' way,
+    and kept above the keys unless they strike."""
+    weight = torch.from_numpy(paths.weight)[..., None]
+    targets = torch.lerp(hands.out(relaxed), torch.from_numpy(paths.points), weight)
+    aside = hands.out(step_aside(hands.own(targets), torch.from_numpy(1 - paths.firm))).numpy()
+    floor = _floor(aside) + _IDLE_CLEARANCE
+    aside[..., 2] = np.where(paths.pitch > 0, aside[..., 2], np.maximum(aside[..., 2], floor))
+    return torch.from_numpy(aside)
+
+
+def _floor(points: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Height of the keys under the points, with slopes instead of steps at the black keys, metres."""
+    x, y = points[..., 0], points[..., 1]
+    black_x = keyboard.KEY_X[keyboard.KEY_IS_BLACK].astype(np.float32)
+    right = np.clip(np.searchsorted(black_x, x), 1, len(black_x) - 1)
+    beside = (
+        np.minimum(np.abs(x - black_x[right - 1]), np.abs(x - black_x[right])) - keyboard.BLACK_TOP_WIDTH / 2
+    )
+    before = np.maximum(keyboard.BLACK_FRONT - y, y - keyboard.BLACK_BACK)
+    outside = np.maximum(np.maximum(beside, before) - 0.001, 0.0)
+    return (keyboard.BLACK_HEIGHT * np.clip(1 - outside / 0.004, 0.0, 1.0)).astype(np.float32)
