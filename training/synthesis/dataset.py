@@ -2,7 +2,7 @@
 """Shards of aligned notes and motion: any number of hours, the same for the same seed, resumable.
 
 A shard is one performance of an excerpt, a compressed ``.npz``: ``euler`` float16 (F, 2, 16, 3) rad, ``wrist`` float32
-(F, 2, 3) m, ``notes`` float32 (n, 4), ``hands`` int8 (n,), ``fingering`` int8 (n, 2), ``style`` float32 (4,), ``fps``,
+(F, 2, 3) m, ``notes`` float32 (n, 4), ``hands`` int8 (n,), ``fingering`` int8 (n, 2), ``style`` float32 (5,), ``fps``,
 ``name``, ``split``.
 Half precision keeps angles to 0.0005 rad, a tenth of a millimetre at the fingertip.
 ``index.json`` beside them lists every shard with its split, seconds, notes and seed.
