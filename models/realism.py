@@ -79,13 +79,14 @@ def _resample(points: NDArray[np.floating], fps: float) -> NDArray[np.float64]:
     return points[low] * (1 - share) + points[np.minimum(low + 1, len(points) - 1)] * share
 
 
-def real_motion_distance(motion: Motion, tips: NDArray[np.floating]) -> float | None:
-    """Distance of a motion with fingertips (F, 2, 5, 3) from real playing; None below five seconds."""
-    if motion.frames < 2:
-        return None
-    features = motion_features(
-        _resample(motion.wrist, motion.fps), _resample(tips, motion.fps), REFERENCE_FPS
-    )
+def take_features(motion: Motion, tips: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Features (F, 25) of a motion with fingertips (F, 2, 5, 3), at `REFERENCE_FPS`; takes may be pooled row by row."""
+    wrist, points = (_resample(part, motion.fps) for part in (motion.wrist, tips))
+    return motion_features(wrist, points, REFERENCE_FPS)
+
+
+def distance_to_real(features: NDArray[np.float64]) -> float | None:
+    """Distance of features (F, 25) from real playing; None for fewer than `LEAST_FRAMES`."""
     if len(features) < LEAST_FRAMES:
         return None
     real = real_statistics()
@@ -93,3 +94,8 @@ def real_motion_distance(motion: Motion, tips: NDArray[np.floating]) -> float | 
     units = np.outer(scale, scale)
     mine = statistics((features - real.mean) / scale)
     return frechet_distance(mine, Statistics(np.zeros_like(real.mean), real.covariance / units))
+
+
+def real_motion_distance(motion: Motion, tips: NDArray[np.floating]) -> float | None:
+    """Distance of a motion with fingertips (F, 2, 5, 3) from real playing; None below five seconds."""
+    return distance_to_real(take_features(motion, tips)) if motion.frames > 1 else None

@@ -32,6 +32,8 @@ from training.synthesis.scores import MIN_NOTES, Piece, Score, index_pieces, loa
 from training.synthesis.style import Style, draw_style
 
 FORMAT = 1
+MOST_VARIATION = 0.8
+"""Players finger the same notes differently; how differently is drawn up to this (`finger_notes`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,23 +91,33 @@ def excerpt(score: Score, rng: np.random.Generator, shortest_s: float, longest_s
 def synthesise(
     score: Score, rng: np.random.Generator, *, tempo_known: bool = True, fps: float = 30.0
 ) -> Sample:
-    """Perform a score and move the hands to it.
+    """Perform a score and move the hands of a random player to it."""
+    style = draw_style(rng)
+    performance = perform(score, rng, tempo_known=tempo_known)
+    notes = performance.notes.copy()
+    notes[:, :2] += rng.uniform(0.4, 2.0)
+    duration = float(notes[:, 1].max()) + rng.uniform(0.5, 2.0)
+    return move_hands(notes, performance.hands, style, duration, rng, fps)
+
+
+def move_hands(
+    notes: NDArray[np.float32],
+    hands: NDArray[np.int8],
+    style: Style,
+    duration_s: float,
+    rng: np.random.Generator,
+    fps: float = 30.0,
+) -> Sample:
+    """A player's motion to notes (n, 4) with hands (n,).
 
     Notes that the fingering leaves out are left out of the sample too, so that its notes are what its hands play.
     """
-    style = draw_style(rng)
-    performance = perform(score, rng, tempo_known=tempo_known)
-    assigned = finger_notes(performance.notes, performance.hands)
+    variation, seed = rng.uniform(0.0, MOST_VARIATION), int(rng.integers(2**31))
+    assigned = finger_notes(notes, hands, variation=variation, seed=seed)
     played = assigned.fingering[:, 1] >= 0
-    notes, hands, fingering = (
-        performance.notes[played].copy(),
-        performance.hands[played],
-        assigned.fingering[played],
-    )
+    notes, hands, fingering = notes[played].copy(), hands[played], assigned.fingering[played]
     notes[:, 1] = np.clip(assigned.release_s[played], notes[:, 0] + 0.04, notes[:, 1])
-    notes[:, :2] += rng.uniform(0.4, 2.0)
-    duration = float(notes[:, 1].max()) + rng.uniform(0.5, 2.0)
-    motion = base_motion(notes, hands, fingering[:, 1], style, duration, rng, fps)
+    motion = base_motion(notes, hands, fingering[:, 1], style, duration_s, rng, fps)
     done = apply_contact(
         motion,
         notes,
