@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Recordings from files, checked before any work is spent on them.
 
-Reads what libsndfile reads: WAV, FLAC, OGG, MP3, AIFF and more. A file is decoded in blocks, so that memory
-is that of the samples that are wanted, and a file that claims to be endless is given up at the limit.
+Reads what libsndfile reads: WAV, FLAC, OGG, MP3, AIFF and more. A file is decoded in blocks, once, so that a file
+that claims to be endless is given up at the limit, and nothing depends on how exactly a format can be searched. The
+samples of a long sound wait on disk until they are looked at.
 """
 
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -24,16 +27,53 @@ LOUDEST = 1e3
 """A float file may go above full scale, but beyond this (60 dB above) its samples are not sound."""
 RATES = (4_000, 768_000)
 BLOCK_FRAMES = 1 << 18
+MEMORY_BYTES = 32 << 20
+"""Samples beyond this (three minutes of one channel) are kept in a temporary file."""
 MISSING_S = 0.5
 """A file that ends this much before its header says is damaged."""
+
+
+class StoredSamples:
+    """Samples (n, channels) that are written once and read by slices; in memory or, where they are many, on disk."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, channels: int) -> None:
+        self.shape = (0, channels)
+        self._file = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115
+
+    def __del__(self) -> None:
+        self._file.close()
+
+    def append(self, block: NDArray[np.float32]) -> None:
+        """Add samples (n, channels) at the end."""
+        self._file.seek(0, 2)
+        self._file.write(np.ascontiguousarray(block, np.float32).tobytes())
+        self.shape = (self.shape[0] + len(block), self.shape[1])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, part: slice) -> NDArray[np.float32]:
+        """Samples of a stretch; the slice has no step."""
+        first, last, step = part.indices(len(self))
+        if step != 1:
+            raise ValueError(f"step={step} must be 1")
+        channels = self.shape[1]
+        self._file.seek(4 * channels * first)
+        data = self._file.read(4 * channels * max(last - first, 0))
+        return np.frombuffer(data, np.float32).reshape(-1, channels)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self[:].astype(dtype or np.float32)
 
 
 @dataclass(frozen=True)
 class Audio:
     """A recording, or a part of one."""
 
-    samples: NDArray[np.float32]
-    """(n, channels), one channel or two, full scale is 1."""
+    samples: NDArray[np.float32] | StoredSamples
+    """(n, channels), one channel or two, full scale is 1. Take a stretch, `samples[first:last]`, not all of them."""
     rate: int
     """Samples a second."""
     sha256: str
@@ -64,8 +104,7 @@ def load_audio(
         raise UserError("not_audio", sentence, f"{path}: {error!r}") from error
     with file:
         first, last = _part(file, path, start_s, end_s, max_seconds)
-        samples = _decode(file, path, first, last)
-    peak = float(np.abs(samples).max())
+        samples, peak = _decode(file, path, first, last)
     if peak < 10 ** (SILENCE_DBFS / 20):
         sentence = f"The sound {quoted(path)} is silent; choose a recording, or a part of it, with music."
         raise UserError("silent_sound", sentence, f"{path}: peak {peak:g}")
@@ -79,7 +118,7 @@ def _hash(path: Path) -> str:
         with open(path, "rb") as file:
             if not file.read(1):
                 sentence = f"The sound file {quoted(path)} is empty; export it again or choose another."
-                raise UserError("empty_file", sentence, str(path))
+                raise UserError("sound_empty", sentence, str(path))
             file.seek(0)
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError as error:
@@ -100,7 +139,7 @@ def _part(
         raise UserError("sample_rate", sentence, str(path))
     if length <= 0:
         sentence = f"The sound {quoted(path)} has no samples; export it again or choose another."
-        raise UserError("empty_sound", sentence, str(path))
+        raise UserError("sound_empty", sentence, str(path))
     if start_s < 0 or (end_s is not None and end_s <= start_s):
         raise ValueError(f"start_s={start_s} must not be below 0, end_s={end_s} must be above it")
     first = round(start_s * rate)
@@ -118,26 +157,37 @@ def _part(
     return first, last
 
 
-def _decode(file: soundfile.SoundFile, path: Path, first: int, last: int) -> NDArray[np.float32]:
-    """Samples (n, 1 or 2) from `first` to `last`."""
+def _decode(file: soundfile.SoundFile, path: Path, first: int, last: int) -> tuple[StoredSamples, float]:
+    """Samples (n, 1 or 2) from `first` to `last`, and the largest magnitude among them."""
     mix = file.channels > 2
-    samples = np.empty((last - first, 1 if mix else file.channels), np.float32)
-    done = 0
+    samples = StoredSamples(1 if mix else file.channels)
+    wanted, peak = last - first, 0.0
     try:
         file.seek(first)
-        while done < len(samples):
-            block = file.read(min(BLOCK_FRAMES, len(samples) - done), dtype="float32", always_2d=True)
+        while len(samples) < wanted:
+            block = file.read(min(BLOCK_FRAMES, wanted - len(samples)), dtype="float32", always_2d=True)
             if not len(block):
                 break
             if not (np.abs(block) <= LOUDEST).all():
                 raise ValueError(
-                    f"samples around {(first + done) / file.samplerate:.1f} s are no numbers or far too loud"
+                    f"samples around {(first + len(samples)) / file.samplerate:.1f} s are no numbers or far too loud"
                 )
-            samples[done : done + len(block)] = block.mean(1, keepdims=True) if mix else block
-            done += len(block)
-        if done < len(samples) - MISSING_S * file.samplerate or done == 0:
-            raise ValueError(f"{len(samples) - done} of {len(samples)} samples are missing")
+            block = block.mean(1, keepdims=True) if mix else block
+            peak = max(peak, float(np.abs(block).max()))
+            _store(samples, block)
+        if len(samples) < wanted - MISSING_S * file.samplerate or not len(samples):
+            raise ValueError(f"{wanted - len(samples)} of {wanted} samples are missing")
     except (soundfile.SoundFileError, OSError, RuntimeError, ValueError) as error:
         sentence = f"The sound {quoted(path)} is damaged; export it again or choose another."
         raise UserError("corrupt_sound", sentence, f"{path}: {error!r}") from error
-    return samples[:done]
+    return samples, peak
+
+
+def _store(samples: StoredSamples, block: NDArray[np.float32]) -> None:
+    try:
+        samples.append(block)
+    except OSError as error:
+        sentence = (
+            "A long sound needs room in the temporary folder; free some space there, or use a shorter part."
+        )
+        raise UserError("temporary_folder", sentence, repr(error)) from error

@@ -17,7 +17,7 @@ from models.errors import UserError
 
 HANDS = ("left", "right")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-STYLES = ("hand_size", "curl", "wrist_height", "energy")
+STYLES = ("hand_size", "curl", "wrist_height", "energy", "looseness")
 """Style values; 0 is average, -1 and 1 are the usual extremes."""
 STYLE_EXTREME = 3.0
 FPS_RANGE = (1.0, 240.0)

@@ -107,8 +107,21 @@ def plan_keep(scene: bpy.types.Scene, armature: bpy.types.Object, folder: Path) 
     )
 
 
-def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[None]:
-    """Read the curves, a joint a step, and write them as a take to `keep.path`.
+def check_spliceable(armature: bpy.types.Object, hands: tuple[int, ...]) -> None:
+    """Raise Fault when a curve of `hands` is shaped by more than its keys."""
+    action = current_action(armature)
+    bag = compat.channelbag(action, armature.animation_data.action_slot) if action is not None else None
+    bones = fcurves.joint_bones(armature)
+    for hand in hands:
+        for joint in range(16):
+            for path, index in fcurves.channels(bones[hand][joint], joint):
+                curve = bag.fcurves.find(path, index=index) if bag is not None else None
+                if curve is not None:
+                    fcurves.check_spliceable(curve)
+
+
+def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
+    """Read the curves, a joint a step, and write them as a take to `keep.path`. Yields progress from 0 to 1.
 
     Notes and fingering come from the take's file. When that is gone, `params` (of the worker's `generate`) is
     given the sound, to be transcribed again. Raises Fault when the armature vanishes or nothing can be written.
@@ -124,7 +137,7 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[None]:
             if joint == 0:
                 head, axes = fcurves.wrist_rest(armature, bone)
                 wrist[:, hand] = values[:, 3:] @ axes.T + head
-            yield
+            yield (16 * hand + joint + 1) / 32
     notes, fingering, meta = _notes(Path(keep.marks.take))
     if not len(notes):
         params.update(keep.marks.sound)

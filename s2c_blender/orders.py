@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .core import skeleton
 from .keeping import Keep
 from .strip_audio import StripSound
 
@@ -29,6 +30,18 @@ class TakeOrder:
     """Parameters of the worker's `generate`."""
     hand: str = ""
     """`left` or `right` when only that hand is made anew, else empty."""
+    frames: tuple[int, int] | None = None
+    """The frames of the take that are made anew, the first and one past the last; None is all of them."""
     sound: StripSound | None = None
     keep: Keep | None = None
-    """The motion on the armature, for the hand that stays."""
+    """The motion on the armature, for what stays of it."""
+
+    @property
+    def hands(self) -> tuple[int, ...]:
+        """The hands that are made anew, 0 left, 1 right."""
+        return (skeleton.HANDS.index(self.hand),) if self.hand else (skeleton.LEFT, skeleton.RIGHT)
+
+    @property
+    def partial(self) -> bool:
+        """Whether something on the armature stays as it is."""
+        return bool(self.hand) or self.frames is not None

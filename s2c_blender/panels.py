@@ -12,8 +12,15 @@ import time
 import bpy
 
 from . import compat
-from .operators.jobs import S2C_OT_generate, S2C_OT_regenerate_hand, S2C_OT_resample
+from .operators.jobs import (
+    S2C_OT_generate,
+    S2C_OT_regenerate_hand,
+    S2C_OT_regenerate_range,
+    S2C_OT_resample,
+)
+from .ordering import hand_size_style, redo_window
 from .properties import STYLES
+from .rig.armature import HAND_SIZE_PROPERTY
 from .session import View, session
 
 CATEGORY = "S2C"
@@ -52,7 +59,7 @@ class S2CPanel:
         self.draw_choices(column, context, settings)
         self.draw_buttons(layout, context, view)
         self.draw_state(layout, context, settings, view)
-        self.draw_style(layout, settings, view)
+        self.draw_style(layout, context, settings, view)
         self.draw_export(layout)
         self.draw_runtime(layout, context)
 
@@ -68,7 +75,7 @@ class S2CPanel:
         layout.prop(settings, "armature")
         row = layout.row(align=True)
         row.operator("s2c.add_hands", icon="VIEW_PAN")
-        row.operator("s2c.add_piano", icon="OUTLINER_OB_SPEAKER")
+        row.operator("s2c.add_piano", icon="MOD_ARRAY")
         layout.prop(settings, "range_mode")
         if settings.range_mode == "CUSTOM":
             row = layout.row(align=True)
@@ -93,9 +100,25 @@ class S2CPanel:
         for hand in ("LEFT", "RIGHT"):
             button = row.operator(S2C_OT_regenerate_hand.bl_idname, text=f"Redo {hand.title()}")
             button.hand = hand
+        self.draw_range(layout, context.scene)
         reason = S2C_OT_generate.disabled_reason(context)
         if reason:
             draw_text(layout, context, reason, "INFO")
+
+    def draw_range(self, layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+        """Redo Range: which frames, which hands."""
+        column = layout.column(align=True)
+        row = column.row(align=True)
+        if scene.use_preview_range:
+            first, last = redo_window(scene)
+            row.label(text=f"Frames {first} to {last}, the preview range", icon="PREVIEW_RANGE")
+        else:
+            row.use_property_split = False
+            row.prop(scene.s2c_settings, "redo_start")
+            row.prop(scene.s2c_settings, "redo_end")
+        row = column.row(align=True)
+        for hand, text in (("BOTH", "Redo Range"), ("LEFT", "Left"), ("RIGHT", "Right")):
+            row.operator(S2C_OT_regenerate_range.bl_idname, text=text).hand = hand
 
     def draw_state(
         self,
@@ -109,17 +132,29 @@ class S2CPanel:
             draw_text(layout, context, view.message, "ERROR" if view.error else "INFO")
         if session.note:
             draw_text(layout, context, session.note, "INFO")
-        if settings.result:
+        if settings.result and not view.active:
             draw_text(layout, context, settings.result, "CHECKMARK")
 
-    def draw_style(self, layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, view: View) -> None:
+    def draw_style(
+        self,
+        layout: bpy.types.UILayout,
+        context: bpy.types.Context,
+        settings: bpy.types.PropertyGroup,
+        view: View,
+    ) -> None:
+        """Key contact and the sliders of the player."""
         header, body = layout.panel("s2c_style", default_closed=True)
         header.label(text="Style")
-        if body is not None:
-            body.enabled = not view.active
-            body.prop(settings, "contact", slider=True)
-            for name in STYLES:
-                body.prop(settings, name, slider=True)
+        if body is None:
+            return
+        body.enabled = not view.active
+        body.prop(settings, "contact", slider=True)
+        for name in STYLES:
+            body.prop(settings, name, slider=True)
+        armature = settings.armature or context.object
+        if armature is not None and HAND_SIZE_PROPERTY in armature:
+            value = hand_size_style(armature)
+            body.label(text=f"Hand Size {value:+.2f}, the armature's (Add Hands)", icon="VIEW_PAN")
 
     def draw_export(self, layout: bpy.types.UILayout) -> None:
         header, body = layout.panel("s2c_export", default_closed=True)

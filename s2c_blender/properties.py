@@ -10,7 +10,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 SEED_MAX = 2**31 - 1
-STYLES = ("curl", "wrist_height", "energy")
+STYLES = ("curl", "wrist_height", "energy", "looseness")
 """Names of the style sliders, as the worker knows them. The size of the hands belongs to the armature."""
 
 
@@ -23,11 +23,10 @@ def _style(name: str, description: str) -> object:
         name=name,
         description=description,
         default=0.0,
-        min=-2.0,
-        max=2.0,
-        soft_min=-1.0,
-        soft_max=1.0,
+        min=-1.0,
+        max=1.0,
         precision=2,
+        subtype="FACTOR",
     )
 
 
@@ -69,9 +68,23 @@ class S2C_Settings(bpy.types.PropertyGroup):
         max=1.0,
         subtype="FACTOR",
     )
-    curl: _style("Finger Curl", "Flat fingers or round ones")
-    wrist_height: _style("Wrist Height", "Low wrists or high ones")
-    energy: _style("Energy", "Quiet hands or lively ones")
+    curl: _style(
+        "Finger Curl",
+        "-1: flat, stretched fingers. 1: round fingers that strike with their very tips. 0: average",
+    )
+    wrist_height: _style(
+        "Wrist Height", "-1: wrists that hang low, near the keys' edge. 1: wrists held high. 0: average"
+    )
+    energy: _style(
+        "Energy",
+        "-1: quiet hands, fingers close to the keys. 1: fingers lifted high, big movements. 0: average",
+    )
+    looseness: _style(
+        "Looseness",
+        "-1: strict hands that move only to play. 1: supple wrists that float and roll along. 0: average",
+    )
+    redo_start: IntProperty(name="Start", description="First frame that Redo Range makes anew", default=1)
+    redo_end: IntProperty(name="End", description="Last frame that Redo Range makes anew", default=60)
     preset: StringProperty(name="Model", description="Preset or folder of the model", default="default")
     result: StringProperty(name="Result", description="How the last take was made", default="")
     take_path: StringProperty(

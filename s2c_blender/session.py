@@ -83,8 +83,8 @@ class Session:
         self.drawn = 0.0
         """When the panels were last asked to draw while something went on (monotonic seconds)."""
         self._order: TakeOrder | None = None
-        self._work: Iterator[str | None] | None = None
-        self._work_label = ""
+        self._work: Iterator[str | float | None] | None = None
+        self._work_label, self._work_factor = "", 0.0
         self._temporary: Path | None = None
 
     # -- what others ask ------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ class Session:
         """Everything a panel needs, without looking anything up."""
         status = self.machine.status
         if self._work is not None:
-            return View(True, self._work_label)
+            return View(True, self._work_label, self._work_factor)
         if not self.machine.active:
             return View(False, message=status.message, error=status.state is State.FAILED)
         text = {
@@ -133,7 +133,7 @@ class Session:
         settings = self._worker_config(context)
         self._order, self.note = order, order.sound.note if order.sound is not None else ""
         self.machine.status = Status()
-        self._work_label = "Preparing"
+        self._work_label, self._work_factor = "Preparing", 0.0
         self._work = self._prepare(order, settings)
 
     def order_check(self, context: bpy.types.Context, midi: Path, preset: str) -> None:
@@ -267,7 +267,7 @@ class Session:
             index_url=chosen.index_url if chosen is not None else "",
         )
 
-    def _prepare(self, order: TakeOrder, settings: WorkerConfig) -> Iterator[None]:
+    def _prepare(self, order: TakeOrder, settings: WorkerConfig) -> Iterator[float | None]:
         if order.sound is not None:
             yield from write_packed(order.sound)
         if order.keep is not None:
@@ -282,11 +282,15 @@ class Session:
             return False  # the render reads the scene in another thread
         work, end = self._work, time.perf_counter() + self.config.step_seconds
         try:
-            label = next(work)
-            while label is None and time.perf_counter() < end:
-                label = next(work)
-            self._work_label = label or self._work_label
-            return label is not None
+            said = next(work)
+            while not isinstance(said, str) and time.perf_counter() < end:
+                self._work_factor = said or self._work_factor
+                said = next(work)
+            if isinstance(said, str):
+                self._work_label = said
+            else:
+                self._work_factor = said or self._work_factor
+            return isinstance(said, str)
         except StopIteration:
             self._work = None
             if not self.machine.active and self.machine.status.state is not State.FAILED:
@@ -315,7 +319,7 @@ class Session:
         if status.state is not State.DONE or job is None:
             self._finish(status)
             return
-        self._work_label = "Writing keyframes"
+        self._work_label, self._work_factor = "Writing keyframes", 0.0
         self._work = delivery.deliver(order, job.results[-1], job.seconds)
 
     def _finish(self, status: Status) -> None:

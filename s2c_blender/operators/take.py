@@ -10,10 +10,10 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from .. import delivery
 from ..faults import Fault
+from ..ordering import find_armature
 from ..orders import TakeOrder
 from ..session import session
 from .base import OperatorBase
-from .jobs import find_armature
 
 
 class S2C_OT_apply_take(OperatorBase, bpy.types.Operator):

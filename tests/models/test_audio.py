@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from models import audio as audio_module
 from models.audio import load_audio
 from models.errors import UserError
 
@@ -66,9 +68,9 @@ def test_missing_folder_empty_and_no_samples(tmp_path: Path) -> None:
     assert code_of(tmp_path / "no.wav") == "sound_missing"
     assert code_of(tmp_path) == "not_a_file"
     (tmp_path / "empty.wav").write_bytes(b"")
-    assert code_of(tmp_path / "empty.wav") == "empty_file"
+    assert code_of(tmp_path / "empty.wav") == "sound_empty"
     soundfile.write(tmp_path / "none.wav", np.zeros((0, 1)), RATE)
-    assert code_of(tmp_path / "none.wav") == "empty_sound"
+    assert code_of(tmp_path / "none.wav") == "sound_empty"
 
 
 def test_silence_is_below_minus_60_decibels(tmp_path: Path) -> None:
@@ -116,3 +118,31 @@ def test_a_rate_that_is_no_rate(tmp_path: Path) -> None:
     struct.pack_into("<I", content, 24, 50)
     (tmp_path / "slow.wav").write_bytes(content)
     assert code_of(tmp_path / "slow.wav") == "sample_rate"
+
+
+@pytest.mark.parametrize("limit", [0, 1 << 30])
+def test_long_sounds_wait_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    """`limit` 0 writes to the temporary folder from the first block on."""
+    monkeypatch.setattr(audio_module, "MEMORY_BYTES", limit or 1)
+    monkeypatch.setattr(audio_module, "BLOCK_FRAMES", 1000)
+    samples = tone(2.0, channels=2)
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    stored = load_audio(tmp_path / "a.wav").samples
+    assert len(stored) == 2 * RATE and stored.shape == (2 * RATE, 2)
+    for first, last in ((0, 5), (999, 3001), (2 * RATE - 3, 2 * RATE + 9), (40, 40), (3 * RATE, 4 * RATE)):
+        np.testing.assert_array_equal(stored[first:last], samples[first:last])
+    np.testing.assert_array_equal(np.asarray(stored), samples)
+
+
+def test_no_room_for_a_long_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(2.0), RATE)
+    monkeypatch.setattr(audio_module, "MEMORY_BYTES", 1)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    assert code_without_name(tmp_path / "a.wav") == "temporary_folder"
+
+
+def code_without_name(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        load_audio(path)
+    assert caught.value.message.endswith(".") and ". " not in caught.value.message
+    return caught.value.code

@@ -78,7 +78,7 @@ def state_of_scene():
     """What a failed job must not change: objects, actions, curves and bindings."""
     found = {}
     for action in bpy.data.actions:
-        found[f"action {action.name}"] = tuple(sorted(key for key in action))
+        found[f"action {action.name}"] = tuple(sorted(action.keys()))
     for item in bpy.data.objects:
         data = item.animation_data
         found[f"object {item.name}"] = (

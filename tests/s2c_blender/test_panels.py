@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which buttons and sentences the panels show, state by state."""
 
+import ast
+from pathlib import Path
+
 import bpy
 import pytest
 from session_helpers import pump_until, use_worker, write_sound, write_take
@@ -10,9 +13,15 @@ import s2c_blender
 from s2c_blender import panels
 from s2c_blender.core.jobs import State, Status
 from s2c_blender.operators.jobs import order_new_take
+from s2c_blender.properties import STYLES
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, session
 
+REQUEST = Path(__file__).resolve().parents[2] / "models" / "request.py"
+STYLES_OF_THE_GENERATOR = ast.literal_eval(
+    REQUEST.read_text(encoding="utf-8").split("\nSTYLES = ")[1].splitlines()[0]
+)
+"""Read as text: Blender's Python has not what `models` imports."""
 BOTH = pytest.mark.parametrize("panel", [panels.S2C_PT_sequencer, panels.S2C_PT_view3d])
 
 
@@ -65,6 +74,9 @@ def test_a_furnished_scene_has_every_button_and_setting(scene, tmp_path, panel):
         "curl",
         "wrist_height",
         "energy",
+        "looseness",
+        "redo_start",
+        "redo_end",
     ]
     assert set(wanted) <= set(drawn.properties) and "frame_start" not in drawn.properties
     assert {"s2c.generate", "s2c.resample", "s2c.check_runtime", "s2c.install_runtime"} <= set(drawn.names())
@@ -72,7 +84,15 @@ def test_a_furnished_scene_has_every_button_and_setting(scene, tmp_path, panel):
         "LEFT",
         "RIGHT",
     ]
+    assert [button.hand for name, button in drawn.operators if name == "s2c.regenerate_range"] == [
+        "BOTH",
+        "LEFT",
+        "RIGHT",
+    ]
     assert "s2c.cancel" not in drawn.names() and not drawn.progress
+    scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, 7, 21
+    preview = draw(panel)
+    assert "Frames 7 to 21" in preview.text() and "redo_start" not in preview.properties
     scene.s2c_settings.range_mode = "CUSTOM"
     assert {"frame_start", "frame_end"} <= set(draw(panel).properties)
 
@@ -98,12 +118,30 @@ def test_a_running_job_shows_progress_time_and_cancel_only(scene, tmp_path, monk
 
 
 @BOTH
-def test_the_result_line_and_a_muted_strip(scene, tmp_path, panel):
+def test_the_result_line_and_a_muted_strip(scene, tmp_path, monkeypatch, panel):
     furnish(scene, tmp_path)
     scene.sequence_editor.strips[0].mute = True
     bpy.ops.s2c.generate()
     text = draw(panel).text()
     assert "seed 1" in text and "onset F1 0.97" in text and "is muted" in text
+    use_worker(monkeypatch, tmp_path, "slow")
+    session.order_take(bpy.context, order_new_take(bpy.context, 2))
+    assert "onset F1" not in draw(panel).text()
+    session.cancel()
+
+
+@BOTH
+def test_the_style_shows_the_size_of_the_hands(scene, tmp_path, panel):
+    furnish(scene, tmp_path)
+    bpy.context.object["s2c_hand_size"] = 0.95
+    assert "Hand Size -0.50" in draw(panel).text()
+    scene.s2c_settings.looseness = 3.0
+    assert scene.s2c_settings.looseness == 1.0
+    assert all(item.description for item in scene.s2c_settings.bl_rna.properties if item.identifier in STYLES)
+
+
+def test_the_generator_knows_every_style():
+    assert ("hand_size", *STYLES) == STYLES_OF_THE_GENERATOR
 
 
 @BOTH

@@ -48,6 +48,46 @@ def hands():
     return next(item for item in bpy.data.objects if item.type == "ARMATURE")
 
 
+def test_a_channel_that_never_changes_gets_two_keys(scene, tmp_path):
+    euler, _ = write_take(tmp_path / "made.npz", seed=4)
+    with np.load(tmp_path / "made.npz", allow_pickle=False) as data:
+        arrays = dict(data)
+    euler[:, :, 2, 1], euler[:, 1, 5, 2] = 0.0, 0.25
+    np.savez(tmp_path / "made.npz", **{**arrays, "euler": euler})
+    bpy.ops.s2c.generate()
+    bag = compat.channelbag(hands().animation_data.action, hands().animation_data.action_slot)
+    counts = [len(curve.keyframe_points) for curve in bag.fcurves]
+    assert sorted(set(counts)) == [2, FRAMES] and counts.count(2) == 3
+    assert tuple(hands().animation_data.action.frame_range) == (11, 11 + FRAMES - 1)
+    for hand in (0, 1):
+        for joint in range(16):
+            bone = fcurves.joint_bones(hands())[hand][joint]
+            read = fcurves.read_joint(bag, bone, joint, 11, FRAMES)
+            np.testing.assert_array_equal(read[:, :3], euler[:, hand, joint])
+
+
+def test_progress_moves_while_keyframes_are_written(scene):
+    session.config = dataclasses.replace(session.config, step_seconds=0.0)
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    pump_until(lambda: session.view(0).text == "Writing keyframes")
+    factors = []
+    while session.active:
+        factors.append(session.view(0).factor)
+        session.pump(time.monotonic())
+    assert factors == sorted(factors) and factors[0] == 0.0 and factors[-1] == 1.0
+    assert len(set(factors)) > 100
+
+
+def test_a_cancelled_job_leaves_the_seed_where_it_was(scene, tmp_path, monkeypatch):
+    bpy.ops.s2c.generate()
+    use_worker(monkeypatch, tmp_path, "slow")
+    for order in (job_operators.order_new_take, job_operators.order_part):
+        session.order_take(bpy.context, order(bpy.context, 2))
+        pump_until(lambda: session.machine.status.step == 1)
+        bpy.ops.s2c.cancel()
+        assert scene.s2c_settings.seed == 1
+
+
 def curves(action=None):
     """Every curve's keys and handles, by path and index."""
     armature = hands()
@@ -96,15 +136,17 @@ def test_undo_takes_the_whole_take_back(scene):
 
 
 def test_the_worker_is_told_what_the_strip_plays(scene, tmp_path):
-    scene.s2c_settings.contact, scene.s2c_settings.energy = 0.5, 0.25
+    settings = scene.s2c_settings
+    settings.contact, settings.energy, settings.looseness = 0.5, 0.25, -0.5
     hands()["s2c_hand_size"] = 1.05
     bpy.ops.s2c.generate()
     params = requests(tmp_path)[-1]["params"]
     assert params["sound"].endswith("song.wav") and params["fps"] == 30.0 and params["seed"] == 1
     assert (params["sound_start_s"], params["sound_end_s"]) == pytest.approx((0.0, 2.0), abs=0.05)
     assert params["contact"] == 0.5
-    style = {"curl": 0, "wrist_height": 0, "energy": 0.25, "hand_size": 0.5}
+    style = {"curl": 0, "wrist_height": 0, "energy": 0.25, "looseness": -0.5, "hand_size": 0.5}
     assert params["style"] == pytest.approx(style)
+    assert "energy +0.25, looseness -0.5, hand size +0.5" in settings.result and "curl" not in settings.result
 
 
 def test_resample_takes_the_next_seed(scene, tmp_path):
