@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.signal import firwin, resample_poly
 
-from models.audio import Audio
+from models.audio import Audio, StoredSamples
 from models.errors import Cancelled, Progress, UserError, no_progress
 from models.keyboard import KEYS
 from models.note_network import NoteNetwork, SegmentNotes, load_network
@@ -118,7 +118,7 @@ def transcribe(
 ) -> NDArray[np.float32]:
     """Notes (n, 4) of a piano recording: onset s, offset s (the finger's, not the pedal's), pitch, velocity.
 
-    Memory beyond the samples does not grow with the length of the sound.
+    Memory does not grow with the length of the sound, but for the notes.
 
     Args:
         device: of torch.
@@ -207,7 +207,7 @@ def _low_pass(up: int, down: int) -> NDArray[np.float32]:
     return taps.astype(np.float32)
 
 
-def _padded(samples: NDArray[np.float32], first: int, last: int) -> NDArray[np.float32]:
+def _padded(samples: NDArray[np.float32] | StoredSamples, first: int, last: int) -> NDArray[np.float32]:
     inside = samples[max(first, 0) : max(last, 0)]
     before = min(max(-first, 0), last - first)
     return np.pad(inside, ((before, last - first - before - len(inside)), (0, 0)))
