@@ -124,18 +124,21 @@ def step_aside(targets: Tensor, yielding: Tensor) -> Tensor:
     return torch.where(y[..., None] > 1e-6, aside, targets)
 
 
-def solve_chains(targets: Tensor, given: Fingers) -> Fingers:
+def solve_chains(targets: Tensor, given: Fingers, yielding: Tensor | None = None) -> Fingers:
     """Angles that bring every fingertip as near its target as the joint limits allow.
 
     Args:
         targets: (..., 2, 5, 3) wanted contact points in the hand's axes.
         given: pose inside the limits; the fingers' coupling is taken from it.
+        yielding: as of `step_aside`; None lets every finger go where it is wanted.
     """
     rest = rest_tensors(targets.dtype, targets.device)
     low, high = rest.limits[:, torch.as_tensor(skeleton.FINGER_JOINTS, device=targets.device)].unbind(-1)
     offset = (targets - rest.finger_bases)[..., None, :]
     x, y, w = (offset @ rest.finger_frames)[..., 0, :].unbind(-1)
     c = torch.atan2(-x, y.clamp_min(1e-6))
+    if yielding is not None:
+        c = keep_order(c, torch.hypot(x, y), yielding)
     c = torch.minimum(torch.maximum(c, low[..., 0, 2]), high[..., 0, 2])
     u = c.cos() * y - c.sin() * x
     p, d = _middle_and_last(u * u + w * w, given, low, high)

@@ -16,6 +16,7 @@ GAP = 0.012
 """Metres between the lines of neighbouring fingers, about a fingertip's width."""
 _PAIRS = ((1, 2), (2, 3), (3, 4))
 _SWEEPS = 3
+_WILLING = 4.0  # a finger that may yield a quarter resolves the whole conflict with one that must not
 _NEAREST = 0.02  # metres from the first joint: no finger ends nearer
 
 
@@ -40,7 +41,7 @@ def keep_order(abduction: Tensor, reach: Tensor, yielding: Tensor) -> Tensor:
             gap = lines[other][0] + slope[other] * arms[1] - lines[one][0] - slope[one] * arms[0]
             lack = (GAP - gap).clamp_min(0)
             free = [yielding[..., finger] for finger in (one, other)]
-            share = torch.maximum(*free) / (free[0] + free[1] + 1e-6)
+            share = (_WILLING * torch.maximum(*free)).clamp_max(1) / (free[0] + free[1] + 1e-6)
             slope[one] = slope[one] - lack * share * free[0] / arms[0]
             slope[other] = slope[other] + lack * share * free[1] / arms[1]
     kept = [abduction[..., 0], *(side * slope[finger].atan() for finger in range(1, 5))]

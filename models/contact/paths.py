@@ -19,7 +19,7 @@ from models.contact.schedule import Presses, PressTiming
 
 _SERVED_S = 0.04  # the wrist serves a finger from this long before it strikes
 _LIFTED_S = 0.04  # and half-heartedly until it has left the key
-_FIRM_BEFORE_S, _FIRM_AFTER_S, _FIRM_EASE_S = 0.07, 0.08, 0.1  # sideways only above the keys
+_FIRM_BEFORE_S, _FIRM_AFTER_S, _FIRM_EASE_S = 0.035, 0.03, 0.1  # sideways only above the keys
 
 
 @dataclass(frozen=True)

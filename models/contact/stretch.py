@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models import keyboard
+from models.contact.apart import make_room
 from models.contact.chain import (
     Fingers,
+    finger_points,
     finger_tips,
     hand_rotation,
     join_angles,
@@ -41,6 +43,7 @@ _SLACK = np.array([0.006, 0.012, 0.008])  # metres the fingers absorb before the
 _IDLE_CLEARANCE = 0.002
 _LOWEST_WRIST = 0.025
 _SUNK = 0.001
+_MOST_ASIDE = 0.035  # farther out of the way, an idle finger gets into its own hand's
 _GIVEN = 1e4  # weight of frames that stay where they are
 
 
@@ -59,6 +62,10 @@ class _Hands:
     def out(self, points: Tensor) -> Tensor:
         """Points of the hands' axes in the piano frame."""
         return to_piano(points, self.rotation, self.place, self.size)
+
+    def bones(self, fingers: Fingers) -> Tensor:
+        """Heads of the finger bones and contact points (F, 2, 5, 4, 3) in the piano frame."""
+        return self.out(finger_points(fingers).flatten(2, 3)).unflatten(2, (5, 4))
 
     def own(self, points: Tensor) -> Tensor:
         """Points of the piano frame in the hands' axes."""
@@ -94,12 +101,17 @@ def solve_stretch(
     sampler = PathSampler(presses, motion.frames, motion.fps, timing)
     hands, fingers = start, given
     reached = start.out(relaxed).numpy()
+    aside = torch.zeros_like(relaxed)
     for step in range(PASSES):
         step_done(step)
         paths = sampler(*contact_points(presses, reached, motion.fps))
         shift, turn = _wrist_step(paths, reached, hands, fingers, motion.fps, fixed, first=step == 0)
+        room = make_room(hands.bones(fingers), hands.place, paths.firm, motion.fps, fixed) if step else None
+        if room is not None:
+            aside = (aside + torch.from_numpy(room.fingers)).clamp(-_MOST_ASIDE, _MOST_ASIDE)
+            shift = shift + room.wrists
         hands = _move(hands, shift, turn)
-        fingers = solve_chains(hands.own(_targets(paths, hands, relaxed)), given)
+        fingers = solve_chains(hands.own(_targets(paths, hands, relaxed, aside)), given)
         reached = hands.out(finger_tips(fingers)).numpy()
     paths = _without_strays(paths, reached)
     if strength < 1:
@@ -108,8 +120,9 @@ def solve_stretch(
             start.place + strength * (hands.place - start.place),
             hand_size,
         )
-    targets, free = _targets(paths, hands, relaxed), hands.out(relaxed)
-    fingers = solve_chains(hands.own(free + strength * (targets - free)), given)
+    targets, free = _targets(paths, hands, relaxed, aside), hands.out(relaxed)
+    yielding = torch.from_numpy(1 - paths.firm)
+    fingers = solve_chains(hands.own(free + strength * (targets - free)), given, yielding)
     return join_angles(fingers, hands.turn).numpy(), hands.place.numpy()
 
 
@@ -170,15 +183,15 @@ def _move(hands: _Hands, shift: NDArray[np.float64], turn: NDArray[np.float64]) 
     return _hands(torch.minimum(torch.maximum(turned, limits[..., 0]), limits[..., 1]), place, hands.size)
 
 
-def _targets(paths: FingerPaths, hands: _Hands, relaxed: Tensor) -> Tensor:
-    """Targets (F, 2, 5, 3): the relaxed fingertips, handed over to the paths, idle ones out of their neighbours' way,
-    and kept above the keys unless they strike."""
-    weight = torch.from_numpy(paths.weight)[..., None]
-    targets = torch.lerp(hands.out(relaxed), torch.from_numpy(paths.points), weight)
-    aside = hands.out(step_aside(hands.own(targets), torch.from_numpy(1 - paths.firm))).numpy()
-    floor = _floor(aside) + _IDLE_CLEARANCE
-    aside[..., 2] = np.where(paths.pitch > 0, aside[..., 2], np.maximum(aside[..., 2], floor))
-    return torch.from_numpy(aside)
+def _targets(paths: FingerPaths, hands: _Hands, relaxed: Tensor, aside: Tensor) -> Tensor:
+    """Targets (F, 2, 5, 3): the relaxed fingertips, handed over to the paths, idle ones out of the way of the other
+    hand (by ``aside``) and of their neighbours, and kept above the keys unless they strike."""
+    weight, free = torch.from_numpy(paths.weight)[..., None], torch.from_numpy(1 - paths.firm)
+    targets = torch.lerp(hands.out(relaxed), torch.from_numpy(paths.points), weight) + free[..., None] * aside
+    targets = hands.out(step_aside(hands.own(targets), free)).numpy()
+    floor = _floor(targets) + _IDLE_CLEARANCE
+    targets[..., 2] = np.where(paths.pitch > 0, targets[..., 2], np.maximum(targets[..., 2], floor))
+    return torch.from_numpy(targets)
 
 
 def _floor(points: NDArray[np.floating]) -> NDArray[np.float32]:

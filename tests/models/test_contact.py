@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from models import keyboard, skeleton
+from models.biomechanics import biomechanics
 from models.contact import ContactResult, apply_contact
 from models.contact.ik import solve_fingers
 from models.kinematics import forward_kinematics, outside_limits
@@ -124,6 +125,33 @@ def test_a_range_changes_only_its_frames_and_joins_smoothly() -> None:
         np.testing.assert_array_equal(out[stop:], given[stop:])
     speed = np.linalg.norm(np.diff(redone.wrist, axis=0), axis=-1)
     assert speed[[start - 1, stop - 1]].max() <= 1.5 * np.percentile(speed, 99)
+
+
+def long_study(turns: int) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    notes, hands = melody()
+    later = [notes + [4.0 * turn, 4.0 * turn, 0, 0] for turn in range(turns)]
+    return np.concatenate(later), np.tile(hands, turns)
+
+
+def test_where_a_song_is_cut_into_stretches_does_not_show() -> None:
+    notes, hands = long_study(7)
+    motion = relaxed_motion(30.0, 30.0)
+    whole, cut = (apply_contact(motion, notes, hands, stretch_s=s).motion for s in (60.0, 10.0))
+    assert np.abs(whole.wrist - cut.wrist).max() < 5e-4
+    assert np.abs(fingertips(whole) - fingertips(cut)).max() < 1e-3
+
+
+def test_hands_on_the_same_keys_make_room_for_each_other() -> None:
+    """Both hands idle at first, then the left one plays where the right one waits."""
+    motion = relaxed_motion(5.0, 30.0, wander=0.0)
+    wrist = motion.wrist.copy()
+    wrist[:, 0, 0] = 0.09
+    motion = Motion(motion.euler, wrist, 30.0)
+    notes = np.array([[2.0 + 0.3 * i, 2.28 + 0.3 * i, pitch, 80] for i, pitch in enumerate((60, 62, 64, 65))])
+    before = biomechanics(motion, fingertips(motion)).hands_colliding
+    result = apply_contact(motion, notes, np.zeros(4, np.int8)).motion
+    after = biomechanics(result, fingertips(result)).hands_colliding
+    assert before > 0.9 and after < 0.2, (before, after)
 
 
 def test_hands_are_found_when_not_given() -> None:
