@@ -5,8 +5,8 @@ The network (`models.note_network`) hears 16 s at a time, neither more nor less:
 with the same beginning it finds a quarter of the notes. A shorter sound is therefore filled up with silence,
 a longer one cut into overlapping segments. Each segment says what happens up to the middle of its overlap
 with the next one; a note that is still held there is the next segment's to end. The library lets segments
-overlap by half and puts 8 s of silence before and after the sound; overlapping by a quarter at least and a
-second of silence need a third to two thirds of its segments.
+overlap by half and puts 8 s of silence before and after the sound; overlapping by an eighth at least and a
+second of silence need half of its segments for a song, and find the same notes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from models.note_network import NoteNetwork, SegmentNotes, load_network
 from models.notes import empty_notes, note_order
 
 SEGMENT_S = 16.0
-OVERLAP_S = 4.0
+OVERLAP_S = 2.0
 MARGIN_S = 1.0
 """Silence before and after the sound, so that its first and last notes are not at a segment's edge."""
 QUIET = 10 ** (-70 / 20)
