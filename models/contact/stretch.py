@@ -188,10 +188,10 @@ def _targets(paths: FingerPaths, hands: _Hands, relaxed: Tensor, aside: Tensor) 
     hand (by ``aside``) and of their neighbours, and kept above the keys unless they strike."""
     weight, free = torch.from_numpy(paths.weight)[..., None], torch.from_numpy(1 - paths.firm)
     targets = torch.lerp(hands.out(relaxed), torch.from_numpy(paths.points), weight) + free[..., None] * aside
-    targets = hands.out(step_aside(hands.own(targets), free)).numpy()
-    floor = _floor(targets) + _IDLE_CLEARANCE
-    targets[..., 2] = np.where(paths.pitch > 0, targets[..., 2], np.maximum(targets[..., 2], floor))
-    return torch.from_numpy(targets)
+    points = hands.out(step_aside(hands.own(targets), free)).numpy()
+    floor = _floor(points) + _IDLE_CLEARANCE
+    points[..., 2] = np.where(paths.pitch > 0, points[..., 2], np.maximum(points[..., 2], floor))
+    return torch.from_numpy(points)
 
 
 def _floor(points: NDArray[np.floating]) -> NDArray[np.float32]:
