@@ -20,7 +20,6 @@ from models.contact.fingering_lattice import (
     MAX_SPAN,
     STATE_COUNT,
     STATE_FINGERS,
-    Lattice,
     build_lattice,
     lattice_costs,
     own_costs,
@@ -45,13 +44,11 @@ def cheapest_path(
     own: NDArray[np.float32],
     step: NDArray[np.float32],
     skip: NDArray[np.float32],
-    turns: list[NDArray[np.float32] | None],
 ) -> list[int]:
     """State of each chord on the cheapest path.
 
     Args:
         size: (chords,) keys down. own: (chords, 10). step: (chords, 10, 10). skip: (chords, 10, 10).
-        turns: for each chord (5, 5, 5) or None.
     """
     counts = STATE_COUNT[size].tolist()
     if len(counts) == 1:
@@ -63,9 +60,6 @@ def cheapest_path(
     for index in range(2, len(counts)):
         c = counts[index]
         total = cost[:, :, None] + skip[index, :a, None, :c]
-        turn = turns[index]
-        if turn is not None:
-            total += turn
         back.append(total.argmin(0))
         cost = total.min(0)
         cost += step[index, :b, :c]
@@ -103,7 +97,7 @@ class FingeringSearch:
         extra = self._extra(notes, hand, tips_x)
         if extra is not None:
             own = own + own_costs(lattice, extra[np.where(lattice.member >= 0, lattice.member, 0)])
-        path = cheapest_path(lattice.size, own, step, skip, self._turns(lattice))
+        path = cheapest_path(lattice.size, own, step, skip)
         for n in range(1, FINGERS + 1):
             chords = np.flatnonzero(lattice.size == n)
             if len(chords):
@@ -111,9 +105,6 @@ class FingeringSearch:
                 struck = lattice.struck[chords, :n]
                 finger[lattice.member[chords, :n][struck]] = used[struck]
         return finger, lattice.release
-
-    def _turns(self, lattice: Lattice) -> list[NDArray[np.float32] | None]:
-        return [None if turn < 0 else self.tables.turn[turn] for turn in lattice.turn.tolist()]
 
     def _extra(
         self, notes: NDArray[np.floating], hand: int, tips_x: NDArray[np.floating] | None

@@ -25,8 +25,6 @@ WIDEST = 24
 """Semitones beyond which a distance counts as this one."""
 ROWS = (2 * WIDEST + 1) * 4
 """Rows of a table of key relations; one more row follows for a key that is held on."""
-TURNS = 9
-"""Ways that two successive steps can go: (down, same, up) x (down, same, up)."""
 WEIGHTS_FILE = Path(__file__).with_name("fingering_weights.json")
 
 # (min practical, min comfortable, min relaxed, max relaxed, max comfortable, max practical), semitones
@@ -96,8 +94,6 @@ class Tables:
     """(ROWS + 1, 25): a key and one of the next chord; the last row for a key that is held on."""
     skip: NDArray[np.float32]
     """(ROWS + 1, 25): a key and one of the chord after the next."""
-    turn: NDArray[np.float32]
-    """(TURNS, 5, 5, 5): three single keys in a row."""
 
 
 def relation(semitones: ArrayLike, first_black: ArrayLike, second_black: ArrayLike) -> NDArray[np.int64]:
@@ -146,8 +142,7 @@ def ergonomic_tables(costs: FingeringCosts) -> Tables:
         finger=np.stack([_WEAK, _WEAK + _ON_BLACK]).astype(np.float32),
         chord=rows(chord),
         step=rows(step),
-        skip=rows(0.3 * np.repeat(np.abs(moved), 1, 0) * costs.hand_moves),
-        turn=np.zeros((TURNS, FINGERS, FINGERS, FINGERS), np.float32),
+        skip=rows(0.3 * np.abs(moved) * costs.hand_moves),
     )
 
 
@@ -169,13 +164,12 @@ FITTED_SHAPES: dict[str, tuple[int, ...]] = {
     "step_black": (12, 25),
     "skip": (2 * WIDEST + 1, 25),
     "skip_black": (12, 25),
-    "turn": (TURNS, 125),
 }
 """What is fitted: by distance, and by direction (3) and colours (4) of the two keys."""
 
-BLACK_ROW = relation_colours = np.array(
-    [3 * 0 + np.sign(d) + 1 for d in range(-WIDEST, WIDEST + 1) for _ in range(4)]
-) * 4 + np.tile(np.arange(4), 2 * WIDEST + 1)
+BLACK_ROW = np.array([np.sign(d) + 1 for d in range(-WIDEST, WIDEST + 1) for _ in range(4)]) * 4 + np.tile(
+    np.arange(4), 2 * WIDEST + 1
+)
 """(ROWS,) row of a ``_black`` array for each row of a table."""
 
 
@@ -192,5 +186,4 @@ def add_fitted(base: Tables, fitted: dict[str, NDArray[np.float32]]) -> Tables:
         chord=joined("chord"),
         step=joined("step"),
         skip=joined("skip"),
-        turn=base.turn + fitted["turn"].reshape(base.turn.shape),
     )

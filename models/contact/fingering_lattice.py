@@ -61,8 +61,6 @@ class Lattice:
     within: Pairs
     step: Pairs
     skip: Pairs
-    turn: NDArray[np.int64]
-    """(chords,) row of the table of turns, -1 where this and the two chords before are not single keys."""
     release: NDArray[np.float64]
     """(notes,) when each finger has to leave its key."""
 
@@ -92,7 +90,6 @@ def build_lattice(notes: NDArray[np.floating], hand: int, costs: FingeringCosts)
         _within(size, struck, keys, black),
         _between(1, size, member, struck, keys, black, ease),
         _between(2, size, member, struck, keys, black, ease_two),
-        _turns(size, keys),
         release,
     )
 
@@ -187,14 +184,6 @@ def _between(
     row = np.where(held, ROWS, row)
     weights = np.where(held, 1.0, weight[chord, pair]).astype(np.float32)
     return Pairs(chord + back, first, second, row, weights)
-
-
-def _turns(size: NDArray, keys: NDArray) -> NDArray[np.int64]:
-    turn = np.full(len(size), -1, np.int64)
-    single = (size[:-2] == 1) & (size[1:-1] == 1) & (size[2:] == 1)
-    way = np.sign(np.diff(keys[:, 0])) + 1
-    turn[2:] = np.where(single, way[:-1] * 3 + way[1:], -1)
-    return turn
 
 
 def columns(size_first: NDArray, size_second: NDArray, pairs: Pairs, *, joint: bool) -> NDArray[np.int64]:
