@@ -13,6 +13,7 @@ from models.keyboard import key_x
 from models.kinematics import forward_kinematics, outside_limits
 from models.midi import write_midi
 from models.skeleton import LEFT, RIGHT
+from models.take import Motion
 from training.synthesis.calibration import of_shards
 from training.synthesis.dataset import SynthesisConfig, build, synthesise
 from training.synthesis.motion import base_motion
@@ -153,6 +154,25 @@ def test_the_hand_is_over_a_distant_key_before_it_strikes() -> None:
     assert 0.1 < speed < 2.2
 
 
+def highest_tips(motion: Motion) -> float:
+    """90th percentile of the fingertips' height, metres."""
+    tips = forward_kinematics(torch.from_numpy(motion.euler), torch.from_numpy(motion.wrist)).tips
+    return float(np.percentile(tips.numpy()[..., 2], 90))
+
+
+def median_speed(motion: Motion) -> float:
+    """Of the wrists in X and Y, m/s."""
+    return float(np.median(np.linalg.norm(np.diff(motion.wrist[..., :2], axis=0), axis=-1))) * motion.fps
+
+
+def tip_reach(motion: Motion, size: float) -> float:
+    """Median distance of the right middle fingertip from the wrist in X and Y, metres."""
+    tips = forward_kinematics(
+        torch.from_numpy(motion.euler), torch.from_numpy(motion.wrist), size
+    ).tips.numpy()
+    return float(np.median(np.linalg.norm(tips[:, RIGHT, 2, :2] - motion.wrist[:, RIGHT, :2], axis=-1)))
+
+
 def test_style_moves_what_it_should() -> None:
     low, _, _, _ = base(Style(wrist_height=-1))
     high, _, _, _ = base(Style(wrist_height=1))
@@ -162,7 +182,14 @@ def test_style_moves_what_it_should() -> None:
     assert np.median(curled.euler[:, :, [2, 5, 8, 11], 0] - flat.euler[:, :, [2, 5, 8, 11], 0]) > 0.05
     calm, _, _, _ = base(Style(energy=-1))
     lively, _, _, _ = base(Style(energy=1))
-    assert np.diff(lively.wrist[..., 2], axis=0).std() > 1.3 * np.diff(calm.wrist[..., 2], axis=0).std()
+    assert np.diff(lively.wrist[..., 2], axis=0).std() > 2 * np.diff(calm.wrist[..., 2], axis=0).std()
+    assert highest_tips(lively) - highest_tips(calm) > 0.003
+    still, _, _, _ = base(Style(looseness=-1))
+    loose, _, _, _ = base(Style(looseness=1))
+    assert median_speed(loose) > 1.15 * median_speed(still)
+    small, large = (tip_reach(base(Style(hand_size=size))[0], 1 + 0.1 * size) for size in (-1.0, 1.0))
+    assert large > 1.1 * small
+    assert Style(looseness=0.5).vector().tolist() == [0, 0, 0, 0, 0.5]
     with pytest.raises(ValueError, match="curl"):
         Style(curl=5.0)
 

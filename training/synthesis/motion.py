@@ -17,7 +17,7 @@ from models.take import Motion
 from training.synthesis.smooth import noise_path, smooth_path
 from training.synthesis.style import Style
 from training.synthesis.tips import tip_paths
-from training.synthesis.wishes import notes_of_hand
+from training.synthesis.wishes import notes_of_hand, wander_in
 from training.synthesis.wrist import WRIST_Z, WristPath, live_wrist, make_room, plan_wrist
 
 ARCH = np.array(
@@ -42,7 +42,9 @@ def base_motion(
         fingers: (n,) 0 thumb to 4 little finger, -1 for notes that nobody plays.
     """
     frames = int(np.ceil(duration_s * fps))
-    played = [notes_of_hand(notes, hands, fingers, hand) for hand in (LEFT, RIGHT)]
+    played = [
+        wander_in(notes_of_hand(notes, hands, fingers, hand), frames, fps, rng) for hand in (LEFT, RIGHT)
+    ]
     paths = [plan_wrist(one, style, frames, fps, rng) for one in played]
     for one, path in zip(played, paths, strict=True):
         live_wrist(one, path, style, fps, rng)

@@ -7,18 +7,20 @@ wishes and their weighted mean in a frame are what the smooth paths are drawn th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.keyboard import is_black, key_dip, key_surface, key_x
 from models.skeleton import RIGHT
+from training.synthesis.smooth import noise_path
 
 SHORTEST_S = 0.05
 WHITE_Y = np.array([0.016, 0.054, 0.058, 0.051, 0.020])
 BLACK_Y = np.array([0.079, 0.083, 0.089, 0.090, 0.079])
 """Where on white and on black keys each finger lands, metres (medians of PianoMime)."""
+WHITE_NEAREST_Y, BLACK_NEAREST_Y, FARTHEST_Y = 0.006, 0.058, 0.125
 LOUDEST = 110.0
 
 
@@ -61,6 +63,16 @@ def notes_of_hand(notes: NDArray, hands: NDArray, fingers: NDArray, hand: int) -
         np.clip(played[:, 3] / LOUDEST, 0, 1),
         finger,
     )
+
+
+def wander_in(hand: HandNotes, frames: int, fps: float, rng: np.random.Generator) -> HandNotes:
+    """The notes with fingers that land now farther in, now farther out, as the hand drifts over the keys."""
+    drift = 0.012 * noise_path(frames, 1, 2.0 * fps, rng)[:, 0]
+    if not len(hand):
+        return hand
+    own = np.interp(hand.onset * fps, np.arange(frames), drift) + rng.normal(0, 0.002, len(hand))
+    nearest = np.where(hand.surface > 0, BLACK_NEAREST_Y, WHITE_NEAREST_Y)
+    return replace(hand, y=np.clip(hand.y + own, nearest, FARTHEST_Y))
 
 
 def frame_spans(

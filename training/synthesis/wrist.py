@@ -25,11 +25,11 @@ from training.synthesis.wishes import (
 )
 
 TIP_X = np.array([-0.066, -0.013, 0.021, 0.042, 0.063])
-TIP_Y = np.array([0.115, 0.168, 0.174, 0.159, 0.128])
+TIP_Y = np.array([0.114, 0.170, 0.174, 0.158, 0.126])
 """Relaxed fingertips from the wrist, right hand, metres: means of PianoMime with the hand's turn taken out, and 3 mm
 for what pressing fingers hold back."""
 PRESS_X = np.array([-0.070, -0.020, 0.012, 0.040, 0.077])
-PRESS_Y = np.array([0.115, 0.158, 0.166, 0.154, 0.119])
+PRESS_Y = np.array([0.114, 0.160, 0.168, 0.155, 0.119])
 """The same while a finger presses (medians): where the wrist wants to be for a note."""
 WRIST_Z = 0.052
 MAX_SPEED, MAX_ACCELERATION = 2.2, 40.0
@@ -42,9 +42,9 @@ TURN_SHARE_M = 0.025
 LONGEST_TURN = 0.42
 LEVER_M = 0.15
 """From the wrist to the long fingertips: what a turn moves them by, per radian."""
-SWING_QUICK, SWING_SLOW = np.array([0.006, 0.004]), np.array([0.010, 0.005])
+SWING_QUICK, SWING_SLOW = np.array([0.006, 0.0035]), np.array([0.006, 0.003])
 """Deviations of the sway in X and Y, metres."""
-TURN_HABIT, TURN_SWAY = 0.075, 0.12
+TURN_HABIT, TURN_SWAY = 0.09, 0.15
 """Radians: how differently players sit, and how far the hand turns to and fro."""
 FOREARM_TURN = 0.50
 """Radians of turn for each metre that the wrist is farther out than ``FOREARM_X``."""
@@ -84,12 +84,10 @@ def plan_wrist(hand: HandNotes, style: Style, frames: int, fps: float, rng: np.r
     height = np.full(frames, WRIST_Z + 0.008 * style.wrist_height)
     if not len(hand):
         return WristPath(np.column_stack([np.tile(HOME, (frames, 1)), height]), np.zeros(frames))
-    wander = noise_path(frames, 1, 2.5 * fps, rng) * 0.009  # how far in the hand plays
     wished = np.stack([hand.x, hand.y], 1) - _tips(PRESS_X, PRESS_Y, style)[hand.finger]
     timing = Timing(lead_s=_leads(hand), settle_s=0.12, before_s=0.24, after_s=0.14)
     targets, weights = weighted_wishes(hand, wished, timing, frames, fps)
     targets = fill_idle(targets, weights)
-    targets[:, 1:] += wander
     weights = np.minimum(weights, 2.0) + 1e-4
     errand = limited_path(targets, weights, 5.0, fps, MAX_SPEED, MAX_ACCELERATION)
     calm = smooth_path(errand, weights, 1000.0)
@@ -104,7 +102,7 @@ def plan_wrist(hand: HandNotes, style: Style, frames: int, fps: float, rng: np.r
 
 def _swing(style: Style, frames: int, fps: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """(F, 2) metres: the wrist sways about fingertips that stay, and the hand turns against it."""
-    loose = 1 + 0.5 * style.looseness
+    loose = 1 + 0.7 * style.looseness
     quick = noise_path(frames, 2, 0.14 * fps, rng) * SWING_QUICK
     return loose * (quick + noise_path(frames, 2, 0.5 * fps, rng) * SWING_SLOW)
 
@@ -124,7 +122,7 @@ def make_room(left: WristPath, right: WristPath) -> None:
 def live_wrist(hand: HandNotes, path: WristPath, style: Style, fps: float, rng: np.random.Generator) -> None:
     """Add, in place, what no note asks for: weight into strokes, arcs over leaps, drift, breathing, follow-through."""
     frames = len(path.place)
-    energy, loose = 1 + 0.7 * style.energy, 1 + 0.6 * style.looseness
+    energy, loose = 1 + 0.7 * style.energy, 1 + 0.75 * style.looseness
     place = path.place
     note, frame = frame_spans(hand.onset - 0.30, hand.onset + 0.40, frames, fps)
     s = frame / fps - hand.onset[note]
@@ -144,7 +142,7 @@ def live_wrist(hand: HandNotes, path: WristPath, style: Style, fps: float, rng: 
     height = place[:, 2] + bounce + leap + 0.007 * free + 0.10 * np.clip(place[:, 1] + 0.10, 0, 0.05)
     place[:, 2] = smooth_path(height[:, None], np.ones(frames), 4.0)[:, 0]
     quick = noise_path(frames, 3, 0.17 * fps, rng) * np.array([0.0038, 0.0036, 0.0012])
-    slow = noise_path(frames, 3, 0.9 * fps, rng) * np.array([0.005, 0.006, 0.002])
+    slow = noise_path(frames, 3, 0.9 * fps, rng) * np.array([0.004, 0.004, 0.002])
     breath = np.sin(2 * np.pi * (0.25 * np.arange(frames) / fps + rng.uniform()))
     place += loose * (quick + slow)
     place[:, 2] += 0.0012 * breath
