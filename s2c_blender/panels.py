@@ -24,6 +24,8 @@ from .rig.armature import HAND_SIZE_PROPERTY
 from .session import View, session
 
 CATEGORY = "S2C"
+STYLE_CLOSED = True
+"""Whether the style is folded when the panel is first drawn."""
 PIXELS_PER_CHARACTER = 7.0
 """Width of a character in the interface font at scale 1, a little generous."""
 
@@ -143,7 +145,7 @@ class S2CPanel:
         view: View,
     ) -> None:
         """Key contact and the sliders of the player."""
-        header, body = layout.panel("s2c_style", default_closed=True)
+        header, body = layout.panel("s2c_style", default_closed=STYLE_CLOSED)
         header.label(text="Style")
         if body is None:
             return
@@ -154,7 +156,7 @@ class S2CPanel:
         armature = settings.armature or context.object
         if armature is not None and HAND_SIZE_PROPERTY in armature:
             value = hand_size_style(armature)
-            body.label(text=f"Hand Size {value:+.2f}, the armature's (Add Hands)", icon="VIEW_PAN")
+            body.label(text=f"Hand Size {value:+.2f} (Add Hands)", icon="VIEW_PAN")
 
     def draw_export(self, layout: bpy.types.UILayout) -> None:
         header, body = layout.panel("s2c_export", default_closed=True)

@@ -20,6 +20,15 @@ def new_collection(context: bpy.types.Context, name: str) -> bpy.types.Collectio
     return collection
 
 
+def hide_relationship_lines() -> None:
+    """Turn the dashed lines from objects to their parents off in every 3D view: a piano has 88 of them."""
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            for space in area.spaces:
+                if space.type == "VIEW_3D":
+                    space.overlay.show_relationship_lines = False
+
+
 class _AddOperator(OperatorBase):
     @classmethod
     def disabled_reason(cls, context: bpy.types.Context) -> str:
@@ -65,7 +74,7 @@ class S2C_OT_add_hands(_AddOperator, bpy.types.Operator):
 
 
 class S2C_OT_add_piano(_AddOperator, bpy.types.Operator):
-    """Add a piano whose 88 keys go down when a take plays them"""
+    """Add a piano whose 88 keys go down when a take plays them; hides the lines from objects to their parents"""
 
     bl_idname = "s2c.add_piano"
     bl_label = "Add Piano"
@@ -76,6 +85,7 @@ class S2C_OT_add_piano(_AddOperator, bpy.types.Operator):
         armature = context.scene.s2c_settings.armature
         if armature is not None:
             piano.matrix_world = armature.matrix_world
+        hide_relationship_lines()
         return {"FINISHED"}
 
 

@@ -218,3 +218,16 @@ def test_key_times_rise_for_any_notes() -> None:
         frames, depths = key_frames(onsets, onsets + rng.uniform(0.01, 0.6, 20), 30.0, 1)
         assert (np.diff(frames) > 0).all()
         assert depths.min() >= 0 and depths.max() <= 1
+
+
+def test_a_piano_comes_without_88_dashed_lines_to_its_keys() -> None:
+    bpy.ops.wm.read_factory_settings()
+
+    def shown() -> list[bool]:
+        areas = [area for screen in bpy.data.screens for area in screen.areas]
+        views = [space for area in areas for space in area.spaces if space.type == "VIEW_3D"]
+        return [view.overlay.show_relationship_lines for view in views]
+
+    assert any(shown())
+    bpy.ops.s2c.add_piano()
+    assert shown() and not any(shown())
