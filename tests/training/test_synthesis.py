@@ -14,7 +14,7 @@ from models.kinematics import forward_kinematics, outside_limits
 from models.midi import write_midi
 from models.skeleton import LEFT, RIGHT
 from models.take import Motion
-from training.synthesis.calibration import of_shards
+from training.synthesis.calibration import figures, of_shards
 from training.synthesis.dataset import SynthesisConfig, build, synthesise
 from training.synthesis.motion import base_motion
 from training.synthesis.performance import MAX_TEMPO_FACTOR, MIN_TEMPO_FACTOR, perform, tempo_curve
@@ -252,6 +252,8 @@ def test_shards_are_made_again_the_same_and_an_interrupted_run_goes_on(tmp_path:
         assert all(np.array_equal(data[name], before[name]) for name in before)
     with pytest.raises(ValueError, match="seed"):
         build(scores, out, SynthesisConfig(hours=0.004, seed=4), say=False)
-    figures = of_shards(out, 10)
-    assert figures.shares.sum() == pytest.approx(1) and figures.speed[0] < figures.speed[2] < 3
-    assert -0.10 < figures.offsets[0, 0] < 0 < figures.offsets[4, 0] < 0.11
+    made = of_shards(out, 10)
+    assert made.distance is not None and made.distance < 200 and 0.5 < made.early <= 1
+    found = figures(made.body)
+    assert found.shares.sum() == pytest.approx(1) and found.speed[0] < found.speed[2] < 3
+    assert -0.10 < found.offsets[0, 0] < 0 < found.offsets[4, 0] < 0.11

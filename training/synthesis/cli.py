@@ -30,6 +30,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     check.add_argument("--shards", type=Path, required=True)
     check.add_argument("--real", type=Path, help="fingertips.npz of the PianoMime data set")
     check.add_argument("--limit", type=int, default=60, help="at most so many shards")
+    check.add_argument("--plots", type=Path, help="folder for pictures of the comparison (needs matplotlib)")
     check.set_defaults(main=_calibrate)
 
 
@@ -46,7 +47,7 @@ def _synthesise(arguments: argparse.Namespace) -> int:
 
 def _calibrate(arguments: argparse.Namespace) -> int:
     try:
-        print(compare(arguments.shards, arguments.real, arguments.limit))
+        print(compare(arguments.shards, arguments.real, arguments.limit, arguments.plots))
     except (ValueError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
