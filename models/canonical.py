@@ -19,11 +19,13 @@ from torch import Tensor
 
 from models import keyboard
 from models.config import CANONICAL_KEYS, NOTE_FEATURES, ModelConfig
+from models.finger_plan import X_NEXT, X_NOW
 
 LOWEST_CANONICAL_PITCH = 16
 REFLECTION_X = float(keyboard.key_x(keyboard.MIRROR_PITCH_SUM // 2))
 """Metres: the middle of D4."""
 _EULER_SIGNS = (1.0, -1.0, -1.0)
+_PLAN_X = [X_NOW, X_NEXT]
 
 
 def note_features(sounds: Tensor, *, shared_hands: bool) -> Tensor:
@@ -64,6 +66,15 @@ def canonical_euler(euler: Tensor, *, shared_hands: bool) -> Tensor:
     return torch.stack([euler[:, 0] * euler.new_tensor(_EULER_SIGNS * 16), euler[:, 1]], 1)
 
 
+def canonical_plan(plan: Tensor, *, shared_hands: bool) -> Tensor:
+    """Finger plans [B, 2, T, 5, PLAN_CHANNELS], each in its own hand's space; the same function leads back."""
+    if not shared_hands:
+        return plan
+    left = plan[:, 0].clone()
+    left[..., _PLAN_X] = 2 * REFLECTION_X - left[..., _PLAN_X]
+    return torch.stack([left, plan[:, 1]], 1)
+
+
 def seen_from_other(canonical: Tensor, *, shared_hands: bool) -> Tensor:
     """The other hand's canonical wrist [B, 2, T, 3] metres as each hand sees it in its own space."""
     other = canonical.flip(1)
@@ -86,6 +97,7 @@ class Normalizer:
             tensor(statistics.position_std),
         )
         self.residual_std = tensor(statistics.residual_std)
+        self.finger_reach = tensor(statistics.finger_reach)
 
     def positions(self, canonical_wrists: Tensor) -> Tensor:
         """Canonical metres [..., 3] to normalised positions."""

@@ -22,6 +22,9 @@ CANONICAL_KEYS = 93
 """Pitches 16 to 108: the 88 keys and what the reflection about D (pitch p -> 124 - p) needs below them."""
 NOTE_FEATURES = 3
 """Onset, sustain and the hint about the hand (own hand positive, other hand negative, unknown zero)."""
+FINGERS_A_HAND = 5
+PLAN_FEATURES = 11
+"""What the networks read about each finger (`models.finger_plan`)."""
 
 FORMAT_VERSION = 1
 
@@ -55,6 +58,8 @@ class EncoderConfig:
     """Bins of the hand-centred roll that joins the condition (`notes` only); 0 leaves it out."""
     centred_spacing_m: float = 0.01
     """Distance between two of those bins along the keyboard, metres."""
+    finger_plan: bool = True
+    """Tell the networks which finger plays what and when (`notes` only)."""
 
     def __post_init__(self) -> None:
         _check_choice("encoder", "kind", self.kind, ENCODERS)
@@ -65,13 +70,25 @@ class EncoderConfig:
             raise ValueError(
                 f"encoder.feature_dim is {self.feature_dim}; notes have {CANONICAL_KEYS * NOTE_FEATURES}"
             )
-        if self.kind == "features" and self.centred_bins:
-            raise ValueError("encoder.centred_bins must be 0 where the encoder does not read notes")
+        if self.kind == "features" and (self.centred_bins or self.finger_plan):
+            raise ValueError(
+                "encoder.centred_bins must be 0 and finger_plan false where the encoder does not read notes"
+            )
+
+    @property
+    def plan_dim(self) -> int:
+        """Channels of the finger plan."""
+        return FINGERS_A_HAND * PLAN_FEATURES if self.finger_plan else 0
+
+    @property
+    def feature_width(self) -> int:
+        """Width of f_a: the features and the finger plan."""
+        return self.feature_dim + self.plan_dim
 
     @property
     def centred_dim(self) -> int:
-        """Channels of the hand-centred roll: bins x note features x (white, black)."""
-        return self.centred_bins * NOTE_FEATURES * 2
+        """Channels seen from the hand: bins x note features x (white, black), and the finger plan again."""
+        return self.centred_bins * NOTE_FEATURES * 2 + self.plan_dim
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,6 +223,8 @@ class Statistics:
     position_std: tuple[float, ...] = (1.0, 1.0, 1.0)
     residual_std: tuple[float, ...] = (1.0, 1.0, 1.0)
     """Metres; the wrist's offset from the predicted position has mean zero by construction."""
+    finger_reach: tuple[float, ...] = (0.0,) * FINGERS_A_HAND
+    """Metres; X of each fingertip from the wrist while it holds a key, thumb first."""
 
     def __post_init__(self) -> None:
         sizes = {
@@ -214,6 +233,7 @@ class Statistics:
             "position_mean": WRIST_CHANNELS,
             "position_std": WRIST_CHANNELS,
             "residual_std": WRIST_CHANNELS,
+            "finger_reach": FINGERS_A_HAND,
         }
         for name, size in sizes.items():
             values = getattr(self, name)
@@ -250,8 +270,8 @@ class ModelConfig:
     """Each stream sees both hands' positions; off leaves it its own only (the paper's ablation)."""
     shared_hands: bool = True
     """One set of weights serves both hands, the left one mirrored into the right one's space; off: a set each."""
-    style_dim: int = 4
-    """Style numbers (hand size, curl, wrist height, energy); 0 for a model without style."""
+    style_dim: int = 5
+    """Style numbers (hand size, curl, wrist height, energy, looseness); 0 for a model without style."""
     window_frames: int = 240
     fps: float = 30.0
     sampler: str = "dpm++2m"
@@ -298,7 +318,7 @@ class ModelConfig:
 
     @property
     def condition_dim(self) -> int:
-        """Width of c = [refined f_a, P_own, P_other, hand-centred roll]."""
+        """Width of c = [refined f_a, P_own, P_other, hand-centred roll and finger plan]."""
         positions = WRIST_CHANNELS * (2 if self.position_sharing else 1)
         return self.refiner.width + positions + self.encoder.centred_dim
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From notes to a take: positions, diffusion in windows, frame rate, key contact.
+"""From notes to a take: fingering, positions, diffusion in windows, frame rate, key contact.
 
     model = load_model("default", "auto")
     take = generate(model, notes, hands, duration_s=12.5, settings=GenerateSettings(seed=3))
@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 
 from models import __version__
 from models.config import SAMPLER_NAMES
+from models.contact import Assignment, apply_contact
 from models.diffusion.samplers import SAMPLERS
 from models.errors import Progress, UserError, no_progress
+from models.fingering_plan import plan_fingering
 from models.kinematics import clamp_to_limits
 from models.model import Model
 from models.request import STYLES
@@ -121,12 +123,17 @@ def generate(
         )
     settings = dataclasses.replace(settings, sampler=settings.sampler or config.sampler, steps=steps)
     notes = np.asarray(notes, np.float32)
-    players: NDArray[np.int8] = np.asarray(hands).astype(np.int8)
     frames = frame_count(duration_s, settings.fps)
     kept = resample_motion(keep.motion, settings.fps, frames) if keep is not None else None
-    if keep is not None and np.array_equal(keep.notes, notes):
-        players = keep.fingering[:, 0]  # the kept hand goes on playing the notes that it plays
     redo = _redo(keep_hand, redo_range, settings.fps, frames)
+    assignment = plan_fingering(
+        notes,
+        np.asarray(hands),
+        seed=settings.seed,
+        keep=keep,
+        redo_hands=redo.hands,
+        redo_s=(redo.start / settings.fps, redo.stop / settings.fps),
+    )
 
     sampling = SamplingSettings(
         seed=settings.seed,
@@ -136,12 +143,13 @@ def generate(
     )
     length = frame_count(duration_s, config.fps)
     given = _redo(keep_hand, redo_range, config.fps, length)
-    sampled = sample_song(model, Music(notes, players, config.fps), length, sampling, kept, given, progress)
+    music = Music(notes, assignment.fingering, config.fps)
+    sampled = sample_song(model, music, length, sampling, kept, given, progress)
     motion = resample_motion(sampled, settings.fps, frames)
     if kept is not None:
         motion = _inside_limits(splice(kept, motion, redo.hands, redo.start, redo.stop), redo)
-    motion, fingering = _contact(motion, notes, players, settings, keep, redo, progress)
-    return Take(motion, notes, fingering, _meta(model, settings, keep, keep_hand, redo_range))
+    motion = _contact(motion, notes, assignment, settings, redo, progress)
+    return Take(motion, notes, assignment.fingering, _meta(model, settings, keep, keep_hand, redo_range))
 
 
 def _redo(keep_hand: str | None, redo_range: tuple[float, float] | None, fps: float, frames: int) -> Redo:
@@ -170,32 +178,24 @@ def _inside_limits(motion: Motion, redo: Redo) -> Motion:
 def _contact(
     motion: Motion,
     notes: NDArray[np.float32],
-    hands: NDArray[np.int8],
+    assignment: Assignment,
     settings: GenerateSettings,
-    keep: Take | None,
     redo: Redo,
     progress: Progress,
-) -> tuple[Motion, NDArray[np.int8]]:
-    """Key contact for what was made anew, and the fingering of all notes."""
-    from models.contact import apply_contact
-
+) -> Motion:
+    """Key contact for what was made anew."""
     whole = redo.start == 0 and redo.stop == motion.frames
-    result = apply_contact(
+    return apply_contact(
         motion,
         notes,
-        hands,
+        assignment.fingering[:, 0],
         strength=settings.contact,
         hand_size=settings.hand_size,
         only_hand=redo.hands[0] if len(redo.hands) == 1 else None,
         frames=None if whole else (redo.start, redo.stop),
+        assignment=assignment,
         progress=progress,
-    )
-    fingering = result.fingering
-    if keep is not None and np.array_equal(keep.notes, notes):
-        frame = notes[:, 0] * motion.fps
-        untouched = ~np.isin(keep.fingering[:, 0], redo.hands) | (frame < redo.start) | (frame >= redo.stop)
-        fingering = np.where(untouched[:, None], keep.fingering, fingering).astype(np.int8)
-    return result.motion, fingering
+    ).motion
 
 
 def _meta(

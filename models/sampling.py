@@ -6,14 +6,16 @@ Axes: B windows, H = 2 hands, T frames of the model's rate, C motion channels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from models.canonical import centred_rolls, note_features, seen_from_other
+from models.condition import Heard, build_condition, hear, predict_positions
 from models.diffusion.parameterization import v_from_x0
 from models.diffusion.samplers import SAMPLERS, draw_noise
 from models.diffusion.schedule import build_schedule
@@ -21,13 +23,16 @@ from models.errors import Progress
 from models.kinematics import clamp_to_limits
 from models.model import Model
 from models.resampling import resample_motion, smooth
-from models.rotations import unwrap
 from models.take import Motion
 from models.windows import FADE_FRAMES, Music, fade_weights, sampling_rounds, window_starts
 
 BATCH_WINDOWS = 4
 """Windows that go through the networks together on a CPU; more would take memory and no less time."""
 BATCH_WINDOWS_GPU = 32
+BLOCK_FRAMES = 2048
+"""Frames that leave normalised space together, so that memory does not grow with the song."""
+SMOOTH_REACH = 4
+"""Spreads of the smoothing Gaussian beyond which it is nothing."""
 
 
 @dataclass(frozen=True)
@@ -92,16 +97,32 @@ def sample_song(
             )
             for window, span in zip(x0, spans):
                 values[:, span], known[:, span] = window, True
-    euler, wrist = model.normalizer.unmotion(values[None], positions[None])
-    angles = clamp_to_limits(unwrap(euler[0].transpose(0, 1).unflatten(-1, (16, 3)), 0)).cpu().numpy()
-    wrists = wrist[0].transpose(0, 1).cpu().numpy()
-    angles, wrists = (smooth(part[: stop - first], config.smoothing_frames) for part in (angles, wrists))
     out_euler, out_wrist = np.zeros((frames, 2, 16, 3), np.float32), np.zeros((frames, 2, 3), np.float32)
     if kept is not None:
         given = resample_motion(kept, config.fps, frames)
         out_euler[:], out_wrist[:] = given.euler, given.wrist
-    out_euler[first:stop], out_wrist[first:stop] = angles, wrists
+    for start in range(first, stop, BLOCK_FRAMES):
+        block = slice(start, min(start + BLOCK_FRAMES, stop))
+        out_euler[block], out_wrist[block] = _smoothed(model, values, positions, block, first, stop)
     return Motion(out_euler, out_wrist, config.fps)
+
+
+def _smoothed(
+    model: Model, values: Tensor, positions: Tensor, block: slice, first: int, stop: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Euler (F, 2, 16, 3) and wrist (F, 2, 3) of a block of frames, smoothed with the frames around it.
+
+    values [2, T, C] and positions [2, T, 3] begin at frame `first`; those up to `stop` count.
+    """
+    spread = model.config.smoothing_frames
+    margin = math.ceil(SMOOTH_REACH * spread)
+    begin, end = max(block.start - margin, first), min(block.stop + margin, stop)
+    part = slice(begin - first, end - first)
+    euler, wrist = model.normalizer.unmotion(values[None, :, part], positions[None, :, part])
+    angles = clamp_to_limits(euler[0].transpose(0, 1).unflatten(-1, (16, 3))).cpu().numpy()
+    wrists = wrist[0].transpose(0, 1).cpu().numpy()
+    inside = slice(block.start - begin, block.stop - begin)
+    return smooth(angles, spread)[inside], smooth(wrists, spread)[inside]
 
 
 def _given(
@@ -129,10 +150,8 @@ def _positions(model: Model, music: Music, first: int, end: int, style: Tensor, 
     weights = torch.zeros(length, 1, device=model.device)
     for i in range(0, len(starts), size):
         part = starts[i : i + size]
-        features = note_features(
-            music.sounds(part, width).to(model.device), shared_hands=model.config.shared_hands
-        )
-        predicted = model.networks.predictors(features, style.expand(len(part), -1))
+        heard = _hear(model, music, part)
+        predicted = predict_positions(model.networks.predictors, heard, style.expand(len(part), -1))
         for start, window in zip(part, predicted):
             span = slice(start - first, start - first + width)
             total[:, span] += weight * window
@@ -154,13 +173,7 @@ def _windows(
     """Sample windows: positions [B, 2, T, 3], given values [B, 2, T, C] and mask [B, 2, T, 1] to x0 [B, 2, T, C]."""
     config, networks = model.config, model.networks
     schedule = build_schedule(config.schedule)
-    shared = config.shared_hands
-    features = note_features(music.sounds(starts, config.window_frames).to(model.device), shared_hands=shared)
-    metres = model.normalizer.metres(positions)
-    other = model.normalizer.positions(seen_from_other(metres, shared_hands=shared))
-    condition = networks.streams.condition(
-        features, positions, other, centred_rolls(features, metres[..., 0], config)
-    )
+    condition = build_condition(networks.streams, _hear(model, music, starts), positions, model.normalizer)
     given_whole = known.flatten(2).all(2)  # [B, 2]
     style = style.expand(len(starts), -1)
 
@@ -185,6 +198,13 @@ def _windows(
         callback=callback,
     )
     return torch.where(known, values, x0)
+
+
+def _hear(model: Model, music: Music, starts: list[int]) -> Heard:
+    """The windows that start at these frames, on the model's device."""
+    frames = model.config.window_frames
+    plans = music.plans(starts, frames).to(model.device) if model.config.encoder.finger_plan else None
+    return hear(music.sounds(starts, frames).to(model.device), plans, model.normalizer)
 
 
 def _generator(seed: int, hand: int, start: int) -> torch.Generator:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.config import ModelConfig
+from models.finger_plan import finger_plan
 from models.keyboard import KEYS
 from models.notes import note_rolls
 
@@ -31,8 +32,8 @@ class Music:
 
     notes: NDArray[np.float32]
     """(n, 4) onset s, offset s, pitch, velocity; sorted by onset."""
-    hands: NDArray[np.int8]
-    """(n,) 0 left, 1 right, -1 unknown."""
+    fingering: NDArray[np.int8]
+    """(n, 2) hand (0 left, 1 right) and finger (0 thumb to 4 little finger), -1 unknown."""
     fps: float
 
     def sounds(self, starts: list[int], frames: int) -> Tensor:
@@ -41,10 +42,15 @@ class Music:
         for i, start in enumerate(starts):
             begin, end = (start - 2) / self.fps, (start + frames + 2) / self.fps
             near = (self.notes[:, 0] < end) & (self.notes[:, 1] > begin)
-            notes, hands = self.notes[near], self.hands[near]
+            notes, hands = self.notes[near], self.fingering[near, 0]
             for j, group in enumerate((notes, notes[hands == 0], notes[hands == 1])):
                 out[i, j] = note_rolls(group, self.fps, start, frames)
         return torch.from_numpy(out)
+
+    def plans(self, starts: list[int], frames: int) -> Tensor:
+        """Finger plans [B, 2, frames, 5, PLAN_CHANNELS] from each start frame on."""
+        parts = [finger_plan(self.notes, self.fingering, self.fps, start, frames) for start in starts]
+        return torch.from_numpy(np.stack(parts)).transpose(1, 2)
 
 
 def window_starts(first: int, stop: int, frames: int, overlap: int) -> list[int]:

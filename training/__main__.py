@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m training`: synthesise, train, export, evaluate.
+"""`python -m training`: synthesise, train, export, recipe, evaluate and more; `--help` lists all.
 
 A subcommand is a module with `add_commands(commands)` that registers parsers with `set_defaults(main=...)`, where
 `main` takes the parsed arguments and returns the exit status. List it in `COMMANDS`.
@@ -12,7 +12,13 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("training.synthesis.cli", "training.train_cli", "training.evaluate")
+COMMANDS = (
+    "training.synthesis.cli",
+    "training.fingering.cli",
+    "training.train_cli",
+    "training.recipe",
+    "training.evaluation.cli",
+)
 """Modules with subcommands, in the order in which `--help` shows them."""
 
 

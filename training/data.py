@@ -2,8 +2,8 @@
 """Training pieces in memory and random windows of them.
 
 A folder of shards (`python -m training synthesise`) holds `.npz` files, one performance each: `euler` (F, 2,
-16, 3) radians, `wrist` (F, 2, 3) metres, `notes` (n, 4), `hands` (n,) 0 left, 1 right, -1 unknown, `style`
-(4,), `fps`; and `index.json`, which says for each file whether it is for training or for validation (split by
+16, 3) radians, `wrist` (F, 2, 3) metres, `notes` (n, 4), `fingering` (n, 2) hand and finger, -1 unknown, `style`
+(5,), `fps`; and `index.json`, which says for each file whether it is for training or for validation (split by
 composer, so that no piece is in both).
 
 The random choices of training step s depend on (seed, s) only: a run that was interrupted goes on exactly as
@@ -22,7 +22,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.canonical import mirror_wrist
+from models.canonical import REFLECTION_X, mirror_wrist
+from models.finger_plan import PLAN_CHANNELS, X_NEXT, X_NOW, finger_plan
 from models.keyboard import KEYS, LOWEST_PITCH, MIRROR_PITCH_SUM
 from models.notes import note_rolls
 
@@ -42,6 +43,8 @@ class Piece:
     """(F, 2, 3) metres, piano frame."""
     rolls: NDArray[np.uint8]
     """(3, F, 88, 2), 255 for 1.0: onset and sustain of all, of the left and of the right hand's notes."""
+    plan: NDArray[np.float16]
+    """(F, 2, 5, PLAN_CHANNELS) the finger plan."""
     style: NDArray[np.float32]
     """(S,)"""
 
@@ -60,12 +63,15 @@ class Batch:
     """[B, 2, T, 48] radians."""
     wrist: Tensor
     """[B, 2, T, 3] metres."""
+    plan: Tensor
+    """[B, 2, T, 5, PLAN_CHANNELS], X in metres of the piano frame."""
     style: Tensor
     """[B, S]"""
 
     def to(self, device: torch.device) -> Batch:
         """The batch on another device."""
-        return Batch(*(part.to(device) for part in (self.sounds, self.euler, self.wrist, self.style)))
+        parts = (self.sounds, self.euler, self.wrist, self.plan, self.style)
+        return Batch(*(part.to(device) for part in parts))
 
 
 def piece_rolls(
@@ -90,12 +96,14 @@ def read_piece(path: Path, *, fps: float) -> Piece:
             )
         if not (np.isfinite(euler).all() and np.isfinite(wrist).all()):
             raise ValueError(f"{path.name} holds numbers that are not finite")
-        rolls = piece_rolls(shard["notes"].astype(np.float32), shard["hands"], fps, frames)
+        notes, fingering = shard["notes"].astype(np.float32), shard["fingering"]
+        rolls = piece_rolls(notes, fingering[:, 0], fps, frames)
         return Piece(
             path.stem,
             euler.reshape(frames, 2, 48).astype(np.float16),
             wrist,
             rolls,
+            finger_plan(notes, fingering, fps, 0, frames).astype(np.float16),
             shard["style"].astype(np.float32),
         )
 
@@ -131,18 +139,19 @@ def random_batch(
     *,
     size: int,
     frames: int,
-    hint_dropout: float = 0.5,
+    hint_dropout: float = 0.0,
     mirror: bool = False,
 ) -> Batch:
     """`size` windows of `frames` frames, every second of music equally likely.
 
-    hint_dropout: share of the windows in which nobody says which hand plays a note. mirror: reflect half of
+    hint_dropout: share of the windows in which the rolls do not say which hand plays a note. mirror: reflect half of
     them (for models whose hands do not share weights; the others see every window mirrored anyway).
     """
     weights = np.array([piece.frames for piece in pieces], dtype=float)
     picks = rng.choice(len(pieces), size, p=weights / weights.sum())
     sounds = np.zeros((size, 3, frames, KEYS, 2), np.float32)
     euler, wrist = np.zeros((size, 2, frames, 48), np.float32), np.zeros((size, 2, frames, 3), np.float32)
+    plan = np.zeros((size, 2, frames, 5, PLAN_CHANNELS), np.float32)
     for i, pick in enumerate(picks):
         piece = pieces[pick]
         start = int(rng.integers(0, max(piece.frames - frames, 0) + 1))
@@ -152,9 +161,10 @@ def random_batch(
             np.arange(start, start + frames), piece.frames - 1
         )  # a short piece holds its last pose
         euler[i], wrist[i] = piece.euler[span].swapaxes(0, 1), piece.wrist[span].swapaxes(0, 1)
+        plan[i] = piece.plan[span].swapaxes(0, 1)
     sounds[rng.random(size) < hint_dropout, 1:] = 0.0
     style = np.stack([pieces[pick].style for pick in picks])
-    batch = Batch(*(torch.from_numpy(part) for part in (sounds, euler, wrist, style)))
+    batch = Batch(*(torch.from_numpy(part) for part in (sounds, euler, wrist, plan, style)))
     return _mirror_some(batch, torch.from_numpy(rng.random(size) < 0.5)) if mirror else batch
 
 
@@ -166,7 +176,10 @@ def mirror_batch(batch: Batch) -> Batch:
     inside = (image >= 0) & (image < KEYS)
     sounds[..., image[inside], :] = batch.sounds[..., keys[inside], :]
     euler = batch.euler.flip(1) * batch.euler.new_tensor([1.0, -1.0, -1.0] * 16)
-    return Batch(sounds[:, [0, 2, 1]], euler, mirror_wrist(batch.wrist.flip(1)), batch.style)
+    plan = batch.plan.flip(1).clone()
+    for channel in (X_NOW, X_NEXT):
+        plan[..., channel] = 2 * REFLECTION_X - plan[..., channel]
+    return Batch(sounds[:, [0, 2, 1]], euler, mirror_wrist(batch.wrist.flip(1)), plan, batch.style)
 
 
 def _mirror_some(batch: Batch, chosen: Tensor) -> Batch:
@@ -179,5 +192,6 @@ def _mirror_some(batch: Batch, chosen: Tensor) -> Batch:
         pick(mirrored.sounds, batch.sounds),
         pick(mirrored.euler, batch.euler),
         pick(mirrored.wrist, batch.wrist),
+        pick(mirrored.plan, batch.plan),
         batch.style,
     )

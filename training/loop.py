@@ -54,9 +54,14 @@ class TrainSettings:
     """Upper bound of the averaged weights' decay, which is (1 + s) / (10 + s) at step s: the last tenth of a run."""
     precision: str = "float32"
     """`bfloat16` runs the networks in autocast; faster where the processor has the instructions (measure)."""
-    hint_dropout: float = 0.5
-    fingertip_weight: float = 0.1
+    hint_dropout: float = 0.0
+    """Share of the windows whose rolls do not say which hand plays a note (models without a finger plan)."""
+    fingertip_weight: float = 0.5
     """Stage 2: weight of the fingertips' distance (squared, in centimetres); 0 leaves the loss of eq. 5 alone."""
+    playing_weight: float = 4.0
+    """Stage 2: how many times a finger that holds a key weighs in that distance (with a finger plan)."""
+    speed_weight: float = 0.1
+    """Stage 2: weight of the fingertips' change from frame to frame (squared, in half centimetres)."""
     log_seconds: float = 20.0
     save_seconds: float = 120.0
 
@@ -75,6 +80,8 @@ class TrainSettings:
             ("average_limit", 0.0, 1.0),
             ("hint_dropout", 0.0, 1.0),
             ("fingertip_weight", 0.0, 1e3),
+            ("playing_weight", 1.0, 1e3),
+            ("speed_weight", 0.0, 1e3),
         ):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be between {low} and {high}")
@@ -125,7 +132,11 @@ def new_state(network: nn.Module, settings: TrainSettings) -> State:
     """A run's beginning."""
     averaged = copy.deepcopy(network).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
+        network.parameters(),
+        lr=settings.learning_rate,
+        betas=(0.9, 0.99),
+        weight_decay=settings.weight_decay,
+        fused=True,
     )
     return State(network, averaged, optimizer)
 

@@ -14,8 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.canonical import Normalizer, canonical_euler, canonical_wrist, note_features
-from models.config import ModelConfig, Statistics
+from models.canonical import Normalizer, canonical_euler, canonical_plan, canonical_wrist
+from models.condition import hear, predict_positions
+from models.config import FINGERS_A_HAND, ModelConfig, Statistics
+from models.finger_plan import SINCE_OFFSET, X_NOW
 from models.networks.position_predictor import PositionPredictors
 from training.data import Batch, Piece, random_batch
 from training.loop import Randomness, TrainSettings, new_state, run
@@ -42,16 +44,31 @@ def measure_statistics(pieces: Sequence[Piece], *, shared_hands: bool) -> Statis
         euler_std=numbers(euler.std(0).clamp_min(_SMALLEST_ANGLE_SPREAD)),
         position_mean=numbers(wrist.mean(0)),
         position_std=numbers(wrist.std(0).clamp_min(1e-3)),
+        finger_reach=numbers(_finger_reach(pieces, shared_hands=shared_hands)),
     )
+
+
+def _finger_reach(pieces: Sequence[Piece], *, shared_hands: bool) -> Tensor:
+    """(5,) metres: the median X from the wrist to the key that a finger holds, in canonical space."""
+    away: list[list[Tensor]] = [[] for _ in range(FINGERS_A_HAND)]
+    for piece in pieces:
+        plan = torch.from_numpy(piece.plan[::5].astype(np.float32)).transpose(0, 1)[None]
+        wrist = torch.from_numpy(piece.wrist[::5]).transpose(0, 1)[None]
+        plan = canonical_plan(plan, shared_hands=shared_hands)
+        key = plan[..., X_NOW] - canonical_wrist(wrist, shared_hands=shared_hands)[..., :1]
+        for finger in range(FINGERS_A_HAND):
+            away[finger].append(key[..., finger][plan[..., finger, SINCE_OFFSET] < 0])
+    found = [torch.cat(values) for values in away]
+    return torch.stack([values.median() if len(values) else torch.tensor(0.0) for values in found])
 
 
 def position_loss(
     network: nn.Module, batch: Batch, config: ModelConfig, normalizer: Normalizer
 ) -> dict[str, Tensor]:
     """Loss parts, and `metres`: mean distance between predicted and true wrist."""
-    features = note_features(batch.sounds, shared_hands=config.shared_hands)
     truth = normalizer.positions(canonical_wrist(batch.wrist, shared_hands=config.shared_hands))
-    predicted = network(features, batch.style[:, : config.style_dim]).float()
+    heard = hear(batch.sounds, batch.plan, normalizer)
+    predicted = predict_positions(network, heard, batch.style[:, : config.style_dim])  # type: ignore[arg-type]
     place = (predicted - truth).abs().mean()
     speed = (predicted.diff(dim=2) - truth.diff(dim=2)).abs().mean()
     metres = (normalizer.metres(predicted) - normalizer.metres(truth)).norm(dim=-1).mean()

@@ -2,9 +2,9 @@
 """Stage 2 of the paper (sections 3.2 and 3.3): the two diffusion streams, with the predictors of stage 1
 frozen.
 
-Loss: the mean squared error of v (eq. 5) over the frames that are not known, and with `fingertip_weight` the
-squared distance between the fingertips of the estimated and of the true motion, weighted by alpha_bar_t so
-that it counts where the estimate is sharp.
+Loss: the mean squared error of v (eq. 5) over the frames that are not known, and with `fingertip_weight` and
+`speed_weight` the squared distance between the fingertips of the estimated and of the true motion and between their
+steps from frame to frame, weighted by alpha_bar_t so that they count where the estimate is sharp.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from models.canonical import Normalizer, canonical_wrist, centred_rolls, note_features, seen_from_other
+from models.canonical import Normalizer, canonical_wrist
+from models.condition import Heard, build_condition, hear, predict_positions
 from models.config import ModelConfig
 from models.diffusion.parameterization import add_noise, v_target, x0_from_v
 from models.diffusion.schedule import Schedule, build_schedule
+from models.finger_plan import SINCE_OFFSET
 from models.kinematics import forward_kinematics
 from models.networks.dual_stream import DualStream
 from models.networks.position_predictor import PositionPredictors
@@ -31,6 +33,7 @@ from training.validation import validation
 
 FOLDER = "stage2"
 _TIP_UNIT_M = 0.01
+_TIP_STEP_M = 0.005
 _RESIDUAL_BATCHES = 8
 HAND_SIZE_STEP = 0.1
 """One unit of the style's hand size is a tenth of the average hand."""
@@ -47,22 +50,21 @@ class Stage2:
     schedule: Schedule
 
 
-def predict_positions(
-    predictors: PositionPredictors, batch: Batch, config: ModelConfig
-) -> tuple[Tensor, Tensor]:
-    """Features [B, 2, T, D] and the frozen predictors' normalised positions [B, 2, T, 3]."""
+def heard_and_positions(
+    predictors: PositionPredictors, batch: Batch, normalizer: Normalizer
+) -> tuple[Heard, Tensor]:
+    """What is heard in a batch and the frozen predictors' normalised positions [B, 2, T, 3]."""
     with torch.no_grad():
-        features = note_features(batch.sounds, shared_hands=config.shared_hands)
-        return features, predictors(features, batch.style[:, : config.style_dim]).float()
+        heard = hear(batch.sounds, batch.plan, normalizer)
+        style = batch.style[:, : normalizer.config.style_dim]
+        return heard, predict_positions(predictors, heard, style)
 
 
 def motion_loss(network: nn.Module, batch: Batch, draw: Randomness, stage: Stage2) -> dict[str, Tensor]:
     """Parts of the loss; see the module's text."""
     config, normalizer = stage.config, stage.normalizer
     device = batch.euler.device
-    features, positions = predict_positions(stage.predictors, batch, config)
-    metres = normalizer.metres(positions)
-    other = normalizer.positions(seen_from_other(metres, shared_hands=config.shared_hands))
+    heard, positions = heard_and_positions(stage.predictors, batch, normalizer)
     x0 = normalizer.motion(batch.euler, batch.wrist, positions)  # [B, 2, T, C]
     corruption = random_corruption(draw.numpy, size=len(x0), frames=x0.shape[2], steps=stage.schedule.steps)
     t, known = (part.to(device) for part in corruption)
@@ -72,28 +74,33 @@ def motion_loss(network: nn.Module, batch: Batch, draw: Randomness, stage: Stage
         epsilon = torch.randn(x0[:, :1].shape, generator=draw.torch).to(device).expand_as(x0)
     signal, noise = (values(t)[..., None, None] for values in (stage.schedule.signal, stage.schedule.noise))
     x = add_noise(x0, epsilon, signal, noise)
-    condition = network.condition(
-        features,
-        positions,
-        other,  # type: ignore[operator]
-        centred_rolls(features, metres[..., 0], config),
-    )
+    condition = build_condition(network, heard, positions, normalizer)  # type: ignore[arg-type]
     v = network(x, t, condition, known, x0, batch.style[:, : config.style_dim]).float()
     unknown = (~known).float()
     loss = (
         (v - v_target(x0, epsilon, signal, noise)).square().mean(-1, keepdim=True) * unknown
     ).sum() / unknown.sum()
     parts = {"v": loss}
-    if stage.settings.fingertip_weight:
+    settings = stage.settings
+    if settings.fingertip_weight or settings.speed_weight:
         estimate = torch.where(known, x0, x0_from_v(x, v, signal, noise))
         sharp = (signal.square() * unknown)[..., 0].transpose(1, 2)  # [B, T, 2]
         apart = _tips(estimate, positions, batch.style, normalizer) - _tips(
             x0, positions, batch.style, normalizer
         )
-        tips = ((apart / _TIP_UNIT_M).square().sum(-1).mean(-1) * sharp).sum() / sharp.sum().clamp_min(1.0)
-        parts["tips"] = tips
-        loss = loss + stage.settings.fingertip_weight * tips
+        weight = sharp[..., None].expand(apart.shape[:-1])  # [B, T, 2, 5]
+        if heard.plan is not None:
+            holds = (heard.plan[..., SINCE_OFFSET] < 0).transpose(1, 2)
+            weight = weight * torch.where(holds, settings.playing_weight, 1.0)
+        parts["tips"] = _mean_square(apart / _TIP_UNIT_M, weight)
+        parts["tip_speed"] = _mean_square(apart.diff(dim=1) / _TIP_STEP_M, weight[:, 1:])
+        loss = loss + settings.fingertip_weight * parts["tips"] + settings.speed_weight * parts["tip_speed"]
     return {"loss": loss, **parts}
+
+
+def _mean_square(apart: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean squared length of vectors [..., 3]."""
+    return (apart.square().sum(-1) * weight).sum() / weight.sum().clamp_min(1.0)
 
 
 def _tips(x0: Tensor, positions: Tensor, style: Tensor, normalizer: Normalizer) -> Tensor:
@@ -124,7 +131,7 @@ def measure_residual(
             frames=config.window_frames,
             hint_dropout=settings.hint_dropout,
         ).to(device)
-        _, positions = predict_positions(predictors, batch, config)
+        _, positions = heard_and_positions(predictors, batch, normalizer)
         truth = canonical_wrist(batch.wrist, shared_hands=config.shared_hands)
         gathered.append((truth - normalizer.metres(positions)).flatten(0, 2).cpu())
     spread = torch.cat(gathered).square().mean(0).sqrt().clamp_min(1e-3)

@@ -32,7 +32,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     train.add_argument("--batch", type=int, default=16, help="windows in a step")
     train.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
     train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--tips", type=float, default=0.1, help="weight of the fingertip loss of stage 2")
+    train.add_argument("--tips", type=float, default=0.5, help="weight of the fingertip loss of stage 2")
     train.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     train.add_argument("--threads", type=int, default=0, help="processor threads; 0 leaves torch's choice")
     train.add_argument("--limit", type=int, default=0, help="use at most so many shards")

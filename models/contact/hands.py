@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which hand plays each note, for recordings that do not say: a beam search over splits of each chord.
+"""Which hand plays each note, for music that does not say.
 
-In each chord the left hand takes the lowest notes, up to a split. The search weighs the generated wrists, hand
-spans, the number of keys a hand holds, travel since the hand's last notes and crossed hands.
+A small network (`hand_odds`) gives each note its odds from the notes around it; then, chord by chord, the left hand
+takes the lowest notes up to the split that fits the odds best and that both hands can hold.
 """
 
 from __future__ import annotations
@@ -13,50 +13,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import keyboard
-from models.contact.fingering import CHORD_WINDOW_S, HELD_S
+from models.contact.fingering_lattice import FINGERS, HELD_S
+from models.contact.hand_odds import by_chord_and_pitch, note_features, right_hand_odds, stored_weights
 
-BEAM = 12
 _COMFORTABLE_SPAN, _WIDEST_SPAN = 0.165, 0.215  # metres between outer keys
+_SURE = 40.0  # odds, in natural logarithms, of what is given
 
 
 @dataclass(frozen=True, kw_only=True)
 class HandCosts:
-    """Weights of the split, in units of one metre between a hand and its generated place."""
+    """Weights of the split, in natural logarithms of odds."""
 
-    generated: float = 1.0
-    """Distance of a hand's notes from where the generated wrist is."""
-    travel: float = 1.5
-    """Distance from the hand's last notes, if it played less than a second ago."""
-    wide: float = 12.0
-    """Metres beyond a comfortable span."""
+    generated: float = 8.0
+    """Each metre that one hand's generated wrist is nearer to a note than the other's."""
+    wide: float = 15.0
+    """Each metre beyond a comfortable span, keys still held included."""
     impossible: float = 60.0
-    """Metres beyond the widest span, or 0.05 for each key more than five."""
-    crossed: float = 3.0
-    """Metres by which the left hand is right of the right hand."""
+    """Each metre beyond the widest span."""
+    finger: float = 3.0
+    """Each key more than five."""
 
-
-@dataclass(frozen=True)
-class _Beam:
-    cost: float
-    centre: tuple[float, float]  # X of each hand's last notes
-    last_s: tuple[float, float]
-    held: tuple[tuple[tuple[float, float], ...], tuple[tuple[float, float], ...]]  # (x, offset) of held keys
-    splits: tuple[int, ...] | None
-    parent: _Beam | None
+    def __post_init__(self) -> None:
+        if min(self.generated, self.wide, self.impossible, self.finger) < 0:
+            raise ValueError(f"hand costs must not be negative: {self}")
 
 
 def assign_hands(
     notes: NDArray[np.floating],
     hands_given: NDArray[np.integer],
-    wrist_x: NDArray[np.floating],
-    fps: float,
+    wrist_x: NDArray[np.floating] | None = None,
+    fps: float | None = None,
     costs: HandCosts | None = None,
 ) -> NDArray[np.int8]:
     """A hand for every note.
 
     Args:
-        notes: (n, 4) sorted by onset. hands_given: (n,) 0 left, 1 right, -1 to be found.
-        wrist_x: (frames, 2) X of the generated wrists, metres. fps: their rate.
+        notes: (n, 4) onset s, offset s, pitch, velocity, sorted by onset.
+        hands_given: (n,) 0 left, 1 right, -1 to be found.
+        wrist_x: (frames, 2) X of generated wrists, metres, if there is a motion that hands should agree with.
+        fps: its rate.
 
     Returns:
         (n,) int8, 0 or 1.
@@ -65,72 +60,69 @@ def assign_hands(
     hands = np.asarray(hands_given, np.int8).copy()
     if not (hands < 0).any():
         return hands
+    order, chord = by_chord_and_pitch(notes)
+    notes, given = notes[order], hands[order]
+    odds = right_hand_odds(note_features(notes, given, chord), stored_weights()).astype(float)
     x = keyboard.key_x(notes[:, 2].astype(int))
-    start_wrist = wrist_x[0] if len(wrist_x) else np.array([-0.2, 0.2])
-    beams = [_Beam(0.0, (float(start_wrist[0]), float(start_wrist[1])), (-10.0, -10.0), ((), ()), None, None)]
-    chords: list[list[int]] = []
-    start = 0
-    while start < len(notes):
-        time = float(notes[start, 0])
-        stop = start + int(np.searchsorted(notes[start:, 0], time + CHORD_WINDOW_S, side="right"))
-        chord = sorted(range(start, stop), key=lambda i: x[i])
-        chords.append(chord)
-        frame = min(round(time * fps), len(wrist_x) - 1)
-        wrist = (float(wrist_x[frame, 0]), float(wrist_x[frame, 1]))
-        known = [int(hands_given[i]) for i in chord]
-        options = [k for k in range(len(chord) + 1) if _agrees(known, k)] or [-1]
-        grown = [
-            _extend(beam, chord, known, k, x, notes, time, wrist, costs) for beam in beams for k in options
-        ]
-        beams = sorted(grown, key=lambda beam: beam.cost)[:BEAM]
-        start = stop
-    beam: _Beam | None = beams[0]
-    for chord in reversed(chords):
-        assert beam is not None and beam.splits is not None
-        hands[chord] = beam.splits
-        beam = beam.parent
+    if wrist_x is not None and len(wrist_x):
+        if fps is None:
+            raise ValueError("wrist_x needs fps, the rate of its frames")
+        frame = np.clip(np.round(notes[:, 0] * fps).astype(int), 0, len(wrist_x) - 1)
+        left, right = np.abs(wrist_x[frame] - x[:, None]).T
+        odds += costs.generated * (left - right)
+    odds = np.where(given < 0, odds, np.where(given == 1, _SURE, -_SURE))
+    hands[order] = _split(notes, x, odds, given, chord, costs)
     return hands
 
 
-def _agrees(known: list[int], split: int) -> bool:
-    return all(hand < 0 or hand == int(i >= split) for i, hand in enumerate(known))
-
-
-def _extend(
-    beam: _Beam,
-    chord: list[int],
-    known: list[int],
-    split: int,
-    x: NDArray[np.float64],
+def _split(
     notes: NDArray[np.floating],
-    time: float,
-    wrist: tuple[float, float],
+    x: NDArray[np.float64],
+    odds: NDArray[np.float64],
+    given: NDArray[np.int8],
+    chord: NDArray[np.int64],
     costs: HandCosts,
-) -> _Beam:
-    """The beam with one chord more; split -1 keeps the given hands of a chord whose hands cross."""
-    if split < 0:
-        sides = [
-            hand if hand >= 0 else int(x[i] > sum(wrist) / 2) for i, hand in zip(chord, known, strict=True)
-        ]
-    else:
-        sides = [int(i >= split) for i in range(len(chord))]
-    cost, centre, last = beam.cost, list(beam.centre), list(beam.last_s)
-    held: list[tuple[tuple[float, float], ...]] = []
-    for hand in (0, 1):
-        new = [i for i, side in zip(chord, sides, strict=True) if side == hand]
-        still = tuple(key for key in beam.held[hand] if key[1] > time + HELD_S)
-        if new:
-            keys = [float(x[i]) for i in new]
-            middle = (min(keys) + max(keys)) / 2
-            together = keys + [key[0] for key in still]
-            span = max(together) - min(together)
-            cost += costs.generated * abs(middle - wrist[hand])
-            cost += costs.wide * max(span - _COMFORTABLE_SPAN, 0.0)
-            cost += costs.impossible * (max(span - _WIDEST_SPAN, 0.0) + 0.05 * max(len(together) - 5, 0))
-            since = time - last[hand]
-            cost += costs.travel * abs(middle - centre[hand]) / (1.0 + since * since)
-            centre[hand], last[hand] = middle, time
-            still += tuple((float(x[i]), float(notes[i, 1])) for i in new)
-        held.append(still)
-    cost += costs.crossed * max(centre[0] - centre[1], 0.0)
-    return _Beam(cost, (centre[0], centre[1]), (last[0], last[1]), (held[0], held[1]), tuple(sides), beam)
+) -> NDArray[np.int8]:
+    """Hands (n,) of notes in the order of chord and pitch."""
+    hands = (odds > 0).astype(np.int8)
+    bounds = np.flatnonzero(np.diff(chord, prepend=-1, append=chord[-1] + 1)).tolist()
+    onsets, offsets, places, scores = notes[:, 0].tolist(), notes[:, 1].tolist(), x.tolist(), odds.tolist()
+    held: tuple[list[tuple[float, float]], list[tuple[float, float]]] = ([], [])  # X, offset
+    for start, stop in zip(bounds, bounds[1:], strict=False):
+        time = onsets[start] + HELD_S
+        held = ([key for key in held[0] if key[1] > time], [key for key in held[1] if key[1] > time])
+        keys = places[start:stop]
+        if not _crosses(given[start:stop].tolist()):
+            cost = sum(max(-score, 0.0) for score in scores[start:stop])  # all to the right hand
+            best, split = np.inf, 0
+            for k in range(stop - start + 1):
+                if k:
+                    cost += scores[start + k - 1]
+                total = cost + _hold_cost(keys[:k], held[0], costs) + _hold_cost(keys[k:], held[1], costs)
+                if total < best:
+                    best, split = total, k
+            hands[start : start + split] = 0
+            hands[start + split : stop] = 1
+        for i in range(start, stop):
+            held[hands[i]].append((places[i], offsets[i]))
+    return hands
+
+
+def _crosses(given: list[int]) -> bool:
+    """Whether known hands of a chord, by pitch, have the left above the right."""
+    known = [hand for hand in given if hand >= 0]
+    return known != sorted(known)
+
+
+def _hold_cost(keys: list[float], held: list[tuple[float, float]], costs: HandCosts) -> float:
+    """Cost of a hand's striking ``keys`` (rising X) while it holds others."""
+    if not keys:
+        return 0.0
+    low, high, count = keys[0], keys[-1], len(keys) + len(held)
+    for place, _ in held:
+        low, high = min(low, place), max(high, place)
+    span = high - low
+    if span <= _COMFORTABLE_SPAN and count <= FINGERS:
+        return 0.0
+    cost = costs.wide * max(span - _COMFORTABLE_SPAN, 0.0) + costs.impossible * max(span - _WIDEST_SPAN, 0.0)
+    return cost + costs.finger * max(count - FINGERS, 0)

@@ -19,7 +19,7 @@ class PositionPredictor(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.transformer = FrameTransformer(config.predictor, config.encoder.feature_dim)
+        self.transformer = FrameTransformer(config.predictor, config.encoder.feature_width)
         self.style = (
             nn.Linear(config.style_dim, config.predictor.width, bias=False) if config.style_dim else None
         )

@@ -17,7 +17,7 @@ class Refiner(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.transformer = FrameTransformer(config.refiner, config.encoder.feature_dim)
+        self.transformer = FrameTransformer(config.refiner, config.encoder.feature_width)
 
     def forward(self, features: Tensor) -> Tensor:
         """[B, T, C] -> [B, T, width]."""

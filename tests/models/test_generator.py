@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_model import TINY, tiny_model
 
-from models import sampling
+from models import fingering_plan, sampling
 from models.errors import Cancelled, UserError
 from models.generator import GenerateSettings, generate
 from models.keyboard import key_x
@@ -132,6 +132,7 @@ def test_mirrored_music_and_noise_give_the_mirrored_take(model, monkeypatch):
     notes, hands = song(6.0)
     mirrored = notes.copy()
     mirrored[:, 2] = 124 - mirrored[:, 2]
+    monkeypatch.setattr(fingering_plan, "VARIATION", 0.0)  # what a seed draws for a note depends on its pitch
     straight = make(model, notes, hands, 6.0)
     draw = sampling._generator
     monkeypatch.setattr(sampling, "_generator", lambda seed, hand, start: draw(seed, 1 - hand, start))

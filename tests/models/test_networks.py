@@ -25,9 +25,11 @@ from models.networks.interaction import build_interaction
 def inputs(config, batch=2, frames=None):
     frames = frames or config.window_frames
     torch.manual_seed(1)
-    features = torch.rand(batch, 2, frames, config.encoder.feature_dim)
+    features = torch.rand(batch, 2, frames, config.encoder.feature_width)
+    seen = torch.rand(batch, 2, frames, config.encoder.plan_dim)
     return {
         "features": features,
+        "plan_seen": seen,
         "x": torch.randn(batch, 2, frames, config.channels),
         "positions": torch.randn(batch, 2, frames, 3),
         "known": torch.zeros(batch, 2, frames, 1, dtype=torch.bool),
@@ -45,7 +47,9 @@ def randomise(network):
 
 
 def run(networks, config, given):
-    centred = centred_rolls(given["features"], given["positions"][..., 0], config)
+    rolls = given["features"][..., : config.encoder.feature_dim]
+    centred = [centred_rolls(rolls, given["positions"][..., 0], config), given["plan_seen"]]
+    centred = torch.cat([part for part in centred if part is not None], -1)
     condition = networks.streams.condition(
         given["features"], given["positions"], given["positions"].flip(1), centred
     )
@@ -61,6 +65,7 @@ def run(networks, config, given):
         {},
         {"shared_hands": False},
         {"wrist_residual": False, "style_dim": 0},
+        {"encoder": dataclasses.replace(TINY.encoder, finger_plan=False)},
         {"position_sharing": False, "predictor_output": "tanh"},
         {"interaction": InteractionConfig(kind="none")},
         {"interaction": InteractionConfig(kind="concat")},
@@ -210,7 +215,7 @@ def test_centred_roll_has_a_key_where_it_is_seen_from_the_wrist():
     features[0, 1, 0, 60 - 16, 1] = 1.0  # C4 sounds
     wrist = float(key_x(60)) - 0.03
     rolls = centred_rolls(features.flatten(-2), torch.full((1, 2, 1), wrist), config)
-    assert rolls.shape == (1, 2, 1, config.encoder.centred_dim)
+    assert rolls.shape == (1, 2, 1, config.encoder.centred_dim - config.encoder.plan_dim)
     windows = rolls[0, 1, 0].unflatten(0, (6, 27))  # white (onset, sustain, hint), then black
     offsets = (torch.arange(27) - 13) * config.encoder.centred_spacing_m
     assert float(windows[1].sum()) == pytest.approx(1.0, abs=1e-5)

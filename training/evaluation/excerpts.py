@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Excerpts of scores that no training has seen, performed with the synthesiser's timing and dynamics or as written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.music import trim_notes
+from training.synthesis.performance import perform
+from training.synthesis.scores import Piece, index_pieces, load_score
+
+LEAST_NOTES = 20
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A part of a held-out piece as it is performed."""
+
+    name: str
+    notes: NDArray[np.float32]
+    """(n, 4); time 0 is the beginning of the excerpt."""
+    hands: NDArray[np.int8]
+    """(n,) 0 left, 1 right."""
+    seconds: float
+
+
+def by_turns(pieces: list[Piece], rng: np.random.Generator) -> Iterator[Piece]:
+    """Every piece once, one composer after another, in random order within a composer."""
+    queues: dict[str, list[Piece]] = {}
+    for index in rng.permutation(len(pieces)):
+        queues.setdefault(pieces[index].composer, []).append(pieces[index])
+    waiting = [queues[name] for name in sorted(queues)]
+    while waiting:
+        for queue in waiting:
+            yield queue.pop()
+        waiting = [queue for queue in waiting if queue]
+
+
+def excerpt_of(piece: Piece, seconds: float, timing: str, rng: np.random.Generator) -> Excerpt | None:
+    """A random excerpt, or None where the piece is not for two hands or the excerpt is nearly silent."""
+    score = load_score(piece.path)
+    if score is None:
+        return None
+    played = perform(score, rng, tempo_known=piece.tempo_known) if timing == "performed" else score
+    last_s = float(played.notes[:, 1].max())
+    start_s = float(rng.uniform(0, max(last_s - seconds, 0)))
+    # Begin just before an onset, and leave out what was struck earlier: its onset is no longer there to be hit.
+    onsets = played.notes[:, 0]
+    start_s = max(float(onsets[onsets >= start_s].min(initial=last_s)) - 0.5, 0.0)
+    inside = (onsets >= start_s) & (onsets < start_s + seconds - 0.1)
+    notes, hands = trim_notes(played.notes[inside], played.hands[inside], start_s, start_s + seconds)
+    if len(notes) < LEAST_NOTES:
+        return None
+    return Excerpt(piece.name, notes, hands, min(seconds, last_s - start_s + 1.0))
+
+
+def choose_excerpts(
+    folder: Path, split: str, count: int, seconds: float, timing: str, seed: int
+) -> list[Excerpt]:
+    """`count` excerpts of pieces of a split; fewer where there are not enough."""
+    rng = np.random.default_rng(seed)
+    pieces = [piece for piece in index_pieces(folder) if piece.split == split]
+    found: list[Excerpt] = []
+    for piece in by_turns(pieces, rng):
+        excerpt = excerpt_of(piece, seconds, timing, rng)
+        if excerpt is not None:
+            found.append(excerpt)
+        if len(found) == count:
+            break
+    return found
