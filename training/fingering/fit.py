@@ -51,11 +51,11 @@ _MOST = (
 class FitOptions:
     """How the tables are fitted."""
 
-    rounds: int = 30
+    rounds: int = 8
     """Passes over the windows."""
-    rate: float = 0.05
+    rate: float = 0.06
     """Step size of Adam at the start; it falls to a tenth."""
-    pull: float = 0.004
+    pull: float = 0.002
     """L2 on every fitted cost, per window."""
     black_pull: float = 4.0
     """How much stronger the pull is on costs that hold for all distances."""

@@ -19,10 +19,10 @@ from training.synthesis.scores import HELD_OUT_WORDS, VALIDATION_COMPOSERS
 
 log = logging.getLogger(__name__)
 
-TRAIN, TUNE, HELD_OUT = "train", "tune", "held out"
+TRAIN, HELD_OUT = "train", "held out"
 MIN_PRINTED = 4
 _TESTED_ELSEWHERE = ("chopin-010", "chopin-028", "chopin-038")
-_TUNE_SHARE, _HELD_OUT_SHARE = 12, 30  # of a hundred, by hash
+_HELD_OUT_SHARE = 30  # of a hundred, by hash
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Work:
     piece: str
     """The same for every edition of the piece."""
     side: str
-    """`train` (weights), `tune` (choices made by hand) or `held out` (the figures)."""
+    """`train` (the weights are fitted on it) or `held out` (the figures)."""
 
 
 def group_and_piece(path: Path) -> tuple[str, str]:
@@ -61,7 +61,7 @@ def side_of(group: str) -> str:
     if group in held_out or group in _TESTED_ELSEWHERE or any(word in group for word in HELD_OUT_WORDS):
         return HELD_OUT
     draw = zlib.crc32(group.encode()) % 100
-    return HELD_OUT if draw < _HELD_OUT_SHARE else TUNE if draw < _HELD_OUT_SHARE + _TUNE_SHARE else TRAIN
+    return HELD_OUT if draw < _HELD_OUT_SHARE else TRAIN
 
 
 def read_works(folder: Path) -> list[Work]:

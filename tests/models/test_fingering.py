@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fingering search: optimal, textbook where the textbooks agree, fast, and varied by a seed that stays local."""
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models import skeleton
+from models.contact.fingering import FingeringCosts, cheapest_path, finger_notes
+from models.contact.fingering_costs import (
+    FITTED_SHAPES,
+    ROWS,
+    add_fitted,
+    ergonomic_tables,
+    load_tables,
+    relation,
+)
+from models.contact.fingering_lattice import STATE_COUNT, build_lattice, lattice_costs
+from models.contact.variation import finger_noise, hashed_uniform
+
+
+def line(pitches: list[int], step_s: float = 0.2) -> NDArray[np.float64]:
+    return np.array([[i * step_s, (i + 1) * step_s, pitch, 80] for i, pitch in enumerate(pitches)], float)
+
+
+def fingers(notes: NDArray[np.float64], hand: int, **options: float) -> list[int]:
+    return finger_notes(notes, np.full(len(notes), hand), **options).fingering[:, 1].tolist()  # type: ignore[arg-type]
+
+
+def random_notes(count: int, seed: int) -> NDArray[np.float64]:
+    """Single notes, chords and held keys within a hand's reach of a wandering centre."""
+    rng = np.random.default_rng(seed)
+    onset = np.cumsum(rng.choice([0.0, 0.15, 0.3], count, p=[0.3, 0.4, 0.3]))
+    centre = 64 + np.cumsum(rng.normal(0, 1.0, count))
+    pitch = np.clip(np.round(centre + rng.uniform(-6, 6, count)), 40, 90)
+    notes = np.column_stack([onset, onset + rng.choice([0.1, 0.3, 0.9], count), pitch, np.full(count, 80.0)])
+    return notes[np.lexsort((notes[:, 2], notes[:, 0]))]
+
+
+def test_scales_have_the_fingering_of_the_schools() -> None:
+    c_major = [60, 62, 64, 65, 67, 69, 71, 72, 74, 76, 77, 79, 81, 83, 84]
+    assert fingers(line(c_major), skeleton.RIGHT) == [0, 1, 2, 0, 1, 2, 3, 0, 1, 2, 0, 1, 2, 3, 4]
+    b_major = [59, 61, 63, 64, 66, 68, 70, 71]
+    assert fingers(line(b_major), skeleton.LEFT) == [3, 2, 1, 0, 3, 2, 1, 0]
+    repeated = fingers(line([60] * 6, 0.12), skeleton.RIGHT)
+    assert all(a != b for a, b in itertools.pairwise(repeated)), "fast repeated notes change fingers"
+
+
+def test_search_finds_the_cheapest_path_of_all() -> None:
+    notes = random_notes(7, 3)
+    lattice = build_lattice(notes, skeleton.RIGHT, FingeringCosts())
+    own, step, skip = lattice_costs(lattice, load_tables(FingeringCosts()))
+
+    def price(path: tuple[int, ...]) -> float:
+        total = sum(own[i, s] for i, s in enumerate(path))
+        total += sum(step[i, path[i - 1], path[i]] for i in range(1, len(path)))
+        return float(total + sum(skip[i, path[i - 2], path[i]] for i in range(2, len(path))))
+
+    every = itertools.product(*(range(STATE_COUNT[n]) for n in lattice.size))
+    best = min(price(path) for path in every)
+    found = cheapest_path(lattice.size, own, step, skip)
+    assert price(tuple(found)) == pytest.approx(best, abs=1e-3)
+
+
+def test_every_chord_has_fingers_in_the_order_of_its_keys() -> None:
+    notes = random_notes(400, 5)
+    used = finger_notes(notes, np.ones(len(notes), int))
+    together = np.flatnonzero(np.diff(notes[:, 0]) < 0.01)
+    both = (used.fingering[together, 1] >= 0) & (used.fingering[together + 1, 1] >= 0)
+    assert both.sum() > 50
+    low, high = used.fingering[together[both], 1], used.fingering[together[both] + 1, 1]
+    assert (low < high).all()
+
+
+def test_fitted_costs_add_to_the_table_rows_of_their_distance_and_colours() -> None:
+    base = ergonomic_tables(FingeringCosts())
+    fitted = {name: np.zeros(shape, np.float32) for name, shape in FITTED_SHAPES.items()}
+    fitted["step"][24 + 3, 7] = 1.0  # three semitones up
+    fitted["step_black"][2 * 4 + 2, 7] = 0.5  # up from a black key to a white one
+    step = add_fitted(base, fitted).step - base.step
+    assert step[relation(3, False, False), 7] == pytest.approx(1.0)
+    assert step[relation(3, True, False), 7] == pytest.approx(1.5)
+    assert step[relation(5, True, False), 7] == pytest.approx(0.5)
+    assert step[relation(-3, True, False), 7] == 0 and step[ROWS].any() == np.False_
+
+
+def test_thousands_of_notes_a_second() -> None:
+    notes = random_notes(3000, 8)
+    hands = np.ones(len(notes), int)
+    finger_notes(notes[:50], hands[:50])
+    began = time.process_time()
+    finger_notes(notes, hands)
+    assert len(notes) / (time.process_time() - began) > 5000
+
+
+def test_seeds_differ_and_stay_sensible() -> None:
+    notes = line(np.random.default_rng(1).integers(55, 75, 300).tolist())
+    best = fingers(notes, skeleton.RIGHT)
+    one, two = (fingers(notes, skeleton.RIGHT, variation=1.0, seed=seed) for seed in (1, 2))
+    again = fingers(notes, skeleton.RIGHT, variation=1.0, seed=1)
+    assert one == again
+    assert 0.03 < np.mean(np.array(one) != two) < 0.6
+    assert np.mean(np.array(one) == best) > 0.5
+    assert fingers(notes, skeleton.RIGHT, seed=7) == best
+
+
+def test_variation_of_some_bars_does_not_depend_on_the_others() -> None:
+    notes = line(np.random.default_rng(2).integers(55, 75, 200).tolist())
+    changed = notes.copy()
+    changed[:60, 2] += 1
+    before, after = (
+        np.array(fingers(which, skeleton.RIGHT, variation=1.0, seed=4)) for which in (notes, changed)
+    )
+    assert (before[90:] == after[90:]).all() and (before[:60] != after[:60]).any()
+
+
+def test_noise_has_the_seed_in_it_and_no_drift() -> None:
+    onsets, pitches = np.linspace(0, 60, 3000), np.full(3000, 60.0)
+    noise = finger_noise(onsets, pitches, skeleton.RIGHT, 3)
+    assert abs(noise.mean()) < 0.2 and 0.3 < noise.std() < 1.5
+    assert np.abs(np.diff(noise, axis=0)).max() < 0.3, "smooth in time"
+    assert not np.allclose(noise, finger_noise(onsets, pitches, skeleton.RIGHT, 4))
+    assert not np.allclose(noise, finger_noise(onsets, pitches, skeleton.LEFT, 3))
+    draws = hashed_uniform(5, np.arange(20000))
+    assert draws.min() > 0 and draws.max() < 1 and abs(draws.mean() - 0.5) < 0.01

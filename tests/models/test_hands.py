@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which hand plays what, from the notes alone, from some known hands, and beside a generated motion."""
+
+import time
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models.contact.hand_odds import (
+    by_chord_and_pitch,
+    chord_starts,
+    note_features,
+    right_hand_odds,
+    stored_weights,
+)
+from models.contact.hands import HandCosts, assign_hands
+from models.skeleton import LEFT, RIGHT
+
+
+def song(bars: int = 12) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """A melody around C5 over broken chords around C3, and their hands."""
+    rows: list[tuple[float, float, int, int, int]] = []
+    for bar in range(bars):
+        for k, pitch in enumerate((72, 74, 76, 72)):
+            rows.append((bar * 2 + k / 2, bar * 2 + k / 2 + 0.45, pitch + bar % 3, 80, RIGHT))
+        for k, pitch in enumerate((48, 55, 52, 55, 48, 55, 52, 55)):
+            rows.append((bar * 2 + k / 4, bar * 2 + k / 4 + 0.24, pitch, 60, LEFT))
+    rows.sort(key=lambda row: (row[0], row[2]))
+    table = np.array(rows)
+    return table[:, :4], table[:, 4].astype(int)
+
+
+def test_melody_and_accompaniment_come_apart() -> None:
+    notes, hands = song()
+    found = assign_hands(notes, np.full(len(notes), -1))
+    assert found.dtype == np.int8 and (found == hands).mean() > 0.98
+
+
+def test_known_hands_stay_and_teach_the_others() -> None:
+    notes, hands = song()
+    odd = hands.copy()
+    odd[::5] = 1 - odd[::5]
+    assert (assign_hands(notes, odd) == odd).all(), "nothing to find"
+    given = np.where(np.arange(len(odd)) % 5 == 0, odd, -1)
+    assert (assign_hands(notes, given)[::5] == odd[::5]).all()
+
+
+def test_wrists_of_a_motion_draw_notes_that_either_hand_could_play() -> None:
+    notes = np.array([[k * 0.5, k * 0.5 + 0.4, 62, 70] for k in range(8)])
+    hidden = np.full(len(notes), -1)
+    near_left = assign_hands(notes, hidden, np.tile([[0.0, 0.6]], (150, 1)), 30.0, HandCosts(generated=60.0))
+    near_right = assign_hands(
+        notes, hidden, np.tile([[-0.6, 0.0]], (150, 1)), 30.0, HandCosts(generated=60.0)
+    )
+    assert (near_left == LEFT).all() and (near_right == RIGHT).all()
+    with pytest.raises(ValueError, match="fps"):
+        assign_hands(notes, hidden, np.zeros((3, 2)))
+
+
+def test_no_hand_gets_more_than_it_can_hold() -> None:
+    chord = np.array([[0.0, 1.0, pitch, 80] for pitch in (40, 43, 48, 52, 64, 67, 72, 76)])
+    found = assign_hands(chord, np.full(len(chord), -1))
+    assert (found == [0, 0, 0, 0, 1, 1, 1, 1]).all()
+
+
+def test_chords_are_grouped_by_their_first_onset_and_sorted_by_pitch() -> None:
+    onsets = np.array([0.0, 0.02, 0.034, 0.05, 1.0])
+    assert chord_starts(onsets).tolist() == [0, 3, 4]
+    notes = np.column_stack([onsets, onsets + 0.5, [70, 50, 60, 40, 65], np.full(5, 80.0)])
+    order, chord = by_chord_and_pitch(notes)
+    assert order.tolist() == [1, 2, 0, 3, 4] and chord.tolist() == [0, 0, 0, 1, 2]
+    features = note_features(notes[order], np.full(5, -1), chord)
+    assert np.isfinite(features).all() and features[:3, 5].tolist() == pytest.approx([0, 1 / 3, 2 / 3])
+
+
+def test_far_notes_change_nothing() -> None:
+    rng = np.random.default_rng(3)
+    features = rng.standard_normal((600, 8)).astype(np.float32)
+    changed = features.copy()
+    changed[:100] += 1.0
+    before, after = (right_hand_odds(which, stored_weights()) for which in (features, changed))
+    np.testing.assert_allclose(before[200:], after[200:], atol=1e-5)
+    assert np.abs(before[:100] - after[:100]).max() > 0.01
+
+
+def test_thousands_of_notes_a_second() -> None:
+    notes, _ = song(250)
+    assign_hands(notes[:50], np.full(50, -1))
+    began = time.process_time()
+    assign_hands(notes, np.full(len(notes), -1))
+    assert len(notes) / (time.process_time() - began) > 5000
+
+
+def test_costs_are_checked() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        HandCosts(wide=-1)

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How often a fingering has the finger that is printed, and how often two editions print the same."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.contact.fingering import FingeringCosts, finger_notes
+from models.contact.hands import assign_hands
+from training.fingering.works import Work
+from training.synthesis.scores import Score
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Notes that agree, of how many."""
+
+    same: int
+    of: int
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1; NaN where there is nothing to compare."""
+        return self.same / self.of if self.of else float("nan")
+
+    def __str__(self) -> str:
+        return f"{self.share:.3f} of {self.of}"
+
+
+def with_print(works: Iterable[Work], costs: FingeringCosts | None = None) -> Agreement:
+    """Printed notes to which the search, run over each hand's whole piece, gives the same finger."""
+    same = of = 0
+    for work in works:
+        score = work.score
+        fingers = finger_notes(score.notes, score.hands, costs=costs).fingering[:, 1]
+        marked = score.printed >= 0
+        same += int((fingers[marked] == score.printed[marked]).sum())
+        of += int(marked.sum())
+    return Agreement(same, of)
+
+
+def between_editions(works: Sequence[Work]) -> Agreement:
+    """Notes with a digit in two editions of a piece, over all pairs of editions; aligned hand by hand by pitch.
+
+    Pairs whose print is the same throughout are left out: one was made from the other's plates.
+    """
+    pieces: dict[str, list[Work]] = defaultdict(list)
+    for work in works:
+        pieces[work.piece].append(work)
+    same = of = 0
+    for editions in pieces.values():
+        for one, two in combinations(editions, 2):
+            pairs = _both_printed(one, two)
+            agree = int((pairs[:, 0] == pairs[:, 1]).sum())
+            if len(pairs) >= 4 and agree < len(pairs):
+                same, of = same + agree, of + len(pairs)
+    return Agreement(same, of)
+
+
+def _both_printed(one: Work, two: Work) -> NDArray[np.int64]:
+    """(n, 2) digits of the notes that carry one in both editions."""
+    found: list[tuple[int, int]] = []
+    for hand in (0, 1):
+        first, second = (np.flatnonzero(work.score.hands == hand) for work in (one, two))
+        a, b = (
+            work.score.notes[index, 2].astype(int).tolist() for work, index in ((one, first), (two, second))
+        )
+        for block in SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks():
+            if block.size < 8:
+                continue
+            left = one.score.printed[first[block.a : block.a + block.size]]
+            right = two.score.printed[second[block.b : block.b + block.size]]
+            both = (left >= 0) & (right >= 0)
+            found += zip(left[both].tolist(), right[both].tolist(), strict=True)
+    return np.array(found, np.int64).reshape(-1, 2)
+
+
+def with_staffs(scores: Iterable[Score]) -> Agreement:
+    """Notes that get the hand of their staff when hands are hidden."""
+    same = of = 0
+    for score in scores:
+        found = assign_hands(score.notes, np.full(len(score.notes), -1))
+        same += int((found == score.hands).sum())
+        of += len(found)
+    return Agreement(same, of)
