@@ -42,7 +42,7 @@ def _speeds(bodies: list[tuple[str, Body]]) -> plt.Figure:
             axes.plot(np.percentile(speed, percentile), percentile / 100, "o", color=colour, markersize=4)
     axes.set(xscale="log", xlabel="wrist speed, m/s", ylabel="share of frames below", xlim=(5e-3, 4))
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="upper left")
     return figure
 
 
