@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import keyboard
-from models.contact.fingering_lattice import FINGERS, HELD_S
+from models.contact.fingering_costs import FINGERS
+from models.contact.fingering_lattice import HELD_S
 from models.contact.hand_odds import by_chord_and_pitch, note_features, right_hand_odds, stored_weights
 
 _COMFORTABLE_SPAN, _WIDEST_SPAN = 0.165, 0.215  # metres between outer keys

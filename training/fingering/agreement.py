@@ -17,6 +17,9 @@ from models.contact.hands import assign_hands
 from training.fingering.works import Work
 from training.synthesis.scores import Score
 
+RUN = 8
+"""Notes that two editions must have in common in a row to be taken for the same place."""
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -69,17 +72,22 @@ def _both_printed(one: Work, two: Work) -> NDArray[np.int64]:
     found: list[tuple[int, int]] = []
     for hand in (0, 1):
         first, second = (np.flatnonzero(work.score.hands == hand) for work in (one, two))
-        a, b = (
-            work.score.notes[index, 2].astype(int).tolist() for work, index in ((one, first), (two, second))
-        )
+        a, b = (_runs(work.score.notes[i, 2]) for work, i in ((one, first), (two, second)))
         for block in SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks():
-            if block.size < 8:
+            if block.size == 0:
                 continue
-            left = one.score.printed[first[block.a : block.a + block.size]]
-            right = two.score.printed[second[block.b : block.b + block.size]]
+            length = block.size + RUN - 1
+            left = one.score.printed[first[block.a : block.a + length]]
+            right = two.score.printed[second[block.b : block.b + length]]
             both = (left >= 0) & (right >= 0)
             found += zip(left[both].tolist(), right[both].tolist(), strict=True)
     return np.array(found, np.int64).reshape(-1, 2)
+
+
+def _runs(pitches: NDArray[np.floating]) -> list[bytes]:
+    """Every run of RUN pitches: rare enough for a quick alignment."""
+    keys = pitches.astype(np.uint8).tobytes()
+    return [keys[i : i + RUN] for i in range(len(keys) - RUN + 1)]
 
 
 def with_staffs(scores: Iterable[Score]) -> Agreement:

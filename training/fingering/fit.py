@@ -139,20 +139,20 @@ def _entries(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Flat places in (chords, 10[, 10]), flat places in the table and weights of the pairs in a range."""
     use = (pairs.chord >= start + back) & (pairs.chord < stop)
-    part = Pairs(*(array[use] for array in (pairs.chord, pairs.first, pairs.second, pairs.row, pairs.weight)))
+    part = Pairs(pairs.chord[use], pairs.first[use], pairs.second[use], pairs.row[use], pairs.weight[use])
     a, b = STATE_COUNT[lattice.size[part.chord - back]], STATE_COUNT[lattice.size[part.chord]]
     column = columns(lattice.size[part.chord - back], lattice.size[part.chord], part, joint=back == 0)
     states = np.arange(STATES)
     if back == 0:
         real = states[None, :] < b[:, None]
         where = (part.chord - start)[:, None] * STATES + states
-        wide = (slice(None), None)
+        row, weights = part.row[:, None], part.weight[:, None]
     else:
         real = (states[None, :, None] < a[:, None, None]) & (states[None, None, :] < b[:, None, None])
         where = ((part.chord - start)[:, None, None] * STATES + states[:, None]) * STATES + states
-        wide = (slice(None), None, None)
-    table = part.row[wide] * FINGERS**2 + column
-    weight = np.broadcast_to(part.weight[wide], column.shape)
+        row, weights = part.row[:, None, None], part.weight[:, None, None]
+    table = row * FINGERS**2 + column
+    weight = np.broadcast_to(weights, column.shape)
     return where[real], table[real], weight[real]
 
 
@@ -263,7 +263,7 @@ def fit(
                 for name, value in fitted.items()
             )
             loss = likelihood / batches[k].count + options.pull * pull
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             adam.step()
             schedule.step()
             total += float(likelihood.detach())

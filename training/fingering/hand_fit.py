@@ -106,7 +106,7 @@ def fit_hands(scores: Sequence[Score], options: HandFitOptions) -> dict[str, NDA
         adam.zero_grad()
         each = functional.binary_cross_entropy_with_logits(odds(features, weights), wanted, reduction="none")
         loss = (each * weight).sum() / weight.sum().clamp(min=1)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         adam.step()
         schedule.step()
         total += float(loss.detach())
