@@ -51,8 +51,8 @@ class Biomechanics:
     """The same of all ten fingertips."""
 
 
-def segment_distance(p1: Tensor, q1: Tensor, p2: Tensor, q2: Tensor) -> Tensor:
-    """Distance (...) between segments p1 q1 and p2 q2, each end (..., 3).
+def closest_shares(p1: Tensor, q1: Tensor, p2: Tensor, q2: Tensor) -> tuple[Tensor, Tensor]:
+    """Where segments p1 q1 and p2 q2, each end (..., 3), are nearest to each other: shares (...) of their lengths.
 
     Ericson, Real-Time Collision Detection (2005), section 5.1.9; bones have length, so no degenerate case.
     """
@@ -66,8 +66,13 @@ def segment_distance(p1: Tensor, q1: Tensor, p2: Tensor, q2: Tensor) -> Tensor:
     )
     t_free = (b * s + f) / e
     t = t_free.clamp(0, 1)
-    s = torch.where(t_free == t, s, ((t * b - c) / a).clamp(0, 1))
-    return (r + s[..., None] * d1 - t[..., None] * d2).norm(dim=-1)
+    return torch.where(t_free == t, s, ((t * b - c) / a).clamp(0, 1)), t
+
+
+def segment_distance(p1: Tensor, q1: Tensor, p2: Tensor, q2: Tensor) -> Tensor:
+    """Distance (...) between segments p1 q1 and p2 q2, each end (..., 3)."""
+    s, t = closest_shares(p1, q1, p2, q2)
+    return (p1 - p2 + s[..., None] * (q1 - p1) - t[..., None] * (q2 - p2)).norm(dim=-1)
 
 
 def finger_bones(pose: HandPose) -> tuple[Tensor, Tensor]:
@@ -121,7 +126,12 @@ def hands_collide(pose: HandPose) -> Tensor:
 
 def _difference(points: NDArray[np.floating], order: int, fps: float) -> NDArray[np.floating]:
     """Lengths of the derivative of `order` along axis 0 of (F, ..., 3), in metres and seconds, flattened."""
-    return np.linalg.norm(np.diff(points.astype(np.float64), n=order, axis=0) * fps**order, axis=-1).ravel()
+    lengths = np.zeros((max(len(points) - order, 0), *points.shape[1:-1]), np.float32)
+    for start in range(0, len(lengths), BLOCK_FRAMES):
+        block = points[start : start + BLOCK_FRAMES + order].astype(np.float64)
+        steps = np.diff(block, n=order, axis=0) * fps**order
+        lengths[start : start + len(steps)] = np.linalg.norm(steps, axis=-1)
+    return lengths.ravel()
 
 
 def _percentiles(values: NDArray[np.floating]) -> tuple[float, float, float]:
@@ -132,7 +142,7 @@ def _percentiles(values: NDArray[np.floating]) -> tuple[float, float, float]:
 
 
 def _mean(values: NDArray[np.floating]) -> float:
-    return float(values.mean()) if len(values) else 0.0
+    return float(values.mean(dtype=np.float64)) if len(values) else 0.0
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
-SMOOTH_S = 0.06
+SMOOTH_S = 0.1
 """Time constant of the correction: it follows needs that last longer than this."""
 _ARM_SQUARED = 0.08**2  # metres squared: how unwillingly the wrist turns
 _REST = 1e-3  # pull towards no correction, against weight 1 of a finger on its key

@@ -33,17 +33,21 @@ from models.contact.comfort import comfort_errors
 from models.contact.paths import FingerPaths, PathSampler
 from models.contact.reach import rigid_step, smooth_correction, soft_threshold
 from models.contact.schedule import Presses, PressTiming, contact_points
+from models.contact.surface import CLEARANCE, height_under
+from models.contact.untangle import Aims, Posture, tangles, untangle
+from models.contact.yielding import give_way
 from models.kinematics import clamp_to_limits, rest_tensors
 from models.rotations import axis_angle_to_matrix, euler_to_matrix, matrix_to_euler
 from models.take import Motion
 
 PASSES = 5
 _PERSISTENCE = 4.0  # weight of what the first pass left, against smoothness
+_EASE_S, _EASE_WEIGHT = 0.25, 0.5  # comfort: slower than reach, and less insistent
 _SLACK = np.array([0.006, 0.012, 0.008])  # metres the fingers absorb before the wrist moves
-_IDLE_CLEARANCE = 0.002
 _LOWEST_WRIST = 0.025
 _SUNK = 0.001
 _MOST_ASIDE = 0.035  # farther out of the way, an idle finger gets into its own hand's
+_ATTEMPTS = 4  # to take tangled fingers apart, each time with fewer or shorter notes
 _GIVEN = 1e4  # weight of frames that stay where they are
 
 
@@ -113,17 +117,34 @@ def solve_stretch(
         hands = _move(hands, shift, turn)
         fingers = solve_chains(hands.own(_targets(paths, hands, relaxed, aside)), given)
         reached = hands.out(finger_tips(fingers)).numpy()
-    paths = _without_strays(paths, reached)
     if strength < 1:
         hands = _hands(
             start.turn + strength * (hands.turn - start.turn),
             start.place + strength * (hands.place - start.place),
             hand_size,
         )
-    targets, free = _targets(paths, hands, relaxed, aside), hands.out(relaxed)
-    yielding = torch.from_numpy(1 - paths.firm)
-    fingers = solve_chains(hands.own(free + strength * (targets - free)), given, yielding)
-    return join_angles(fingers, hands.turn).numpy(), hands.place.numpy()
+    x, y = contact_points(presses, reached, motion.fps)
+    kept = np.ones(len(x), bool)
+    for attempt in range(_ATTEMPTS):
+        paths = _without_strays(sampler(x[kept], y[kept]), reached)
+        targets, free = _targets(paths, hands, relaxed, aside), hands.out(relaxed)
+        targets = free + strength * (targets - free)
+        fingers = solve_chains(hands.own(targets), given, torch.from_numpy(1 - paths.firm))
+        posture = untangle(
+            Posture(fingers, hands.turn, hands.place),
+            Aims(targets, paths.firm, paths.pitch > 0),
+            hand_size,
+            motion.fps,
+            fixed,
+            strength,
+        )
+        left = tangles(posture, hand_size)
+        if attempt == _ATTEMPTS - 1 or not len(left.frame):
+            break
+        presses, stays = give_way(presses, left, motion.fps)
+        kept[kept] = stays
+        sampler = PathSampler(presses, motion.frames, motion.fps, timing)
+    return join_angles(posture.fingers, posture.turn).numpy(), posture.place.numpy()
 
 
 def _hands(turn: Tensor, place: Tensor, size: float) -> _Hands:
@@ -149,13 +170,12 @@ def _wrist_step(
     errors = paths.points - reached
     if first:
         errors = soft_threshold(errors, _SLACK)
-    else:
-        errors = errors + comfort_errors(fingers, hands.rotation, hands.size)
     # Fingers that should be off the keys and cannot lift themselves ask the wrist to lift them.
-    sunk = np.where(paths.pitch > 0, 0.0, _floor(reached) + _IDLE_CLEARANCE - reached[..., 2])
+    sunk = np.where(paths.pitch > 0, 0.0, height_under(reached) + CLEARANCE - reached[..., 2])
     sinks = (sunk > _SUNK) & (paths.holding == 0)
     errors = np.where(sinks[..., None], sunk[..., None] * np.array([0.0, 0.0, 1.0]), errors)
     shares = np.where(sinks, 1.0, paths.holding)
+    comfort = comfort_errors(fingers, hands.rotation, hands.size)
     wrist = hands.place.numpy()
     steps = np.zeros((2, *wrist.shape))
     for hand in (0, 1):
@@ -164,11 +184,29 @@ def _wrist_step(
         wanted = np.concatenate(
             rigid_step(errors[:, hand], reached[:, hand] - wrist[:, hand, None], share), -1
         )
-        if fixed is not None:
-            weight = np.where(fixed[:, hand], _GIVEN, weight)
-            wanted = np.where(fixed[:, hand, None], 0.0, wanted)
-        steps[:, :, hand] = smooth_correction(wanted, weight, fps).reshape(-1, 2, 3).swapaxes(0, 1)
+        held = None if fixed is None else fixed[:, hand]
+        if held is not None:
+            weight = np.where(held, _GIVEN, weight)
+            wanted = np.where(held[:, None], 0.0, wanted)
+        reach = smooth_correction(wanted, weight, fps)
+        if not first:
+            reach += _ease(comfort[:, hand], paths.holding[:, hand], held, fps)
+        steps[:, :, hand] = reach.reshape(-1, 2, 3).swapaxes(0, 1)
     return steps[0], steps[1]
+
+
+def _ease(
+    errors: NDArray[np.floating], share: NDArray[np.floating], fixed: NDArray[np.bool_] | None, fps: float
+) -> NDArray[np.float64]:
+    """Slow displacement (F, 6) of a wrist, without turn, that makes its playing fingers (F, 5, 3) comfortable."""
+    total = share.sum(1)
+    wanted = np.zeros((len(errors), 6))
+    wanted[:, :3] = (share[..., None] * errors).sum(1) / np.maximum(total, 1e-9)[:, None]
+    weight = np.minimum(total, 1.0) * _EASE_WEIGHT
+    if fixed is not None:
+        weight = np.where(fixed, _GIVEN, weight)
+        wanted[fixed] = 0.0
+    return smooth_correction(wanted, weight, fps, _EASE_S)
 
 
 def _move(hands: _Hands, shift: NDArray[np.float64], turn: NDArray[np.float64]) -> _Hands:
@@ -189,19 +227,6 @@ def _targets(paths: FingerPaths, hands: _Hands, relaxed: Tensor, aside: Tensor) 
     weight, free = torch.from_numpy(paths.weight)[..., None], torch.from_numpy(1 - paths.firm)
     targets = torch.lerp(hands.out(relaxed), torch.from_numpy(paths.points), weight) + free[..., None] * aside
     points = hands.out(step_aside(hands.own(targets), free)).numpy()
-    floor = _floor(points) + _IDLE_CLEARANCE
+    floor = height_under(points) + CLEARANCE
     points[..., 2] = np.where(paths.pitch > 0, points[..., 2], np.maximum(points[..., 2], floor))
     return torch.from_numpy(points)
-
-
-def _floor(points: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Height of the keys under the points, with slopes instead of steps at the black keys, metres."""
-    x, y = points[..., 0], points[..., 1]
-    black_x = keyboard.KEY_X[keyboard.KEY_IS_BLACK].astype(np.float32)
-    right = np.clip(np.searchsorted(black_x, x), 1, len(black_x) - 1)
-    beside = (
-        np.minimum(np.abs(x - black_x[right - 1]), np.abs(x - black_x[right])) - keyboard.BLACK_TOP_WIDTH / 2
-    )
-    before = np.maximum(keyboard.BLACK_FRONT - y, y - keyboard.BLACK_BACK)
-    outside = np.maximum(np.maximum(beside, before) - 0.001, 0.0)
-    return (keyboard.BLACK_HEIGHT * np.clip(1 - outside / 0.004, 0.0, 1.0)).astype(np.float32)

@@ -151,7 +151,8 @@ def test_hands_on_the_same_keys_make_room_for_each_other() -> None:
     before = biomechanics(motion, fingertips(motion)).hands_colliding
     result = apply_contact(motion, notes, np.zeros(4, np.int8)).motion
     after = biomechanics(result, fingertips(result)).hands_colliding
-    assert before > 0.9 and after < 0.2, (before, after)
+    assert before > 0.9 and after == 0, (before, after)
+    assert biomechanics(result, fingertips(result)).fingers_closer_3mm == 0
 
 
 def test_hands_are_found_when_not_given() -> None:
