@@ -48,6 +48,7 @@ _LOWEST_WRIST = 0.025
 _SUNK = 0.001
 _MOST_ASIDE = 0.035  # farther out of the way, an idle finger gets into its own hand's
 _ATTEMPTS = 4  # to take tangled fingers apart, each time with fewer or shorter notes
+_MORE_URGENT = 4.0  # each time
 _GIVEN = 1e4  # weight of frames that stay where they are
 
 
@@ -137,6 +138,7 @@ def solve_stretch(
             motion.fps,
             fixed,
             strength,
+            urgency=_MORE_URGENT**attempt,
         )
         left = tangles(posture, hand_size)
         if attempt == _ATTEMPTS - 1 or not len(left.frame):

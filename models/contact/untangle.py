@@ -101,13 +101,20 @@ def tangles(posture: Posture, size: float, margin: float = 0.0) -> Tangle:
 
 
 def untangle(
-    posture: Posture, aims: Aims, size: float, fps: float, fixed: NDArray[np.bool_] | None, strength: float
+    posture: Posture,
+    aims: Aims,
+    size: float,
+    fps: float,
+    fixed: NDArray[np.bool_] | None,
+    strength: float,
+    urgency: float = 1.0,
 ) -> Posture:
     """The posture (F frames) with its tangles undone as far as the joint limits and the aims allow.
 
     Args:
         fixed: (F, 2) what has to stay where it is; None for none.
         strength: 0 to 1, how much of the correction is applied.
+        urgency: factor on the weight of tangles against everything else.
     """
     bad = np.zeros(len(posture.place), bool)
     bad[tangles(posture, size, 0.5 * _FINGER_MARGIN).frame] = True
@@ -125,7 +132,9 @@ def untangle(
     part = _take(posture, active)
     here = Aims(aims.points[active], aims.firm[active], aims.busy[active])
     with torch.inference_mode(False), torch.enable_grad():
-        moved = _descend(part, here, torch.from_numpy(fading.astype(np.float32)), size, fps, strength)
+        moved = _descend(
+            part, here, torch.from_numpy(fading.astype(np.float32)), size, fps, strength, urgency
+        )
     return _put(posture, moved, active)
 
 
@@ -146,7 +155,9 @@ def _put(posture: Posture, part: Posture, frames: NDArray[np.int64]) -> Posture:
     return Posture(Fingers(*fingers), joined(posture.turn, part.turn), joined(posture.place, part.place))
 
 
-def _descend(part: Posture, aims: Aims, fade: Tensor, size: float, fps: float, strength: float) -> Posture:
+def _descend(
+    part: Posture, aims: Aims, fade: Tensor, size: float, fps: float, strength: float, urgency: float
+) -> Posture:
     part, points = _cloned(part), aims.points.clone()
     firm = torch.from_numpy(aims.firm)
     count = len(fade)
@@ -175,7 +186,7 @@ def _descend(part: Posture, aims: Aims, fade: Tensor, size: float, fps: float, s
         away = (miss.norm(dim=-1) - _FREE_STEP).clamp_min(0).square() * (1 - firm)
         sunk = (floor - bones[..., 3, 2]).clamp_min(0).square()
         loss = 1e6 * (
-            4 * (least - apart).clamp_min(0).square().sum()
+            4 * urgency * (least - apart).clamp_min(0).square().sum()
             + 2 * off.sum()
             + 0.05 * away.sum()
             + 4 * sunk.sum()
