@@ -111,7 +111,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--engine", choices=("workbench", "cycles"), default="workbench", help="cycles where there is no EGL"
     )
-    parser.add_argument("--quality", type=int, default=82, help="of a JPEG, 1 to 100")
+    parser.add_argument("--quality", type=int, default=72, help="of a JPEG, 1 to 100")
     parser.add_argument("--out", type=Path, required=True, help=".jpg or .png to write")
     return parser.parse_args(arguments)
 

@@ -75,7 +75,7 @@ def compose(rows: list[Row]) -> tuple[Pixels, list[tuple[int, int, int, str]]]:
     return sheet, words
 
 
-def write_sheet(rows: list[Row], path: Path, *, quality: int = 82) -> None:
+def write_sheet(rows: list[Row], path: Path, *, quality: int = 72) -> None:
     """Write the sheet; the suffix of ``path`` says whether as JPEG or PNG."""
     formats = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
     if path.suffix.lower() not in formats:
