@@ -24,13 +24,16 @@ from models.kinematics import clamp_to_limits
 from models.model import Model
 from models.resampling import resample_motion, smooth
 from models.take import Motion
-from models.windows import FADE_FRAMES, Music, fade_weights, sampling_rounds, window_starts
+from models.windows import CONTEXT_FRAMES, FADE_FRAMES, Music, fade_weights, sampling_rounds, window_starts
 
 BATCH_WINDOWS = 4
 """Windows that go through the networks together on a CPU; more would take memory and no less time."""
 BATCH_WINDOWS_GPU = 32
 BLOCK_FRAMES = 2048
 """Frames that leave normalised space together, so that memory does not grow with the song."""
+SEAM_FRAMES = 5
+SEAM_SPREAD = 2.0
+"""Frames to either side of a seam that are smoothed, and the spread of the Gaussian."""
 SMOOTH_REACH = 4
 """Spreads of the smoothing Gaussian beyond which it is nothing."""
 
@@ -97,6 +100,9 @@ def sample_song(
             )
             for window, span in zip(x0, spans):
                 values[:, span], known[:, span] = window, True
+    soften_seams(
+        values, [start - first for start in rounds[1]] if len(rounds) > 1 else [], config.window_frames
+    )
     out_euler, out_wrist = np.zeros((frames, 2, 16, 3), np.float32), np.zeros((frames, 2, 3), np.float32)
     if kept is not None:
         given = resample_motion(kept, config.fps, frames)
@@ -105,6 +111,25 @@ def sample_song(
         block = slice(start, min(start + BLOCK_FRAMES, stop))
         out_euler[block], out_wrist[block] = _smoothed(model, values, positions, block, first, stop)
     return Motion(out_euler, out_wrist, config.fps)
+
+
+def soften_seams(values: Tensor, gaps: list[int], window: int) -> None:
+    """Smooth values [2, T, C], in place, for a sixth of a second around both edges of what was sampled in each gap.
+
+    gaps: the frames where the windows between two others begin; their first and last `CONTEXT_FRAMES` were given.
+    """
+    context = min(CONTEXT_FRAMES, window // 4)
+    steps = torch.arange(-2 * SEAM_FRAMES, 2 * SEAM_FRAMES + 1, device=values.device)
+    kernel = torch.exp(-0.5 * (steps / SEAM_SPREAD) ** 2)
+    kernel = kernel / kernel.sum()
+    fade = torch.hann_window(2 * SEAM_FRAMES + 2, periodic=False, device=values.device)[1:-1, None]
+    for seam in (edge for gap in gaps for edge in (gap + context, gap + window - context)):
+        inside = torch.arange(seam - SEAM_FRAMES, seam + SEAM_FRAMES, device=values.device)
+        if int(inside[0]) < 0 or int(inside[-1]) >= values.shape[1]:
+            continue
+        around = (inside[:, None] + steps).clamp(0, values.shape[1] - 1)  # [2 SEAM_FRAMES, kernel]
+        smoothed = torch.einsum("hfkc,k->hfc", values[:, around], kernel)
+        values[:, inside] = torch.lerp(values[:, inside], smoothed, fade)
 
 
 def _smoothed(
