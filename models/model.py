@@ -136,7 +136,8 @@ def save_model(
     state = {
         name: value.detach().to("cpu", kind).contiguous() for name, value in networks.state_dict().items()
     }
-    save_file(state, folder / WEIGHTS_FILE, metadata={"format": "pt", "model": config.name})
+    # One entry only: the library writes several in no fixed order, and the hash would change.
+    save_file(state, folder / WEIGHTS_FILE, metadata={"format": "pt"})
     (folder / CONFIG_FILE).write_text(config.to_json(), encoding="utf-8")
     (folder / CARD_FILE).write_text(card, encoding="utf-8")
     return file_hash(folder / WEIGHTS_FILE)
