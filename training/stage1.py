@@ -20,7 +20,7 @@ from models.config import FINGERS_A_HAND, ModelConfig, Statistics
 from models.finger_plan import SINCE_OFFSET, X_NOW
 from models.networks.position_predictor import PositionPredictors
 from training.data import Batch, Piece, random_batch
-from training.loop import Randomness, TrainSettings, new_state, run
+from training.loop import CHECKPOINT_FILE, Randomness, TrainSettings, new_state, run
 from training.validation import validation
 
 FOLDER = "stage1"
@@ -75,6 +75,19 @@ def position_loss(
     return {"loss": place + speed, "place": place, "speed": speed, "metres": metres}
 
 
+def _begun_config(out: Path, config: ModelConfig) -> ModelConfig | None:
+    """The configuration of the run that has begun in `out`; None where there is none.
+
+    Its statistics stay: both stages' weights belong to them, whatever shards have come since.
+    """
+    if not (out / FOLDER / CHECKPOINT_FILE).is_file() or not (out / "config.json").is_file():
+        return None
+    begun = ModelConfig.load(out / "config.json")
+    if dataclasses.replace(begun, statistics=config.statistics) != config:
+        raise ValueError(f"{out} holds a run of another configuration; choose another folder, or delete it")
+    return begun
+
+
 def train_stage1(
     out: Path,
     config: ModelConfig,
@@ -86,7 +99,7 @@ def train_stage1(
     at_checkpoint: Callable[[], None] | None = None,
 ) -> ModelConfig:
     """Train the predictors in `out`/stage1; returns the configuration with measured statistics."""
-    config = dataclasses.replace(
+    config = _begun_config(out, config) or dataclasses.replace(
         config, statistics=measure_statistics(pieces, shared_hands=config.shared_hands)
     )
     out.mkdir(parents=True, exist_ok=True)

@@ -276,6 +276,17 @@ def test_an_interrupted_run_ends_with_the_same_bits(shards, tmp_path):
     )
 
 
+def test_a_run_given_again_keeps_the_statistics_that_its_weights_belong_to(shards, tmp_path):
+    pieces = read_pieces(shards, "train", fps=30)
+    train_stage1(tmp_path, TINY, settings(steps=2), pieces[:1], [], CPU, quiet)
+    begun = train_stage2(tmp_path, settings(steps=2), pieces[:1], [], CPU, quiet)
+    again = train_stage1(tmp_path, TINY, settings(steps=4), pieces, [], CPU, quiet)
+    assert again == begun == train_stage2(tmp_path, settings(steps=4), pieces, [], CPU, quiet)
+    with pytest.raises(ValueError, match="another configuration"):
+        other = dataclasses.replace(TINY, position_sharing=False)
+        train_stage1(tmp_path, other, settings(steps=6), pieces, [], CPU, quiet)
+
+
 def test_a_loss_that_is_not_a_number_stops_before_any_change():
     network = torch.nn.Linear(2, 1)
     state = new_state(network, settings())
