@@ -13,7 +13,6 @@ also looks as if it touched it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,7 @@ from .implicit import Cone
 
 Array = NDArray[np.floating]
 
-SPACING = 0.0022
+SPACING = 0.003
 """Grid step of the polygonisation."""
 SPREAD = {"index": 7.0, "middle": 1.0, "ring": -6.0, "pinky": -11.0}
 """Degrees by which the fingers are apart while the surface is made; positive toward the thumb."""
@@ -294,9 +293,8 @@ def _blush(points: Array, chains: list[Finger]) -> Array:
     return np.clip(np.maximum(red, 0.3 * palm), 0.0, 1.0)
 
 
-@lru_cache(maxsize=1)
-def build() -> HandShape:
-    """The right hand; cached for the session."""
+def compute() -> HandShape:
+    """The right hand, made from the anatomy; takes seconds, so `hand_file` keeps the result."""
     from .hand_details import cuff, nails
 
     apart, rest = fingers(spread=True), fingers(spread=False)
