@@ -44,6 +44,8 @@ OUTPUTS = ("linear", "tanh")
 INTERACTIONS = ("none", "concat", "cross_attention", "hcaa")
 SCHEDULES = ("linear", "cosine")
 SAMPLER_NAMES = ("ancestral", "ddim", "dpm++2m")
+LAYOUTS = ("pre_norm", "released")
+"""How layers are built: as this project trains them, or as the paper's authors released them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +105,16 @@ class TransformerConfig:
     input_kernel: int = 1
     """Frames that the input layer sees at once (odd); 1 is the paper's per-frame linear layer."""
     dropout: float = 0.0
+    layout: str = "pre_norm"
+    causal_bias: bool = False
+    """Decoder frames attend to earlier ones only, near ones first (`released` only; see `released_transformer`)."""
 
     def __post_init__(self) -> None:
+        _check_choice("transformer", "layout", self.layout, LAYOUTS)
+        if self.layout == "released" and self.input_kernel != 1:
+            raise ValueError(f"transformer.input_kernel is {self.input_kernel}; the released layout has 1")
+        if self.layout != "released" and self.causal_bias:
+            raise ValueError("transformer.causal_bias belongs to the released layout")
         _check_range("transformer", "width", self.width, 4, 8192)
         _check_range("transformer", "heads", self.heads, 1, 64)
         _check_range("transformer", "feedforward", self.feedforward, 4, 32768)
@@ -142,8 +152,12 @@ class UNetConfig:
     """Add the noisy motion to the result, each channel times a gain that follows from the timestep. v of a
     channel that hardly varies is nearly all noise, which the network then need not carry through its
     layers."""
+    layout: str = "pre_norm"
 
     def __post_init__(self) -> None:
+        _check_choice("unet", "layout", self.layout, LAYOUTS)
+        if self.layout == "released" and self.patch != 1:
+            raise ValueError(f"unet.patch is {self.patch}; the released layout has 1")
         if not 2 <= len(self.widths) <= 6:
             raise ValueError(f"unet.widths has {len(self.widths)} entries; it needs 2 to 6")
         _check_range("unet", "patch", self.patch, 1, 8)
@@ -185,6 +199,8 @@ class InteractionConfig:
     """A two-layer perceptron after the output layer (the authors' released code)."""
     residual: bool = True
     """Add the stream's own features to the result."""
+    out_bias: bool = True
+    """A bias in the output layer (HCAA; the authors' released code has none)."""
 
     def __post_init__(self) -> None:
         _check_choice("interaction", "kind", self.kind, INTERACTIONS)
@@ -266,6 +282,10 @@ class ModelConfig:
     """Three more channels: the wrist's offset from the predicted position, so that diffusion shapes the wrist too."""
     decoupled_noise: bool = True
     """Each hand starts from noise of its own; off gives both hands the same noise (the paper's ablation)."""
+    shared_start: bool = False
+    """Sampling starts both hands from the same x_T and then draws for each (the authors' released code)."""
+    known_frames: bool = True
+    """A channel tells each stream which frames are given; without it sampling puts them back after every step."""
     position_sharing: bool = True
     """Each stream sees both hands' positions; off leaves it its own only (the paper's ablation)."""
     shared_hands: bool = True
@@ -301,6 +321,10 @@ class ModelConfig:
             raise ValueError(
                 f"window_frames {self.window_frames} must be a multiple of {self.unet.stride}, "
                 f"because of unet.patch and the {len(self.unet.widths)} entries of unet.widths"
+            )
+        if self.unet.layout == "released" and self.style_dim:
+            raise ValueError(
+                f"style_dim is {self.style_dim}; the released layout of the U-Net knows no style"
             )
         if (
             self.interaction.kind in ("hcaa", "cross_attention")

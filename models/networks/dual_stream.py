@@ -15,6 +15,7 @@ from models.config import ModelConfig
 from models.networks.interaction import build_interaction
 from models.networks.per_hand import PerHand, fold, unfold
 from models.networks.refiner import Refiner
+from models.networks.released_unet import ReleasedEmbedding, ReleasedUNet1D
 from models.networks.transformer import sinusoid
 from models.networks.unet import Bottleneck, UNet1D
 
@@ -48,10 +49,17 @@ class Stream(nn.Module):
         super().__init__()
         lifted = config.unet.noise_embedding
         self.lift = nn.Linear(config.channels, lifted) if lifted else nn.Identity()
-        inputs = (lifted or config.channels) + 1 + config.condition_dim
-        self.embedding = Embedding(config)
-        self.unet = UNet1D(
-            inputs=inputs, outputs=config.channels, embedding=config.unet.time_width, config=config.unet
+        self.known_frames = config.known_frames
+        released = config.unet.layout == "released"
+        width = config.unet.time_width
+        self.embedding: nn.Module = (
+            ReleasedEmbedding(config.unet.widths[0], width) if released else Embedding(config)
+        )
+        self.unet: nn.Module = (ReleasedUNet1D if released else UNet1D)(
+            inputs=(lifted or config.channels) + int(self.known_frames) + config.condition_dim,
+            outputs=config.channels,
+            embedding=width,
+            config=config.unet,
         )
         self.interaction = build_interaction(config.unet.widths[-1], config.interaction)
         self.gain = nn.Linear(config.unet.time_width, config.channels) if config.unet.noise_gain else None
@@ -61,12 +69,12 @@ class Stream(nn.Module):
 
     def down(self, x: Tensor, known: Tensor, condition: Tensor, embedding: Tensor) -> Bottleneck:
         """x [N, T, C], known [N, T, 1], condition [N, T, D]."""
-        stacked = torch.cat([self.lift(x), known.to(x.dtype), condition], -1)
-        return self.unet.down(stacked, embedding)
+        parts = [self.lift(x), *([known.to(x.dtype)] if self.known_frames else []), condition]
+        return self.unet.down(torch.cat(parts, -1), embedding)  # type: ignore[operator]
 
     def up(self, x: Tensor, bottleneck: Bottleneck, embedding: Tensor) -> Tensor:
         """v [N, T, C] from the bottleneck after the interaction."""
-        v = self.unet.up(bottleneck, embedding)
+        v = self.unet.up(bottleneck, embedding)  # type: ignore[operator]
         return v if self.gain is None else torch.addcmul(v, self.gain(embedding)[:, None], x)
 
 
@@ -103,9 +111,10 @@ class DualStream(nn.Module):
 
         x [B, 2, T, C] noisy motion; t [B, 2] timestep of each hand, 0 for a hand that is given whole;
         condition [B, 2, T, D]; known [B, 2, T, 1] bool, True where known_values [B, 2, T, C] are given and
-        replace x; style [B, S].
+        replace x (only where the model has `known_frames`: the others take x as it is); style [B, S].
         """
-        x = torch.where(known, known_values, x)
+        if self.config.known_frames:
+            x = torch.where(known, known_values, x)
         style = style[:, None].expand(-1, 2, -1)
         inputs = [fold(part, shared=self.shared) for part in (x, known, condition)]
         embeddings = [

@@ -35,7 +35,7 @@ class HandCoordinatedAsymmetricAttention(nn.Module):
             nn.Parameter(0.1 * torch.randn(head_width)) for _ in range(4)
         )
         self.norm = nn.LayerNorm(width) if config.layer_norm else nn.Identity()
-        self.out = nn.Linear(width, width)
+        self.out = nn.Linear(width, width, bias=config.out_bias)
         self.mlp = (
             nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
             if config.mlp

@@ -11,7 +11,10 @@ from torch import Tensor, nn
 
 from models.config import ModelConfig
 from models.networks.per_hand import PerHand
+from models.networks.released_transformer import ReleasedFrameTransformer
 from models.networks.transformer import FrameTransformer
+
+RELEASED_HEAD_WIDTH = 128
 
 
 class PositionPredictor(nn.Module):
@@ -19,14 +22,18 @@ class PositionPredictor(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.transformer = FrameTransformer(config.predictor, config.encoder.feature_width)
-        self.style = (
-            nn.Linear(config.style_dim, config.predictor.width, bias=False) if config.style_dim else None
+        features, width = config.encoder.feature_width, config.predictor.width
+        released = config.predictor.layout == "released"
+        self.transformer: nn.Module = (
+            ReleasedFrameTransformer(config.predictor, features, lift=True)
+            if released
+            else FrameTransformer(config.predictor, features)
         )
-        self.head = nn.Sequential(
-            nn.Linear(config.predictor.width, config.predictor.width // 2),
-            nn.GELU(),
-            nn.Linear(config.predictor.width // 2, 3),
+        self.style = nn.Linear(config.style_dim, width, bias=False) if config.style_dim else None
+        self.head = (
+            nn.Sequential(nn.Linear(width, RELEASED_HEAD_WIDTH), nn.Linear(RELEASED_HEAD_WIDTH, 3))
+            if released
+            else nn.Sequential(nn.Linear(width, width // 2), nn.GELU(), nn.Linear(width // 2, 3))
         )
         self.bounded = config.predictor_output == "tanh"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from models.config import ModelConfig
+from models.networks.released_transformer import ReleasedFrameTransformer
 from models.networks.transformer import FrameTransformer
 
 
@@ -17,7 +18,12 @@ class Refiner(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.transformer = FrameTransformer(config.refiner, config.encoder.feature_width)
+        width = config.encoder.feature_width
+        self.transformer: nn.Module = (
+            ReleasedFrameTransformer(config.refiner, width, lift=width != config.refiner.width)
+            if config.refiner.layout == "released"
+            else FrameTransformer(config.refiner, width)
+        )
 
     def forward(self, features: Tensor) -> Tensor:
         """[B, T, C] -> [B, T, width]."""
