@@ -102,14 +102,19 @@ def fingers_touch(pose: HandPose) -> Tensor:
     return (distance < FINGERS_CLOSER_M).any(-1)
 
 
-def hands_collide(pose: HandPose) -> Tensor:
-    """Bool (F,): whether the hands' bones (fingers, and palm from the wrist to each finger) come too close."""
+def hand_bones(pose: HandPose) -> tuple[Tensor, Tensor]:
+    """Heads and tails (F, 2, 20, 3) of all bones: five from the wrist to the fingers, then those of the fingers."""
     heads, tails = finger_bones(pose)
     wrist = pose.joints[..., :1, :].expand(*pose.joints.shape[:-2], 5, 3)
-    heads, tails = (
+    return (
         torch.cat([wrist, heads.flatten(-3, -2)], dim=-2),
         torch.cat([heads[..., 0, :], tails.flatten(-3, -2)], dim=-2),
-    )  # (F, 2, 20, 3)
+    )
+
+
+def hands_collide(pose: HandPose) -> Tensor:
+    """Bool (F,): whether the hands' bones (fingers, and palm from the wrist to each finger) come too close."""
+    heads, tails = hand_bones(pose)
     points = torch.cat([heads, tails], dim=-2)
     low, high = points.amin(-2), points.amax(-2)  # (F, 2, 3) bounding boxes
     gap = torch.maximum(low[:, 1] - high[:, 0], low[:, 0] - high[:, 1]).amax(-1)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from models.contact.fingering import Assignment, finger_notes
 from models.contact.hands import assign_hands
 from models.contact.schedule import PressTiming, cut_presses, plan_presses
+from models.contact.separation import separate_hands
 from models.contact.stretch import PASSES, solve_stretch
 from models.errors import Progress
 from models.kinematics import forward_kinematics
@@ -113,7 +114,22 @@ def apply_contact(
             _write(out[start - first : stop - first], values[start - begin : stop - begin], overlap)
     if progress is not None:
         progress(STAGE, total, total)
-    return ContactResult(_restore(motion, euler, wrist, first, only_hand, changed), assignment.fingering)
+    result = _restore(motion, euler, wrist, first, only_hand, changed)
+    movable = np.zeros((motion.frames, 2), bool)
+    movable[changed[0] : changed[1], list(_hands(only_hand))] = True
+    return ContactResult(_separate(result, movable, strength, hand_size), assignment.fingering)
+
+
+def _hands(only_hand: int | None) -> tuple[int, ...]:
+    return (0, 1) if only_hand is None else (only_hand,)
+
+
+def _separate(motion: Motion, movable: NDArray[np.bool_], strength: float, hand_size: float) -> Motion:
+    """The motion with its hands kept from colliding, as far as ``strength`` goes."""
+    apart = separate_hands(motion, movable, hand_size)
+    if strength < 1:
+        apart = (motion.wrist + strength * (apart - motion.wrist)).astype(motion.wrist.dtype)
+    return Motion(motion.euler, apart, motion.fps)
 
 
 def _assign(
@@ -177,13 +193,12 @@ def _restore(
     start, stop = changed
     if only_hand is None and (start, stop) == (0, motion.frames):
         return Motion(euler, wrist, motion.fps)
-    hands = (0, 1) if only_hand is None else (only_hand,)
     results = []
     for given, solved in ((motion.euler, euler), (motion.wrist, wrist)):
         inside = solved[start - first : stop - first].copy()
         _fade_edges(inside, given, solved, start, stop, first, motion.fps)
         out = given.copy()
-        for hand in hands:
+        for hand in _hands(only_hand):
             out[start:stop, hand] = inside[:, hand]
         results.append(out)
     return Motion(results[0], results[1], motion.fps)

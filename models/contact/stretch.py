@@ -31,10 +31,11 @@ from models.contact.chain import (
 )
 from models.contact.comfort import comfort_errors
 from models.contact.paths import FingerPaths, PathSampler
+from models.contact.posture import Aims, Posture, tangles
 from models.contact.reach import rigid_step, smooth_correction, soft_threshold
 from models.contact.schedule import Presses, PressTiming, contact_points
 from models.contact.surface import CLEARANCE, height_under
-from models.contact.untangle import Aims, Posture, tangles, untangle
+from models.contact.untangle import untangle
 from models.contact.yielding import give_way
 from models.kinematics import clamp_to_limits, rest_tensors
 from models.rotations import axis_angle_to_matrix, euler_to_matrix, matrix_to_euler
@@ -47,8 +48,8 @@ _SLACK = np.array([0.006, 0.012, 0.008])  # metres the fingers absorb before the
 _LOWEST_WRIST = 0.025
 _SUNK = 0.001
 _MOST_ASIDE = 0.035  # farther out of the way, an idle finger gets into its own hand's
-_ATTEMPTS = 4  # to take tangled fingers apart, each time with fewer or shorter notes
-_MORE_URGENT = 4.0  # each time
+_ATTEMPTS = 8  # to take tangled fingers apart, each time with fewer or shorter notes
+_MORE_URGENT, _MOST_URGENT = 4.0, 3  # each time, this many times
 _GIVEN = 1e4  # weight of frames that stay where they are
 
 
@@ -107,6 +108,7 @@ def solve_stretch(
     hands, fingers = start, given
     reached = start.out(relaxed).numpy()
     aside = torch.zeros_like(relaxed)
+    held = None if fixed is None else torch.from_numpy(fixed.all(0))
     for step in range(PASSES):
         step_done(step)
         paths = sampler(*contact_points(presses, reached, motion.fps))
@@ -116,7 +118,7 @@ def solve_stretch(
             aside = (aside + torch.from_numpy(room.fingers)).clamp(-_MOST_ASIDE, _MOST_ASIDE)
             shift = shift + room.wrists
         hands = _move(hands, shift, turn)
-        fingers = solve_chains(hands.own(_targets(paths, hands, relaxed, aside)), given)
+        fingers = _held(solve_chains(hands.own(_targets(paths, hands, relaxed, aside)), given), given, held)
         reached = hands.out(finger_tips(fingers)).numpy()
     if strength < 1:
         hands = _hands(
@@ -126,24 +128,29 @@ def solve_stretch(
         )
     x, y = contact_points(presses, reached, motion.fps)
     kept = np.ones(len(x), bool)
+    before: Posture | None = None
     for attempt in range(_ATTEMPTS):
         paths = _without_strays(sampler(x[kept], y[kept]), reached)
         targets, free = _targets(paths, hands, relaxed, aside), hands.out(relaxed)
         targets = free + strength * (targets - free)
         fingers = solve_chains(hands.own(targets), given, torch.from_numpy(1 - paths.firm))
+        fresh = Posture.of(_held(fingers, given, held), hands.turn, hands.place)
+        # What was taken apart before stays so; only what is still tangled is worked on again.
         posture = untangle(
-            Posture(fingers, hands.turn, hands.place),
+            fresh if before is None else posture.carried(before, fresh),
             Aims(targets, paths.firm, paths.pitch > 0),
             hand_size,
             motion.fps,
             fixed,
             strength,
-            urgency=_MORE_URGENT**attempt,
+            urgency=_MORE_URGENT ** min(attempt, _MOST_URGENT),
+            help_missed=attempt == 0,
         )
-        left = tangles(posture, hand_size)
+        before = fresh
+        left = tangles(posture, hand_size, fixed=fixed)
         if attempt == _ATTEMPTS - 1 or not len(left.frame):
             break
-        presses, stays = give_way(presses, left, motion.fps)
+        presses, stays = give_way(presses, left, motion.fps, fixed)
         kept[kept] = stays
         sampler = PathSampler(presses, motion.frames, motion.fps, timing)
     return join_angles(posture.fingers, posture.turn).numpy(), posture.place.numpy()
@@ -151,6 +158,14 @@ def solve_stretch(
 
 def _hands(turn: Tensor, place: Tensor, size: float) -> _Hands:
     return _Hands(turn, place, hand_rotation(turn), size)
+
+
+def _held(fingers: Fingers, given: Fingers, held: Tensor | None) -> Fingers:
+    """The fingers, but those of hands (2,) that are kept throughout as they were given."""
+    if held is None:
+        return fingers
+    names = ("flexion", "middle", "last", "abduction")
+    return Fingers(*(torch.where(held[:, None], getattr(given, n), getattr(fingers, n)) for n in names))
 
 
 def _without_strays(paths: FingerPaths, reached: NDArray[np.floating]) -> FingerPaths:

@@ -6,15 +6,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from models.contact.posture import Tangle
 from models.contact.schedule import Presses
-from models.contact.untangle import Tangle
 
 _BEFORE_S, _AFTER_S = 0.12, 0.1  # a press is in the way from this long before until this long after
 _SOUNDED_S = 0.1  # a note held this long may end early
 _LEAVES_S = 0.08  # a finger that lets go needs this to get out of the way
 
 
-def give_way(presses: Presses, left: Tangle, fps: float) -> tuple[Presses, NDArray[np.bool_]]:
+def give_way(
+    presses: Presses, left: Tangle, fps: float, fixed: NDArray[np.bool_] | None = None
+) -> tuple[Presses, NDArray[np.bool_]]:
     """Presses with those that are in the way ended early or left out.
 
     Of two presses that meet, the one that has sounded longer ends early; where neither has sounded, the shorter one is
@@ -22,6 +24,7 @@ def give_way(presses: Presses, left: Tangle, fps: float) -> tuple[Presses, NDArr
 
     Args:
         left: the pairs of bones that could not be taken apart.
+        fixed: (F, 2) hands that stay where they are: their presses do, too.
 
     Returns:
         The presses that stay, and which (m,) of the given ones they are.
@@ -32,6 +35,7 @@ def give_way(presses: Presses, left: Tangle, fps: float) -> tuple[Presses, NDArr
         meeting = [
             index
             for slot in pair
+            if fixed is None or not fixed[frame, slot // 5]
             for index in np.flatnonzero(
                 stays
                 & (presses.slot == slot)

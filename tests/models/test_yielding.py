@@ -3,8 +3,8 @@
 
 import numpy as np
 
+from models.contact.posture import Tangle
 from models.contact.schedule import Presses
-from models.contact.untangle import Tangle
 from models.contact.yielding import give_way
 
 FPS = 30.0

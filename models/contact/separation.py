@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The last word on hands that collide: one is moved as a whole until the bones of the two keep their distance.
+
+Around each run of colliding frames a hand moves along one direction: to its side, up, or both. In a colliding frame
+conservative advancement (Mirtich 1996: steps no longer than the free distance) from far outside finds a displacement
+from which on the hands stay clear however much farther they move; a smooth bump stays above these displacements.
+Frames that the bump brings into collision ask for their own, so that every round settles at least one frame more and
+the rounds end; then no frame under the bump collides. Frames beside it are untouched, so runs are settled in turn.
+
+Of several directions the one that costs the music least is taken. A hand that rises only ever lets go of keys.
+
+Axes: F frames, 2 hands, 20 bones a hand as in `models.biomechanics`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import convolve1d, maximum_filter1d
+from torch import Tensor
+
+from models import keyboard
+from models.biomechanics import BLOCK_FRAMES, HANDS_CLOSER_M, hand_bones, segment_distance
+from models.kinematics import forward_kinematics
+from models.take import Motion
+
+CLEAR_M = HANDS_CLOSER_M + 0.0004
+"""Metres that the bones of two hands keep; a little more than what counts as a collision, for rounding's sake."""
+_TOLERANCE = 0.0002  # metres: advancement ends this near to the least displacement
+_ADVANCES = 60
+_EASE_S = 0.16  # a bump rises, and falls, within twice this time
+_NEAR_S = 0.4  # colliding frames no farther apart are one run
+_LOST, _WRONG = (
+    0.2,
+    3.0,
+)  # what a frame with a key let go costs, and one with a wrong key, in centimetres of way
+_UP_AND_OUT = 0.6, 0.8  # to the side, up
+
+
+@dataclass(frozen=True)
+class _Bones:
+    """Heads and tails of the bones and contact points of some frames, where hands have not been moved yet."""
+
+    heads: Tensor
+    """(F, 2, 20, 3)"""
+    tails: Tensor
+    tips: NDArray[np.float32]
+    """(F, 2, 5, 3)"""
+
+    def at(self, frames: NDArray[np.int64]) -> _Bones:
+        return _Bones(self.heads[frames], self.tails[frames], self.tips[frames])
+
+    def moved(self, shift: NDArray[np.floating]) -> _Bones:
+        """With hands displaced by (F, 2, 3) metres."""
+        by = torch.from_numpy(np.asarray(shift, np.float32))[:, :, None]
+        return _Bones(self.heads + by, self.tails + by, self.tips + by.numpy())
+
+
+def separate_hands(
+    motion: Motion, movable: NDArray[np.bool_], hand_size: float = 1.0
+) -> NDArray[np.floating]:
+    """Wrists (F, 2, 3) of the motion, displaced where the hands would collide.
+
+    Frames in which no hand may move stay as they are, collisions included; all others have none after this.
+
+    Args:
+        movable: (F, 2) hands and frames that may be moved.
+    """
+    euler, wrist = (np.asarray(part, np.float32) for part in (motion.euler, motion.wrist))
+    bones = _all_bones(euler, wrist, hand_size)
+    colliding = _colliding(bones) & movable.any(1)
+    shift = np.zeros_like(wrist)
+    while colliding.any():
+        first = _first_run(colliding, motion.fps)
+        best = min(
+            (_settled(bones, first, way, motion.fps) for way in _ways(movable, first)),
+            key=lambda bump: bump.cost,
+        )
+        shift[best.frames] += best.shift
+        bones = _joined(bones, best)
+        colliding[best.frames] = False
+    if not shift.any():
+        return motion.wrist
+    return (motion.wrist + shift).astype(motion.wrist.dtype)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A direction for the hands to part in."""
+
+    unit: NDArray[np.float32]
+    """(2, 3) displacements of both hands for each metre that they part."""
+    may: NDArray[np.bool_]
+    """(F,) frames in which what it moves may be moved."""
+
+
+@dataclass(frozen=True)
+class _Bump:
+    """Displacements under which some frames do not collide."""
+
+    frames: NDArray[np.int64]
+    shift: NDArray[np.float32]
+    """(n, 2, 3) metres."""
+    cost: float
+
+
+def _ways(movable: NDArray[np.bool_], run: NDArray[np.int64]) -> Iterator[_Way]:
+    side = np.array([-1.0, 1.0])
+    free = movable[run].all(0)
+    out, up = np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0])
+    if free.all():
+        yield _Way((0.5 * side[:, None] * out).astype(np.float32), movable.all(1))
+    for hand in np.flatnonzero(free if free.any() else movable[run].any(0)):
+        ways = [up, side[hand] * _UP_AND_OUT[0] * out + _UP_AND_OUT[1] * up]
+        for way in ways if free.all() else [*ways, side[hand] * out]:
+            unit = np.zeros((2, 3), np.float32)
+            unit[hand] = way
+            yield _Way(unit, movable[:, hand])
+
+
+def _first_run(colliding: NDArray[np.bool_], fps: float) -> NDArray[np.int64]:
+    frames = np.flatnonzero(colliding)
+    breaks = np.flatnonzero(np.diff(frames) > _NEAR_S * fps)
+    return frames[: breaks[0] + 1] if len(breaks) else frames
+
+
+def _settled(bones: _Bones, run: NDArray[np.int64], way: _Way, fps: float) -> _Bump:
+    """The bump along a way that leaves no collision under it where the way may be gone, and what it costs."""
+    count = len(way.may)
+    need = np.zeros(count)
+    asking = run[way.may[run]]
+    reach = max(round(_EASE_S * fps), 2)
+    kernel = (1 - (np.arange(-reach, reach + 1) / (reach + 1)) ** 2) ** 2
+    kernel /= kernel.sum()
+    rim = _from_rim(way.may, reach)
+    while True:
+        need[asking] = _needs(bones.at(asking), way.unit)
+        # Every value under the kernel is at least the need of its middle, so their mean is, too.
+        bump = convolve1d(maximum_filter1d(need, 2 * reach + 1), kernel, mode="nearest")
+        bump = np.where(way.may, np.maximum(bump * rim, need), 0.0)
+        frames = np.flatnonzero(bump > 0)
+        shift = (bump[frames, None, None] * way.unit).astype(np.float32)
+        moved = bones.at(frames).moved(shift)
+        asking = frames[_colliding(moved)]
+        if not len(asking):
+            return _Bump(frames, shift, _cost(bones.at(frames), moved, bump.max()))
+
+
+def _from_rim(may: NDArray[np.bool_], reach: int) -> NDArray[np.float64]:
+    """(F,) 1 well inside the frames that may change, falling to 0 beside those that may not."""
+    if may.all():
+        return np.ones(len(may))
+    kept = np.flatnonzero(~may)
+    index = np.arange(len(may))
+    after = np.searchsorted(kept, index)
+    to_next = kept[np.minimum(after, len(kept) - 1)] - index
+    to_last = index - kept[np.maximum(after - 1, 0)]
+    away = np.minimum(np.abs(to_next), np.abs(to_last))
+    t = np.clip(away / (2 * reach), 0.0, 1.0)
+    return t * t * (3 - 2 * t)
+
+
+def _needs(bones: _Bones, unit: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Displacements (F,) from which on the hands stay clear, found from outside inwards.
+
+    A displacement of d metres changes no distance by more than d, so steps of the free distance skip no contact.
+    """
+    apart = torch.from_numpy(unit[1] - unit[0])
+    left, right = (torch.cat([bones.heads[:, h], bones.tails[:, h]], 1) @ apart for h in (0, 1))
+    way = (left.amax(1) - right.amin(1)).double() / float(apart.norm()) + CLEAR_M + _TOLERANCE
+    open_ = torch.ones(len(way), dtype=torch.bool)
+    speed = float(apart.norm())
+    for _ in range(_ADVANCES):
+        index = torch.nonzero(open_).flatten()
+        if not len(index):
+            break
+        here = bones.at(index.numpy())
+        by = torch.from_numpy(unit) * (way[index] / speed).float()[:, None, None]
+        free = _distances(here.heads + by[:, :, None], here.tails + by[:, :, None]).amin((1, 2)) - CLEAR_M
+        way[index] -= free.clamp_min(0) * (free > _TOLERANCE)
+        open_[index] = (free > _TOLERANCE) & (way[index] > 0)
+    return np.maximum(way.numpy() / speed, 1e-6)
+
+
+def _cost(before: _Bones, after: _Bones, way: float) -> float:
+    """Of a displacement: its length, keys that are let go, and above all keys that are struck by it."""
+    keys, then = (keyboard.pressed_keys(part.tips) for part in (before, after))
+    return 100 * way + _LOST * int((keys & ~then).sum()) + _WRONG * int((then & ~keys).sum())
+
+
+def _all_bones(euler: NDArray[np.float32], wrist: NDArray[np.float32], hand_size: float) -> _Bones:
+    heads, tails, tips = [], [], []
+    for begin in range(0, len(euler), BLOCK_FRAMES):
+        block = slice(begin, begin + BLOCK_FRAMES)
+        pose = forward_kinematics(torch.from_numpy(euler[block]), torch.from_numpy(wrist[block]), hand_size)
+        head, tail = hand_bones(pose)
+        heads.append(head)
+        tails.append(tail)
+        tips.append(pose.tips.numpy())
+    if not heads:
+        return _Bones(torch.zeros(0, 2, 20, 3), torch.zeros(0, 2, 20, 3), np.zeros((0, 2, 5, 3), np.float32))
+    return _Bones(torch.cat(heads), torch.cat(tails), np.concatenate(tips))
+
+
+def _joined(bones: _Bones, bump: _Bump) -> _Bones:
+    moved = bones.at(bump.frames).moved(bump.shift)
+    bones.heads[bump.frames], bones.tails[bump.frames] = moved.heads, moved.tails
+    bones.tips[bump.frames] = moved.tips
+    return bones
+
+
+def _colliding(bones: _Bones) -> NDArray[np.bool_]:
+    """(F,) whether bones of the two hands are nearer than `CLEAR_M`."""
+    low = torch.minimum(bones.heads, bones.tails).amin(2)
+    high = torch.maximum(bones.heads, bones.tails).amax(2)
+    gap = torch.maximum(low[:, 1] - high[:, 0], low[:, 0] - high[:, 1]).amax(-1)
+    result = np.zeros(len(gap), bool)
+    for near in torch.nonzero(gap < CLEAR_M).flatten().split(BLOCK_FRAMES):
+        closest = _distances(bones.heads[near], bones.tails[near]).amin((1, 2))
+        result[near.numpy()] = (closest < CLEAR_M).numpy()
+    return result
+
+
+def _distances(heads: Tensor, tails: Tensor) -> Tensor:
+    """Distances (F, 20, 20) between the bones of the left and the right hand."""
+    shape = (len(heads), 20, 20, 3)
+    ends = (heads[:, 0, :, None], tails[:, 0, :, None], heads[:, 1, None], tails[:, 1, None])
+    return segment_distance(*(end.expand(shape) for end in ends))
