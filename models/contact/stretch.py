@@ -128,7 +128,7 @@ def solve_stretch(
         )
     x, y = contact_points(presses, reached, motion.fps)
     kept = np.ones(len(x), bool)
-    before: Posture | None = None
+    before: tuple[Posture, Posture] | None = None
     for attempt in range(_ATTEMPTS):
         paths = _without_strays(sampler(x[kept], y[kept]), reached)
         targets, free = _targets(paths, hands, relaxed, aside), hands.out(relaxed)
@@ -137,7 +137,7 @@ def solve_stretch(
         fresh = Posture.of(_held(fingers, given, held), hands.turn, hands.place)
         # What was taken apart before stays so; only what is still tangled is worked on again.
         posture = untangle(
-            fresh if before is None else posture.carried(before, fresh),
+            fresh if before is None else before[1].carried(before[0], fresh),
             Aims(targets, paths.firm, paths.pitch > 0),
             hand_size,
             motion.fps,
@@ -146,7 +146,7 @@ def solve_stretch(
             urgency=_MORE_URGENT ** min(attempt, _MOST_URGENT),
             help_missed=attempt == 0,
         )
-        before = fresh
+        before = fresh, posture
         left = tangles(posture, hand_size, fixed=fixed)
         if attempt == _ATTEMPTS - 1 or not len(left.frame):
             break
