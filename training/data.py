@@ -12,10 +12,12 @@ if it had not been. Axes: B batch, H = 2 hands, T frames of the window, F frames
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -53,25 +55,82 @@ class Piece:
         return len(self.wrist)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Windows of pieces, float32."""
+    """Windows of performances, float32. What a source does not have is None."""
 
-    sounds: Tensor
-    """[B, 3, T, 88, 2] rolls of all, of the left, of the right hand's known notes."""
     euler: Tensor
-    """[B, 2, T, 48] radians."""
+    """[B, 2, T, 48] radians, in the representation that the model's configuration names."""
     wrist: Tensor
     """[B, 2, T, 3] metres."""
-    plan: Tensor
-    """[B, 2, T, 5, PLAN_CHANNELS], X in metres of the piano frame."""
+    valid: Tensor
+    """[B, 2, T] bool: frames in which the hand was seen."""
     style: Tensor
-    """[B, S]"""
+    """[B, S]; S may be 0."""
+    sounds: Tensor | None = None
+    """[B, 3, T, 88, 2] rolls of all, of the left, of the right hand's known notes."""
+    plan: Tensor | None = None
+    """[B, 2, T, 5, PLAN_CHANNELS], X in metres of the piano frame."""
+    audio: Tensor | None = None
+    """[B, samples] at 16 kHz, mono."""
+    features: Tensor | None = None
+    """[B, 2, T, C] what a frozen audio encoder made of the sound."""
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """The batch with every tensor that is there changed."""
+        parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return Batch(**{name: part if part is None else change(part) for name, part in parts.items()})
 
     def to(self, device: torch.device) -> Batch:
         """The batch on another device."""
-        parts = (self.sounds, self.euler, self.wrist, self.plan, self.style)
-        return Batch(*(part.to(device) for part in parts))
+        return self.map(lambda part: part.to(device))
+
+    def __len__(self) -> int:
+        return len(self.euler)
+
+
+EVERY = slice(None)
+
+
+class WindowSource(Protocol):
+    """Where training windows come from."""
+
+    @property
+    def hours(self) -> float:
+        """Hours of motion behind the windows."""
+
+    def batch(self, rng: np.random.Generator, size: int, rows: slice = EVERY) -> Batch:
+        """The windows `rows` of a batch of `size` that `rng` chooses.
+
+        The choices for all `size` windows are drawn, so that processes which share a batch agree on it; only `rows`
+        are read and returned.
+        """
+
+
+@dataclass(frozen=True)
+class ShardSource:
+    """Windows of pieces in memory; the list may grow."""
+
+    pieces: Sequence[Piece]
+    frames: int
+    fps: float
+    hint_dropout: float = 0.0
+    mirror: bool = False
+
+    @property
+    def hours(self) -> float:
+        return sum(piece.frames for piece in self.pieces) / self.fps / 3600
+
+    def batch(self, rng: np.random.Generator, size: int, rows: slice = EVERY) -> Batch:
+        return random_batch(
+            self.pieces,
+            rng,
+            size=size,
+            frames=self.frames,
+            hint_dropout=self.hint_dropout,
+            mirror=self.mirror,
+            rows=rows,
+        )
 
 
 def piece_rolls(
@@ -141,20 +200,25 @@ def random_batch(
     frames: int,
     hint_dropout: float = 0.0,
     mirror: bool = False,
+    rows: slice = EVERY,
 ) -> Batch:
-    """`size` windows of `frames` frames, every second of music equally likely.
+    """`size` windows of `frames` frames, every second of music equally likely; `rows` of them are made.
 
     hint_dropout: share of the windows in which the rolls do not say which hand plays a note. mirror: reflect half of
     them (for models whose hands do not share weights; the others see every window mirrored anyway).
     """
     weights = np.array([piece.frames for piece in pieces], dtype=float)
     picks = rng.choice(len(pieces), size, p=weights / weights.sum())
+    starts = [int(rng.integers(0, max(pieces[pick].frames - frames, 0) + 1)) for pick in picks]
+    unhinted = (rng.random(size) < hint_dropout)[rows]
+    mirrored = (rng.random(size) < 0.5)[rows] if mirror else None
+    chosen = list(zip(picks[rows], starts[rows]))
+    size = len(chosen)
     sounds = np.zeros((size, 3, frames, KEYS, 2), np.float32)
     euler, wrist = np.zeros((size, 2, frames, 48), np.float32), np.zeros((size, 2, frames, 3), np.float32)
     plan = np.zeros((size, 2, frames, 5, PLAN_CHANNELS), np.float32)
-    for i, pick in enumerate(picks):
+    for i, (pick, start) in enumerate(chosen):
         piece = pieces[pick]
-        start = int(rng.integers(0, max(piece.frames - frames, 0) + 1))
         rolls = piece.rolls[:, start : start + frames]
         sounds[i, :, : rolls.shape[1]] = rolls / np.float32(_ROLL_SCALE)
         span = np.minimum(
@@ -162,36 +226,46 @@ def random_batch(
         )  # a short piece holds its last pose
         euler[i], wrist[i] = piece.euler[span].swapaxes(0, 1), piece.wrist[span].swapaxes(0, 1)
         plan[i] = piece.plan[span].swapaxes(0, 1)
-    sounds[rng.random(size) < hint_dropout, 1:] = 0.0
-    style = np.stack([pieces[pick].style for pick in picks])
-    batch = Batch(*(torch.from_numpy(part) for part in (sounds, euler, wrist, plan, style)))
-    return _mirror_some(batch, torch.from_numpy(rng.random(size) < 0.5)) if mirror else batch
+    sounds[unhinted, 1:] = 0.0
+    batch = Batch(
+        euler=torch.from_numpy(euler),
+        wrist=torch.from_numpy(wrist),
+        valid=torch.ones(size, 2, frames, dtype=torch.bool),
+        style=torch.from_numpy(np.stack([pieces[pick].style for pick, _ in chosen])),
+        sounds=torch.from_numpy(sounds),
+        plan=torch.from_numpy(plan),
+    )
+    return batch if mirrored is None else _mirror_some(batch, torch.from_numpy(mirrored))
 
 
 def mirror_batch(batch: Batch) -> Batch:
-    """The reflection about D4, hands swapped; notes that fall off the keyboard are dropped."""
+    """The reflection about D4 of windows of pieces, hands swapped; notes that fall off the keyboard are dropped."""
+    if batch.sounds is None or batch.plan is None:
+        raise ValueError("only windows with notes and a finger plan can be mirrored")
     sounds = torch.zeros_like(batch.sounds)
     keys = torch.arange(KEYS)
     image = MIRROR_PITCH_SUM - 2 * LOWEST_PITCH - keys
     inside = (image >= 0) & (image < KEYS)
     sounds[..., image[inside], :] = batch.sounds[..., keys[inside], :]
-    euler = batch.euler.flip(1) * batch.euler.new_tensor([1.0, -1.0, -1.0] * 16)
     plan = batch.plan.flip(1).clone()
     for channel in (X_NOW, X_NEXT):
         plan[..., channel] = 2 * REFLECTION_X - plan[..., channel]
-    return Batch(sounds[:, [0, 2, 1]], euler, mirror_wrist(batch.wrist.flip(1)), plan, batch.style)
+    return Batch(
+        euler=batch.euler.flip(1) * batch.euler.new_tensor([1.0, -1.0, -1.0] * 16),
+        wrist=mirror_wrist(batch.wrist.flip(1)),
+        valid=batch.valid.flip(1),
+        style=batch.style,
+        sounds=sounds[:, [0, 2, 1]],
+        plan=plan,
+    )
 
 
 def _mirror_some(batch: Batch, chosen: Tensor) -> Batch:
     mirrored = mirror_batch(batch)
 
-    def pick(there: Tensor, here: Tensor) -> Tensor:
+    def pick(name: str) -> Tensor:
+        there, here = getattr(mirrored, name), getattr(batch, name)
         return torch.where(chosen.view(-1, *[1] * (here.ndim - 1)), there, here)
 
-    return Batch(
-        pick(mirrored.sounds, batch.sounds),
-        pick(mirrored.euler, batch.euler),
-        pick(mirrored.wrist, batch.wrist),
-        pick(mirrored.plan, batch.plan),
-        batch.style,
-    )
+    names = ("euler", "wrist", "valid", "style", "sounds", "plan")
+    return Batch(**{name: pick(name) for name in names})
