@@ -16,8 +16,10 @@ COMMANDS = (
     "training.synthesis.cli",
     "training.fingering.cli",
     "training.train_cli",
+    "training.convert_cli",
     "training.recipe",
     "training.evaluation.cli",
+    "training.metrics_cli",
 )
 """Modules with subcommands, in the order in which `--help` shows them."""
 
