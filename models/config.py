@@ -39,7 +39,7 @@ def _check_choice(owner: str, name: str, value: str, allowed: tuple[str, ...]) -
         raise ValueError(f"{owner}.{name} is {value!r}; it must be one of {', '.join(allowed)}")
 
 
-ENCODERS = ("notes", "features")
+ENCODERS = ("notes", "features", "hubert")
 OUTPUTS = ("linear", "tanh")
 INTERACTIONS = ("none", "concat", "cross_attention", "hcaa")
 SCHEDULES = ("linear", "cosine")
@@ -53,7 +53,8 @@ class EncoderConfig:
     """What the frame features f_a are (Phi_a of the paper)."""
 
     kind: str = "notes"
-    """`notes`: 93-key onset, sustain and hand-hint rolls; `features`: vectors that the caller computed (HuBERT)."""
+    """`notes`: 93-key onset, sustain and hand-hint rolls; `features`: vectors that the caller computed; `hubert`: the
+    last hidden state of a HuBERT, from the sound itself (`models.hubert`)."""
     feature_dim: int = CANONICAL_KEYS * NOTE_FEATURES
     """Numbers in a frame and hand."""
     centred_bins: int = 27
@@ -62,6 +63,10 @@ class EncoderConfig:
     """Distance between two of those bins along the keyboard, metres."""
     finger_plan: bool = True
     """Tell the networks which finger plays what and when (`notes` only)."""
+    source: str = ""
+    """`hubert` only: folder or hub name of the frozen encoder, for instance facebook/hubert-large-ls960-ft."""
+    per_hand: bool = False
+    """`hubert` only: each hand has a fine-tuned encoder of its own in the model folder (`hubert.left.safetensors`)."""
 
     def __post_init__(self) -> None:
         _check_choice("encoder", "kind", self.kind, ENCODERS)
@@ -72,10 +77,14 @@ class EncoderConfig:
             raise ValueError(
                 f"encoder.feature_dim is {self.feature_dim}; notes have {CANONICAL_KEYS * NOTE_FEATURES}"
             )
-        if self.kind == "features" and (self.centred_bins or self.finger_plan):
+        if self.kind != "notes" and (self.centred_bins or self.finger_plan):
             raise ValueError(
                 "encoder.centred_bins must be 0 and finger_plan false where the encoder does not read notes"
             )
+        if self.kind == "hubert" and not (self.source or self.per_hand):
+            raise ValueError("encoder.source must name a HuBERT where the model folder holds none (per_hand)")
+        if self.kind != "hubert" and (self.source or self.per_hand):
+            raise ValueError("encoder.source and per_hand belong to the encoder hubert")
 
     @property
     def plan_dim(self) -> int:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The 1D U-Net of one hand as the authors of the paper released it, in two halves like `models.networks.unet`.
 
-Axes: B batch, C channels, T frames, L frames at the bottleneck. Residual blocks convolve, normalise, modulate (FiLM from
+Axes: B batch, C channels, T frames, L frames at the bottleneck. Residual blocks convolve, normalise, modulate (FiLM by
 the timestep, first half only) and then apply SiLU; every resolution ends in linear attention (Shen et al. 2021)
 with RMS norms, the bottleneck in full attention. Each of n widths is a resolution; the frames are halved n - 1 times:
 the step from the last resolution to the bottleneck only widens, so that with (256, 512, 1024, 2048) the first two

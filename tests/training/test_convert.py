@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Converted checkpoints compute what the released code computes; nothing else is let in."""
+
+import pickle
+
+import pytest
+import released_checkpoint as released
+import torch
+from safetensors.torch import load_file
+
+from models.config import ModelConfig
+from models.diffusion import samplers
+from models.diffusion.schedule import build_schedule
+from models.model import PRESETS_FOLDER, Networks, load_model, parameter_count
+from models.networks.released_transformer import causal_bias
+from training.__main__ import main
+from training.convert import ConversionError, convert, read_checkpoint
+
+BASE = ModelConfig.load(PRESETS_FOLDER / "official" / "config.json")
+
+
+def both() -> tuple[dict, dict]:
+    return released.stage2_state("left"), released.stage2_state("right")
+
+
+def stacked(name: str) -> torch.Tensor:
+    """[B, 2, T, 48] noise, drawn as the released code's [B, 48, T] for each hand."""
+    parts = [released.noise(f"{name} {side}", released.BATCH, 48, released.FRAMES) for side in released.SIDES]
+    return torch.stack(parts, 1).transpose(2, 3)
+
+
+@pytest.fixture(scope="module")
+def networks() -> tuple[ModelConfig, Networks]:
+    converted = convert(both(), None, BASE)
+    networks = Networks(converted.config)
+    networks.load_state_dict(converted.state, strict=True)
+    return converted.config, networks.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def features() -> torch.Tensor:
+    shape = released.BATCH, released.FRAMES, released.FEATURES
+    return torch.stack([released.noise(f"features {side}", *shape) for side in released.SIDES], 1)
+
+
+def denoiser(networks: Networks, features: torch.Tensor):
+    style = torch.zeros(released.BATCH, 0)
+    positions = networks.predictors(features, style)
+    condition = networks.streams.condition(features, positions, positions.flip(1))
+    known = torch.zeros(released.BATCH, 2, released.FRAMES, 1, dtype=torch.bool)
+
+    def denoise(x: torch.Tensor, t: int) -> torch.Tensor:
+        return networks.streams(x, torch.full((released.BATCH, 2), t), condition, known, x, style)
+
+    return positions, denoise
+
+
+def test_positions_and_one_step_are_those_of_the_released_code(networks, features) -> None:
+    positions, denoise = denoiser(networks[1], features)
+    truth = released.outputs()
+    torch.testing.assert_close(positions, truth["positions"], atol=1e-5, rtol=0)
+    # The released code counts timesteps from 0: its T // 2 is our T // 2 + 1.
+    v = denoise(stacked("x"), released.steps() // 2 + 1)
+    assert truth["v"].std() > 0.1
+    torch.testing.assert_close(v, truth["v"], atol=1e-5, rtol=0)
+
+
+def test_a_sampling_run_with_the_same_noise_ends_in_the_same_motion(networks, features, monkeypatch) -> None:
+    config, nets = networks
+    _, denoise = denoiser(nets, features)
+    one = released.noise("start", released.BATCH, 48, released.FRAMES)
+    start = torch.stack([one, one], 1).transpose(2, 3)  # the released code starts both hands alike
+    queue = [stacked(f"step {i}") for i in range(released.steps() - 1)]
+    monkeypatch.setattr(samplers, "draw_noise", lambda *unused: queue.pop(0))
+    found = samplers.sample_ancestral(
+        denoise,
+        start,
+        build_schedule(config.schedule),
+        steps=released.steps(),
+        generators=[],
+        clamp=config.clamp,
+    )
+    assert not queue
+    torch.testing.assert_close(found, released.outputs()["sample"], atol=1e-4, rtol=0)
+
+
+def test_the_causal_bias_of_a_single_window(features) -> None:
+    """The released code switches the bias on for a batch of one; here the configuration does."""
+    state = both()
+    biased = BASE.__class__.from_json(BASE.to_json().replace('"causal_bias": false', '"causal_bias": true'))
+    converted = convert(state, None, biased)
+    nets = Networks(converted.config)
+    nets.load_state_dict(converted.state)
+    positions = nets.eval().predictors(features[:1], torch.zeros(1, 0))
+    torch.testing.assert_close(positions[:, 0], released.outputs()["single_position"], atol=1e-5, rtol=0)
+
+
+def test_bias_falls_by_a_step_a_second_and_hides_what_is_to_come() -> None:
+    bias = causal_bias(4, 95)
+    assert bias.shape == (4, 95, 95)
+    assert torch.isinf(bias[:, 10, 11:]).all() and torch.isfinite(bias[:, 10, :11]).all()
+    assert bias[0, 94, 65] == 0 and bias[0, 94, 64] == -0.25 and bias[1, 94, 4] == -3 / 16
+    assert causal_bias(6, 2).shape == (6, 2, 2)
+
+
+def test_command_writes_a_folder_that_loads(tmp_path, capsys) -> None:
+    paths = [released.save(tmp_path / f"{side}.ckpt", released.stage2_state(side)) for side in released.SIDES]
+    out = tmp_path / "model"
+    command = ["convert", "--stage2", *map(str, paths), "--out", str(out), "--report"]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "none missing, none unknown" in said and "another fusion, which HCAA does not use" in said
+    assert "maps     stage 2 left:model.init_conv.weight -> streams.streams.0.unet.input.weight" in said
+    model = load_model(out, "cpu")
+    assert model.config.schedule.steps == released.steps() and model.config.shared_start
+    assert main(command) == 1 and "exists" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["left.ckpt", "model", "right.ckpt"]
+
+
+def test_predictors_may_come_from_stage_1(tmp_path) -> None:
+    stage1 = tuple(
+        {
+            name.removeprefix("piano2posi."): torch.full_like(value, 0.25)
+            for name, value in released.stage2_state(side).items()
+            if name.startswith("piano2posi.")
+        }
+        for side in released.SIDES
+    )
+    converted = convert(both(), stage1, BASE)
+    assert (converted.state["predictors.hands.nets.1.head.0.weight"] == 0.25).all()
+    plain = convert(both(), None, BASE)
+    for name, value in plain.state.items():
+        if name.startswith("streams."):
+            assert torch.equal(value, converted.state[name])
+
+
+def test_encoders_go_to_files_of_their_own(tmp_path, capsys) -> None:
+    encoder = {
+        "feature_projection.projection.weight": torch.ones(64, 8),
+        "feature_extractor.conv_layers.0.conv.weight": torch.ones(8, 1, 10),
+        "feature_extractor.conv_layers.1.conv.weight": torch.ones(8, 8, 3),
+        "encoder.layers.0.attention.q_proj.weight": torch.ones(64, 64),
+        "encoder.layers.0.feed_forward.intermediate_dense.weight": torch.ones(96, 64),
+        "encoder.pos_conv_embed.conv.weight_g": torch.ones(1, 1, 16),
+        "encoder.pos_conv_embed.conv.weight_v": torch.ones(64, 4, 16),
+        "lm_head.weight": torch.ones(2, 2),
+    }
+    paths = []
+    for side in released.SIDES:
+        state = released.stage2_state(side)
+        state |= {f"piano2posi.audio_encoder_cont.{name}": value for name, value in encoder.items()}
+        paths.append(str(released.save(tmp_path / f"{side}.ckpt", state)))
+    assert main(["convert", "--stage2", *paths, "--out", str(tmp_path / "model")]) == 0
+    assert "a speech head that nothing uses" in capsys.readouterr().out
+    kept = load_file(tmp_path / "model" / "hubert.left.safetensors")
+    assert "encoder.pos_conv_embed.conv.parametrizations.weight.original1" in kept
+    assert len(kept) == len(encoder) - 1
+    assert (tmp_path / "model" / "hubert.json").is_file()
+    assert ModelConfig.load(tmp_path / "model" / "config.json").encoder.kind == "hubert"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda s: s.update({"model.surprise.weight": torch.ones(1)}), "nobody knows"),
+        (lambda s: s.pop("model.ups.1.0.mlp.1.bias"), "missing"),
+        (lambda s: s.update({"model.final_conv.bias": torch.ones(3)}), "the model wants"),
+        (lambda s: s.update({"betas": torch.full((6,), 0.5)}), "noise schedule"),
+        (lambda s: s.pop("model.cond_feature_map.weight"), "lacks"),
+    ],
+)
+def test_what_does_not_fit_stops_the_conversion(change, sentence) -> None:
+    left, right = both()
+    change(left)
+    with pytest.raises(ConversionError, match=sentence):
+        convert((left, right), None, BASE)
+
+
+class Harmful:
+    def __reduce__(self):
+        return (print, ("this must not run",))
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path, capsys) -> None:
+    path = tmp_path / "bad.ckpt"
+    torch.save({"state_dict": {}, "more": Harmful()}, path)
+    with pytest.raises(ConversionError, match="not opened"):
+        read_checkpoint(path)
+    path.write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(ConversionError):
+        read_checkpoint(path)
+    assert main(["convert", "--stage2", str(path), str(path), "--out", str(tmp_path / "m")]) == 1
+    said = capsys.readouterr()
+    assert "this must not run" not in said.out and "Nothing was converted" in said.err
+    assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("preset", ["paper", "official"])
+def test_presets_have_the_published_sizes(preset) -> None:
+    """Numbers of the released code: U-Net and refiner 384 M a hand, 34 M of it a fusion that HCAA leaves unused."""
+    config = ModelConfig.load(PRESETS_FOLDER / preset / "config.json")
+    with torch.device("meta"):
+        networks = Networks(config)
+    stream = networks.streams
+    assert parameter_count(stream.refiners) / 2 == pytest.approx(75.6e6, rel=0.01)
+    assert parameter_count(stream.streams[0].unet) == pytest.approx(227.5e6, rel=0.01)
+    assert parameter_count(networks.predictors) / 2 == pytest.approx(23.7e6, rel=0.01)
+    if preset == "official":
+        a_hand = (parameter_count(stream.refiners) + parameter_count(stream.streams)) / 2
+        assert a_hand + 33.6e6 == pytest.approx(384e6, rel=0.01)
+    else:
+        assert config.schedule.kind == "linear" and not config.interaction.causal and not config.shared_start

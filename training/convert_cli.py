@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The subcommand `convert`: the released checkpoints of the paper's authors to a model folder.
+
+    python -m training convert --stage2 LEFT.ckpt RIGHT.ckpt --out FOLDER
+    python -m training convert --stage2 LEFT.ckpt RIGHT.ckpt --stage1 LEFT.ckpt RIGHT.ckpt --out FOLDER --report
+
+The stage-2 checkpoints hold the predictors and their HuBERTs too; `--stage1` takes those of other checkpoints instead.
+FOLDER appears when it is whole. Then `python -m models generate song.wav --preset FOLDER -o take.npz`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from models.config import ModelConfig
+from models.model import CARD_FILE, CONFIG_FILE, PRESETS_FOLDER, WEIGHTS_FILE, file_hash
+from training.convert import ConversionError, Converted, Report, State, convert, read_checkpoint
+from training.hubert_config import hubert_config
+
+HUBERT_CONFIG_FILE = "hubert.json"
+SIDES = ("left", "right")
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Register `convert`."""
+    parser = commands.add_parser("convert", help="the authors' released checkpoints to a model folder")
+    pair = {"nargs": 2, "type": Path, "metavar": ("LEFT", "RIGHT")}
+    parser.add_argument("--stage2", required=True, help="checkpoints of the gesture generator", **pair)
+    parser.add_argument("--stage1", help="checkpoints of the position predictor, to use instead", **pair)
+    parser.add_argument("--out", type=Path, required=True, help="model folder to write; must not exist")
+    parser.add_argument("--preset", default="official", help="preset whose configuration is the pattern")
+    parser.add_argument("--report", action="store_true", help="list every key and what became of it")
+    parser.set_defaults(main=convert_main)
+
+
+def convert_main(arguments: argparse.Namespace) -> int:
+    """Convert; 1 with a sentence on stderr where it cannot be done."""
+    if arguments.out.exists():
+        print(f"{arguments.out} exists; choose another folder, or delete it", file=sys.stderr)
+        return 1
+    base = ModelConfig.load(PRESETS_FOLDER / arguments.preset / CONFIG_FILE)
+    try:
+        stage2 = _read(arguments.stage2)
+        stage1 = _read(arguments.stage1) if arguments.stage1 else None
+        converted = convert(stage2, stage1, base)
+        sources = [*arguments.stage2, *(arguments.stage1 or [])]
+        digest = write_model(arguments.out, converted, sources)
+    except (ConversionError, OSError) as error:
+        print(f"Nothing was converted: {error}.", file=sys.stderr)
+        return 1
+    print_report(converted.report, whole=arguments.report)
+    print(
+        f"{arguments.out}: weights {digest}, {sum(v.numel() for v in converted.state.values()) / 1e6:.0f} M numbers"
+    )
+    return 0
+
+
+def _read(paths: list[Path]) -> tuple[State, State]:
+    left, right = (read_checkpoint(path) for path in paths)
+    return left, right
+
+
+def print_report(report: Report, *, whole: bool) -> None:
+    """Counts of what was mapped and ignored and why; with `whole` every key."""
+    if whole:
+        for name, ours in report.mapped.items():
+            print(f"maps     {name} -> {ours}")
+        for name, reason in report.ignored.items():
+            print(f"ignores  {name}: {reason}")
+    print(f"{len(report.mapped)} keys mapped, {len(report.ignored)} ignored, none missing, none unknown")
+    for reason, count in sorted(Counter(report.ignored.values()).items()):
+        print(f"  ignored {count}: {reason}")
+
+
+def write_model(out: Path, converted: Converted, sources: list[Path]) -> str:
+    """The model folder, whole or not at all; the hash of its weights."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    try:
+        config = converted.config
+        if all(converted.hubert):
+            config = dataclasses.replace(
+                config, encoder=dataclasses.replace(config.encoder, kind="hubert", per_hand=True)
+            )
+            for side, state in zip(SIDES, converted.hubert):
+                tensors = {name: value.contiguous() for name, value in state.items()}
+                save_file(tensors, part / f"hubert.{side}.safetensors", metadata={"format": "pt"})
+            text = json.dumps(hubert_config(converted.hubert[0]), indent=1) + "\n"
+            (part / HUBERT_CONFIG_FILE).write_text(text, encoding="utf-8")
+        state = {name: value.float().contiguous() for name, value in converted.state.items()}
+        save_file(state, part / WEIGHTS_FILE, metadata={"format": "pt"})
+        (part / CONFIG_FILE).write_text(config.to_json(), encoding="utf-8")
+        (part / CARD_FILE).write_text(_card(sources), encoding="utf-8")
+        digest = file_hash(part / WEIGHTS_FILE)
+        part.chmod(0o755)
+        part.rename(out)
+        return digest
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def _card(sources: list[Path]) -> str:
+    lines = "\n".join(f"- `{path.name}`, SHA-256 begins {file_hash(path)}" for path in sources)
+    return (
+        "# Converted checkpoints of the S2C authors\n\n"
+        f"Made by `python -m training convert` from:\n\n{lines}\n\n"
+        "Their licence is their authors'; this folder adds nothing to them. Output: MANO axis-angle poses and hand\n"
+        "positions in a camera's frame, brought into the piano frame when a take is made.\n"
+    )
