@@ -3,8 +3,8 @@
 
 A released stage-2 checkpoint is a pickled dictionary: `state_dict` and `hyper_parameters` (an `argparse.Namespace`).
 Its state holds one hand: the U-Net with refiner and HCAA under `model.`, the stage-1 predictor with its fine-tuned
-HuBERT under `piano2posi.`, and the tables of the noise schedule. A stage-1 checkpoint holds the latter's keys without the
-prefix. Nothing of a checkpoint is run: it is read with `weights_only=True`, tensors and that namespace only.
+HuBERT under `piano2posi.`, and the tables of the noise schedule. A stage-1 checkpoint holds the latter's keys without
+the prefix. Nothing of a checkpoint is run: it is read with `weights_only=True`, tensors and that namespace only.
 
 Every key is mapped, ignored for a reason that is said, or unknown; an unknown or a missing one stops the conversion.
 """
