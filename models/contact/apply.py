@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from models.contact.fingering import Assignment, finger_notes
 from models.contact.hands import assign_hands
+from models.contact.mending import mend
 from models.contact.schedule import PressTiming, cut_presses, plan_presses
 from models.contact.separation import separate_hands
 from models.contact.stretch import PASSES, solve_stretch
 from models.errors import Progress
-from models.kinematics import forward_kinematics
+from models.kinematics import clamp_to_limits, forward_kinematics
 from models.take import Motion
 
 STAGE = "contact"
@@ -117,6 +118,8 @@ def apply_contact(
     result = _restore(motion, euler, wrist, first, only_hand, changed)
     movable = np.zeros((motion.frames, 2), bool)
     movable[changed[0] : changed[1], list(_hands(only_hand))] = True
+    if strength == 1:
+        result = mend(result, movable, hand_size)
     return ContactResult(_separate(result, movable, strength, hand_size), assignment.fingering)
 
 
@@ -197,6 +200,8 @@ def _restore(
     for given, solved in ((motion.euler, euler), (motion.wrist, wrist)):
         inside = solved[start - first : stop - first].copy()
         _fade_edges(inside, given, solved, start, stop, first, motion.fps)
+        if solved is euler:
+            inside = clamp_to_limits(torch.from_numpy(inside)).numpy()
         out = given.copy()
         for hand in _hands(only_hand):
             out[start:stop, hand] = inside[:, hand]

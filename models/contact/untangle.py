@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from models.contact.descent import Descent
-from models.contact.posture import MARGIN, Aims, Posture, tangles
+from models.contact.posture import Aims, Posture, tangles
 
 _AROUND_S = 0.3  # the correction fades in and out within this
+_MARGIN = 0.0008
 _MISSED = 0.003  # metres: a playing finger farther than this from its key gets help, too
 
 
@@ -29,6 +30,7 @@ def untangle(
     strength: float,
     urgency: float = 1.0,
     help_missed: bool = True,
+    margin: float = _MARGIN,
 ) -> Posture:
     """The posture (F frames) with its tangles undone as far as the joint limits and the aims allow.
 
@@ -37,9 +39,10 @@ def untangle(
         strength: 0 to 1, how much of the correction is applied.
         urgency: factor on the weight of tangles against everything else.
         help_missed: also where playing fingers are off their keys without a tangle.
+        margin: metres beyond their least distance at which bones call for help.
     """
     bad = np.zeros(len(posture.place), bool)
-    bad[tangles(posture, size, 0.5 * float(MARGIN.min()), fixed).frame] = True
+    bad[tangles(posture, size, margin, fixed).frame] = True
     if help_missed:
         missed = (posture.bones(size)[..., 3, :] - aims.points).norm(dim=-1).numpy() > _MISSED
         missed &= aims.firm > 0.9

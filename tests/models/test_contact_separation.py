@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hands never collide: whatever is generated, whatever is kept, and nothing moves that need not."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from models import skeleton
+from models.biomechanics import fingers_touch, hands_collide
+from models.contact import apply_contact
+from models.contact.separation import CLEAR_M, _all_bones, _distances, _needs, separate_hands
+from models.kinematics import HandPose, forward_kinematics, mirror_hands, outside_limits
+from models.take import Motion
+
+FPS = 30.0
+
+
+def pose(motion: Motion, size: float = 1.0) -> HandPose:
+    return forward_kinematics(torch.from_numpy(motion.euler), torch.from_numpy(motion.wrist), size)
+
+
+def colliding(motion: Motion, size: float = 1.0) -> NDArray[np.bool_]:
+    return hands_collide(pose(motion, size)).numpy()
+
+
+def hands_at(x: NDArray[np.floating], seed: int = 0) -> Motion:
+    """Half-bent hands whose wrists are at ``x`` (frames, 2) metres, each finger bent a little differently."""
+    frames = len(x)
+    rng = np.random.default_rng(seed)
+    euler = np.zeros((frames, 2, 16, 3), np.float32)
+    euler[..., 1:, 0] = 0.35 + 0.15 * rng.random((2, 15))
+    wrist = np.zeros((frames, 2, 3), np.float32)
+    wrist[..., 0] = x
+    wrist[..., 1], wrist[..., 2] = -0.09, [0.062, 0.066]
+    return Motion(euler, wrist, FPS)
+
+
+def crossing(frames: int = 120, reach: float = 0.25) -> Motion:
+    """The left hand wanders through the right one to its other side and back."""
+    left = -reach * np.cos(np.linspace(0, 2 * np.pi, frames))
+    return hands_at(np.stack([left, np.zeros(frames)], 1))
+
+
+def everywhere(motion: Motion) -> NDArray[np.bool_]:
+    return np.ones((motion.frames, 2), bool)
+
+
+def test_hands_that_cross_pass_without_touching() -> None:
+    motion = crossing()
+    assert colliding(motion).sum() > 20
+    wrist = separate_hands(motion, everywhere(motion))
+    moved = Motion(motion.euler, wrist, FPS)
+    assert not colliding(moved).any()
+    untouched = (wrist == motion.wrist).all((1, 2))
+    assert untouched[:5].all() and untouched[-5:].all()
+
+
+@pytest.mark.parametrize("hand", [skeleton.LEFT, skeleton.RIGHT])
+def test_a_kept_hand_stays_where_it_is_and_the_other_gets_out_of_its_way(hand: int) -> None:
+    motion = crossing()
+    movable = everywhere(motion)
+    movable[:, 1 - hand] = False
+    wrist = separate_hands(motion, movable)
+    np.testing.assert_array_equal(wrist[:, 1 - hand], motion.wrist[:, 1 - hand])
+    assert not colliding(Motion(motion.euler, wrist, FPS)).any()
+
+
+def test_frames_outside_a_range_stay_and_those_inside_do_not_collide() -> None:
+    motion = crossing()
+    movable = np.zeros((motion.frames, 2), bool)
+    movable[40:75] = True
+    wrist = separate_hands(motion, movable)
+    np.testing.assert_array_equal(wrist[:40], motion.wrist[:40])
+    np.testing.assert_array_equal(wrist[75:], motion.wrist[75:])
+    after = colliding(Motion(motion.euler, wrist, FPS))
+    assert after[:40].any() and not after[40:75].any()
+
+
+def test_hands_apart_are_returned_as_they_are() -> None:
+    motion = hands_at(np.tile([-0.3, 0.3], (30, 1)))
+    assert separate_hands(motion, everywhere(motion)) is motion.wrist
+
+
+def test_parting_is_smooth() -> None:
+    """A short brush: hands go apart and come back without a jerk, however sudden the collision."""
+    x = np.tile([-0.3, 0.3], (90, 1))
+    x[44:47] = [-0.03, 0.03]
+    motion = hands_at(x)
+    assert colliding(motion)[44:47].all()
+    shift = separate_hands(motion, everywhere(motion)) - motion.wrist
+    largest = np.abs(shift).max()
+    assert largest > 0.005
+    assert np.abs(np.diff(shift, axis=0)).max() < 0.35 * largest
+    assert np.abs(np.diff(shift, 2, axis=0)).max() < 0.12 * largest
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mirrored_hands_part_in_the_mirror(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = np.stack([rng.uniform(-0.2, 0.1) + 0.2 * np.sin(np.linspace(0, 4, 60)), np.full(60, 0.03)], 1)
+    motion = hands_at(x, seed)
+    euler, wrist = (
+        part.numpy() for part in mirror_hands(*map(torch.from_numpy, (motion.euler, motion.wrist)))
+    )
+    movable = everywhere(motion)
+    one = Motion(motion.euler, separate_hands(motion, movable), FPS)
+    other = Motion(euler, separate_hands(Motion(euler, wrist, FPS), movable), FPS)
+    back = mirror_hands(torch.from_numpy(one.euler), torch.from_numpy(one.wrist))[1].numpy()
+    np.testing.assert_allclose(other.wrist, back, atol=1e-5)
+
+
+def test_hands_stay_clear_however_much_farther_they_move() -> None:
+    motion = crossing()
+    bones = _all_bones(motion.euler, motion.wrist, 1.0).at(np.flatnonzero(colliding(motion))[::6])
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        unit = rng.normal(size=(2, 3)).astype(np.float32)
+        need = _needs(bones, unit)
+        assert (need > 0).all()
+        for beyond in np.linspace(0, 0.3, 60):
+            moved = bones.moved((need + beyond)[:, None, None] * unit)
+            assert float(_distances(moved.heads, moved.tails).min()) > CLEAR_M - 1e-5
+
+
+def duet(kind: str) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """Notes that bring the hands into each other's way."""
+    right = [(0.6 + 0.3 * i, 0.28, 60 + (0, 2, 4, 5, 7, 5, 4, 2)[i % 8], 1) for i in range(7)]
+    if kind == "same keys":  # both hands take turns on the same notes
+        left = [(0.75 + 0.3 * i, 0.25, 60 + (2, 4, 5, 7, 5, 4, 2, 0)[i % 8], 0) for i in range(7)]
+    elif kind == "crossed":  # the left hand goes to and fro over the right one
+        left = [(0.6 + 0.6 * i, 0.35, (48, 76, 45, 79, 50, 74)[i], 0) for i in range(4)]
+    else:  # interlocked: both hold notes of one chord
+        left = [(0.6 + 0.9 * i, 0.85, pitch, 0) for i in range(2) for pitch in (59, 62, 65)]
+        right = [(0.6 + 0.9 * i, 0.85, pitch, 1) for i in range(2) for pitch in (60, 64, 67)]
+    rows = sorted((t, t + d, p, 80.0, h) for t, d, p, h in left + right)
+    table = np.array(rows)
+    return table[:, :4], table[:, 4].astype(np.int8)
+
+
+@pytest.mark.parametrize("kind", ["same keys", "crossed", "interlocked"])
+def test_no_frame_collides_after_contact_whatever_is_redone(kind: str) -> None:
+    notes, hands = duet(kind)
+    x = np.tile([-0.04, 0.04], (90, 1)) + 0.02 * np.sin(np.linspace(0, 9, 90))[:, None] * [1, -1]
+    raw = hands_at(x)
+    assert colliding(raw).any()
+    whole = apply_contact(raw, notes, hands).motion
+    given = Motion(
+        np.stack([raw.euler[:, 0], whole.euler[:, 1]], 1),
+        np.stack([raw.wrist[:, 0], whole.wrist[:, 1]], 1),
+        FPS,
+    )
+    redone = apply_contact(given, notes, hands, only_hand=skeleton.LEFT).motion
+    np.testing.assert_array_equal(redone.euler[:, 1], whole.euler[:, 1])
+    np.testing.assert_array_equal(redone.wrist[:, 1], whole.wrist[:, 1])
+    spoiled = Motion(whole.euler.copy(), whole.wrist.copy(), FPS)
+    spoiled.euler[30:60], spoiled.wrist[30:60] = raw.euler[30:60], raw.wrist[30:60]
+    part = apply_contact(spoiled, notes, hands, frames=(30, 60)).motion
+    np.testing.assert_array_equal(part.wrist[:30], whole.wrist[:30])
+    np.testing.assert_array_equal(part.euler[60:], whole.euler[60:])
+    for motion in (whole, redone, part):
+        assert not colliding(motion).any()
+        assert not outside_limits(torch.from_numpy(motion.euler)).any()
+        assert not fingers_touch(pose(motion)).any()
