@@ -20,6 +20,7 @@ COMMANDS = (
     "training.recipe",
     "training.evaluation.cli",
     "training.metrics_cli",
+    "training.cost_cli",
 )
 """Modules with subcommands, in the order in which `--help` shows them."""
 

@@ -57,17 +57,18 @@ class Windows:
     def __init__(self, clips: list[Clip], frames: int, least_seen: float) -> None:
         self.frames = frames
         self.poses: list[NDArray[np.float16]] = []
-        starts: list[tuple[int, int]] = []
+        starts: list[NDArray[np.int64]] = []
         for clip in clips:
             if clip.frames < frames:
                 continue
             total = np.concatenate([np.zeros((1, 2)), np.cumsum(clip.valid, axis=0)])
             seen = ((total[frames:] - total[:-frames]) / frames).min(axis=1)
-            starts.extend((len(self.poses), int(start)) for start in np.flatnonzero(seen >= least_seen))
+            first = np.flatnonzero(seen >= least_seen)
+            starts.append(np.stack([np.full(len(first), len(self.poses)), first], 1))
             self.poses.append(both_hands(filled(clip, clip.valid)).astype(np.float16))
-        if not starts:
+        if not sum(map(len, starts)):
             raise ValueError(f"no clip has {frames} frames in which both hands are seen")
-        self.starts = np.array(starts)
+        self.starts = np.concatenate(starts)
 
     def batch(self, rng: np.random.Generator, size: int) -> Tensor:
         """[size, frames, 96] radians."""
