@@ -27,12 +27,25 @@ class Corruption(NamedTuple):
     known: Tensor
 
 
-def random_corruption(rng: np.random.Generator, *, size: int, frames: int, steps: int) -> Corruption:
-    """Draw for `size` windows; timesteps 1 to `steps`, spread evenly over the batch for a less noisy loss."""
+def random_corruption(
+    rng: np.random.Generator,
+    *,
+    size: int,
+    frames: int,
+    steps: int,
+    known_frames: bool = True,
+    same_time: bool = False,
+) -> Corruption:
+    """Draw for `size` windows; timesteps 1 to `steps`, spread evenly over the batch for a less noisy loss.
+
+    known_frames: off for a network that is never told any. same_time: one timestep for both hands of every window.
+    """
     t = np.stack([_stratified(rng, size, steps) for _ in range(2)], 1)
     together = rng.random(size) >= _OWN_TIMES
-    t[together, 1] = t[together, 0]
+    t[together | same_time, 1] = t[together | same_time, 0]
     known = np.zeros((size, 2, frames), bool)
+    if not known_frames:
+        return Corruption(torch.from_numpy(t), torch.from_numpy(known)[..., None])
     for i, kind in enumerate(rng.choice(KINDS, size, p=SHARES)):
         head, tail = rng.integers(1, max(frames // 4, 1) + 1, 2)
         if kind == "prefix":

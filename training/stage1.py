@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Stage 1 of the paper (section 3.2): the position predictors, P = Phi_A2P(f_a).
 
-Loss: L1 of the normalised positions plus L1 of their differences from frame to frame.
+Loss: L1 of the normalised positions plus L1 of their differences from frame to frame, over the frames in which the
+hand was seen.
 """
 
 from __future__ import annotations
@@ -15,16 +16,22 @@ import torch
 from torch import Tensor, nn
 
 from models.canonical import Normalizer, canonical_euler, canonical_plan, canonical_wrist
-from models.condition import hear, predict_positions
+from models.condition import predict_positions
 from models.config import FINGERS_A_HAND, ModelConfig, Statistics
 from models.finger_plan import SINCE_OFFSET, X_NOW
 from models.networks.position_predictor import PositionPredictors
-from training.data import Batch, Piece, random_batch
-from training.loop import CHECKPOINT_FILE, Randomness, TrainSettings, new_state, run
+from training.data import Batch, Piece, WindowSource
+from training.distributed import ALONE, Share, barrier, rank
+from training.hearing import heard_in
+from training.loop import CHECKPOINT_FILE, Randomness, new_state, run, step_randomness
+from training.settings import TrainSettings
+from training.sources import Windows, as_source
 from training.validation import validation
 
 FOLDER = "stage1"
 _SMALLEST_ANGLE_SPREAD = 0.02
+_STATISTICS_BATCHES = 64
+_HEADROOM = 1.05
 
 
 def measure_statistics(pieces: Sequence[Piece], *, shared_hands: bool) -> Statistics:
@@ -48,6 +55,52 @@ def measure_statistics(pieces: Sequence[Piece], *, shared_hands: bool) -> Statis
     )
 
 
+def measure_from_windows(source: WindowSource, config: ModelConfig, settings: TrainSettings) -> Statistics:
+    """The same, from the valid frames of random windows; the fingers' reach stays as configured."""
+    angles, places = [], []
+    for i in range(_STATISTICS_BATCHES):
+        batch = source.batch(step_randomness(settings.seed + 2, i).numpy, settings.batch_size)
+        angles.append(canonical_euler(batch.euler, shared_hands=config.shared_hands)[batch.valid])
+        places.append(canonical_wrist(batch.wrist, shared_hands=config.shared_hands)[batch.valid])
+    euler, wrist = torch.cat(angles), torch.cat(places)
+    return dataclasses.replace(
+        config.statistics,
+        euler_mean=tuple(euler.mean(0).tolist()),
+        euler_std=tuple(euler.std(0).clamp_min(_SMALLEST_ANGLE_SPREAD).tolist()),
+        position_mean=tuple(wrist.mean(0).tolist()),
+        position_std=tuple(wrist.std(0).clamp_min(1e-3).tolist()),
+    )
+
+
+def _within_reach(statistics: Statistics, low: Tensor, high: Tensor) -> Statistics:
+    """Positions as shares of their range: a bounded output must be able to reach all of them."""
+    return dataclasses.replace(
+        statistics,
+        position_mean=tuple(((low + high) / 2).tolist()),
+        position_std=tuple((_HEADROOM * (high - low) / 2).clamp_min(1e-3).tolist()),
+    )
+
+
+def first_statistics(windows: Windows, config: ModelConfig, settings: TrainSettings) -> Statistics:
+    """What stage 1 normalises with: measured, or the configuration's own."""
+    if settings.statistics == "config":
+        return config.statistics
+    if not isinstance(windows, Sequence):
+        statistics = measure_from_windows(windows, config, settings)
+        low, high = -3 * torch.tensor(statistics.position_std), 3 * torch.tensor(statistics.position_std)
+        low, high = (
+            low + torch.tensor(statistics.position_mean),
+            high + torch.tensor(statistics.position_mean),
+        )
+    else:
+        statistics = measure_statistics(windows, shared_hands=config.shared_hands)
+        wrists = [torch.from_numpy(piece.wrist).transpose(0, 1)[None] for piece in windows]
+        ends = [canonical_wrist(wrist, shared_hands=config.shared_hands).flatten(0, 2) for wrist in wrists]
+        low = torch.stack([wrist.amin(0) for wrist in ends]).amin(0)
+        high = torch.stack([wrist.amax(0) for wrist in ends]).amax(0)
+    return _within_reach(statistics, low, high) if config.predictor_output == "tanh" else statistics
+
+
 def _finger_reach(pieces: Sequence[Piece], *, shared_hands: bool) -> Tensor:
     """(5,) metres: the median X from the wrist to the key that a finger holds, in canonical space."""
     away: list[list[Tensor]] = [[] for _ in range(FINGERS_A_HAND)]
@@ -63,16 +116,37 @@ def _finger_reach(pieces: Sequence[Piece], *, shared_hands: bool) -> Tensor:
 
 
 def position_loss(
-    network: nn.Module, batch: Batch, config: ModelConfig, normalizer: Normalizer
+    network: nn.Module,
+    batch: Batch,
+    config: ModelConfig,
+    normalizer: Normalizer,
+    settings: TrainSettings | None = None,
+    share: Share = ALONE,
 ) -> dict[str, Tensor]:
     """Loss parts, and `metres`: mean distance between predicted and true wrist."""
     truth = normalizer.positions(canonical_wrist(batch.wrist, shared_hands=config.shared_hands))
-    heard = hear(batch.sounds, batch.plan, normalizer)
+    heard = heard_in(batch, normalizer)
     predicted = predict_positions(network, heard, batch.style[:, : config.style_dim])  # type: ignore[arg-type]
-    place = (predicted - truth).abs().mean()
-    speed = (predicted.diff(dim=2) - truth.diff(dim=2)).abs().mean()
-    metres = (normalizer.metres(predicted) - normalizer.metres(truth)).norm(dim=-1).mean()
-    return {"loss": place + speed, "place": place, "speed": speed, "metres": metres}
+    seen = batch.valid[..., None]
+    both = seen[:, :, 1:] & seen[:, :, :-1]
+    if settings is not None and not settings.mask_speed:
+        both = torch.ones_like(both)
+    place = _mean((predicted - truth).abs(), seen, share)
+    speed = _mean((predicted.diff(dim=2) - truth.diff(dim=2)).abs(), both, share)
+    metres = (normalizer.metres(predicted) - normalizer.metres(truth)).norm(dim=-1, keepdim=True)
+    weight = settings.position_speed_weight if settings is not None else 1.0
+    return {
+        "loss": place + weight * speed,
+        "place": place,
+        "speed": speed,
+        "metres": _mean(metres, seen, share),
+    }
+
+
+def _mean(values: Tensor, counts: Tensor, share: Share) -> Tensor:
+    """Mean of [B, 2, T, C] over what counts, [B, 2, T, 1] bool; 0 where nothing does."""
+    weight = counts.expand_as(values)
+    return share.mean(torch.where(weight, values, 0.0).sum(), weight.sum().to(values.dtype), 1.0)
 
 
 def _begun_config(out: Path, config: ModelConfig) -> ModelConfig | None:
@@ -92,35 +166,34 @@ def train_stage1(
     out: Path,
     config: ModelConfig,
     settings: TrainSettings,
-    pieces: Sequence[Piece],
-    held_out: Sequence[Piece],
+    windows: Windows,
+    held_out: Windows | None,
     device: torch.device,
     report: Callable[[str], None] = print,
     at_checkpoint: Callable[[], None] | None = None,
+    tensorboard: bool = False,
 ) -> ModelConfig:
     """Train the predictors in `out`/stage1; returns the configuration with measured statistics."""
     config = _begun_config(out, config) or dataclasses.replace(
-        config, statistics=measure_statistics(pieces, shared_hands=config.shared_hands)
+        config, statistics=first_statistics(windows, config, settings)
     )
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "config.json").write_text(config.to_json(), encoding="utf-8")
+    barrier()
+    if rank() == 0:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "config.json").write_text(config.to_json(), encoding="utf-8")
+    barrier()
     normalizer = Normalizer(config, device)
     torch.manual_seed(settings.seed)
     state = new_state(PositionPredictors(config).to(device), settings)
 
+    source = as_source(windows, config, settings, mirror=True)
+
     def loss_of(network: nn.Module, draw: Randomness) -> dict[str, Tensor]:
-        batch = random_batch(
-            pieces,
-            draw.numpy,
-            size=settings.batch_size,
-            frames=config.window_frames,
-            hint_dropout=settings.hint_dropout,
-            mirror=not config.shared_hands,
-        )
-        return position_loss(network, batch.to(device), config, normalizer)
+        batch = source.batch(draw.numpy, settings.batch_size, draw.share.rows(settings.batch_size))
+        return position_loss(network, batch.to(device), config, normalizer, settings, draw.share)
 
     def held_out_loss(network: nn.Module, batch: Batch, draw: Randomness) -> dict[str, Tensor]:
-        return position_loss(network, batch, config, normalizer)
+        return position_loss(network, batch, config, normalizer, settings)
 
     run(
         out / FOLDER,
@@ -130,5 +203,6 @@ def train_stage1(
         validation(held_out, config, settings, held_out_loss),
         report,
         at_checkpoint,
+        tensorboard,
     )
     return config

@@ -2,7 +2,7 @@
 """Stage 2 of the paper (sections 3.2 and 3.3): the two diffusion streams, with the predictors of stage 1
 frozen.
 
-Loss: the mean squared error of v (eq. 5) over the frames that are not known, and with `fingertip_weight` and
+Loss: the mean squared error of v (eq. 5) over the frames that are seen and not known, and with `fingertip_weight` and
 `speed_weight` the squared distance between the fingertips of the estimated and of the true motion and between their
 steps from frame to frame, weighted by alpha_bar_t so that they count where the estimate is sharp.
 """
@@ -10,14 +10,14 @@ steps from frame to frame, weighted by alpha_bar_t so that they count where the 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from models.canonical import Normalizer, canonical_wrist
-from models.condition import Heard, build_condition, hear, predict_positions
+from models.condition import Heard, build_condition, predict_positions
 from models.config import ModelConfig
 from models.diffusion.parameterization import add_noise, v_target, x0_from_v
 from models.diffusion.schedule import Schedule, build_schedule
@@ -25,9 +25,13 @@ from models.finger_plan import SINCE_OFFSET
 from models.kinematics import forward_kinematics
 from models.networks.dual_stream import DualStream
 from models.networks.position_predictor import PositionPredictors
-from training.data import Batch, Piece, random_batch
-from training.loop import Randomness, TrainSettings, new_state, read_checkpoint, run, step_randomness
+from training.data import Batch, WindowSource
+from training.distributed import Share, barrier, rank
+from training.hearing import heard_in
+from training.loop import Randomness, new_state, read_checkpoint, run, step_randomness
 from training.masks import random_corruption
+from training.settings import TrainSettings
+from training.sources import Windows, as_source
 from training.stage1 import FOLDER as STAGE1_FOLDER
 from training.validation import validation
 
@@ -55,7 +59,7 @@ def heard_and_positions(
 ) -> tuple[Heard, Tensor]:
     """What is heard in a batch and the frozen predictors' normalised positions [B, 2, T, 3]."""
     with torch.no_grad():
-        heard = hear(batch.sounds, batch.plan, normalizer)
+        heard = heard_in(batch, normalizer)
         style = batch.style[:, : normalizer.config.style_dim]
         return heard, predict_positions(predictors, heard, style)
 
@@ -66,20 +70,28 @@ def motion_loss(network: nn.Module, batch: Batch, draw: Randomness, stage: Stage
     device = batch.euler.device
     heard, positions = heard_and_positions(stage.predictors, batch, normalizer)
     x0 = normalizer.motion(batch.euler, batch.wrist, positions)  # [B, 2, T, C]
-    corruption = random_corruption(draw.numpy, size=len(x0), frames=x0.shape[2], steps=stage.schedule.steps)
-    t, known = (part.to(device) for part in corruption)
-    if config.decoupled_noise:
-        epsilon = torch.randn(x0.shape, generator=draw.torch).to(device)
-    else:
-        epsilon = torch.randn(x0[:, :1].shape, generator=draw.torch).to(device).expand_as(x0)
+    share, size = draw.share, len(x0) * draw.share.of
+    rows = share.rows(size)
+    corruption = random_corruption(
+        draw.numpy,
+        size=size,
+        frames=x0.shape[2],
+        steps=stage.schedule.steps,
+        known_frames=config.known_frames,
+        same_time=stage.settings.same_time,
+    )
+    t, known = (part[rows].to(device) for part in corruption)
+    hands = 2 if config.decoupled_noise else 1
+    drawn = torch.randn((size, hands, *x0.shape[2:]), generator=draw.torch)
+    epsilon = drawn[rows].to(device).expand_as(x0)
     signal, noise = (values(t)[..., None, None] for values in (stage.schedule.signal, stage.schedule.noise))
     x = add_noise(x0, epsilon, signal, noise)
     condition = build_condition(network, heard, positions, normalizer)  # type: ignore[arg-type]
     v = network(x, t, condition, known, x0, batch.style[:, : config.style_dim]).float()
-    unknown = (~known).float()
-    loss = (
-        (v - v_target(x0, epsilon, signal, noise)).square().mean(-1, keepdim=True) * unknown
-    ).sum() / unknown.sum()
+    unknown = (~known & batch.valid[..., None]).float()
+    apart_v = (v - v_target(x0, epsilon, signal, noise)).square().mean(-1, keepdim=True)
+    weight_v = signal.square() if stage.settings.v_weight == "alpha_bar" else 1.0
+    loss = share.mean((apart_v * weight_v * unknown).sum(), unknown.sum(), 1.0)
     parts = {"v": loss}
     settings = stage.settings
     if settings.fingertip_weight or settings.speed_weight:
@@ -92,15 +104,15 @@ def motion_loss(network: nn.Module, batch: Batch, draw: Randomness, stage: Stage
         if heard.plan is not None:
             holds = (heard.plan[..., SINCE_OFFSET] < 0).transpose(1, 2)
             weight = weight * torch.where(holds, settings.playing_weight, 1.0)
-        parts["tips"] = _mean_square(apart / _TIP_UNIT_M, weight)
-        parts["tip_speed"] = _mean_square(apart.diff(dim=1) / _TIP_STEP_M, weight[:, 1:])
+        parts["tips"] = _mean_square(apart / _TIP_UNIT_M, weight, share)
+        parts["tip_speed"] = _mean_square(apart.diff(dim=1) / _TIP_STEP_M, weight[:, 1:], share)
         loss = loss + settings.fingertip_weight * parts["tips"] + settings.speed_weight * parts["tip_speed"]
     return {"loss": loss, **parts}
 
 
-def _mean_square(apart: Tensor, weight: Tensor) -> Tensor:
+def _mean_square(apart: Tensor, weight: Tensor, share: Share) -> Tensor:
     """Weighted mean squared length of vectors [..., 3]."""
-    return (apart.square().sum(-1) * weight).sum() / weight.sum().clamp_min(1.0)
+    return share.mean((apart.square().sum(-1) * weight).sum(), weight.sum(), 1.0)
 
 
 def _tips(x0: Tensor, positions: Tensor, style: Tensor, normalizer: Normalizer) -> Tensor:
@@ -114,7 +126,7 @@ def _tips(x0: Tensor, positions: Tensor, style: Tensor, normalizer: Normalizer) 
 
 def measure_residual(
     predictors: PositionPredictors,
-    pieces: Sequence[Piece],
+    source: WindowSource,
     config: ModelConfig,
     settings: TrainSettings,
     device: torch.device,
@@ -124,16 +136,10 @@ def measure_residual(
     gathered = []
     for i in range(_RESIDUAL_BATCHES):
         draw = step_randomness(settings.seed + 1, i)
-        batch = random_batch(
-            pieces,
-            draw.numpy,
-            size=settings.batch_size,
-            frames=config.window_frames,
-            hint_dropout=settings.hint_dropout,
-        ).to(device)
+        batch = source.batch(draw.numpy, settings.batch_size).to(device)
         _, positions = heard_and_positions(predictors, batch, normalizer)
         truth = canonical_wrist(batch.wrist, shared_hands=config.shared_hands)
-        gathered.append((truth - normalizer.metres(positions)).flatten(0, 2).cpu())
+        gathered.append((truth - normalizer.metres(positions))[batch.valid].cpu())
     spread = torch.cat(gathered).square().mean(0).sqrt().clamp_min(1e-3)
     statistics = dataclasses.replace(
         config.statistics, residual_std=tuple(float(f"{value:.6g}") for value in spread)
@@ -153,31 +159,36 @@ def load_predictors(out: Path, config: ModelConfig, device: torch.device) -> Pos
 def train_stage2(
     out: Path,
     settings: TrainSettings,
-    pieces: Sequence[Piece],
-    held_out: Sequence[Piece],
+    windows: Windows,
+    held_out: Windows | None,
     device: torch.device,
     report: Callable[[str], None] = print,
     at_checkpoint: Callable[[], None] | None = None,
+    tensorboard: bool = False,
+    build: Callable[[ModelConfig], nn.Module] = DualStream,
 ) -> ModelConfig:
-    """Train the streams in `out`/stage2 on the predictors in `out`/stage1; returns the finished configuration."""
+    """Train the streams in `out`/stage2 on the predictors in `out`/stage1; returns the finished configuration.
+
+    build: makes the network; what it makes has `DualStream`'s interface.
+    """
     config = ModelConfig.load(out / "config.json")
     predictors = load_predictors(out, config, device)
     if not (out / FOLDER / "checkpoint.pt").is_file():
-        config = measure_residual(predictors, pieces, config, settings, device)
-        (out / "config.json").write_text(config.to_json(), encoding="utf-8")
+        if config.wrist_residual:
+            plain = as_source(windows, config, settings)
+            config = measure_residual(predictors, plain, config, settings, device)
+        barrier()
+        if rank() == 0:
+            (out / "config.json").write_text(config.to_json(), encoding="utf-8")
+        barrier()
     stage = Stage2(config, settings, predictors, Normalizer(config, device), build_schedule(config.schedule))
     torch.manual_seed(settings.seed)
-    state = new_state(DualStream(config).to(device), settings)
+    state = new_state(build(config).to(device), settings)
+
+    source = as_source(windows, config, settings, mirror=True)
 
     def loss_of(network: nn.Module, draw: Randomness) -> dict[str, Tensor]:
-        batch = random_batch(
-            pieces,
-            draw.numpy,
-            size=settings.batch_size,
-            frames=config.window_frames,
-            hint_dropout=settings.hint_dropout,
-            mirror=not config.shared_hands,
-        )
+        batch = source.batch(draw.numpy, settings.batch_size, draw.share.rows(settings.batch_size))
         return motion_loss(network, batch.to(device), draw, stage)
 
     def held_out_loss(network: nn.Module, batch: Batch, draw: Randomness) -> dict[str, Tensor]:
@@ -191,5 +202,6 @@ def train_stage2(
         validation(held_out, config, settings, held_out_loss),
         report,
         at_checkpoint,
+        tensorboard,
     )
     return config

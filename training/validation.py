@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from models.config import ModelConfig
-from training.data import Batch, Piece, random_batch
-from training.loop import Randomness, TrainSettings, step_randomness
+from training.data import Batch
+from training.loop import Randomness, step_randomness
+from training.settings import TrainSettings
+from training.sources import Windows, as_source
 
 BatchLoss = Callable[[nn.Module, Batch, Randomness], dict[str, Tensor]]
 
@@ -20,23 +22,19 @@ _SEED = 20250414
 
 
 def validation(
-    pieces: Sequence[Piece], config: ModelConfig, settings: TrainSettings, loss: BatchLoss
+    windows: Windows | None, config: ModelConfig, settings: TrainSettings, loss: BatchLoss
 ) -> Callable[[nn.Module], dict[str, float]]:
-    """A function from a network to the mean parts of `loss`; it gives nothing where there are no pieces."""
+    """A function from a network to the mean parts of `loss`; it gives nothing where there are no windows."""
+
+    source = as_source(windows, config, settings) if windows else None
 
     def validate(network: nn.Module) -> dict[str, float]:
         rows: list[dict[str, float]] = []
         device = next(network.parameters()).device
         with torch.no_grad():
-            for i in range(_BATCHES if pieces else 0):
+            for i in range(_BATCHES if source is not None else 0):
                 draw = step_randomness(_SEED, i)
-                batch = random_batch(
-                    pieces,
-                    draw.numpy,
-                    size=settings.batch_size,
-                    frames=config.window_frames,
-                    hint_dropout=settings.hint_dropout,
-                )
+                batch = source.batch(draw.numpy, settings.batch_size)
                 rows.append(
                     {name: float(value) for name, value in loss(network, batch.to(device), draw).items()}
                 )
