@@ -44,6 +44,7 @@ OUTPUTS = ("linear", "tanh")
 INTERACTIONS = ("none", "concat", "cross_attention", "hcaa")
 SCHEDULES = ("linear", "cosine")
 SAMPLER_NAMES = ("ancestral", "ddim", "dpm++2m")
+REPRESENTATIONS = ("euler", "mano")
 LAYOUTS = ("pre_norm", "released")
 """How layers are built: as this project trains them, or as the paper's authors released them."""
 
@@ -287,6 +288,9 @@ class ModelConfig:
     interaction: InteractionConfig = field(default_factory=InteractionConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     statistics: Statistics = field(default_factory=Statistics)
+    representation: str = "euler"
+    """What a hand's 48 channels and its position are: `euler` XYZ angles in bone frames and the wrist over the piano;
+    `mano` rotation vectors and the camera's view, as PianoMotion10M stores them (`models.mano`)."""
     wrist_residual: bool = True
     """Three more channels: the wrist's offset from the predicted position, so that diffusion shapes the wrist too."""
     decoupled_noise: bool = True
@@ -319,6 +323,9 @@ class ModelConfig:
         if self.format_version != FORMAT_VERSION:
             raise ValueError(f"format_version is {self.format_version}; this version reads {FORMAT_VERSION}")
         _check_choice("model", "predictor_output", self.predictor_output, OUTPUTS)
+        _check_choice("model", "representation", self.representation, REPRESENTATIONS)
+        if self.representation == "mano" and (self.shared_hands or self.wrist_residual):
+            raise ValueError("representation mano needs shared_hands and wrist_residual false")
         _check_range("model", "style_dim", self.style_dim, 0, 64)
         _check_range("model", "window_frames", self.window_frames, 8, 4096)
         _check_range("model", "fps", self.fps, 1.0, 240.0)
