@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -25,9 +24,9 @@ from models.benchmark import peak_memory_mb
 from models.config import ModelConfig
 from models.diffusion.samplers import SAMPLERS, draw_noise
 from models.diffusion.schedule import build_schedule
+from models.hubert import SAMPLE_RATE, HubertEncoder, HubertPair, build_hubert
 from models.model import CONFIG_FILE, Networks, parameter_count, preset_folder
 
-SOUND_HZ = 16_000
 WEIGHT_SPREAD = 0.02
 HUBERT_SIZES: dict[int, dict[str, Any]] = {
     768: {},
@@ -99,25 +98,11 @@ class Cost:
         return asdict(self)
 
 
-class SoundEncoder(nn.Module):
-    """HuBERT with random weights: convolutions, 30 frames a second, transformer; run once for each set of weights."""
-
-    def __init__(self, width: int, frames: int) -> None:
-        super().__init__()
-        from transformers import HubertConfig, HubertModel
-
-        if width not in HUBERT_SIZES:
-            raise ValueError(f"HuBERT has {' or '.join(map(str, HUBERT_SIZES))} features, not {width}")
-        self.hubert = HubertModel(HubertConfig(**HUBERT_SIZES[width], attn_implementation="sdpa"))
-        self.frames = frames
-
-    def forward(self, sound: Tensor) -> Tensor:
-        """[B, samples] at 16 kHz -> [B, frames, width]."""
-        heard = self.hubert.feature_extractor(sound)
-        heard = F.interpolate(heard, size=self.frames, mode="linear", align_corners=True)
-        projected = self.hubert.feature_projection(heard.transpose(1, 2))
-        hidden = projected[0] if isinstance(projected, tuple) else projected
-        return self.hubert.encoder(hidden).last_hidden_state
+def sound_encoders(width: int, count: int) -> HubertPair:
+    """HuBERT of that width with random weights, one for both hands or one each."""
+    if width not in HUBERT_SIZES:
+        raise ValueError(f"HuBERT has {' or '.join(map(str, HUBERT_SIZES))} features, not {width}")
+    return HubertPair([HubertEncoder(build_hubert(dict(HUBERT_SIZES[width]))) for _ in range(count)])
 
 
 @dataclass(frozen=True)
@@ -126,9 +111,8 @@ class Parts:
 
     config: ModelConfig
     networks: Networks
-    sound_encoder: SoundEncoder | None
-    encoders: int
-    """Sets of weights of the sound encoder: 2 where each hand has its own, 0 for models that read notes."""
+    sound_encoder: HubertPair | None
+    """None for models that read notes."""
     device: torch.device
 
     def zeros(self, *shape: int) -> Tensor:
@@ -137,10 +121,9 @@ class Parts:
 
     def hear(self) -> None:
         """The sound encoder, for both hands."""
-        sound = self.zeros(1, round(self.config.window_frames / self.config.fps * SOUND_HZ))
-        for _ in range(self.encoders):
-            assert self.sound_encoder is not None
-            self.sound_encoder(sound)
+        if self.sound_encoder is not None:
+            seconds = self.config.window_frames / self.config.fps
+            self.sound_encoder(self.zeros(1, round(seconds * SAMPLE_RATE)), self.config.window_frames)
 
     def predict(self) -> Tensor:
         """Stage 1: positions [1, 2, T, 3]."""
@@ -166,18 +149,17 @@ class Parts:
 
 def build(config: ModelConfig, device: torch.device) -> Parts:
     """Networks of a preset with random weights; on the meta device without any."""
-    read_sound = config.encoder.kind != "notes"
     with torch.device("meta"):
-        networks = Networks(config)
-        encoder = SoundEncoder(config.encoder.feature_dim, config.window_frames) if read_sound else None
+        networks, encoder = Networks(config), None
+        if config.encoder.kind != "notes":
+            encoder = sound_encoders(config.encoder.feature_dim, 2 if config.encoder.per_hand else 1)
     for module in (networks, encoder):
         if module is not None:
             module.eval().requires_grad_(False)
             if device.type != "meta":
                 module.to_empty(device=device)
                 _fill(module)
-    per_hand = bool(getattr(config.encoder, "per_hand", False))
-    return Parts(config, networks, encoder, (2 if per_hand else 1) if read_sound else 0, device)
+    return Parts(config, networks, encoder, device)
 
 
 @torch.no_grad()
@@ -196,7 +178,7 @@ def count_parameters(parts: Parts) -> dict[str, int]:
     streams = parts.networks.streams
     interaction = sum(parameter_count(stream.interaction) for stream in streams.streams)  # type: ignore[arg-type]
     return {
-        "sound_encoder": parts.encoders * parameter_count(parts.sound_encoder) if parts.sound_encoder else 0,
+        "sound_encoder": parameter_count(parts.sound_encoder) if parts.sound_encoder else 0,
         "predictors": parameter_count(parts.networks.predictors),
         "refiners": parameter_count(streams.refiners),
         "unets": parameter_count(streams.streams) - interaction,
@@ -271,7 +253,7 @@ def measure(parts: Parts, threads: int, options: CostOptions) -> Timing:
             clamp=config.clamp,
         )
 
-    once = (median(parts.hear) if parts.encoders else 0.0, median(parts.predict), median(parts.refine))
+    once = (median(parts.hear) if parts.sound_encoder else 0.0, median(parts.predict), median(parts.refine))
     evaluation = median(lambda: parts.evaluate(x, config.schedule.steps, condition))
     expected = sum(once) + config.sampling_steps * evaluation
     measured = expected < options.direct_seconds

@@ -79,13 +79,12 @@ def test_multiply_adds_are_those_of_the_layers():
 
 def test_a_sound_encoder_counts_once_for_each_set_of_weights():
     pytest.importorskip("transformers")
-    config = dataclasses.replace(
-        TINY, encoder=EncoderConfig(kind="features", feature_dim=768, centred_bins=0, finger_plan=False)
-    )
-    parts = build(config, META)
-    counts, twice = count_parameters(parts), count_parameters(dataclasses.replace(parts, encoders=2))
-    assert counts["sound_encoder"] == pytest.approx(94.4e6, rel=0.01)  # HuBERT base, as published
-    assert twice["sound_encoder"] == 2 * counts["sound_encoder"]
+    encoder = EncoderConfig(kind="hubert", feature_dim=768, source="base", centred_bins=0, finger_plan=False)
+    one = build(dataclasses.replace(TINY, encoder=encoder), META)
+    each = dataclasses.replace(TINY, encoder=dataclasses.replace(encoder, source="", per_hand=True))
+    count = count_parameters(one)["sound_encoder"]
+    assert count == pytest.approx(94.4e6, rel=0.01)  # HuBERT base, as published
+    assert count_parameters(build(each, META))["sound_encoder"] == 2 * count
 
 
 def test_measuring_runs_the_sampler_or_says_that_it_did_not():
