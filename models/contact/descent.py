@@ -111,14 +111,14 @@ class Descent:
         )
         euler = euler_to_matrix(turn.permute(1, 2, 0))  # (2, n, 3, 3)
         rotation = self._wrist_frames[:, None] @ euler @ self._wrist_frames.mT[:, None]
-        matrix = rotation.permute(2, 3, 0, 1)[:, :, :, None, None]  # (3, 3, 2, 1, 1, n)
+        matrix = rotation.permute(2, 3, 0, 1).contiguous()[:, :, :, None, None]  # (3, 3, 2, 1, 1, n)
         arms = self._size * _turned(matrix, hand)  # (3, 2, 5, 4, n) from the wrist
         points = torch.cat([(arms + place[:, :, None, None]).reshape(3, -1), place.reshape(3, -1)], 1)
         total, slope = self._cost_of_points(points)
         count = len(self._fade[0, 0])
         on_points = slope[:, : 40 * count].view_as(arms)
         on_place = on_points.sum((2, 3)) + slope[:, 40 * count :].view_as(place)
-        torque = torch.linalg.cross(arms, on_points, dim=0).sum((2, 3))  # (3, 2, n)
+        torque = _torque(arms, on_points)  # (3, 2, n)
         on_turn = self._on_turn(torque, euler, turn)
         on_hand = self._size * _turned(matrix.transpose(0, 1), on_points[:, :, :, 1:])
         x, y, z = _turned(self._frames.transpose(0, 1), on_hand)
@@ -223,6 +223,13 @@ def _turned(matrix: Tensor, vectors: Tensor) -> Tensor:
     """Matrices (3, 3, ...) times vectors (3, ...)."""
     out = matrix[:, 0] * vectors[0]
     return out.addcmul_(matrix[:, 1], vectors[1]).addcmul_(matrix[:, 2], vectors[2])
+
+
+def _torque(arms: Tensor, forces: Tensor) -> Tensor:
+    """Sums (3, 2, n) of the cross products of vectors (3, 2, 5, 4, n)."""
+    (x, y, z), (fx, fy, fz) = arms, forces
+    parts = (y * fz - z * fy, z * fx - x * fz, x * fy - y * fx)
+    return torch.stack([part.sum((1, 2)) for part in parts])
 
 
 def _from_here_on(values: Tensor) -> Tensor:

@@ -146,7 +146,9 @@ def near_pairs(bones: Tensor, wrist: Tensor, margin: float) -> tuple[NDArray[np.
             frame, pair = _close(heads[chosen], tails[chosen], table, margin)
             frames.append(chosen[frame].numpy() + begin)
             pairs.append(pair)
-    return np.concatenate(frames), np.concatenate(pairs)
+    frame, pair = np.concatenate(frames), np.concatenate(pairs)
+    in_time = np.argsort(frame, kind="stable")
+    return frame[in_time], pair[in_time]
 
 
 def _boxes_meet(bones: Tensor, wrist: Tensor, gap: float) -> Tensor:
@@ -162,10 +164,12 @@ def _close(
     """Frame and pair (K,) of those of ``table`` among bones (F, 40, 3) within ``margin`` of their least distance."""
     one, other = torch.from_numpy(PAIRS[table]).unbind(-1)
     least = torch.from_numpy(LEAST[table]) + margin
-    middle, half = (heads + tails) / 2, (heads - tails).norm(dim=-1) / 2
+    middle = ((heads + tails) / 2).permute(2, 1, 0).contiguous()  # (3, 40, F): long rows
+    half = ((heads - tails).norm(dim=-1) / 2).T.contiguous()
     # Bones whose middles are farther apart than both their halves reach cannot be near.
-    gap = torch.cdist(middle, middle)[:, one, other] - half[:, one] - half[:, other]
-    frame, pair = torch.nonzero(gap < least, as_tuple=True)
+    gap = (middle[:, one] - middle[:, other]).square_().sum(0)
+    reach = half[one] + half[other] + least[:, None]
+    pair, frame = torch.nonzero(gap < reach.square_(), as_tuple=True)
     near = segment_distance(
         heads[frame, one[pair]], tails[frame, one[pair]], heads[frame, other[pair]], tails[frame, other[pair]]
     )
