@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The subcommands `check-dataset` and `export-dataset`.
+
+python -m training check-dataset PIANOMOTION10M --uploader 1467634 --uploader 66685747
+python -m training export-dataset take.npz --out dataset --soundfont piano.sf2
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from models.errors import UserError
+from training.pianomotion.layout import SPLITS
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Register the subcommands."""
+    check = commands.add_parser("check-dataset", help="what a folder of PianoMotion10M holds")
+    check.add_argument("folder", type=Path)
+    check.add_argument(
+        "--uploader", action="append", default=[], help="only this person's videos; repeatable"
+    )
+    check.add_argument("--transcribe", action="store_true", help="compare sound and notes, too (slow)")
+    check.set_defaults(main=check_main)
+    export = commands.add_parser("export-dataset", help="takes or shards in the format of PianoMotion10M")
+    export.add_argument("takes", type=Path, nargs="+", help="take files, or folders of training shards")
+    export.add_argument("--out", type=Path, required=True, help="a new folder")
+    export.add_argument(
+        "--split", choices=SPLITS, default="train", help="of the takes; shards have their own"
+    )
+    sound = export.add_mutually_exclusive_group()
+    sound.add_argument("--soundfont", type=Path, help="play the notes with this .sf2 file")
+    sound.add_argument("--recording", type=Path, help="the sound of the only take")
+    export.set_defaults(main=export_main)
+
+
+def check_main(arguments: argparse.Namespace) -> int:
+    """Print the report; 1 where the folder is no such data set."""
+    from training.pianomotion.check import report_lines
+    from training.pianomotion.layout import is_pianomotion
+
+    if not is_pianomotion(arguments.folder):
+        print(f"{arguments.folder} has no folders annotation and audio", file=sys.stderr)
+        return 1
+    transcribe = None
+    if arguments.transcribe:
+        from models.audio import load_audio
+        from models.transcription import Transcriber
+
+        transcriber = Transcriber()
+
+        def transcribe(files):  # type: ignore[no-untyped-def]
+            return transcriber.transcribe(load_audio(files.audio))
+
+    print("\n".join(report_lines(arguments.folder, arguments.uploader, transcribe)))
+    return 0
+
+
+def export_main(arguments: argparse.Namespace) -> int:
+    """Write the data set; 1 with one sentence where it cannot be."""
+    from training.pianomotion.export import export_dataset, read_performances
+
+    try:
+        count = export_dataset(
+            read_performances(arguments.takes, arguments.split),
+            arguments.out,
+            soundfont=arguments.soundfont,
+            recording=arguments.recording,
+            report=lambda line: print(line, flush=True),
+        )
+    except UserError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    sound = "" if arguments.soundfont or arguments.recording else ", without sound"
+    print(f"{arguments.out}: {count} clips{sound}")
+    return 0
