@@ -80,6 +80,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     generate.add_argument("--seed", type=int, default=0, help="another seed, another take (default: 0)")
     generate.add_argument("--preset", default="default", help="preset or model folder (default: default)")
+    generate.add_argument(
+        "--allow-download",
+        action="store_true",
+        help="fetch a sound encoder that the model needs and is missing",
+    )
     generate.add_argument("--sampler", help="sampler (default: the preset's)")
     generate.add_argument(
         "--steps", type=int, metavar="N", help="network evaluations a window (default: the preset's)"
@@ -186,6 +191,7 @@ def run_generate(arguments: argparse.Namespace) -> dict[str, Any]:
         "hand",
         "range",
         "device",
+        "allow_download",
     )
     params = {name: getattr(arguments, name) for name in names}
     params.update(sound=sound, midi=midi, style=dict(arguments.style))

@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from models import __version__
+from models.audio import Audio
 from models.config import SAMPLER_NAMES
 from models.contact import Assignment, apply_contact
 from models.diffusion.samplers import SAMPLERS
@@ -32,6 +33,7 @@ from models.request import STYLES
 from models.resampling import frame_count, resample_motion, splice
 from models.sampling import Redo, SamplingSettings, sample_song
 from models.skeleton import HANDS
+from models.sound_features import SoundFeatures
 from models.take import Motion, Take
 from models.windows import Music
 
@@ -87,6 +89,7 @@ def generate(
     keep: Take | None = None,
     keep_hand: str | None = None,
     redo_range: tuple[float, float] | None = None,
+    sound: Audio | None = None,
     progress: Progress = no_progress,
 ) -> Take:
     """Make a take, or make part of `keep` anew.
@@ -99,18 +102,14 @@ def generate(
         keep: a take that stays except for `keep_hand` and/or `redo_range`; without either everything is new.
         keep_hand: "left" or "right", the hand to redo.
         redo_range: seconds to redo.
+        sound: the recording, for models that listen to it.
         progress: called at every sampling step; raises `models.errors.Cancelled`.
 
     Raises:
         UserError: for settings that this model cannot serve.
     """
     config = model.config
-    if config.encoder.kind != "notes":
-        raise UserError(
-            "needs_audio_features",
-            f"The model {model.preset!r} listens to the sound with an encoder that is not "
-            "part of this version; choose the model default.",
-        )
+    features = _features(model, sound)
     if keep_hand is None and redo_range is None:
         keep = None  # everything is made anew
     elif keep is None:
@@ -143,13 +142,30 @@ def generate(
     )
     length = frame_count(duration_s, config.fps)
     given = _redo(keep_hand, redo_range, config.fps, length)
-    music = Music(notes, assignment.fingering, config.fps)
+    music = Music(notes, assignment.fingering, config.fps, features)
     sampled = sample_song(model, music, length, sampling, kept, given, progress)
     motion = resample_motion(sampled, settings.fps, frames)
     if kept is not None:
         motion = _inside_limits(splice(kept, motion, redo.hands, redo.start, redo.stop), redo)
     motion = _contact(motion, notes, assignment, settings, redo, progress)
     return Take(motion, notes, assignment.fingering, _meta(model, settings, keep, keep_hand, redo_range))
+
+
+def _features(model: Model, sound: Audio | None) -> SoundFeatures | None:
+    """What a model that listens to sound hears; None for one that reads notes."""
+    if model.config.encoder.kind == "notes":
+        return None
+    if model.encoder is None:
+        raise UserError(
+            "encoder_missing",
+            f"The model {model.preset!r} has no sound encoder; install the model again, or choose default.",
+        )
+    if sound is None:
+        raise UserError(
+            "needs_sound",
+            f"The model {model.preset!r} listens to a recording; give it one, or choose the model default.",
+        )
+    return SoundFeatures(sound, model.encoder, model.config.fps, model.device)
 
 
 def _redo(keep_hand: str | None, redo_range: tuple[float, float] | None, fps: float, frames: int) -> Redo:

@@ -15,6 +15,7 @@ from torch import nn
 from models.canonical import Normalizer
 from models.config import ModelConfig
 from models.errors import UserError, quoted
+from models.hubert import HubertPair, load_pair
 from models.networks.dual_stream import DualStream
 from models.networks.position_predictor import PositionPredictors
 
@@ -44,6 +45,8 @@ class Model:
     preset: str
     weights_hash: str
     """First 16 digits of the SHA-256 of the weights file; empty for weights that never were in a file."""
+    encoder: HubertPair | None = None
+    """What it listens to sound with; None where it reads notes."""
 
 
 def parameter_count(module: nn.Module) -> int:
@@ -84,8 +87,10 @@ def preset_folder(preset_or_folder: str | Path) -> Path:
     return folder
 
 
-def load_model(preset_or_folder: str | Path = "default", device: str = "auto") -> Model:
-    """Load a preset or a model folder.
+def load_model(
+    preset_or_folder: str | Path = "default", device: str = "auto", *, allow_download: bool = False
+) -> Model:
+    """Load a preset or a model folder; `allow_download` lets a missing sound encoder come from the network.
 
     Raises:
         UserError: when it is missing, its configuration is wrong, or its weights do not fit the configuration.
@@ -95,7 +100,8 @@ def load_model(preset_or_folder: str | Path = "default", device: str = "auto") -
     if not weights.is_file():
         raise UserError(
             "weights_missing",
-            f"The model {quoted(folder)} has no weights; train or download them first.",
+            f"The model {quoted(folder)} comes without weights: train it, or convert the authors' checkpoints, "
+            "and choose the folder that this makes.",
             f"no {weights}",
         )
     try:
@@ -116,15 +122,27 @@ def load_model(preset_or_folder: str | Path = "default", device: str = "auto") -
             "version; install the model again.",
             str(error),
         ) from error
-    return wrap(config, networks, chosen, preset=folder.name, weights_hash=file_hash(weights))
+    encoder = None
+    if config.encoder.kind == "hubert":
+        encoder = load_pair(config.encoder, folder, allow_download=allow_download)
+    return wrap(
+        config, networks, chosen, preset=folder.name, weights_hash=file_hash(weights), encoder=encoder
+    )
 
 
 def wrap(
-    config: ModelConfig, networks: Networks, device: torch.device, *, preset: str, weights_hash: str = ""
+    config: ModelConfig,
+    networks: Networks,
+    device: torch.device,
+    *,
+    preset: str,
+    weights_hash: str = "",
+    encoder: HubertPair | None = None,
 ) -> Model:
     """A `Model` around networks that are in memory."""
     networks = networks.to(device).eval().requires_grad_(False)
-    return Model(config, networks, Normalizer(config, device), device, preset, weights_hash)
+    encoder = encoder.to(device) if encoder is not None else None
+    return Model(config, networks, Normalizer(config, device), device, preset, weights_hash, encoder)
 
 
 def save_model(

@@ -35,6 +35,8 @@ class Music:
     duration_s: float
     source: dict[str, Any]
     """Where they come from: hashes and trims, for the take's meta."""
+    audio: Audio | None = None
+    """The recording, where there is one."""
 
 
 @dataclass(frozen=True)

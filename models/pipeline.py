@@ -71,7 +71,9 @@ class Pipeline:
 
         key = (request.preset, request.device)
         if key not in self._models:
-            self._models[key] = load_model(request.preset, request.device)
+            self._models[key] = load_model(
+                request.preset, request.device, allow_download=request.allow_download
+            )
         return self._models[key]
 
     def unload(self) -> None:
@@ -94,7 +96,9 @@ class Pipeline:
         check_output(request.output)
         keep = Take.load(request.keep) if request.keep is not None else None
         clock("load", 0, 1)  # before the listening: a missing model is not told after minutes of it
-        model = self.load(LoadRequest(preset=request.preset, device=request.device))
+        model = self.load(
+            LoadRequest(preset=request.preset, device=request.device, allow_download=request.allow_download)
+        )
         clock("load", 1, 1)
         music = self._hear(request, keep, clock)
         take = _sample(request, model, music, keep, clock)
@@ -145,7 +149,7 @@ class Pipeline:
                 "no_notes", f"No piano notes were found in {name}; choose a part where the piano plays."
             )
         clock.expect(self._plan(request, music.duration_s, transcribe=False))
-        return music
+        return music if sound is None else dataclasses.replace(music, audio=sound.audio)
 
     def _plan(self, request: GenerateRequest, duration_s: float, transcribe: bool) -> dict[str, float]:
         """Seconds that each stage to come will probably take, in order."""
@@ -188,6 +192,7 @@ def _sample(
         keep=keep,
         keep_hand=request.hand,
         redo_range=request.range,
+        sound=music.audio,
         progress=clock,
     )
 

@@ -59,6 +59,11 @@ def _text(name: str, value: Any) -> str:
     return value
 
 
+def _yes_or_no(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise bad(name, value, "true or false")
+
+
 @dataclass(frozen=True, kw_only=True)
 class GenerateRequest:
     """One take to generate. Raises `UserError` (code `bad_params`, naming the field) for values that do not fit."""
@@ -91,9 +96,12 @@ class GenerateRequest:
     sound_start_s: float = 0.0
     """The take begins at this second of the sound (and of the MIDI)."""
     sound_end_s: float | None = None
+    allow_download: bool = False
+    """Whether a sound encoder that is missing may be fetched from the network."""
 
     def __post_init__(self) -> None:
         change = object.__setattr__
+        _yes_or_no("allow_download", self.allow_download)
         change(self, "output", _path("output", self.output))
         for name in ("sound", "midi", "keep"):
             if getattr(self, name) is not None:
@@ -182,9 +190,11 @@ class LoadRequest:
 
     preset: str = "default"
     device: str = "auto"
+    allow_download: bool = False
 
     def __post_init__(self) -> None:
         _text("preset", self.preset)
+        _yes_or_no("allow_download", self.allow_download)
         if self.device not in DEVICES:
             raise bad("device", self.device, "one of " + ", ".join(DEVICES))
 

@@ -21,7 +21,9 @@ from models.diffusion.samplers import SAMPLERS, draw_noise
 from models.diffusion.schedule import build_schedule
 from models.errors import Progress
 from models.kinematics import clamp_to_limits
+from models.mano import piano_from_camera
 from models.model import Model
+from models.representation import from_piano, keyboard_shift, to_piano
 from models.resampling import resample_motion, smooth
 from models.take import Motion
 from models.windows import CONTEXT_FRAMES, FADE_FRAMES, Music, fade_weights, sampling_rounds, window_starts
@@ -81,10 +83,11 @@ def sample_song(
     progress("sample", 0, total)
     end = max(max(starts) for starts in batches) + config.window_frames
     positions = _positions(model, music, first, end, style, size)  # [2, end - first, 3]
+    shift = _shift(model, music, first, positions)
     values = torch.zeros(2, end - first, config.channels, device=model.device)
     known = torch.zeros(2, end - first, 1, dtype=torch.bool, device=model.device)
     if kept is not None:
-        values, known = _given(model, kept, redo, first, end, positions)
+        values, known = _given(model, kept, redo, first, end, positions, shift)
     for i, starts in enumerate(batches):
         spans = [slice(start - first, start - first + config.window_frames) for start in starts]
 
@@ -109,7 +112,7 @@ def sample_song(
         out_euler[:], out_wrist[:] = given.euler, given.wrist
     for start in range(first, stop, BLOCK_FRAMES):
         block = slice(start, min(start + BLOCK_FRAMES, stop))
-        out_euler[block], out_wrist[block] = _smoothed(model, values, positions, block, first, stop)
+        out_euler[block], out_wrist[block] = _smoothed(model, values, positions, block, first, stop, shift)
     return Motion(out_euler, out_wrist, config.fps)
 
 
@@ -133,7 +136,7 @@ def soften_seams(values: Tensor, gaps: list[int], window: int) -> None:
 
 
 def _smoothed(
-    model: Model, values: Tensor, positions: Tensor, block: slice, first: int, stop: int
+    model: Model, values: Tensor, positions: Tensor, block: slice, first: int, stop: int, shift: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Euler (F, 2, 16, 3) and wrist (F, 2, 3) of a block of frames, smoothed with the frames around it.
 
@@ -143,25 +146,38 @@ def _smoothed(
     margin = math.ceil(SMOOTH_REACH * spread)
     begin, end = max(block.start - margin, first), min(block.stop + margin, stop)
     part = slice(begin - first, end - first)
-    euler, wrist = model.normalizer.unmotion(values[None, :, part], positions[None, :, part])
-    angles = clamp_to_limits(euler[0].transpose(0, 1).unflatten(-1, (16, 3))).cpu().numpy()
-    wrists = wrist[0].transpose(0, 1).cpu().numpy()
+    pose, place = model.normalizer.unmotion(values[None, :, part], positions[None, :, part])
+    euler, wrist = to_piano(model.config, pose[0].transpose(0, 1), place[0].transpose(0, 1), shift)
+    angles, wrists = clamp_to_limits(euler).cpu().numpy(), wrist.cpu().numpy()
     inside = slice(block.start - begin, block.stop - begin)
     return smooth(angles, spread)[inside], smooth(wrists, spread)[inside]
 
 
 def _given(
-    model: Model, kept: Motion, redo: Redo, first: int, end: int, positions: Tensor
+    model: Model, kept: Motion, redo: Redo, first: int, end: int, positions: Tensor, shift: float
 ) -> tuple[Tensor, Tensor]:
     """Values [2, T, C] and mask [2, T, 1] of what the kept motion gives for the frames first <= i < end."""
     motion = resample_motion(kept, model.config.fps, end)
-    euler = torch.from_numpy(motion.euler[first:]).flatten(-2).transpose(0, 1).to(model.device)
-    wrist = torch.from_numpy(motion.wrist[first:]).transpose(0, 1).to(model.device)
-    values = model.normalizer.motion(euler[None], wrist[None], positions[None])[0]
+    euler = torch.from_numpy(motion.euler[first:]).to(model.device)
+    wrist = torch.from_numpy(motion.wrist[first:]).to(model.device)
+    pose, place = from_piano(model.config, euler, wrist, shift)
+    values = model.normalizer.motion(
+        pose.transpose(0, 1)[None], place.transpose(0, 1)[None], positions[None]
+    )[0]
     known = torch.ones(2, end - first, 1, dtype=torch.bool, device=model.device)
     for hand in redo.hands:
         known[hand, redo.start - first : redo.stop - first] = False
     return values, known
+
+
+def _shift(model: Model, music: Music, first: int, positions: Tensor) -> float:
+    """Metres in X that bring a camera's positions over the keys; the same for every take of the same sound."""
+    if model.config.representation == "euler":
+        return 0.0
+    wrist = piano_from_camera(model.normalizer.metres(positions).transpose(0, 1)).cpu().numpy()
+    notes = music.notes.copy()
+    notes[:, :2] -= first / music.fps
+    return keyboard_shift(wrist, notes, music.fps)
 
 
 def _positions(model: Model, music: Music, first: int, end: int, style: Tensor, size: int) -> Tensor:
@@ -203,7 +219,13 @@ def _windows(
     style = style.expand(len(starts), -1)
 
     def denoise(x: Tensor, t: int) -> Tensor:
-        time = torch.where(given_whole, 0, t)
+        # Without a channel for known frames a given hand is seen as noisy as the other: the v below keeps it on the
+        # way to what is given.
+        time = (
+            torch.where(given_whole, 0, t)
+            if config.known_frames
+            else torch.full_like(known[:, :, 0, 0], t, dtype=torch.long)
+        )
         v = networks.streams(x, time, condition, known, values, style)
         step = torch.tensor(t, device=x.device)
         return torch.where(known, v_from_x0(x, values, schedule.signal(step), schedule.noise(step)), v)
@@ -213,6 +235,8 @@ def _windows(
         for start in starts
     ]
     x = draw_noise(values.shape, generators, model.device)
+    if config.shared_start:
+        x[:, 1] = x[:, 0]
     x0 = SAMPLERS[settings.sampler](
         denoise,
         x,
@@ -228,6 +252,8 @@ def _windows(
 def _hear(model: Model, music: Music, starts: list[int]) -> Heard:
     """The windows that start at these frames, on the model's device."""
     frames = model.config.window_frames
+    if music.features is not None:
+        return Heard(music.features.windows(starts, frames), None, None)
     plans = music.plans(starts, frames).to(model.device) if model.config.encoder.finger_plan else None
     return hear(music.sounds(starts, frames).to(model.device), plans, model.normalizer)
 

@@ -9,6 +9,7 @@ for a chain of windows, so they go in batches.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from models.config import ModelConfig
 from models.finger_plan import finger_plan
 from models.keyboard import KEYS
 from models.notes import note_rolls
+
+if TYPE_CHECKING:
+    from models.sound_features import SoundFeatures
 
 CONTEXT_FRAMES = 30
 """Frames of a neighbouring window that are given to a gap, one second."""
@@ -35,6 +39,8 @@ class Music:
     fingering: NDArray[np.int8]
     """(n, 2) hand (0 left, 1 right) and finger (0 thumb to 4 little finger), -1 unknown."""
     fps: float
+    features: SoundFeatures | None = None
+    """The recording's, for models that listen to sound."""
 
     def sounds(self, starts: list[int], frames: int) -> Tensor:
         """Rolls [B, 3, frames, 88, 2] of all, of the left, of the right hand's notes from each start frame on."""

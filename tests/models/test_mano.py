@@ -1,118 +1,112 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""MANO's poses and ours: there and back, mirrored, and anatomically where they should be."""
+"""MANO's poses and our bone frames: there and back, mirrored hands, what bends where."""
+
+from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 
-from models import skeleton
-from models.keyboard import key_x
+from models import mano, skeleton
+from models.errors import UserError
 from models.kinematics import forward_kinematics
-from models.mano import (
-    MEAN_POSE,
-    camera_from_piano,
-    euler_from_mano,
-    keyboard_shift,
-    mano_from_euler,
-    piano_from_camera,
-    read_mean_pose,
-)
+from models.rotations import axis_angle_to_matrix
 
-FLAT = torch.tensor([-1.2091996, -1.2091996, 1.2091996], dtype=torch.float64)
-"""The global orientation of a hand that lies flat under the camera, fingers away from the player: 120 degrees."""
+# A wrist turn after which the template (fingers -x, palm -y) points away from the player with the palm down.
+AXES = np.array([[0.0, 0.0, -1.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 
-def lying(frames: int = 1) -> torch.Tensor:
-    """Poses (F, 2, 48) of two flat hands; the mean pose is not added to them."""
-    pose = torch.zeros(frames, 2, 48, dtype=torch.float64)
-    pose[..., :3] = FLAT
-    return pose
+def flat_pose() -> np.ndarray:
+    """(2, 48): straight fingers, each hand as a right hand at our rest orientation."""
+    turn = np.diag([1.0, -1.0, -1.0]) @ AXES
+    from models.rotations import matrix_to_axis_angle
+
+    vector = matrix_to_axis_angle(torch.from_numpy(turn)).numpy()
+    return np.tile(np.concatenate([vector, -np.array(mano.MEAN_POSE)]), (2, 1))
 
 
-def test_a_flat_hand_under_the_camera_is_our_rest_pose() -> None:
-    assert euler_from_mano(lying(), mean_pose=None).abs().max() < 1e-6
+def tips(euler: np.ndarray) -> np.ndarray:
+    return forward_kinematics(torch.from_numpy(euler), torch.zeros(2, 3, dtype=torch.float64)).tips.numpy()
 
 
-def test_poses_come_back() -> None:
+def test_flat_hand_is_our_rest_pose() -> None:
+    assert np.abs(mano.euler_from_mano(flat_pose())).max() < 1e-7
+
+
+def test_there_and_back() -> None:
     rng = np.random.default_rng(0)
-    euler = torch.from_numpy(rng.uniform(-0.9, 0.9, (50, 2, 16, 3)))
-    again = euler_from_mano(mano_from_euler(euler))
-    torch.testing.assert_close(again, euler, atol=1e-7, rtol=0)
-    pose = mano_from_euler(euler)
-    torch.testing.assert_close(mano_from_euler(euler_from_mano(pose)), pose, atol=1e-7, rtol=0)
-    single = pose.float()
-    torch.testing.assert_close(mano_from_euler(euler_from_mano(single)), single, atol=1e-5, rtol=0)
+    euler = rng.uniform(-1.2, 1.2, (200, 2, 16, 3))
+    assert np.allclose(mano.euler_from_mano(mano.mano_from_euler(euler)), euler, atol=1e-7)
+    pose = mano.mano_from_euler(euler).astype(np.float32)
+    again = mano.mano_from_euler(mano.euler_from_mano(torch.from_numpy(pose)))
+    assert isinstance(again, torch.Tensor) and np.abs(again.numpy() - pose).max() < 1e-5
 
 
-def test_a_stored_left_hand_is_a_right_hand_in_a_mirror() -> None:
-    rng = np.random.default_rng(1)
-    one = torch.from_numpy(rng.uniform(-0.5, 0.5, (8, 48)))
-    pose = torch.stack([one, one], 1)
-    transl = torch.tensor([0.2, 0.38, 23.0], dtype=torch.float64).expand(8, 2, 3)
-    hands = forward_kinematics(euler_from_mano(pose), piano_from_camera(transl))
-    mirrored = hands.tips[:, 0] * torch.tensor([-1.0, 1.0, 1.0])
-    torch.testing.assert_close(mirrored, hands.tips[:, 1], atol=1e-9, rtol=0)
+def test_equal_stored_hands_are_mirror_images() -> None:
+    pose = np.tile(np.random.default_rng(1).normal(0, 0.4, (7, 1, 48)), (1, 2, 1))
+    euler = mano.euler_from_mano(pose)
+    assert np.allclose(euler[:, 0], euler[:, 1] * [1, -1, -1])
+    assert np.allclose(tips(euler[0])[0], tips(euler[0])[1] * [-1, 1, 1])
 
 
-@pytest.mark.parametrize("finger", range(1, 5))
-def test_turning_about_plus_z_closes_a_finger(finger: int) -> None:
-    pose = lying()
-    joints = skeleton.FINGER_JOINTS[finger]
-    for joint in joints:
-        pose[:, :, 3 * joint + 2] = 0.6
-    euler = euler_from_mano(pose, mean_pose=None)
-    assert (euler[:, :, joints, 0] > 0.5).all()  # +X flexes
-    wrist = torch.zeros(1, 2, 3, dtype=torch.float64)
-    open_tips = forward_kinematics(torch.zeros_like(euler), wrist).tips
-    tips = forward_kinematics(euler, wrist).tips
-    assert (tips[:, :, finger, 2] < open_tips[:, :, finger, 2] - 0.03).all()  # down, toward the palm
-    others = [f for f in range(5) if f != finger]
-    torch.testing.assert_close(tips[:, :, others], open_tips[:, :, others], atol=1e-7, rtol=0)
+@pytest.mark.parametrize("hand", [0, 1])
+def test_positive_z_makes_a_fist(hand: int) -> None:
+    pose = flat_pose()
+    pose[:, 5:39:3] += 0.9  # z of the twelve joints of index to ring finger
+    euler = mano.euler_from_mano(pose)
+    fingers = skeleton.FINGER_JOINTS[1:].ravel()
+    assert np.allclose(euler[hand, fingers], [0.9, 0.0, 0.0], atol=1e-6)
+    before, after = tips(np.zeros((2, 16, 3)))[hand, 1:], tips(euler)[hand, 1:]
+    assert (after[:, 2] < before[:, 2] - 0.02).all()  # towards the palm, which looks down
+    assert (after[:, 1] < before[:, 1] - 0.04).all()  # and towards the wrist
 
 
-def test_the_mean_pose_is_a_gently_curled_hand() -> None:
-    euler = euler_from_mano(lying())
-    fingers = euler[0, :, skeleton.FINGER_JOINTS[1:].ravel(), 0]
-    assert (fingers > 0).float().mean() > 0.9 and 0.2 < float(fingers.mean()) < 0.8
+def test_mean_pose_curls_every_finger() -> None:
+    pose = flat_pose()
+    pose[:, 3:] = 0.0
+    euler = mano.euler_from_mano(pose)
+    assert (euler[:, skeleton.FINGER_JOINTS[1:], 0] > 0).all()
 
 
-def test_a_hand_of_the_data_set_points_away_from_the_player() -> None:
-    """A right hand's usual orientation in the published data: (-0.6, -1.68, 0.5)."""
-    pose = lying()
-    pose[:, :, :3] = torch.tensor([-0.6, -1.68, 0.5])
-    wrist = torch.zeros(1, 2, 3, dtype=torch.float64)
-    frames = forward_kinematics(euler_from_mano(pose), wrist).frames[0, :, 0]
-    assert (frames[:, 1, 1] > 0.6).all()  # the hand's long axis looks away from the player
-    assert (frames[:, 2, 2].abs() > 0.6).all()  # its back looks up or its palm down, not sideways
+def test_joint_turns_are_those_of_the_template() -> None:
+    """Fingertip directions agree with a chain of MANO's own turns, taken to piano axes at the end."""
+    pose = np.random.default_rng(2).normal(0, 0.3, (2, 48))
+    turns = axis_angle_to_matrix(
+        torch.from_numpy(
+            pose[1].reshape(16, 3) + np.concatenate([np.zeros(3), mano.MEAN_POSE]).reshape(16, 3)
+        )
+    ).numpy()
+    frames = forward_kinematics(
+        torch.from_numpy(mano.euler_from_mano(pose)), torch.zeros(2, 3, dtype=torch.float64)
+    ).frames[1]
+    for finger, joints in enumerate(skeleton.FINGER_JOINTS):
+        world = np.diag([1.0, -1.0, -1.0]) @ turns[0]
+        for joint in joints:
+            world = world @ turns[joint]
+            expected = world @ AXES.T @ skeleton.FINGER_FRAMES[1, finger]
+            assert np.allclose(frames[joint], expected, atol=1e-9)
 
 
-def test_positions_come_back_and_lie_at_the_keys() -> None:
-    stored = torch.tensor([[[-0.25, 0.37, 23.0], [0.02, 0.39, 24.0]]], dtype=torch.float64)
-    wrist = piano_from_camera(stored)
-    torch.testing.assert_close(camera_from_piano(wrist), stored, atol=1e-9, rtol=0)
-    assert -0.2 < float(wrist[0, 1, 1]) < 0.0 and 0.0 < float(wrist[0, 1, 2]) < 0.12
-    nearer = stored + torch.tensor([0.0, 0.1, 0.0], dtype=torch.float64)
-    assert (piano_from_camera(nearer)[..., 1] < wrist[..., 1]).all()
+def test_camera_and_piano() -> None:
+    view = mano.CameraView(scale=1.1, offset=(0.1, 0.2, 0.05), depth=24.0, depth_factor=0.05)
+    wrist = np.random.default_rng(3).normal(0, 0.3, (9, 2, 3))
+    assert np.allclose(mano.piano_from_camera(mano.camera_from_piano(wrist, view), view), wrist)
+    stored = np.tile(np.array([0.1, 0.3, 25.0]), (2, 1))
+    left, right = mano.piano_from_camera(stored)
+    assert np.isclose(left[0], -right[0]) and np.allclose(left[1:], right[1:])
+    nearer = mano.piano_from_camera(stored + [0, 0.1, 0])  # y of the picture goes towards the player
+    assert (nearer[:, 1] < left[1]).all()
 
 
-def test_hands_are_shifted_over_the_keys_that_they_play() -> None:
-    rng = np.random.default_rng(2)
-    pitches = rng.integers(40, 80, 60)
-    onsets = np.arange(60) / 10
-    notes = np.stack([onsets, onsets + 0.1, pitches, np.full(60, 80)], 1)
-    wrist = np.zeros((200, 2, 3))
-    wrist[:, 0, 0], wrist[:, 1, 0] = -0.5, 0.0
-    frames = np.round(onsets * 30).astype(int)
-    wrist[frames, 1, 0] = key_x(pitches) - 0.04 + rng.normal(0, 0.01, 60)
-    assert keyboard_shift(wrist, notes, 30.0) == pytest.approx(0.04, abs=0.01)
-    assert keyboard_shift(wrist, notes[:0], 30.0) == 0.0
-
-
-def test_a_users_own_mean_pose_is_read_from_safe_files_only(tmp_path) -> None:
-    np.savez(tmp_path / "mano.npz", hands_mean=MEAN_POSE * 0.5)
-    np.testing.assert_allclose(read_mean_pose(tmp_path / "mano.npz"), MEAN_POSE * 0.5)
-    np.savez(tmp_path / "other.npz", hands_mean=np.zeros(3))
-    with pytest.raises(ValueError, match="hands_mean"):
-        read_mean_pose(tmp_path / "other.npz")
-    with pytest.raises(ValueError, match="pickles"):
-        read_mean_pose(tmp_path / "MANO_RIGHT.pkl")
+def test_mean_pose_of_the_users_own_mano(tmp_path) -> None:
+    mean = np.linspace(-1, 1, 45)
+    np.savez(tmp_path / "own.npz", hands_mean=mean)
+    save_file({"hands_mean": mean}, tmp_path / "own.safetensors")
+    for name in ("own.npz", "own.safetensors"):
+        assert np.array_equal(mano.read_mean_pose(tmp_path / name), mean)
+    (tmp_path / "MANO_RIGHT.pkl").write_bytes(b"\x80\x04.")
+    for name, code in (("MANO_RIGHT.pkl", "mano_format"), ("none.npz", "mano_missing")):
+        with pytest.raises(UserError) as caught:
+            mano.read_mean_pose(tmp_path / name)
+        assert caught.value.code == code
