@@ -24,7 +24,9 @@ from torch import Tensor
 
 from models.config import ModelConfig, ScheduleConfig
 from models.diffusion.schedule import build_schedule
+from models.hubert import build_hubert
 from models.model import Networks
+from training.hubert_config import hubert_config
 
 State = dict[str, Tensor]
 
@@ -282,8 +284,36 @@ def convert(stage2: tuple[State, State], stage1: tuple[State, State] | None, bas
             state.update(ours)
             encoder.update(hubert)
         encoders.append(encoder)
+    config = _with_encoders(config, encoders)
     _check_complete(state, config)
     return Converted(config, state, (encoders[0], encoders[1]), report)
+
+
+def _with_encoders(config: ModelConfig, encoders: list[State]) -> ModelConfig:
+    """`config` listening with the two HuBERTs; without any, features come from the caller."""
+    if not any(encoders):
+        encoder = dataclasses.replace(config.encoder, kind="features", source="", per_hand=False)
+    else:
+        for side, state in zip(("left", "right"), encoders):
+            _check_encoder(state, side)
+        encoder = dataclasses.replace(config.encoder, kind="hubert", source="", per_hand=True)
+    return dataclasses.replace(config, encoder=encoder)
+
+
+def _check_encoder(state: State, side: str) -> None:
+    try:
+        with torch.device("meta"):
+            wanted = {k: v.shape for k, v in build_hubert(hubert_config(state)).state_dict().items()}
+    except (KeyError, IndexError) as error:
+        raise ConversionError(
+            f"the {side} hand's HuBERT is missing or incomplete: it lacks {error}"
+        ) from error
+    differing = sorted(set(wanted) ^ set(state)) or sorted(k for k in wanted if wanted[k] != state[k].shape)
+    if differing:
+        raise ConversionError(
+            f"the {side} hand's HuBERT differs from the published one in {len(differing)} tensors, "
+            f"first {differing[0]!r}"
+        )
 
 
 def _check_complete(state: State, config: ModelConfig) -> None:

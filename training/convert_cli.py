@@ -11,7 +11,6 @@ FOLDER appears when it is whole. Then `python -m models generate song.wav --pres
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import shutil
 import sys
@@ -86,11 +85,7 @@ def write_model(out: Path, converted: Converted, sources: list[Path]) -> str:
     out.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
     try:
-        config = converted.config
         if all(converted.hubert):
-            config = dataclasses.replace(
-                config, encoder=dataclasses.replace(config.encoder, kind="hubert", per_hand=True)
-            )
             for side, state in zip(SIDES, converted.hubert):
                 tensors = {name: value.contiguous() for name, value in state.items()}
                 save_file(tensors, part / f"hubert.{side}.safetensors", metadata={"format": "pt"})
@@ -98,7 +93,7 @@ def write_model(out: Path, converted: Converted, sources: list[Path]) -> str:
             (part / HUBERT_CONFIG_FILE).write_text(text, encoding="utf-8")
         state = {name: value.float().contiguous() for name, value in converted.state.items()}
         save_file(state, part / WEIGHTS_FILE, metadata={"format": "pt"})
-        (part / CONFIG_FILE).write_text(config.to_json(), encoding="utf-8")
+        (part / CONFIG_FILE).write_text(converted.config.to_json(), encoding="utf-8")
         (part / CARD_FILE).write_text(_card(sources), encoding="utf-8")
         digest = file_hash(part / WEIGHTS_FILE)
         part.chmod(0o755)

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from models.config import ModelConfig
 from models.diffusion import samplers
 from models.diffusion.schedule import build_schedule
+from models.hubert import build_hubert, load_pair
 from models.model import PRESETS_FOLDER, Networks, load_model, parameter_count
 from models.networks.released_transformer import causal_bias
 from training.__main__ import main
@@ -134,17 +135,32 @@ def test_predictors_may_come_from_stage_1(tmp_path) -> None:
             assert torch.equal(value, converted.state[name])
 
 
+def tiny_hubert() -> dict[str, torch.Tensor]:
+    """A HuBERT with a speech head, under the names that the weight norm of older PyTorch gave."""
+    hubert = build_hubert(
+        {
+            "hidden_size": released.FEATURES,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 1,
+            "intermediate_size": 48,
+            "conv_dim": [8, 8],
+            "conv_kernel": [10, 3],
+            "conv_stride": [5, 2],
+            "num_conv_pos_embeddings": 16,
+            "num_conv_pos_embedding_groups": 4,
+        }
+    )
+    names = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+    state = {"lm_head.weight": torch.ones(2, 2)}
+    for name, value in hubert.state_dict().items():
+        for ours, theirs in names.items():
+            name = name.replace(ours, theirs)
+        state[name] = value
+    return state
+
+
 def test_encoders_go_to_files_of_their_own(tmp_path, capsys) -> None:
-    encoder = {
-        "feature_projection.projection.weight": torch.ones(64, 8),
-        "feature_extractor.conv_layers.0.conv.weight": torch.ones(8, 1, 10),
-        "feature_extractor.conv_layers.1.conv.weight": torch.ones(8, 8, 3),
-        "encoder.layers.0.attention.q_proj.weight": torch.ones(64, 64),
-        "encoder.layers.0.feed_forward.intermediate_dense.weight": torch.ones(96, 64),
-        "encoder.pos_conv_embed.conv.weight_g": torch.ones(1, 1, 16),
-        "encoder.pos_conv_embed.conv.weight_v": torch.ones(64, 4, 16),
-        "lm_head.weight": torch.ones(2, 2),
-    }
+    encoder = tiny_hubert()
     paths = []
     for side in released.SIDES:
         state = released.stage2_state(side)
@@ -155,8 +171,20 @@ def test_encoders_go_to_files_of_their_own(tmp_path, capsys) -> None:
     kept = load_file(tmp_path / "model" / "hubert.left.safetensors")
     assert "encoder.pos_conv_embed.conv.parametrizations.weight.original1" in kept
     assert len(kept) == len(encoder) - 1
-    assert (tmp_path / "model" / "hubert.json").is_file()
-    assert ModelConfig.load(tmp_path / "model" / "config.json").encoder.kind == "hubert"
+    config = ModelConfig.load(tmp_path / "model" / "config.json").encoder
+    assert (config.kind, config.per_hand) == ("hubert", True)
+    heard = load_pair(config, tmp_path / "model")(torch.zeros(1, 3200), 6)
+    assert heard.shape == (1, 2, 6, released.FEATURES)
+
+
+def test_an_encoder_for_one_hand_or_with_a_hole_stops_the_conversion() -> None:
+    left, right = both()
+    encoder = {f"piano2posi.audio_encoder_cont.{name}": value for name, value in tiny_hubert().items()}
+    with pytest.raises(ConversionError, match="right hand's HuBERT"):
+        convert((left | encoder, right), None, BASE)
+    encoder.pop("piano2posi.audio_encoder_cont.encoder.layer_norm.bias")
+    with pytest.raises(ConversionError, match="differs"):
+        convert((left | encoder, right | encoder), None, BASE)
 
 
 @pytest.mark.parametrize(
