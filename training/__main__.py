@@ -21,6 +21,7 @@ COMMANDS = (
     "training.evaluation.cli",
     "training.metrics_cli",
     "training.cost_cli",
+    "training.pianomotion.cli",
 )
 """Modules with subcommands, in the order in which `--help` shows them."""
 

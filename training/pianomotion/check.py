@@ -24,7 +24,7 @@ class SplitReport:
     clips: int = 0
     hours: float = 0.0
     """Of the clips that can be used."""
-    hours_of: Counter[str] = field(default_factory=Counter)
+    hours_of: dict[str, float] = field(default_factory=dict)
     """By uploader."""
     seen: float = 0.0
     """Share of frames and hands with a valid flag."""
@@ -63,7 +63,7 @@ def check_split(
             continue
         hours = clip.seconds / 3600
         report.hours += hours
-        report.hours_of[files.uploader] += hours  # type: ignore[assignment]
+        report.hours_of[files.uploader] = report.hours_of.get(files.uploader, 0.0) + hours
         report.rates[clip.fps] += 1
         frames, seen = frames + clip.valid.size, seen + int(clip.valid.sum())
         try:
@@ -114,7 +114,7 @@ def report_lines(
             f"{split}: {report.videos} videos ({report.videos_without_clips} without clips), {report.clips} clips, "
             f"{report.hours:.2f} h usable ({rates or 'none'}), hands seen in {report.seen:.1%} of the frames"
         )
-        for uploader, hours in report.hours_of.most_common():
+        for uploader, hours in sorted(report.hours_of.items(), key=lambda item: -item[1]):
             lines.append(f"  uploader {uploader}: {hours:.2f} h")
         lines.append(f"  {len(report.skipped)} clips cannot be used, {len(report.no_notes)} have no notes")
         lines += [f"    {name}: {why}" for name, why in (report.skipped | report.no_notes).items()]

@@ -11,8 +11,12 @@ import argparse
 import sys
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.errors import UserError
-from training.pianomotion.layout import SPLITS
+from models.notes import empty_notes
+from training.pianomotion.layout import SPLITS, ClipFiles
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -44,18 +48,25 @@ def check_main(arguments: argparse.Namespace) -> int:
     if not is_pianomotion(arguments.folder):
         print(f"{arguments.folder} has no folders annotation and audio", file=sys.stderr)
         return 1
-    transcribe = None
-    if arguments.transcribe:
-        from models.audio import load_audio
-        from models.transcription import Transcriber
-
-        transcriber = Transcriber()
-
-        def transcribe(files):  # type: ignore[no-untyped-def]
-            return transcriber.transcribe(load_audio(files.audio))
-
-    print("\n".join(report_lines(arguments.folder, arguments.uploader, transcribe)))
+    print(
+        "\n".join(
+            report_lines(arguments.folder, arguments.uploader, heard_notes if arguments.transcribe else None)
+        )
+    )
     return 0
+
+
+def heard_notes(files: ClipFiles) -> NDArray[np.float32]:
+    """Notes that the transcriber hears in a clip; none in a silent one."""
+    from models.audio import load_audio
+    from models.transcription import transcribe
+
+    try:
+        return transcribe(load_audio(files.audio))
+    except UserError as error:
+        if error.code != "silent_sound":
+            raise
+        return empty_notes()
 
 
 def export_main(arguments: argparse.Namespace) -> int:
