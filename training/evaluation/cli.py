@@ -25,12 +25,14 @@ from models.take import Take
 from training.evaluation.excerpts import choose_excerpts
 from training.evaluation.figures import Row, as_markdown, measure, median_difference_mm, summary
 from training.evaluation.takes import TakeOptions, make_takes, right_hand_kept
+from training.tables.cli import add_arguments as add_table_arguments
+from training.tables.cli import tables_main
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Register `evaluate`."""
     parser = commands.add_parser("evaluate", help="figures over held-out scores")
-    parser.add_argument("--scores", type=Path, required=True, help="folder of two-track MIDI scores")
+    parser.add_argument("--scores", type=Path, help="folder of two-track MIDI scores")
     parser.add_argument("--split", choices=("validation", "train"), default="validation")
     parser.add_argument("--count", type=int, default=20, help="pieces")
     parser.add_argument("--seconds", type=float, default=30.0, help="length of an excerpt")
@@ -47,11 +49,17 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--fps", type=float, default=30.0)
     parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--json", type=Path, help="also write every figure of every piece to this file")
+    add_table_arguments(parser)
     parser.set_defaults(main=evaluate_main)
 
 
 def evaluate_main(arguments: argparse.Namespace) -> int:
     """Evaluate and print the table."""
+    if arguments.table is not None:
+        return tables_main(arguments)
+    if arguments.scores is None:
+        print("evaluate needs --scores, or --table for the tables of the paper", file=sys.stderr)
+        return 2
     excerpts = choose_excerpts(
         arguments.scores,
         arguments.split,
