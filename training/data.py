@@ -17,7 +17,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -79,7 +79,10 @@ class Batch:
     def map(self, change: Callable[[Tensor], Tensor]) -> Batch:
         """The batch with every tensor that is there changed."""
         parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return Batch(**{name: part if part is None else change(part) for name, part in parts.items()})
+        changed: dict[str, Any] = {
+            name: None if part is None else change(part) for name, part in parts.items()
+        }
+        return Batch(**changed)
 
     def to(self, device: torch.device) -> Batch:
         """The batch on another device."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from models.config import ModelConfig
 from models.model import Networks, parameter_count, save_model
+from training.hearing import export_encoder, split_state
 from training.loop import LOG_FILE, read_checkpoint
 from training.stage1 import FOLDER as STAGE1_FOLDER
 from training.stage2 import FOLDER as STAGE2_FOLDER
@@ -43,7 +44,8 @@ def export_model(out: Path, folder: Path, name: str, *, half: bool, notes: str =
     """
     config = dataclasses.replace(ModelConfig.load(out / "config.json"), name=name)
     networks = Networks(config)
-    networks.predictors.load_state_dict(read_checkpoint(out / STAGE1_FOLDER)["averaged"])
+    predictors, encoder = split_state(read_checkpoint(out / STAGE1_FOLDER)["averaged"])
+    networks.predictors.load_state_dict(predictors)
     networks.streams.load_state_dict(read_checkpoint(out / STAGE2_FOLDER)["averaged"])
     card = _CARD.format(
         name=name,
@@ -57,6 +59,8 @@ def export_model(out: Path, folder: Path, name: str, *, half: bool, notes: str =
         training="".join(_training_line(stage, out / stage) for stage in (STAGE1_FOLDER, STAGE2_FOLDER)),
     )
     card += f"\n{notes}" if notes else ""
+    if encoder:
+        export_encoder(out, folder, encoder)
     return save_model(folder, config, networks, card, half=half)
 
 

@@ -25,7 +25,7 @@ def _writer(folder: Path) -> Any:
         raise MissingTensorBoardError(
             "TensorBoard is not installed; `pip install -e .[train]`, or train without --tensorboard"
         ) from error
-    return SummaryWriter(str(folder / TENSORBOARD_FOLDER))  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(folder / TENSORBOARD_FOLDER))
 
 
 class Journal:

@@ -139,10 +139,10 @@ def resolve(preset: str, stage: int, changes: dict[str, Any]) -> TrainSettings:
 def parse_change(text: str) -> tuple[str, Any]:
     """`NAME=VALUE` as a setting of the right type; `ValueError` with a sentence."""
     name, found, value = text.partition("=")
-    fields = {field.name: field for field in dataclasses.fields(TrainSettings)}
+    fields = {field.name: type(field.default) for field in dataclasses.fields(TrainSettings)}
     if not found or name not in fields:
         raise ValueError(f"{text!r} is no setting; NAME=VALUE with one of {', '.join(fields)}")
-    kind = type(fields[name].default)
+    kind: Any = fields[name]
     if kind is bool:
         if value not in ("true", "false"):
             raise ValueError(f"{name} is true or false, not {value!r}")

@@ -19,10 +19,11 @@ from models.canonical import Normalizer, canonical_euler, canonical_plan, canoni
 from models.condition import predict_positions
 from models.config import FINGERS_A_HAND, ModelConfig, Statistics
 from models.finger_plan import SINCE_OFFSET, X_NOW
+from models.hubert import HubertPair
 from models.networks.position_predictor import PositionPredictors
 from training.data import Batch, Piece, WindowSource
 from training.distributed import ALONE, Share, barrier, rank
-from training.hearing import heard_in
+from training.hearing import ListeningPredictors, heard_in, write_encoder_config
 from training.loop import CHECKPOINT_FILE, Randomness, new_state, run, step_randomness
 from training.settings import TrainSettings
 from training.sources import Windows, as_source
@@ -122,10 +123,13 @@ def position_loss(
     normalizer: Normalizer,
     settings: TrainSettings | None = None,
     share: Share = ALONE,
+    encoder: HubertPair | None = None,
 ) -> dict[str, Tensor]:
-    """Loss parts, and `metres`: mean distance between predicted and true wrist."""
+    """Loss parts, and `metres`: mean distance between predicted and true wrist. encoder: a frozen HuBERT."""
+    if isinstance(network, ListeningPredictors):
+        encoder = network.encoder
     truth = normalizer.positions(canonical_wrist(batch.wrist, shared_hands=config.shared_hands))
-    heard = heard_in(batch, normalizer)
+    heard = heard_in(batch, normalizer, encoder)
     predicted = predict_positions(network, heard, batch.style[:, : config.style_dim])  # type: ignore[arg-type]
     seen = batch.valid[..., None]
     both = seen[:, :, 1:] & seen[:, :, :-1]
@@ -172,8 +176,14 @@ def train_stage1(
     report: Callable[[str], None] = print,
     at_checkpoint: Callable[[], None] | None = None,
     tensorboard: bool = False,
+    encoder: HubertPair | None = None,
 ) -> ModelConfig:
-    """Train the predictors in `out`/stage1; returns the configuration with measured statistics."""
+    """Train the predictors in `out`/stage1; returns the configuration with measured statistics.
+
+    encoder: the HuBERT of a model that listens with one; it is trained, too, where the model has one for each hand.
+    """
+    if config.encoder.kind == "hubert" and encoder is None:
+        raise ValueError("this model listens with HuBERT; give the encoder that training begins with")
     config = _begun_config(out, config) or dataclasses.replace(
         config, statistics=first_statistics(windows, config, settings)
     )
@@ -184,16 +194,23 @@ def train_stage1(
     barrier()
     normalizer = Normalizer(config, device)
     torch.manual_seed(settings.seed)
-    state = new_state(PositionPredictors(config).to(device), settings)
+    predictors = PositionPredictors(config)
+    network: nn.Module = predictors
+    if encoder is not None and config.encoder.per_hand:
+        network = ListeningPredictors(predictors, encoder)
+        if rank() == 0:
+            write_encoder_config(out, encoder)
+        encoder = None
+    state = new_state(network.to(device), settings)
 
     source = as_source(windows, config, settings, mirror=True)
 
     def loss_of(network: nn.Module, draw: Randomness) -> dict[str, Tensor]:
         batch = source.batch(draw.numpy, settings.batch_size, draw.share.rows(settings.batch_size))
-        return position_loss(network, batch.to(device), config, normalizer, settings, draw.share)
+        return position_loss(network, batch.to(device), config, normalizer, settings, draw.share, encoder)
 
     def held_out_loss(network: nn.Module, batch: Batch, draw: Randomness) -> dict[str, Tensor]:
-        return position_loss(network, batch, config, normalizer, settings)
+        return position_loss(network, batch, config, normalizer, settings, encoder=encoder)
 
     run(
         out / FOLDER,

@@ -22,12 +22,13 @@ from models.config import ModelConfig
 from models.diffusion.parameterization import add_noise, v_target, x0_from_v
 from models.diffusion.schedule import Schedule, build_schedule
 from models.finger_plan import SINCE_OFFSET
+from models.hubert import HubertPair
 from models.kinematics import forward_kinematics
 from models.networks.dual_stream import DualStream
 from models.networks.position_predictor import PositionPredictors
 from training.data import Batch, WindowSource
 from training.distributed import Share, barrier, rank
-from training.hearing import heard_in
+from training.hearing import heard_in, split_state, trained_encoder
 from training.loop import Randomness, new_state, read_checkpoint, run, step_randomness
 from training.masks import random_corruption
 from training.settings import TrainSettings
@@ -52,14 +53,18 @@ class Stage2:
     predictors: PositionPredictors
     normalizer: Normalizer
     schedule: Schedule
+    encoder: HubertPair | None = None
 
 
 def heard_and_positions(
-    predictors: PositionPredictors, batch: Batch, normalizer: Normalizer
+    predictors: PositionPredictors,
+    batch: Batch,
+    normalizer: Normalizer,
+    encoder: HubertPair | None = None,
 ) -> tuple[Heard, Tensor]:
     """What is heard in a batch and the frozen predictors' normalised positions [B, 2, T, 3]."""
     with torch.no_grad():
-        heard = heard_in(batch, normalizer)
+        heard = heard_in(batch, normalizer, encoder)
         style = batch.style[:, : normalizer.config.style_dim]
         return heard, predict_positions(predictors, heard, style)
 
@@ -68,7 +73,7 @@ def motion_loss(network: nn.Module, batch: Batch, draw: Randomness, stage: Stage
     """Parts of the loss; see the module's text."""
     config, normalizer = stage.config, stage.normalizer
     device = batch.euler.device
-    heard, positions = heard_and_positions(stage.predictors, batch, normalizer)
+    heard, positions = heard_and_positions(stage.predictors, batch, normalizer, stage.encoder)
     x0 = normalizer.motion(batch.euler, batch.wrist, positions)  # [B, 2, T, C]
     share, size = draw.share, len(x0) * draw.share.of
     rows = share.rows(size)
@@ -110,6 +115,10 @@ def motion_loss(network: nn.Module, batch: Batch, draw: Randomness, stage: Stage
     return {"loss": loss, **parts}
 
 
+StageLoss = Callable[[nn.Module, Batch, Randomness, Stage2], dict[str, Tensor]]
+"""(network, batch, randomness, stage) -> named parts of the loss; `loss` is the one to minimise."""
+
+
 def _mean_square(apart: Tensor, weight: Tensor, share: Share) -> Tensor:
     """Weighted mean squared length of vectors [..., 3]."""
     return share.mean((apart.square().sum(-1) * weight).sum(), weight.sum(), 1.0)
@@ -130,6 +139,7 @@ def measure_residual(
     config: ModelConfig,
     settings: TrainSettings,
     device: torch.device,
+    encoder: HubertPair | None = None,
 ) -> ModelConfig:
     """`config` with the spread of (wrist - predicted position) over some training windows."""
     normalizer = Normalizer(config, device)
@@ -137,7 +147,7 @@ def measure_residual(
     for i in range(_RESIDUAL_BATCHES):
         draw = step_randomness(settings.seed + 1, i)
         batch = source.batch(draw.numpy, settings.batch_size).to(device)
-        _, positions = heard_and_positions(predictors, batch, normalizer)
+        _, positions = heard_and_positions(predictors, batch, normalizer, encoder)
         truth = canonical_wrist(batch.wrist, shared_hands=config.shared_hands)
         gathered.append((truth - normalizer.metres(positions))[batch.valid].cpu())
     spread = torch.cat(gathered).square().mean(0).sqrt().clamp_min(1e-3)
@@ -147,13 +157,17 @@ def measure_residual(
     return dataclasses.replace(config, statistics=statistics)
 
 
-def load_predictors(out: Path, config: ModelConfig, device: torch.device) -> PositionPredictors:
-    """The averaged predictors that stage 1 left in `out`."""
+def load_stage1(
+    out: Path, config: ModelConfig, device: torch.device
+) -> tuple[PositionPredictors, HubertPair | None]:
+    """The averaged predictors that stage 1 left in `out`, and the encoder that it fine-tuned, if it did; frozen."""
     if not (out / STAGE1_FOLDER / "checkpoint.pt").is_file():
         raise FileNotFoundError(f"{out / STAGE1_FOLDER} has no checkpoint; run stage 1 first")
     predictors = PositionPredictors(config)
-    predictors.load_state_dict(read_checkpoint(out / STAGE1_FOLDER)["averaged"])
-    return predictors.to(device).eval().requires_grad_(False)
+    weights, heard = split_state(read_checkpoint(out / STAGE1_FOLDER)["averaged"])
+    predictors.load_state_dict(weights)
+    encoder = trained_encoder(out, heard).to(device) if heard else None
+    return predictors.to(device).eval().requires_grad_(False), encoder
 
 
 def train_stage2(
@@ -166,22 +180,30 @@ def train_stage2(
     at_checkpoint: Callable[[], None] | None = None,
     tensorboard: bool = False,
     build: Callable[[ModelConfig], nn.Module] = DualStream,
+    step_loss: StageLoss = motion_loss,
+    encoder: HubertPair | None = None,
 ) -> ModelConfig:
     """Train the streams in `out`/stage2 on the predictors in `out`/stage1; returns the finished configuration.
 
-    build: makes the network; what it makes has `DualStream`'s interface.
+    build: makes the network; what it makes has `DualStream`'s interface. step_loss: what it learns by. encoder: the
+    frozen HuBERT of a model that listens with one and did not fine-tune it.
     """
     config = ModelConfig.load(out / "config.json")
-    predictors = load_predictors(out, config, device)
+    predictors, tuned = load_stage1(out, config, device)
+    encoder = tuned or encoder
+    if config.encoder.kind == "hubert" and encoder is None:
+        raise ValueError("this model listens with HuBERT; give the encoder")
     if not (out / FOLDER / "checkpoint.pt").is_file():
         if config.wrist_residual:
             plain = as_source(windows, config, settings)
-            config = measure_residual(predictors, plain, config, settings, device)
+            config = measure_residual(predictors, plain, config, settings, device, encoder)
         barrier()
         if rank() == 0:
             (out / "config.json").write_text(config.to_json(), encoding="utf-8")
         barrier()
-    stage = Stage2(config, settings, predictors, Normalizer(config, device), build_schedule(config.schedule))
+    stage = Stage2(
+        config, settings, predictors, Normalizer(config, device), build_schedule(config.schedule), encoder
+    )
     torch.manual_seed(settings.seed)
     state = new_state(build(config).to(device), settings)
 
@@ -189,10 +211,10 @@ def train_stage2(
 
     def loss_of(network: nn.Module, draw: Randomness) -> dict[str, Tensor]:
         batch = source.batch(draw.numpy, settings.batch_size, draw.share.rows(settings.batch_size))
-        return motion_loss(network, batch.to(device), draw, stage)
+        return step_loss(network, batch.to(device), draw, stage)
 
     def held_out_loss(network: nn.Module, batch: Batch, draw: Randomness) -> dict[str, Tensor]:
-        return motion_loss(network, batch, draw, stage)
+        return step_loss(network, batch, draw, stage)
 
     run(
         out / FOLDER,

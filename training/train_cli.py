@@ -12,30 +12,41 @@ A run that was stopped goes on when the same command is given again. Smoke run o
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 from pathlib import Path
 
 import torch
 
 from models.config import ModelConfig
-from models.model import choose_device
+from models.model import PRESETS_FOLDER, Networks, choose_device, parameter_count
+from training.data import Piece
+from training.settings import TrainSettings, parse_change, resolve
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Register `train` and `export`."""
-    train = commands.add_parser("train", help="train one stage of the model on shards")
+    train = commands.add_parser("train", help="train one stage of the model on shards or PianoMotion10M")
     train.add_argument("--stage", type=int, choices=(1, 2), required=True, help="1 positions, 2 diffusion")
-    train.add_argument("--data", type=Path, required=True, help="folder of shards with index.json")
+    train.add_argument("--data", type=Path, required=True, help="folder of shards, or of PianoMotion10M")
     train.add_argument("--out", type=Path, required=True, help="training folder, both stages in one")
+    train.add_argument("--preset", default="default", help="training preset: default, paper or official")
+    train.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting")
     train.add_argument("--config", type=Path, help="config.json of the architecture (stage 1)")
-    train.add_argument("--minutes", type=float, default=0.0, help="stop after so many minutes")
-    train.add_argument("--steps", type=int, default=0, help="stop after so many steps instead")
-    train.add_argument("--batch", type=int, default=16, help="windows in a step")
-    train.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
+    train.add_argument("--minutes", type=float, help="stop after so many minutes")
+    train.add_argument("--steps", type=int, help="stop after so many steps instead")
+    train.add_argument("--batch", type=int, help="windows in a step, over all processes")
+    train.add_argument("--rate", type=float, help="highest learning rate")
     train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--tips", type=float, default=0.5, help="weight of the fingertip loss of stage 2")
-    train.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    train.add_argument("--tips", type=float, help="weight of the fingertip loss of stage 2")
+    train.add_argument("--precision", choices=("float32", "bfloat16", "float16"))
     train.add_argument("--threads", type=int, default=0, help="processor threads; 0 leaves torch's choice")
     train.add_argument("--limit", type=int, default=0, help="use at most so many shards")
+    train.add_argument("--uploaders", nargs="*", default=[], help="PianoMotion10M: only these uploaders")
+    train.add_argument("--hubert", default="", help="folder or hub name of the HuBERT to begin with")
+    train.add_argument("--allow-download", action="store_true", help="fetch that HuBERT from the hub")
+    train.add_argument("--tensorboard", action="store_true", help="write curves for TensorBoard")
+    train.add_argument("--dry-run", action="store_true", help="print what would be trained, as JSON")
     train.add_argument(
         "--follow",
         action="store_true",
@@ -53,42 +64,98 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 
 def train_main(arguments: argparse.Namespace) -> int:
-    """Run one stage."""
-    from training.data import extend_pieces, read_pieces
-    from training.loop import TrainSettings
-    from training.stage1 import train_stage1
-    from training.stage2 import train_stage2
+    """Run one stage, in one process or in those that `torchrun` started."""
+    from training.distributed import process_group
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    settings = TrainSettings(
-        seed=arguments.seed,
-        steps=arguments.steps,
-        minutes=arguments.minutes,
-        batch_size=arguments.batch,
-        learning_rate=arguments.rate,
-        precision=arguments.precision,
-        fingertip_weight=arguments.tips,
-    )
-    saved = arguments.out / "config.json" if arguments.stage == 2 else arguments.config
-    config = ModelConfig.load(saved) if saved else ModelConfig()
-    pieces = read_pieces(arguments.data, "train", fps=config.fps, limit=arguments.limit)
-    held_out = read_pieces(arguments.data, "validation", fps=config.fps, limit=arguments.limit or 24)
-    hours = sum(piece.frames for piece in pieces) / config.fps / 3600
-    print(f"{len(pieces)} pieces, {hours:.1f} hours of motion; {len(held_out)} held out", flush=True)
-    device = choose_device(arguments.device)
+    with process_group(choose_device(arguments.device)) as device:
+        return _train(arguments, device)
+
+
+def _settings(arguments: argparse.Namespace) -> TrainSettings:
+    flags = {
+        "steps": arguments.steps,
+        "minutes": arguments.minutes,
+        "batch_size": arguments.batch,
+        "learning_rate": arguments.rate,
+        "precision": arguments.precision,
+        "fingertip_weight": arguments.tips,
+    }
+    changes = {name: value for name, value in flags.items() if value is not None}
+    changes.update(parse_change(text) for text in arguments.set)
+    return resolve(arguments.preset, arguments.stage, {"seed": arguments.seed, **changes})
+
+
+def _config(arguments: argparse.Namespace) -> ModelConfig:
+    if arguments.stage == 2 and (arguments.out / "config.json").is_file():
+        return ModelConfig.load(arguments.out / "config.json")
+    if arguments.config is not None:
+        return ModelConfig.load(arguments.config)
+    if arguments.preset != "default":
+        return ModelConfig.load(PRESETS_FOLDER / arguments.preset / "config.json")
+    return ModelConfig()
+
+
+def _train(arguments: argparse.Namespace, device: torch.device) -> int:
+    from training.data import INDEX_FILE, extend_pieces, read_pieces
+    from training.distributed import rank, ranks
+    from training.hearing import starting_encoder
+    from training.pianomotion.source import open_source
+    from training.sources import Windows, as_source
+    from training.stage1 import train_stage1
+    from training.stage2 import train_stage2
+
+    settings, config = _settings(arguments), _config(arguments)
+    pieces: list[Piece] = []
+    windows: Windows
+    held_out: Windows
+    if (arguments.data / INDEX_FILE).is_file():
+        windows = pieces = read_pieces(arguments.data, "train", fps=config.fps, limit=arguments.limit)
+        held_out = read_pieces(arguments.data, "validation", fps=config.fps, limit=arguments.limit or 24)
+        what = f"{len(pieces)} pieces, {{:.1f}} hours of motion; {len(held_out)} held out"
+    else:
+        windows = open_source(arguments.data, "train", config, uploaders=arguments.uploaders)
+        held_out = open_source(arguments.data, "validation", config, uploaders=arguments.uploaders)
+        what = f"{len(windows.clips)} clips, {{:.1f}} hours of motion; {len(held_out.clips)} held out"
+    summary = what.format(as_source(windows, config, settings).hours)
+    if arguments.follow and (not pieces or ranks() > 1):
+        raise ValueError("--follow works with shards in one process only")
+    if arguments.dry_run:
+        if rank() == 0:
+            networks = Networks(config)
+            counts = {name: parameter_count(part) for name, part in networks.named_children()}
+            resolved = {
+                "model": dataclasses.asdict(config),
+                "training": dataclasses.asdict(settings),
+                "data": summary,
+                "parameters": counts,
+                "device": str(device),
+                "processes": ranks(),
+            }
+            print(json.dumps(resolved, indent=1), flush=True)
+        return 0
 
     def report(line: str) -> None:
         print(line, flush=True)
+
+    if rank() == 0:
+        report(summary)
 
     def follow() -> None:
         extend_pieces(pieces, arguments.data, "train", fps=config.fps)
 
     at_checkpoint = follow if arguments.follow else None
+    encoder = None
+    if arguments.stage == 1 or not config.encoder.per_hand:
+        encoder = starting_encoder(
+            config, arguments.hubert, arguments.out, device, allow_download=arguments.allow_download
+        )
+    common = (windows, held_out, device, report, at_checkpoint, arguments.tensorboard)
     if arguments.stage == 1:
-        train_stage1(arguments.out, config, settings, pieces, held_out, device, report, at_checkpoint)
+        train_stage1(arguments.out, config, settings, *common, encoder=encoder)
     else:
-        train_stage2(arguments.out, settings, pieces, held_out, device, report, at_checkpoint)
+        train_stage2(arguments.out, settings, *common, encoder=encoder)
     return 0
 
 

@@ -32,7 +32,9 @@ def validation(
         rows: list[dict[str, float]] = []
         device = next(network.parameters()).device
         with torch.no_grad():
-            for i in range(_BATCHES if source is not None else 0):
+            for i in range(_BATCHES):
+                if source is None:
+                    break
                 draw = step_randomness(_SEED, i)
                 batch = source.batch(draw.numpy, settings.batch_size)
                 rows.append(
