@@ -19,9 +19,9 @@ def hubert_config(state: dict[str, Tensor]) -> dict[str, Any]:
     these weights are for listening.
     """
     hidden = state["feature_projection.projection.weight"].shape[0]
-    convolutions = []
+    convolutions: list[tuple[int, ...]] = []
     while (name := f"feature_extractor.conv_layers.{len(convolutions)}.conv.weight") in state:
-        convolutions.append(state[name].shape)
+        convolutions.append(tuple(state[name].shape))
     layers = 0
     while f"encoder.layers.{layers}.attention.q_proj.weight" in state:
         layers += 1

@@ -165,7 +165,7 @@ class ReleasedUNet1D(nn.Module):
         h = self.input(x.transpose(1, 2))
         skips = [h]
         for blocks, attention, downsample in zip(self.down_blocks, self.down_attention, self.downsample):
-            for i, block in enumerate(blocks):  # type: ignore[arg-type]
+            for i, block in enumerate(blocks):  # type: ignore[arg-type, var-annotated]
                 h = block(h, embedding)
                 if i == len(blocks) - 1:  # type: ignore[arg-type]
                     h = attention(h)
