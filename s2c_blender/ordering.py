@@ -9,7 +9,7 @@ from typing import Any
 
 import bpy
 
-from . import keeping
+from . import keeping, preferences
 from .faults import Fault
 from .fcurves import joint_bones
 from .orders import TakeOrder
@@ -17,6 +17,8 @@ from .rig.armature import HAND_SIZE_PROPERTY
 from .session import preferred_device, session
 from .strip_audio import StripSound, find_strip, strip_sound
 
+MODEL_FILE = "config.json"
+"""What every model folder holds."""
 STYLE_EXTREME = 3.0
 """Largest style value that the generator takes."""
 
@@ -78,7 +80,7 @@ def common_params(
         "midi": None,
         "output": str(output),
         "seed": seed,
-        "preset": settings.preset or "default",
+        "preset": chosen_model(settings),
         "sampler": None,
         "steps": None,
         "contact": settings.contact,
@@ -88,7 +90,21 @@ def common_params(
         "hand": None,
         "range": None,
         "device": preferred_device(context),
+        "allow_download": preferences.downloads_allowed(context),
     }
+
+
+def chosen_model(settings: bpy.types.PropertyGroup) -> str:
+    """The model's folder, or the name of a built-in one. Raises Fault for a folder that holds none."""
+    if not settings.model_folder:
+        return settings.preset or "default"
+    folder = Path(bpy.path.abspath(settings.model_folder))
+    if not (folder / MODEL_FILE).is_file():
+        raise Fault(
+            "model_missing",
+            f'The folder "{folder}" holds no model (no {MODEL_FILE} in it): choose another under Model, or empty it.',
+        )
+    return str(folder)
 
 
 def hand_size_style(armature: bpy.types.Object) -> float:
@@ -136,6 +152,8 @@ def order_part(
     output = take_path(session.data_folder() / "takes", seed, hand + ("-range" if frames else ""))
     params = common_params(context, armature, output, seed)
     params.update(keep=str(keep.path), hand=hand or None)
+    if scene.s2c_settings.model_folder and Path(keep.marks.sound.get("sound") or "").is_file():
+        params.update(keep.marks.sound)  # a model of the user's own may listen to the recording
     if frames is not None:
         params["range"] = [frame / keep.marks.fps for frame in frames]
     order = TakeOrder(

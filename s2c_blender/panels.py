@@ -150,6 +150,7 @@ class S2CPanel:
         if body is None:
             return
         body.enabled = not view.active
+        body.prop(settings, "model_folder")
         body.prop(settings, "contact", slider=True)
         for name in STYLES:
             body.prop(settings, name, slider=True)

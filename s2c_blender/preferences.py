@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from .core.runtime import Runtime, user_data_folder
 
@@ -47,10 +47,17 @@ class S2C_Preferences(bpy.types.AddonPreferences):
         ),
     )
 
+    allow_downloads: BoolProperty(
+        name="Allow Model Downloads",
+        description="Let a model of your own fetch the speech network that it listens with (HuBERT, about 1 GB), "
+        "once, from the Hugging Face hub; needs Blender's own Allow Online Access too. The built-in model needs none",
+        default=False,
+    )
+
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
-        for name in ("python_path", "runtime_folder", "index_url", "device"):
+        for name in ("python_path", "runtime_folder", "index_url", "device", "allow_downloads"):
             layout.prop(self, name)
         row = layout.row()
         row.operator("s2c.install_runtime")
@@ -62,6 +69,12 @@ def get(context: bpy.types.Context) -> S2C_Preferences | None:
     """The preferences, or None where the package was registered without being an add-on (tests, scripts)."""
     addon = context.preferences.addons.get(ADDON_ID)
     return addon.preferences if addon is not None else None
+
+
+def downloads_allowed(context: bpy.types.Context) -> bool:
+    """Whether the user agreed to model downloads, here and in Blender's own preferences."""
+    preferences = get(context)
+    return bool(preferences is not None and preferences.allow_downloads and bpy.app.online_access)
 
 
 def runtime(context: bpy.types.Context) -> Runtime:

@@ -85,7 +85,12 @@ class S2C_Settings(bpy.types.PropertyGroup):
     )
     redo_start: IntProperty(name="Start", description="First frame that Redo Range makes anew", default=1)
     redo_end: IntProperty(name="End", description="Last frame that Redo Range makes anew", default=60)
-    preset: StringProperty(name="Model", description="Preset or folder of the model", default="default")
+    preset: StringProperty(name="Preset", description="Name of a built-in model", default="default")
+    model_folder: StringProperty(
+        name="Model",
+        description="Folder of a model that you trained or converted; empty uses the one of this extension",
+        subtype="DIR_PATH",
+    )
     result: StringProperty(name="Result", description="How the last take was made", default="")
     take_path: StringProperty(
         name="Take", description="File of the last take", default="", subtype="FILE_PATH"

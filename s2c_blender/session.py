@@ -272,7 +272,14 @@ class Session:
             yield from write_packed(order.sound)
         if order.keep is not None:
             yield from keeping.write_keep(order.keep, order.params)
-        job = Job("take", [Request("generate", order.params)], order.params["preset"], order.params["device"])
+        params = order.params
+        job = Job(
+            "take",
+            [Request("generate", params)],
+            params["preset"],
+            params["device"],
+            params["allow_download"],
+        )
         self.machine.start(job, settings, time.monotonic())
 
     def _step(self) -> bool:

@@ -58,6 +58,8 @@ class Job:
     preset: str = ""
     """Model to load first; empty loads none."""
     device: str = "auto"
+    allow_download: bool = False
+    """Whether the model may fetch its sound encoder."""
     context: dict[str, Any] = field(default_factory=dict)
     """What the caller needs at the end. Never looked at here."""
     results: list[dict[str, Any]] = field(default_factory=list)
@@ -255,7 +257,8 @@ class JobMachine:
         if job.preset and self._loaded != (job.preset, job.device):
             self._loaded = None
             self.status.state, self.status.stage = State.LOADING, "load"
-            self._send("load", {"preset": job.preset, "device": job.device}, now)
+            params = {"preset": job.preset, "device": job.device, "allow_download": job.allow_download}
+            self._send("load", params, now)
         elif self._index < len(job.requests):
             request = job.requests[self._index]
             self.status.state, self.status.stage, self.status.step = State.RUNNING, "", 0

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A model folder of the user's own: what the worker is asked, and nothing is fetched without consent."""
+
+import types
+
+import bpy
+import pytest
+from session_helpers import requests, use_worker, write_sound, write_take
+
+import s2c_blender
+from s2c_blender import preferences
+from s2c_blender.rig.armature import create_armature
+from s2c_blender.session import SessionConfig, session
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    s2c_blender.register()
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = 30, 1.0
+    scene.sequence_editor_create()
+    scene.sequence_editor.strips.new_sound("Piano", str(write_sound(tmp_path / "song.wav")), 1, 11)
+    create_armature(bpy.context, 1.0, scene.collection)
+    write_take(tmp_path / "made.npz")
+    use_worker(monkeypatch, tmp_path, "good", tmp_path / "made.npz")
+    yield scene.s2c_settings
+    session.cancel()
+    session.machine.shutdown(0.2)
+    session.config = SessionConfig()
+    session.machine.status.message, session.note, session.runtime_problem = "", "", ""
+    s2c_blender.unregister()
+
+
+def asked(tmp_path, method):
+    return [request["params"] for request in requests(tmp_path) if request["method"] == method]
+
+
+def test_the_built_in_model_is_the_default_and_downloads_nothing(settings, tmp_path) -> None:
+    bpy.ops.s2c.generate()
+    assert asked(tmp_path, "load")[-1]["preset"] == asked(tmp_path, "generate")[-1]["preset"] == "default"
+    assert asked(tmp_path, "load")[-1]["allow_download"] is False
+    assert asked(tmp_path, "generate")[-1]["allow_download"] is False
+
+
+def test_a_folder_is_loaded_and_hears_the_recording_again_when_a_hand_is_redone(settings, tmp_path) -> None:
+    folder = tmp_path / "my model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    settings.model_folder = str(folder)
+    bpy.ops.s2c.generate()
+    assert asked(tmp_path, "load")[-1]["preset"] == str(folder)
+    bpy.ops.s2c.regenerate_hand(hand="LEFT")
+    redo = asked(tmp_path, "generate")[-1]
+    assert redo["hand"] == "left" and redo["keep"] and redo["sound"].endswith("song.wav")
+    settings.model_folder = ""
+    bpy.ops.s2c.regenerate_hand(hand="LEFT")
+    assert asked(tmp_path, "generate")[-1]["sound"] is None  # notes suffice
+
+
+def test_a_folder_without_a_model_is_told_before_anything_starts(settings, tmp_path) -> None:
+    settings.model_folder = str(tmp_path)
+    with pytest.raises(RuntimeError, match="holds no model"):
+        bpy.ops.s2c.generate()
+    assert not bpy.data.actions
+
+
+@pytest.mark.parametrize(("agreed", "online"), [(False, True), (True, False), (True, True)])
+def test_downloads_need_both_consents(monkeypatch, agreed: bool, online: bool) -> None:
+    monkeypatch.setattr(preferences, "get", lambda context: types.SimpleNamespace(allow_downloads=agreed))
+    app = types.SimpleNamespace(app=types.SimpleNamespace(online_access=online))
+    monkeypatch.setattr(preferences, "bpy", app)
+    assert preferences.downloads_allowed(None) is (agreed and online)
