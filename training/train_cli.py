@@ -14,6 +14,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,7 +24,9 @@ import torch
 from models.config import ModelConfig
 from models.model import PRESETS_FOLDER, Networks, choose_device, parameter_count
 from training.data import Piece
+from training.distributed import Share
 from training.settings import TrainSettings, parse_change, resolve
+from training.sources import Windows
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -43,6 +48,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     train.add_argument("--threads", type=int, default=0, help="processor threads; 0 leaves torch's choice")
     train.add_argument("--limit", type=int, default=0, help="use at most so many shards")
     train.add_argument("--uploaders", nargs="*", default=[], help="PianoMotion10M: only these uploaders")
+    train.add_argument(
+        "--workers", type=int, default=2, help="PianoMotion10M: processes that read ahead, 0 none"
+    )
     train.add_argument("--hubert", default="", help="folder or hub name of the HuBERT to begin with")
     train.add_argument("--allow-download", action="store_true", help="fetch that HuBERT from the hub")
     train.add_argument("--tensorboard", action="store_true", help="write curves for TensorBoard")
@@ -102,7 +110,7 @@ def _train(arguments: argparse.Namespace, device: torch.device) -> int:
     from training.distributed import rank, ranks
     from training.hearing import starting_encoder
     from training.pianomotion.source import open_source
-    from training.sources import Windows, as_source
+    from training.sources import as_source
     from training.stage1 import train_stage1
     from training.stage2 import train_stage2
 
@@ -151,12 +159,36 @@ def _train(arguments: argparse.Namespace, device: torch.device) -> int:
         encoder = starting_encoder(
             config, arguments.hubert, arguments.out, device, allow_download=arguments.allow_download
         )
-    common = (windows, held_out, device, report, at_checkpoint, arguments.tensorboard)
-    if arguments.stage == 1:
-        train_stage1(arguments.out, config, settings, *common, encoder=encoder)
-    else:
-        train_stage2(arguments.out, settings, *common, encoder=encoder)
+    with _read_ahead(windows, arguments, settings) as windows:
+        common = (windows, held_out, device, report, at_checkpoint, arguments.tensorboard)
+        if arguments.stage == 1:
+            train_stage1(arguments.out, config, settings, *common, encoder=encoder)
+        else:
+            train_stage2(arguments.out, settings, *common, encoder=encoder)
     return 0
+
+
+def _read_ahead(
+    windows: Windows, arguments: argparse.Namespace, settings: TrainSettings
+) -> AbstractContextManager[Windows]:
+    """The same windows, read by other processes before they are asked for where they come from disk."""
+    from training.distributed import rank, ranks
+    from training.loop import CHECKPOINT_FILE, read_checkpoint
+    from training.pianomotion.background import BackgroundSource, generator_of
+
+    # Parts of an accumulated step begin from one generator each; only the first would be foreseen.
+    if isinstance(windows, Sequence) or arguments.workers < 1 or settings.accumulate > 1:
+        return nullcontext(windows)
+    folder = arguments.out / f"stage{arguments.stage}"
+    begun = (folder / CHECKPOINT_FILE).is_file()
+    return BackgroundSource(
+        windows,
+        partial(generator_of, settings.seed),
+        size=settings.batch_size,
+        rows=Share(rank(), ranks(), ranks()).rows(settings.batch_size),
+        first_step=read_checkpoint(folder)["step"] if begun else 0,
+        workers=arguments.workers,
+    )
 
 
 def export_main(arguments: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import torch
 from torch.utils.data import DataLoader, Dataset
 
 from training.data import EVERY, Batch, WindowSource
@@ -72,8 +73,9 @@ class BackgroundSource:
             batch_size=None,
             num_workers=workers,
             prefetch_factor=ahead,
-            collate_fn=_as_it_is,
+            collate_fn=_as_it_is,  # type: ignore[arg-type]
             multiprocessing_context="spawn",
+            generator=torch.Generator(),  # else it draws from the global one, which training seeds for its dropout
         )
         self._ready: Iterator[tuple[Batch, dict[str, Any]]] | None = None
 

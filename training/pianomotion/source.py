@@ -21,7 +21,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -225,7 +225,7 @@ class PianoMotionSource:
         samples = round(self.frames / self.fps * AUDIO_RATE)
         sounds = None
         if self.notes:
-            shifted = clip.notes - np.float32([start_s, start_s, 0, 0])
+            shifted = clip.notes - np.array([start_s, start_s, 0, 0], np.float32)
             roll = note_rolls(shifted, self.fps, 0, self.frames)
             sounds = tensor(np.stack([roll, np.zeros_like(roll), np.zeros_like(roll)]))
         audio = None
@@ -251,7 +251,7 @@ def _refuse_adjust(extra: dict) -> None:
 
 def stack_windows(windows: Sequence[Batch]) -> Batch:
     """Batches of one, one after another."""
-    parts = {}
+    parts: dict[str, Any] = {}
     for name in ("euler", "wrist", "valid", "style", "sounds", "plan", "audio", "features"):
         values = [getattr(window, name) for window in windows]
         parts[name] = None if values[0] is None else torch.cat(values)
