@@ -50,10 +50,22 @@ def read_windows(folder: Path, config: ModelConfig, limit: int) -> tuple[Windows
             f"{len(train)} training pieces ({hours[0]:.1f} h), {len(held_out)} held out ({hours[1]:.1f} h)"
         )
         return train, held_out, words
-    from training.train_cli import open_windows
+    from training.pianomotion.layout import clips
+    from training.pianomotion.source import PianoMotionSource
 
-    train_source, held_source = open_windows(folder, config)
-    return train_source, held_source, f"PianoMotion10M, {train_source.hours:.1f} h of training"
+    def source(split: str) -> PianoMotionSource:
+        return PianoMotionSource(
+            clips(folder, split)[: limit or None],
+            frames=config.window_frames,
+            fps=config.fps,
+            representation=config.representation,
+            notes=config.encoder.kind == "notes",
+            audio=False,
+            style_dim=config.style_dim,
+        )
+
+    found = source("train"), source("valid")
+    return *found, f"PianoMotion10M, {found[0].hours:.1f} h of training"
 
 
 def tables_main(arguments: argparse.Namespace) -> int:

@@ -67,7 +67,7 @@ class Budget:
             steps=steps,
             minutes=0.0 if steps else self.minutes,
             batch_size=self.batch_size,
-            warmup_steps=50,
+            warmup_steps=min(50, steps // 10) if steps else 50,
             average_limit=0.99,
             fingertip_weight=0.0,
             speed_weight=0.0,
