@@ -176,7 +176,7 @@ def _fill(module: nn.Module) -> None:
 def count_parameters(parts: Parts) -> dict[str, int]:
     """Of each part, all its sets of weights."""
     streams = parts.networks.streams
-    interaction = sum(parameter_count(stream.interaction) for stream in streams.streams)  # type: ignore[arg-type]
+    interaction = sum(parameter_count(stream.interaction) for stream in streams.streams)  # type: ignore[arg-type, misc]
     return {
         "sound_encoder": parameter_count(parts.sound_encoder) if parts.sound_encoder else 0,
         "predictors": parameter_count(parts.networks.predictors),

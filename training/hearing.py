@@ -77,7 +77,7 @@ def starting_encoder(
         assert isinstance(first, HubertEncoder)
         pair = HubertPair([first, copy.deepcopy(first)]).requires_grad_(True)
         for encoder in pair.encoders:
-            encoder.hubert.feature_extractor.requires_grad_(False)  # type: ignore[union-attr, operator]
+            encoder.hubert.feature_extractor.requires_grad_(False)  # type: ignore[union-attr]
     return pair.eval().to(device)
 
 
@@ -114,5 +114,5 @@ def export_encoder(out: Path, folder: Path, state: dict[str, Tensor]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG_FILE).write_text((out / CONFIG_FILE).read_text(encoding="utf-8"), encoding="utf-8")
     for encoder, name in zip(trained_encoder(out, state).encoders, HAND_FILES, strict=True):
-        weights = encoder.hubert.state_dict()  # type: ignore[union-attr, operator]
+        weights = encoder.hubert.state_dict()  # type: ignore[union-attr]
         save_file({key: value.contiguous().clone() for key, value in weights.items()}, folder / name)

@@ -45,7 +45,8 @@ def notes_from_rolls(rolls: NDArray[np.floating], fps: float) -> NDArray[np.floa
 
 def clips_of(sampled: list[Sampled], fps: float) -> tuple[list[Clip], list[Clip]]:
     """Real and generated clips, window by window."""
-    real, generated = [], []
+    real: list[Clip] = []
+    generated: list[Clip] = []
     for part in sampled:
         valid = part.batch.valid.transpose(1, 2).numpy()
         for side, euler, wrist in (

@@ -196,8 +196,8 @@ def shared_autoencoder(bench: Bench) -> EmbeddingNet | None:
     if not folder.is_dir():
         settings = AutoencoderSettings(steps=steps, batch_size=32)
         config = EmbeddingConfig(frames=bench.base.window_frames, latent=bench.budget.latent)
-        real = [_real_clips(bench, windows) for windows in (bench.train, bench.held_out)]
-        network, losses = train_autoencoder(*real, settings, config, report=bench.report)
+        seen, unseen = _real_clips(bench, bench.train), _real_clips(bench, bench.held_out)
+        network, losses = train_autoencoder(seen, unseen, settings, config, report=bench.report)
         save_autoencoder(folder, network, {"steps": steps, **losses})
     return load_autoencoder(folder)
 
