@@ -77,7 +77,8 @@ def _posture(
     roll = smooth_path(outward[:, None], np.ones(frames), 60.0)[:, 0]
     # The palm stays level enough for the fingers to reach out: a high wrist bends down, a low one up.
     euler[:, 0, 0] = -0.02 + 6.0 * (path.place[:, 2] - WRIST_Z) + 0.05 * style.curl + noise[:, 0]
-    euler[:, 0, 1] = side * (-0.04 - 3.0 * roll + noise[:, 1])
+    # +Y lowers the little finger's side of a right hand: hands slope that way, the more so when it reaches.
+    euler[:, 0, 1] = side * (0.04 + 3.0 * roll + noise[:, 1])
     euler[:, 0, 2] = side * (path.turn + 1.5 * roll + noise[:, 2])
     limits = HAND_LIMITS[hand, 0]
     euler[:, 0] = np.clip(euler[:, 0], limits[:, 0] * 0.8, limits[:, 1] * 0.8)
