@@ -22,19 +22,32 @@ license: gpl-3.0
 Motion of two hands at the piano from notes, by the dual-stream diffusion model of *Separate to Collaborate*
 (position predictors, refiners, two U-Nets that meet in hand-coordinated asymmetric attention).
 
-**Learned from synthesised motion only.** No recording of real hands was used: scores, an optimal fingering,
-expressive timing and a model of biomechanical movement gave notes and motion (`python -m training
-synthesise`). It plays like that synthesiser, not like a particular pianist.
+{origin}
 
 - Parameters: {parameters:,} ({predictors:,} in the position predictors).
-- Input: notes (onset, offset, pitch, velocity) at {fps:g} frames a second, optionally the hand of each note,
-  style numbers.
-- Output: wrist position and 16 x 3 Euler angles for each hand and frame, windows of {frames} frames.
+- Input: {input}
+- Output: {output} for each hand and frame, windows of {frames} frames.
 - Schedule: {schedule}, T = {steps}; both hands share their weights: {shared}.
 {training}
 Weights are data, GPL-3.0-or-later like the rest of the project. Not meant for: medical or ergonomic advice, or
 judging how a person should play.
 """
+
+_SYNTHESISED = """**Learned from synthesised motion only.** No recording of real hands was used: scores, an optimal
+fingering, expressive timing and a model of biomechanical movement gave notes and motion (`python -m training
+synthesise`). It plays like that synthesiser, not like a particular pianist."""
+_CLIPS = """**Learned from the data set that it was given** (`python -m training train --data`); what that may be used
+for, its owner says."""
+_INPUT = {
+    "notes": "notes (onset, offset, pitch, velocity) at {fps:g} frames a second, optionally the hand of each note,\n"
+    "  style numbers.",
+    "hubert": "sound at 16 kHz, through HuBERT, at {fps:g} frames a second.",
+    "features": "features of the sound at {fps:g} frames a second.",
+}
+_OUTPUT = {
+    "euler": "wrist position and 16 x 3 Euler angles",
+    "mano": "a camera's position and MANO's 16 x 3 axis-angle numbers",
+}
 
 
 def export_model(out: Path, folder: Path, name: str, *, half: bool, notes: str = "") -> str:
@@ -51,7 +64,9 @@ def export_model(out: Path, folder: Path, name: str, *, half: bool, notes: str =
         name=name,
         parameters=parameter_count(networks),
         predictors=parameter_count(networks.predictors),
-        fps=config.fps,
+        origin=_SYNTHESISED if config.encoder.kind == "notes" else _CLIPS,
+        input=_INPUT[config.encoder.kind].format(fps=config.fps),
+        output=_OUTPUT[config.representation],
         frames=config.window_frames,
         schedule=config.schedule.kind,
         steps=config.schedule.steps,

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -22,6 +23,7 @@ from pathlib import Path
 import torch
 
 from models.config import ModelConfig
+from models.errors import UserError
 from models.model import PRESETS_FOLDER, Networks, choose_device, parameter_count
 from training.data import Piece
 from training.distributed import Share
@@ -77,8 +79,12 @@ def train_main(arguments: argparse.Namespace) -> int:
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    with process_group(choose_device(arguments.device)) as device:
-        return _train(arguments, device)
+    try:
+        with process_group(choose_device(arguments.device)) as device:
+            return _train(arguments, device)
+    except (ValueError, FileNotFoundError, UserError) as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 2
 
 
 def _settings(arguments: argparse.Namespace) -> TrainSettings:

@@ -83,7 +83,9 @@ def take(song, model_folder, output: Path, **changes) -> Take:
     return Pipeline().generate(request).take
 
 
-def test_a_take_stays_within_the_limits_follows_its_seed_and_ends_in_contact(song, model_folder, tmp_path) -> None:
+def test_a_take_stays_within_the_limits_follows_its_seed_and_ends_in_contact(
+    song, model_folder, tmp_path
+) -> None:
     first = take(song, model_folder, tmp_path / "a.npz", seed=1)
     again = take(song, model_folder, tmp_path / "b.npz", seed=1)
     other = take(song, model_folder, tmp_path / "c.npz", seed=2)
