@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from pianomotion_fixture import build
 
 from models.config import EncoderConfig, InteractionConfig, ModelConfig, TransformerConfig, UNetConfig
 from models.diffusion.parameterization import add_noise, x0_from_v
@@ -21,11 +22,12 @@ from training.data import Batch
 from training.loop import step_randomness
 from training.metrics import Clip
 from training.stage2 import Stage2, motion_loss
+from training.tables.cli import read_windows
 from training.tables.figures import coordination, notes_from_rolls
 from training.tables.generate import sample_batch, starting_noise
-from training.tables.report import cell, paired
+from training.tables.report import as_markdown, cell, paired
 from training.tables.rows import FULL, TABLES, base_config
-from training.tables.run import Budget
+from training.tables.run import Bench, Budget, result_path, run_table
 
 SMALL = TransformerConfig(width=16, heads=2, feedforward=16, encoder_layers=1, decoder_layers=1)
 TINY = ModelConfig(
@@ -280,3 +282,69 @@ def test_budget_is_checked():
     with pytest.raises(ValueError, match="latent"):
         Budget(steps=1, windows=8)
     assert json.loads(json.dumps(dataclasses.asdict(Budget(steps=1))))["steps"] == 1
+
+
+class Waves:
+    """Motion that follows its features, as a source of windows; counts what is asked of it."""
+
+    hours = 1.0
+
+    def __init__(self, frames):
+        self.frames, self.asked = frames, 0
+
+    def batch(self, rng, size, rows=slice(None)):
+        self.asked += 1
+        phase = rng.random((size, 2, 1, 1)) * 6
+        wave = torch.from_numpy(np.sin(phase + np.arange(self.frames)[:, None] / 9)).float()
+        still = torch.from_numpy(0.1 * rng.standard_normal((size, 2, self.frames, 48))).float()
+        batch = Batch(
+            euler=0.3 * wave + 0.1 * still,
+            wrist=0.2 * wave.expand(-1, -1, -1, 3),
+            valid=torch.ones(size, 2, self.frames, dtype=torch.bool),
+            style=torch.zeros(size, 5),
+            features=wave.expand(-1, -1, -1, 6).contiguous(),
+        )
+        return batch.map(lambda part: part[rows])
+
+
+def test_a_table_is_trained_once_and_read_afterwards(tmp_path):
+    config = dataclasses.replace(TINY, window_frames=96)
+    source = Waves(96)
+
+    def bench(**changes):
+        values = {"steps": 2, "stage1_steps": 2, "batch_size": 2, "windows": 2, "autoencoder_steps": 0}
+        return Bench(
+            out=tmp_path,
+            base=config,
+            budget=Budget(**{**values, **changes}),
+            train=source,
+            held_out=source,
+            data="waves",
+            hardware="any",
+            report=lambda line: None,
+        )
+
+    rows = (TABLES[2][2], TABLES[1][0], FULL)
+    results = run_table(bench(), rows, [0])
+    assert all(result_path(tmp_path, row, 0).is_file() for row in rows)
+    full, none = results["full"][0], results["no_interaction"][0]
+    assert full["steps"] == none["steps"] == 2
+    assert full["parameters"] > none["parameters"]
+    assert "held_out_v" in full["figures"] and "held_out_x0" in results["regression"][0]["figures"]
+    assert all(math.isfinite(value) for value in full["figures"].values())
+    text = as_markdown(2, rows, results)
+    assert all(row.label in text for row in rows)
+    asked = source.asked
+    assert run_table(bench(), rows, [0]) == results
+    assert source.asked == asked
+    with pytest.raises(ValueError, match="another configuration"):
+        run_table(bench(steps=3), rows, [0])
+
+
+def test_folders_of_the_data_set_are_read(tmp_path):
+    config = dataclasses.replace(base_config("reduced"), window_frames=32)
+    train, held_out, words = read_windows(build(tmp_path), config, 1)
+    assert "PianoMotion10M" in words
+    for source in (train, held_out):
+        batch = source.batch(np.random.default_rng(0), 2)
+        assert batch.euler.shape == (2, 2, 32, 48) and batch.sounds.shape == (2, 3, 32, 88, 2)
