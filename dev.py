@@ -65,7 +65,7 @@ class Environment:
         return self.folder / ("Scripts" if WINDOWS else "bin") / (name + (".exe" if WINDOWS else ""))
 
 
-MAIN = Environment(".venv", "3.11", ("worker", "hubert", "train", "test", "dev", "blender"), no_deps=True)
+MAIN = Environment(".venv", "3.11", ("worker", "train", "test", "dev", "blender"), no_deps=True)
 BLENDER52 = Environment(".venv-blender52", "3.13", ("test", "blender"))
 
 

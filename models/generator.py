@@ -31,7 +31,7 @@ from models.kinematics import clamp_to_limits
 from models.model import Model
 from models.request import STYLES
 from models.resampling import frame_count, resample_motion, splice
-from models.sampling import Redo, SamplingSettings, sample_song
+from models.sampling import Redo, SamplingSettings, sample_song, song_shift
 from models.skeleton import HANDS
 from models.sound_features import SoundFeatures
 from models.take import Motion, Take
@@ -143,7 +143,8 @@ def generate(
     length = frame_count(duration_s, config.fps)
     given = _redo(keep_hand, redo_range, config.fps, length)
     music = Music(notes, assignment.fingering, config.fps, features)
-    sampled = sample_song(model, music, length, sampling, kept, given, progress)
+    shift = song_shift(model, music, length, sampling.style)
+    sampled = sample_song(model, music, length, sampling, kept, given, progress, shift)
     motion = resample_motion(sampled, settings.fps, frames)
     if kept is not None:
         motion = _inside_limits(splice(kept, motion, redo.hands, redo.start, redo.stop), redo)

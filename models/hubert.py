@@ -46,7 +46,7 @@ def _transformers() -> Any:
         raise UserError(
             "needs_transformers",
             "This model listens with HuBERT, for which the Python package transformers is missing; "
-            "install it in the runtime's environment.",
+            "install the runtime again (Runtime > Install).",
             repr(error),
         ) from error
     return transformers

@@ -69,8 +69,12 @@ def sample_song(
     kept: Motion | None,
     redo: Redo,
     progress: Progress,
+    shift: float = 0.0,
 ) -> Motion:
-    """Motion of all `frames` frames at the model's rate, inside the joint limits; kept frames only roughly."""
+    """Motion of all `frames` frames at the model's rate, inside the joint limits; kept frames only roughly.
+
+    shift: see `song_shift`.
+    """
     config, context = model.config, model.config.window_frames // 4
     first, stop = (
         (0, frames) if kept is None else (max(redo.start - context, 0), min(redo.stop + context, frames))
@@ -83,7 +87,6 @@ def sample_song(
     progress("sample", 0, total)
     end = max(max(starts) for starts in batches) + config.window_frames
     positions = _positions(model, music, first, end, style, size)  # [2, end - first, 3]
-    shift = _shift(model, music, first, positions)
     values = torch.zeros(2, end - first, config.channels, device=model.device)
     known = torch.zeros(2, end - first, 1, dtype=torch.bool, device=model.device)
     if kept is not None:
@@ -170,14 +173,19 @@ def _given(
     return values, known
 
 
-def _shift(model: Model, music: Music, first: int, positions: Tensor) -> float:
-    """Metres in X that bring a camera's positions over the keys; the same for every take of the same sound."""
+@torch.inference_mode()
+def song_shift(model: Model, music: Music, frames: int, style: tuple[float, ...]) -> float:
+    """Metres in X that bring a camera's positions over the keys of the song; 0 where positions are the piano's.
+
+    From the predicted positions of the whole song: the same for every take of it, and for what is redone in one.
+    """
     if model.config.representation == "euler":
         return 0.0
+    look = torch.tensor([style], dtype=torch.float32, device=model.device)
+    size = BATCH_WINDOWS if model.device.type == "cpu" else BATCH_WINDOWS_GPU
+    positions = _positions(model, music, 0, frames, look, size)
     wrist = piano_from_camera(model.normalizer.metres(positions).transpose(0, 1)).cpu().numpy()
-    notes = music.notes.copy()
-    notes[:, :2] -= first / music.fps
-    return keyboard_shift(wrist, notes, music.fps)
+    return keyboard_shift(wrist, music.notes, music.fps)
 
 
 def _positions(model: Model, music: Music, first: int, end: int, style: Tensor, size: int) -> Tensor:

@@ -10,6 +10,7 @@ import soundfile
 import tiny_hubert
 import torch
 
+from models import generator
 from models.errors import UserError
 from models.evaluation import take_onset_f1
 from models.kinematics import outside_limits
@@ -112,6 +113,23 @@ def test_a_redone_range_leaves_the_rest_as_it_is(song, model_folder, tmp_path) -
     redone = take(song, model_folder, tmp_path / "b.npz", seed=5, keep=tmp_path / "a.npz", range=(4.0, 6.0))
     changed = np.abs(redone.motion.euler - first.motion.euler).max((1, 2, 3)) > 0
     assert changed[120:180].any() and not changed[:120].any() and not changed[180:].any()
+
+
+def test_what_is_redone_lies_over_the_keyboard_as_the_whole_take_does(
+    song, model_folder, tmp_path, monkeypatch
+) -> None:
+    shifts = []
+    sample = generator.sample_song
+
+    def listening(*arguments):
+        shifts.append(arguments[-1])
+        return sample(*arguments)
+
+    monkeypatch.setattr(generator, "sample_song", listening)
+    take(song, model_folder, tmp_path / "a.npz", seed=1)
+    take(song, model_folder, tmp_path / "b.npz", seed=5, keep=tmp_path / "a.npz", range=(9.0, 10.5))
+    take(song, model_folder, tmp_path / "c.npz", seed=6, keep=tmp_path / "a.npz", hand="right")
+    assert len(shifts) == 3 and shifts[0] != 0.0 and len(set(shifts)) == 1
 
 
 def test_without_a_recording_it_says_what_it_wants(song, model_folder, tmp_path) -> None:
