@@ -49,7 +49,7 @@ def heard_in(batch: Batch, normalizer: Normalizer, encoder: HubertPair | None = 
             raise ValueError("this model listens to notes; the training data has none")
         return hear(batch.sounds, batch.plan, normalizer)
     features = batch.features
-    if encoder is not None:
+    if features is None and encoder is not None:
         if batch.audio is None:
             raise ValueError("this model listens to sound; the training data has none")
         features = encoder(batch.audio, batch.euler.shape[2])

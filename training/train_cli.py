@@ -15,15 +15,17 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from models.config import ModelConfig
 from models.errors import UserError
+from models.hubert import HubertPair
 from models.model import PRESETS_FOLDER, Networks, choose_device, parameter_count
 from training.data import Piece
 from training.distributed import Share
@@ -52,6 +54,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     train.add_argument("--uploaders", nargs="*", default=[], help="PianoMotion10M: only these uploaders")
     train.add_argument(
         "--workers", type=int, default=2, help="PianoMotion10M: processes that read ahead, 0 none"
+    )
+    train.add_argument(
+        "--feature-cache", type=Path, help="PianoMotion10M: keep a frozen HuBERT's features here"
     )
     train.add_argument("--hubert", default="", help="folder or hub name of the HuBERT to begin with")
     train.add_argument("--allow-download", action="store_true", help="fetch that HuBERT from the hub")
@@ -165,6 +170,10 @@ def _train(arguments: argparse.Namespace, device: torch.device) -> int:
         encoder = starting_encoder(
             config, arguments.hubert, arguments.out, device, allow_download=arguments.allow_download
         )
+    if arguments.feature_cache is not None:
+        if isinstance(windows, Sequence) or encoder is None or config.encoder.per_hand:
+            raise ValueError("--feature-cache is for PianoMotion10M and a HuBERT that is not trained")
+        _keep_features(arguments.feature_cache, encoder, (windows, held_out), report)
     with _read_ahead(windows, arguments, settings) as windows:
         common = (windows, held_out, device, report, at_checkpoint, arguments.tensorboard)
         if arguments.stage == 1:
@@ -172,6 +181,22 @@ def _train(arguments: argparse.Namespace, device: torch.device) -> int:
         else:
             train_stage2(arguments.out, settings, *common, encoder=encoder)
     return 0
+
+
+def _keep_features(
+    folder: Path, encoder: HubertPair, sources: Sequence[Any], report: Callable[[str], None]
+) -> None:
+    """Each clip heard once, by the first process; all read the features from disk."""
+    from training.distributed import barrier, rank
+    from training.pianomotion.features import FeatureCache
+
+    cache = FeatureCache(folder, encoder)
+    for source in sources:
+        if rank() == 0:
+            source.fill_features(cache, report)
+    barrier()
+    for source in sources:
+        source.use_features(cache)
 
 
 def _read_ahead(

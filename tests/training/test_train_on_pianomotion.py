@@ -90,6 +90,32 @@ def test_reading_ahead_changes_nothing_also_after_a_stop(studio, tmp_path) -> No
     assert all(torch.equal(plain[name], ahead[name]) for name in plain)
 
 
+def test_features_of_a_frozen_encoder_are_kept_and_heard_once(studio, tmp_path, capsys, monkeypatch) -> None:
+    config = ModelConfig.load(studio / "config.json")
+    encoder = dataclasses.replace(config.encoder, per_hand=False, source=str(studio / "hubert"))
+    (tmp_path / "paper.json").write_text(dataclasses.replace(config, encoder=encoder).to_json())
+    command = ["train", "--preset", "paper", "--stage", "1", "--data", str(studio / "data"), "--workers", "0"]
+    command += ["--config", str(tmp_path / "paper.json"), "--steps", "2", "--batch", "2", "--device", "cpu"]
+    command += ["--feature-cache", str(tmp_path / "features")]
+    assert main([*command, "--out", str(tmp_path / "one")]) == 0
+    assert "features of" in capsys.readouterr().out
+    kept = sorted((tmp_path / "features").rglob("*.safetensors"))
+    assert kept
+
+    def deaf(*unused):
+        raise AssertionError("heard again")
+
+    monkeypatch.setattr("models.hubert.HubertPair.forward", deaf)
+    assert main([*command, "--out", str(tmp_path / "two")]) == 0
+    assert sorted((tmp_path / "features").rglob("*.safetensors")) == kept
+    one, two = weights(tmp_path / "one", 1), weights(tmp_path / "two", 1)
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    monkeypatch.undo()
+    fine_tuned = [*command, "--out", str(tmp_path / "three"), "--hubert", str(studio / "hubert")]
+    fine_tuned[fine_tuned.index(str(tmp_path / "paper.json"))] = str(studio / "config.json")
+    assert main(fine_tuned) == 2 and "not trained" in capsys.readouterr().err
+
+
 def test_dry_run_says_what_would_be_trained_and_writes_nothing(studio, tmp_path, capsys) -> None:
     command = ["train", "--preset", "official", "--stage", "1", "--data", str(studio / "data")]
     command += ["--out", str(tmp_path / "run"), "--dry-run", "--device", "cpu"]

@@ -18,7 +18,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,6 +48,7 @@ from training.pianomotion.features import FeatureCache
 from training.pianomotion.layout import ClipFiles, clip_seconds, clips, is_pianomotion
 from training.pianomotion.rates import interpolate_columns, resample_rows
 
+_REPORT_CLIPS = 100
 _log = logging.getLogger(__name__)
 
 
@@ -137,6 +138,25 @@ class PianoMotionSource:
         raise UserError(
             "no_usable_clips", "None of the data set's clips can be used; run check-dataset on it."
         )
+
+    def fill_features(self, cache: FeatureCache, report: Callable[[str], None]) -> None:
+        """Let `cache` hear every usable clip once; from then on windows bring its features instead of sound."""
+        self.features = cache
+        for index, files in enumerate(self.clips):
+            if str(files) not in self.skipped:
+                try:
+                    self._read(files)
+                except BadClip as error:
+                    self.skipped[str(files)] = str(error)
+                    _log.warning("%s is left out: %s", files, error)
+            if (index + 1) % _REPORT_CLIPS == 0 or index + 1 == len(self.clips):
+                report(f"features of {index + 1} of {len(self.clips)} clips")
+        self.use_features(cache)
+
+    def use_features(self, cache: FeatureCache) -> None:
+        """Windows bring the features that a full cache holds instead of sound."""
+        self.features, self.audio = cache.reader(), False
+        self._cache.clear()
 
     def _decoded(self, index: int) -> Decoded:
         if index in self._cache:
