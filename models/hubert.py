@@ -25,6 +25,11 @@ SAMPLE_RATE = 16_000
 CONFIG_FILE = "hubert.json"
 HAND_FILES = ("hubert.left.safetensors", "hubert.right.safetensors")
 _VARIANCE_FLOOR = 1e-7
+WEIGHT_NORM = {
+    "weight_g": "parametrizations.weight.original0",
+    "weight_v": "parametrizations.weight.original1",
+}
+"""Names in checkpoints of older versions of torch, and today's."""
 
 
 def normalise(audio: Tensor) -> Tensor:
@@ -133,11 +138,10 @@ def _from_files(config_path: Path, weights_path: Path) -> HubertEncoder:
 
 def _plain_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Names as today's `HubertModel` has them: without its prefix, without the speech head of a fine-tuned one."""
-    old = {"weight_g": "parametrizations.weight.original0", "weight_v": "parametrizations.weight.original1"}
     plain = {}
     for name, value in state.items():
         name = name.removeprefix("hubert.")
         stem, _, last = name.rpartition(".")
         if not name.startswith("lm_head."):
-            plain[f"{stem}.{old[last]}" if last in old else name] = value.float()
+            plain[f"{stem}.{WEIGHT_NORM[last]}" if last in WEIGHT_NORM else name] = value.float()
     return plain

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from models.config import ModelConfig, ScheduleConfig
 from models.diffusion.schedule import build_schedule
-from models.hubert import build_hubert
+from models.hubert import WEIGHT_NORM, build_hubert
 from models.model import Networks
 from training.hubert_config import hubert_config
 
@@ -73,10 +73,6 @@ _IGNORED = {
     r"piano2posi\.audio_encoder_cont\.lm_head\.": "a speech head that nothing uses",
     r"piano2posi\.pos_feature_map\.": "a layer that the released predictor does not use",
     r"(alphas_cumprod|sqrt_|log_one_minus|posterior_|loss_weight)": "follows from the betas",
-}
-_CONV_NORM = {
-    "weight_g": "parametrizations.weight.original0",
-    "weight_v": "parametrizations.weight.original1",
 }
 
 
@@ -175,7 +171,7 @@ def convert_hand(
         elif name.startswith(HUBERT_PREFIX):
             inner = name.removeprefix(HUBERT_PREFIX)
             stem, _, last = inner.rpartition(".")
-            inner = f"{stem}.{_CONV_NORM[last]}" if last in _CONV_NORM else inner
+            inner = f"{stem}.{WEIGHT_NORM[last]}" if last in WEIGHT_NORM else inner
             hubert[inner] = value
             report.mapped[f"{label}:{name}"] = f"hubert.{side}:{inner}"
         elif name in ("model.init_conv.weight", "model.init_conv.bias"):

@@ -15,13 +15,12 @@ import numpy as np
 
 from models.resampling import frame_count, resample
 from training.metrics.clips import Clip
+from training.pianomotion.clip import BadClip, read_annotation
 
 FPS = 30.0
 """Clips are brought to the rate of the data set and of the released evaluation."""
 SHARD_INDEX = "index.json"
 ANNOTATION = "annotation"
-ROW = 62
-"""Numbers a frame and hand: valid flag, 3 of translation, 48 of pose, 10 of shape."""
 
 
 def clip_files(folder: Path, split: str | None = None) -> dict[str, Path]:
@@ -72,11 +71,11 @@ def _from_arrays(path: Path, name: str) -> Clip:
 
 
 def _from_annotation(path: Path, name: str) -> Clip:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    rows = np.stack([np.asarray(content[hand], np.float32) for hand in ("left", "right")], 1)
-    if rows.shape[1:] != (2, ROW):
-        raise ValueError(f"{path.name} has rows of shape {rows.shape[1:]}; (2, {ROW}) was expected")
-    return Clip(rows[..., 4:52], rows[..., 1:4], float(content["fps"]), rows[..., 0] == 1.0, name)
+    try:
+        stored = read_annotation(path)
+    except BadClip as error:
+        raise ValueError(f"{path.name} cannot be used: {error}") from error
+    return Clip(stored.pose, stored.position, stored.fps, stored.valid, name)
 
 
 def read_pairs(

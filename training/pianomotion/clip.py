@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,8 +81,12 @@ class Clip:
 
 
 def read_clip(files: ClipFiles) -> Clip:
-    """Read the motion; `BadClip` where the file is missing, damaged or does not fit the format."""
-    path = files.annotation
+    """Read a clip's motion; see `read_annotation`."""
+    return read_annotation(files.annotation)
+
+
+def read_annotation(path: Path) -> Clip:
+    """Read one file of motion; `BadClip` where it is missing, damaged or does not fit the format."""
     try:
         if path.stat().st_size > _MAX_JSON_BYTES:
             raise BadClip("its annotation is far too large")
