@@ -41,7 +41,9 @@ def save_annotation(folder, name, seed, frames=130, unseen=()):
     rows = np.random.default_rng(seed).standard_normal((2, frames, 62)).round(4)
     rows[..., 0] = 1.0
     rows[0, list(unseen), 0] = 0.0
-    path.write_text(json.dumps({"fps": 30, "start_frame": 0, "left": rows[0].tolist(), "right": rows[1].tolist()}))
+    path.write_text(
+        json.dumps({"fps": 30, "start_frame": 0, "left": rows[0].tolist(), "right": rows[1].tolist()})
+    )
     return rows
 
 
