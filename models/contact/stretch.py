@@ -34,6 +34,7 @@ from models.contact.paths import FingerPaths, PathSampler
 from models.contact.posture import Aims, Posture, tangles
 from models.contact.reach import rigid_step, smooth_correction, soft_threshold
 from models.contact.schedule import Presses, PressTiming, contact_points
+from models.contact.strays import lift_strays
 from models.contact.surface import CLEARANCE, height_under
 from models.contact.untangle import untangle
 from models.contact.yielding import give_way
@@ -130,7 +131,8 @@ def solve_stretch(
     kept = np.ones(len(x), bool)
     before: tuple[Posture, Posture] | None = None
     for attempt in range(_ATTEMPTS):
-        paths = _without_strays(sampler(x[kept], y[kept]), reached)
+        wanted = sampler(x[kept], y[kept])
+        paths = _without_strays(wanted, reached)
         targets, free = _targets(paths, hands, relaxed, aside), hands.out(relaxed)
         targets = free + strength * (targets - free)
         fingers = solve_chains(hands.own(targets), given, torch.from_numpy(1 - paths.firm))
@@ -153,6 +155,7 @@ def solve_stretch(
         presses, stays = give_way(presses, left, motion.fps, fixed)
         kept[kept] = stays
         sampler = PathSampler(presses, motion.frames, motion.fps, timing)
+    posture = lift_strays(posture, wanted.pitch, hand_size, motion.fps, fixed, strength)
     return join_angles(posture.fingers, posture.turn).numpy(), posture.place.numpy()
 
 

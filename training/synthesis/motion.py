@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Base motion of both hands from notes, fingering and a player's style; key contact then puts the fingers on the keys.
 
-The wrist carries the hand (`wrist.py`), the fingertips move about a relaxed arch (`tips.py`), and inverse kinematics
-bends the fingers to their tips. Numbers are calibrated on fingertip paths of real pianists, see docs/calibration.md.
+Wrist and fingertips are drawn together from how real hands lie (`hand_process.py`), raised into space (`wrist.py`,
+`tips.py`), and inverse kinematics bends the fingers to their tips. Numbers are calibrated on fingertip paths of real pianists, see docs/calibration.md.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from models.contact.ik import solve_fingers
 from models.skeleton import FINGER_JOINTS, HAND_LIMITS, LEFT, RIGHT
 from models.take import Motion
+from training.synthesis.hand_process import draw_hand
 from training.synthesis.smooth import noise_path, smooth_path
 from training.synthesis.style import Style
 from training.synthesis.tips import tip_paths
-from training.synthesis.wishes import notes_of_hand, wander_in
-from training.synthesis.wrist import WRIST_Z, WristPath, live_wrist, make_room, plan_wrist
+from training.synthesis.wishes import notes_of_hand
+from training.synthesis.wrist import WRIST_Z, WristPath, carry_wrist, make_room
 
 ARCH = np.array(
     [[0.1, 0.25, 0.25], [0.35, 0.60, 0.38], [0.38, 0.64, 0.40], [0.36, 0.62, 0.38], [0.30, 0.52, 0.32]]
@@ -42,19 +43,16 @@ def base_motion(
         fingers: (n,) 0 thumb to 4 little finger, -1 for notes that nobody plays.
     """
     frames = int(np.ceil(duration_s * fps))
-    played = [
-        wander_in(notes_of_hand(notes, hands, fingers, hand), frames, fps, rng) for hand in (LEFT, RIGHT)
-    ]
-    paths = [plan_wrist(one, style, frames, fps, rng) for one in played]
-    for one, path in zip(played, paths, strict=True):
-        live_wrist(one, path, style, fps, rng)
-    make_room(*paths)
+    played = [notes_of_hand(notes, hands, fingers, hand) for hand in (LEFT, RIGHT)]
+    paths = [draw_hand(one, style, frames, fps, rng) for one in played]
+    wrists = [carry_wrist(one, path, style, fps, rng) for one, path in zip(played, paths, strict=True)]
+    make_room(*wrists)
     wrist, euler, tips = np.zeros((frames, 2, 3)), np.zeros((frames, 2, 16, 3)), np.zeros((frames, 2, 5, 3))
-    for hand, (one, path) in enumerate(zip(played, paths, strict=True)):
+    for hand, (one, path, carrier) in enumerate(zip(played, paths, wrists, strict=True)):
         side = np.array([1.0 if hand == RIGHT else -1.0, 1.0, 1.0])
-        tip_path = tip_paths(one, path, style, fps, rng)
-        euler[:, hand] = _posture(style, path, tip_path, hand, rng, fps)
-        wrist[:, hand], tips[:, hand] = path.place * side, tip_path * side
+        tip_path = tip_paths(one, path, carrier, style, fps, rng)
+        euler[:, hand] = _posture(style, carrier, tip_path, hand, rng, fps)
+        wrist[:, hand], tips[:, hand] = carrier.place * side, tip_path * side
     solved = solve_fingers(
         torch.from_numpy(euler), torch.from_numpy(wrist), torch.from_numpy(tips), style.size_factor
     ).numpy()
@@ -68,7 +66,7 @@ def _posture(
     frames = len(path.place)
     side = 1.0 if hand == RIGHT else -1.0
     euler = np.zeros((frames, 16, 3))
-    noise = noise_path(frames, 3, 0.8 * fps, rng) * np.array([0.03, 0.03, 0.01]) * (1 + 0.5 * style.looseness)
+    noise = noise_path(frames, 3, 0.8 * fps, rng) * np.array([0.05, 0.03, 0.01]) * (1 + 0.5 * style.looseness)
     lean = tips - path.place[:, None]
     # A hand that reaches far with thumb or little finger rolls over to it.
     size = style.size_factor
@@ -76,7 +74,7 @@ def _posture(
     outward -= 0.6 * np.clip(-0.090 * size - lean[:, 0, 0], 0, 0.04)
     roll = smooth_path(outward[:, None], np.ones(frames), 60.0)[:, 0]
     # The palm stays level enough for the fingers to reach out: a high wrist bends down, a low one up.
-    euler[:, 0, 0] = -0.02 + 6.0 * (path.place[:, 2] - WRIST_Z) + 0.05 * style.curl + noise[:, 0]
+    euler[:, 0, 0] = -0.02 + 9.0 * (path.place[:, 2] - WRIST_Z) + 0.05 * style.curl + noise[:, 0]
     # +Y lowers the little finger's side of a right hand: hands slope that way, the more so when it reaches.
     euler[:, 0, 1] = side * (0.04 + 3.0 * roll + noise[:, 1])
     euler[:, 0, 2] = side * (path.turn + 1.5 * roll + noise[:, 2])

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fingertips about a relaxed arch that turns with the hand: early over their keys, lifted before they strike.
+"""Fingertips in space: over their keys in time, lifted before they strike, down while they hold, in order.
 
-A finger leaves for its next key when it is let go of the last one. Idle fingers follow their neighbours part of the
-way (enslaving, Zatsiorsky et al. 2000) and trail behind the wrist a little.
+X and Y come from the hand's process (`hand_process.py`); idle fingers follow where the wrist had to make room.
 """
 
 from __future__ import annotations
@@ -12,80 +11,64 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from models.keyboard import BLACK_FRONT, BLACK_HEIGHT
-from training.synthesis.smooth import noise_path, smooth_path
+from training.synthesis.hand_process import HandPath, leads
+from training.synthesis.smooth import noise_path
 from training.synthesis.style import Style
-from training.synthesis.wishes import HandNotes, Timing, frame_spans, weighted_wishes
-from training.synthesis.wrist import WristPath, tips_at_rest
+from training.synthesis.wishes import HandNotes, frame_spans
+from training.synthesis.wrist import WristPath
 
 REACH_X = np.array([[-0.100, -0.020], [-0.062, 0.022], [-0.036, 0.058], [-0.004, 0.085], [0.028, 0.106]])
 REACH_Y = np.array([[0.084, 0.142], [0.116, 0.184], [0.122, 0.196], [0.116, 0.184], [0.086, 0.150]])
 """Where each fingertip gets without the wrist, metres from it, of a right hand that is not turned."""
-THUMB_TURN = 0.0
-"""The thumb's share in the hand's turn; it stays behind on its keys."""
 FINGER_GAP_M = 0.015
-EARLY_S = 0.16
-"""A finger is at its key so long before the stroke, where it is free by then."""
+THUMB_BASE = np.array([-0.025, 0.023])
+SHORTEST_THUMB_M = 0.100
+"""An idle thumb keeps so far, seen from above, from its base: nearer, it stands up like a hook."""
+_EASE_S = 0.12
+"""A finger hands over from its key to the idle hand in this time."""
 
 
 def tip_paths(
-    hand: HandNotes, path: WristPath, style: Style, fps: float, rng: np.random.Generator
+    hand: HandNotes, path: HandPath, wrist: WristPath, style: Style, fps: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Fingertips (F, 5, 3) in right-hand terms."""
-    wrist, frames = path.place, len(path.place)
-    rest, size = tips_at_rest(style), style.size_factor
-    turn = path.turn[:, None] * np.array([THUMB_TURN, 1, 1, 1, 1])
-    cos, sin = np.cos(turn), np.sin(turn)
-    offset, busy = np.zeros((frames, 5, 2)), np.zeros((frames, 5))
-    free = 0.02 * (1 + 0.3 * style.looseness)  # pull to the relaxed place
-    for finger in range(5):
-        mine = hand.of_finger(finger)
-        if not len(mine):
-            continue
-        before = np.concatenate([[-np.inf], np.maximum.accumulate(mine.offset)[:-1]])
-        timing = Timing(
-            lead_s=np.clip(0.6 * (mine.onset - before), 0.02, EARLY_S),
-            settle_s=0.13,
-            before_s=0.18 * (1 - 0.3 * style.looseness),
-            after_s=0.06,
-            earliest_s=before,
-        )
-        wished, weights = weighted_wishes(mine, np.stack([mine.x, mine.y], 1), timing, frames, fps)
-        away = wished - wrist[:, :2]
-        c, s = cos[:, finger], sin[:, finger]
-        own = np.stack([c * away[:, 0] - s * away[:, 1], s * away[:, 0] + c * away[:, 1]], 1)
-        reach = np.stack([REACH_X[finger], REACH_Y[finger]], 1) * size
-        relative = np.clip(own, *reach) - rest[finger]
-        weights = np.minimum(weights, 1.0)
-        offset[:, finger] = smooth_path(relative * (weights / (weights + free))[:, None], weights + free, 0.6)
-        busy[:, finger] = weights
-    offset = _couple(offset, busy)
-    local = rest + offset + _trail(wrist, style, fps, rng) * (1 - busy)[..., None]
-    x = cos * local[..., 0] + sin * local[..., 1]
-    y = cos * local[..., 1] - sin * local[..., 0]
-    place = wrist[:, None, :2] + np.stack([x, y], 2)
-    _keep_order(place, busy, size)
-    return np.concatenate([place, tip_heights(hand, place, busy, style, fps, rng)[..., None]], 2)
+    busy, size = busy_fingers(hand, len(path.wrist), fps), style.size_factor
+    moved = wrist.place[:, :2] - path.wrist
+    tips = path.tips + (1 - busy)[..., None] * moved[:, None]
+    offsets = _within_reach(tips - wrist.place[:, None, :2], wrist.turn, size)
+    offsets[:, 0] = _not_hooked(offsets[:, 0], wrist.turn, 1 - busy[:, 0], size)
+    tips = wrist.place[:, None, :2] + offsets
+    _keep_order(tips, busy, size)
+    return np.concatenate([tips, tip_heights(hand, tips, busy, style, fps, rng)[..., None]], 2)
 
 
-def _trail(wrist: NDArray, style: Style, fps: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """(F, 5, 2) what idle fingers do by themselves: small wandering, and lag behind the wrist."""
-    frames, loose = len(wrist), 1 + 0.8 * style.looseness
-    quick = noise_path(frames, 10, 0.17 * fps, rng).reshape(frames, 5, 2) * 0.0016
-    slow = noise_path(frames, 10, 0.8 * fps, rng).reshape(frames, 5, 2) * np.array([0.003, 0.004])
-    if frames < 2:
-        return quick + slow
-    lag = -0.012 * loose * np.gradient(wrist[:, :2], axis=0) * fps
-    return loose * (quick + slow) + np.clip(lag, -0.008, 0.008)[:, None]
+def busy_fingers(hand: HandNotes, frames: int, fps: float) -> NDArray[np.float64]:
+    """(F, 5) 1 from when a finger waits above its key until it lets go, eased to 0 on both sides."""
+    early, time, busy = leads(hand), np.arange(frames) / fps, np.zeros((frames, 5))
+    note, frame = frame_spans(hand.onset - early - _EASE_S, hand.offset + _EASE_S, frames, fps)
+    outside = np.maximum(hand.onset[note] - early[note] - time[frame], time[frame] - hand.offset[note])
+    share = np.clip(1 - outside / _EASE_S, 0, 1)
+    np.maximum.at(busy, (frame, hand.finger[note]), share * share * (3 - 2 * share))
+    return busy
 
 
-def _couple(offset: NDArray, busy: NDArray) -> NDArray[np.float64]:
-    """Idle fingers follow their neighbours part of the way; the thumb is free."""
-    result = offset.copy()
-    share = {1: ((2, 0.35),), 2: ((1, 0.25), (3, 0.35)), 3: ((2, 0.3), (4, 0.3)), 4: ((3, 0.45),)}
-    for finger, neighbours in share.items():
-        pull = sum(weight * (offset[:, other] - offset[:, finger]) for other, weight in neighbours)
-        result[:, finger] += (1 - busy[:, finger])[:, None] * pull
-    return result
+def _within_reach(offsets: NDArray, turn: NDArray, size: float) -> NDArray[np.float64]:
+    """Offsets (F, 5, 2) from the wrist, kept where the fingers of a turned hand get; the thumb does not turn along."""
+    angle = turn[:, None] * np.array([0, 1, 1, 1, 1])
+    cos, sin = np.cos(angle), np.sin(angle)
+    x = np.clip(cos * offsets[..., 0] - sin * offsets[..., 1], *(size * REACH_X.T))
+    y = np.clip(sin * offsets[..., 0] + cos * offsets[..., 1], *(size * REACH_Y.T))
+    return np.stack([cos * x + sin * y, cos * y - sin * x], 2)
+
+
+def _not_hooked(thumb: NDArray, turn: NDArray, idle: NDArray, size: float) -> NDArray[np.float64]:
+    """Thumb tips (F, 2) from the wrist, idle ones away from their base."""
+    x, y = THUMB_BASE * size
+    base = np.stack([np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x], 1)
+    along = thumb - base
+    length = np.linalg.norm(along, axis=1, keepdims=True)
+    lack = np.clip(SHORTEST_THUMB_M * size - length, 0, None) * idle[:, None]
+    return thumb + along / np.maximum(length, 1e-6) * lack
 
 
 def _keep_order(place: NDArray, busy: NDArray, size: float) -> None:

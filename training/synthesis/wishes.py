@@ -65,16 +65,6 @@ def notes_of_hand(notes: NDArray, hands: NDArray, fingers: NDArray, hand: int) -
     )
 
 
-def wander_in(hand: HandNotes, frames: int, fps: float, rng: np.random.Generator) -> HandNotes:
-    """The notes with fingers that land now farther in, now farther out, as the hand drifts over the keys."""
-    drift = 0.012 * noise_path(frames, 1, 2.0 * fps, rng)[:, 0]
-    if not len(hand):
-        return hand
-    own = np.interp(hand.onset * fps, np.arange(frames), drift) + rng.normal(0, 0.002, len(hand))
-    nearest = np.where(hand.surface > 0, BLACK_NEAREST_Y, WHITE_NEAREST_Y)
-    return replace(hand, y=np.clip(hand.y + own, nearest, FARTHEST_Y))
-
-
 def frame_spans(
     start_s: NDArray, end_s: NDArray, frames: int, fps: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wrist and fingertips in X and Y: a Gaussian process of how real hands lie, given where fingers must be and when.
+
+Offsets of the five fingertips from the wrist are jointly normal, as in real pianists: a player's habit that stays, and
+posture that comes and goes (a Matérn process of order 3/2). The wrist prefers not to accelerate, but leaps where it has
+to. Given the notes, a path is drawn from what is then likely, so that hands that play the same differ as players differ
+and their fingers move together as fingers do. Axes: F frames, right-hand terms (X is mirrored for the left hand).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.synthesis.banded import BandedGaussian
+from training.synthesis.smooth import smooth_path
+from training.synthesis.style import Style
+from training.synthesis.wishes import HandNotes, frame_spans
+
+FITTED_PATH = Path(__file__).with_name("hand_process.json")
+MEMORY_S = 0.16
+"""Time constant of posture (PianoMime: offsets are alike by 0.8 after 0.1 s, by 0.3 after 0.4 s)."""
+STRIKE_M, HOLD_M, LEAD_M = 0.003, 0.004, 0.006
+"""How near in X a finger keeps to the middle of its key: as it strikes, while it holds, while it waits above."""
+EARLY_S, SETTLE_S = 0.16, 0.12
+"""A finger is above its key so long before the stroke where it is free by then; so long after it, it may ease."""
+STILL_M = 0.0008
+"""A finger that holds a key slides by so much from one thirtieth of a second to the next."""
+LANDING_SPREAD = np.array([[0.012, 0.010], [0.020, 0.018], [0.020, 0.017], [0.018, 0.016], [0.014, 0.010]])
+"""(5, 2) metres: how far fingers land in, on white and on black keys, varies by so much (PianoMime)."""
+FIRST_ACCELERATION, CALM_ACCELERATION, ACCELERATION_SHARE = 6.0, 0.8, 1.2
+"""Deviations of the wrist's acceleration, m/s²: for the first path; where that is calm; and share of it elsewhere."""
+WRIST_Y, WRIST_Y_SPREAD, WRIST_Y_S = -0.086, 0.022, 0.5
+"""Metres, and how often the level is asked for."""
+HOME_X, HOME_SPREAD = 0.20, 1.0
+MOST_ACCELERATION = 9.0
+_STATE = 12  # wrist X, Y, then the offsets' deviations X, Y of thumb to little finger
+_FPS = 30.0
+
+
+@dataclass(frozen=True)
+class HandHabits:
+    """How the fingertips of real pianists lie about their wrists, metres."""
+
+    mean: NDArray[np.float64]
+    """(10,) X and Y of thumb to little finger."""
+    between: NDArray[np.float64]
+    """(10, 10) covariance between players."""
+    within: NDArray[np.float64]
+    """(10, 10) covariance while one plays."""
+
+
+@dataclass(frozen=True)
+class HandPath:
+    """One hand from above."""
+
+    wrist: NDArray[np.float64]
+    """(F, 2) metres."""
+    tips: NDArray[np.float64]
+    """(F, 5, 2) metres."""
+
+
+@lru_cache(maxsize=1)
+def fitted_habits() -> HandHabits:
+    """What `training.synthesis.process_fit` found."""
+    data = json.loads(FITTED_PATH.read_text(encoding="utf-8"))
+    return HandHabits(*(np.array(data[name]) for name in ("mean", "between", "within")))
+
+
+def draw_hand(
+    hand: HandNotes,
+    style: Style,
+    frames: int,
+    fps: float,
+    rng: np.random.Generator,
+    habits: HandHabits | None = None,
+) -> HandPath:
+    """Draw wrist and fingertips for the notes of a hand."""
+    habits = habits or fitted_habits()
+    lying = rng.multivariate_normal(habits.mean * style.size_factor, habits.between)
+    lying[1::2] -= style.curl * np.array([0.002, 0.007, 0.008, 0.007, 0.005])
+    given = BandedGaussian(frames * _STATE, 3 * _STATE - 1)
+    if frames > 3:
+        _posture_varies(given, frames, fps, habits.within * style.size_factor**2)
+    _wrist_has_a_level(given, frames, fps)
+    _fingers_play(given, hand, lying, frames, fps)
+    calm = np.full(frames, FIRST_ACCELERATION)
+    first = _with_wrist(given, calm, fps).mean().reshape(frames, _STATE)[:, :2]
+    drawn = _with_wrist(given, _acceleration_allowed(first, fps), fps).draw(rng, 1.0 + 0.15 * style.looseness)
+    state = drawn.reshape(frames, _STATE)
+    wrist = state[:, :2]
+    return HandPath(wrist, wrist[:, None] + (lying + state[:, 2:]).reshape(frames, 5, 2))
+
+
+def _posture_varies(given: BandedGaussian, frames: int, fps: float, covariance: NDArray) -> None:
+    """Prior of the offsets: a second-order autoregression with two equal roots, of the given covariance."""
+    root = np.exp(-1 / (MEMORY_S * fps))
+    one, two = 2 * root, -root * root
+    alike = one / (1 - two)  # correlation of neighbouring frames
+    innovation = np.sqrt(1 - one * alike - two * (one * alike + two))
+    filter_ = np.array([1.0, -one, -two]) / innovation
+    time = np.zeros((3, frames))  # lower bands of the precision along time
+    for i in range(3):
+        for j in range(i, 3):
+            time[j - i, 2 - j : frames - j] += filter_[i] * filter_[j]
+    start = np.linalg.inv(np.array([[1.0, alike], [alike, 1.0]]))
+    time[0, 0] += start[0, 0]
+    time[0, 1] += start[1, 1]
+    time[1, 0] += start[1, 0]
+    precision = np.linalg.inv(covariance + 1e-8 * np.eye(10))
+    first = np.arange(frames) * _STATE + 2
+    for lag in range(3):
+        begin = first[: frames - lag]
+        for i in range(10):
+            for j in range(10 if lag else i + 1):
+                given.couple(begin + lag * _STATE + i, begin + j, time[lag, : frames - lag] * precision[i, j])
+
+
+def _wrist_has_a_level(given: BandedGaussian, frames: int, fps: float) -> None:
+    wrist = np.arange(frames)[:, None] * _STATE
+    rare = np.sqrt(WRIST_Y_S * fps)
+    given.state(wrist + 1, [1.0], WRIST_Y_SPREAD * rare, WRIST_Y)
+    given.state(wrist, [1.0], HOME_SPREAD * np.sqrt(30 * fps), HOME_X)
+
+
+def _fingers_play(given: BandedGaussian, hand: HandNotes, lying: NDArray, frames: int, fps: float) -> None:
+    """Fingers are at their keys from before they strike until they let go, land in depth, and do not slide."""
+    if not len(hand):
+        return
+    lead = leads(hand)
+    own = 2 + 2 * hand.finger
+    note, frame = frame_spans(hand.onset - lead, np.maximum(hand.offset, hand.onset + 1 / fps), frames, fps)
+    since = frame / fps - hand.onset[note]
+    near = np.where(since < -1e-6, LEAD_M, np.where(since < SETTLE_S, STRIKE_M, HOLD_M))
+    wrist, tip = frame * _STATE, frame * _STATE + own[note]
+    given.state(np.stack([wrist, tip], 1), [1.0, 1.0], near, (hand.x - lying[own - 2])[note])
+    struck = np.clip(np.round(hand.onset * fps).astype(int), 0, frames - 1) * _STATE
+    given.state(
+        np.stack([struck + 1, struck + own + 1], 1),
+        [1.0, 1.0],
+        LANDING_SPREAD[hand.finger, (hand.surface > 0).astype(int)],
+        hand.y - lying[own - 1],
+    )
+    held = (since > -1e-6) & (frame + 1 < frames) & (frame / fps + 1 / fps <= hand.offset[note])
+    wrist, tip = wrist[held] + 1, tip[held] + 1
+    still = STILL_M * np.sqrt(_FPS / fps)
+    given.state(np.stack([wrist, tip, wrist + _STATE, tip + _STATE], 1), [-1.0, -1.0, 1.0, 1.0], still)
+
+
+def leads(hand: HandNotes) -> NDArray[np.float64]:
+    """(n,) seconds that each note's finger is above its key before the stroke: what its last note leaves."""
+    free = np.full(len(hand), np.inf)
+    for finger in range(5):
+        mine = np.flatnonzero(hand.finger == finger)
+        free[mine[1:]] = hand.onset[mine[1:]] - np.maximum.accumulate(hand.offset[mine])[:-1]
+    return np.clip(0.6 * free, 0.02, EARLY_S)
+
+
+def _with_wrist(given: BandedGaussian, acceleration: NDArray, fps: float) -> BandedGaussian:
+    """With a wrist whose acceleration has the deviation (F,), m/s²."""
+    whole, frames = given.copy(), len(acceleration)
+    for axis in (0, 1):
+        middle = np.arange(1, frames - 1) * _STATE + axis
+        whole.state(
+            np.stack([middle - _STATE, middle, middle + _STATE], 1),
+            [1.0, -2.0, 1.0],
+            acceleration[1:-1] * np.sqrt(fps / _FPS) / fps**2,
+        )
+    if frames <= 3:  # too short for any of the above to hold the offsets
+        whole.state(np.arange(frames * _STATE)[:, None], [1.0], 0.02)
+    return whole
+
+
+def _acceleration_allowed(wrist: NDArray, fps: float) -> NDArray[np.float64]:
+    """(F,) m/s²: what a first path (F, 2) needs, smoothed, and a calm hand's everywhere."""
+    needed = np.zeros(len(wrist))
+    if len(wrist) > 3:
+        needed[1:-1] = np.linalg.norm(np.diff(wrist, 2, axis=0), axis=1) * fps**2
+        needed = np.sqrt(
+            np.clip(smooth_path(needed[:, None] ** 2, np.ones(len(wrist)), 200.0)[:, 0], 0, None)
+        )
+    return CALM_ACCELERATION + np.minimum(ACCELERATION_SHARE * needed, MOST_ACCELERATION)
