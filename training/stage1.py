@@ -24,7 +24,7 @@ from models.networks.position_predictor import PositionPredictors
 from training.data import Batch, Piece, WindowSource
 from training.distributed import ALONE, Share, barrier, rank
 from training.hearing import ListeningPredictors, heard_in, write_encoder_config
-from training.loop import CHECKPOINT_FILE, Randomness, new_state, run, step_randomness
+from training.loop import CHECKPOINT_FILE, Randomness, begin_with, new_state, run, step_randomness
 from training.settings import TrainSettings
 from training.sources import Windows, as_source
 from training.validation import validation
@@ -177,10 +177,13 @@ def train_stage1(
     at_checkpoint: Callable[[], None] | None = None,
     tensorboard: bool = False,
     encoder: HubertPair | None = None,
+    start: Path | None = None,
 ) -> ModelConfig:
     """Train the predictors in `out`/stage1; returns the configuration with measured statistics.
 
     encoder: the HuBERT of a model that listens with one; it is trained, too, where the model has one for each hand.
+    start: the training folder whose averaged weights training begins with. Statistics are measured anew: the networks
+    see normalised motion, and that of other data looks alike.
     """
     if config.encoder.kind == "hubert" and encoder is None:
         raise ValueError("this model listens with HuBERT; give the encoder that training begins with")
@@ -201,6 +204,8 @@ def train_stage1(
         if rank() == 0:
             write_encoder_config(out, encoder)
         encoder = None
+    if start is not None:
+        begin_with(network, start / FOLDER)
     state = new_state(network.to(device), settings)
 
     source = as_source(windows, config, settings, mirror=True)

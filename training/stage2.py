@@ -29,7 +29,7 @@ from models.networks.position_predictor import PositionPredictors
 from training.data import Batch, WindowSource
 from training.distributed import Share, barrier, rank
 from training.hearing import heard_in, split_state, trained_encoder
-from training.loop import Randomness, new_state, read_checkpoint, run, step_randomness
+from training.loop import Randomness, begin_with, new_state, read_checkpoint, run, step_randomness
 from training.masks import random_corruption
 from training.settings import TrainSettings
 from training.sources import Windows, as_source
@@ -182,11 +182,13 @@ def train_stage2(
     build: Callable[[ModelConfig], nn.Module] = DualStream,
     step_loss: StageLoss = motion_loss,
     encoder: HubertPair | None = None,
+    start: Path | None = None,
 ) -> ModelConfig:
     """Train the streams in `out`/stage2 on the predictors in `out`/stage1; returns the finished configuration.
 
     build: makes the network; what it makes has `DualStream`'s interface. step_loss: what it learns by. encoder: the
-    frozen HuBERT of a model that listens with one and did not fine-tune it.
+    frozen HuBERT of a model that listens with one and did not fine-tune it. start: the training folder whose averaged
+    weights training begins with.
     """
     config = ModelConfig.load(out / "config.json")
     predictors, tuned = load_stage1(out, config, device)
@@ -205,7 +207,10 @@ def train_stage2(
         config, settings, predictors, Normalizer(config, device), build_schedule(config.schedule), encoder
     )
     torch.manual_seed(settings.seed)
-    state = new_state(build(config).to(device), settings)
+    network = build(config)
+    if start is not None:
+        begin_with(network, start / FOLDER)
+    state = new_state(network.to(device), settings)
 
     source = as_source(windows, config, settings, mirror=True)
 

@@ -67,6 +67,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         action="store_true",
         help="take in shards that are still being made; such a run cannot be repeated exactly",
     )
+    train.add_argument("--start", type=Path, help="begin with the weights of another training folder")
     train.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     train.set_defaults(main=train_main)
     export = commands.add_parser("export", help="write a trained model folder with its model card")
@@ -111,6 +112,8 @@ def _config(arguments: argparse.Namespace) -> ModelConfig:
         return ModelConfig.load(arguments.out / "config.json")
     if arguments.config is not None:
         return ModelConfig.load(arguments.config)
+    if arguments.start is not None:
+        return ModelConfig.load(arguments.start / "config.json")
     if arguments.preset != "default":
         return ModelConfig.load(PRESETS_FOLDER / arguments.preset / "config.json")
     return ModelConfig()
@@ -177,9 +180,9 @@ def _train(arguments: argparse.Namespace, device: torch.device) -> int:
     with _read_ahead(windows, arguments, settings) as windows:
         common = (windows, held_out, device, report, at_checkpoint, arguments.tensorboard)
         if arguments.stage == 1:
-            train_stage1(arguments.out, config, settings, *common, encoder=encoder)
+            train_stage1(arguments.out, config, settings, *common, encoder=encoder, start=arguments.start)
         else:
-            train_stage2(arguments.out, settings, *common, encoder=encoder)
+            train_stage2(arguments.out, settings, *common, encoder=encoder, start=arguments.start)
     return 0
 
 

@@ -2,7 +2,8 @@
 """Base motion of both hands from notes, fingering and a player's style; key contact then puts the fingers on the keys.
 
 Wrist and fingertips are drawn together from how real hands lie (`hand_process.py`), raised into space (`wrist.py`,
-`tips.py`), and inverse kinematics bends the fingers to their tips. Numbers are calibrated on fingertip paths of real pianists, see docs/calibration.md.
+`tips.py`), and inverse kinematics bends the fingers to their tips. Numbers are calibrated on fingertip paths of real
+pianists, see docs/calibration.md.
 """
 
 from __future__ import annotations

@@ -7,14 +7,13 @@ wishes and their weighted mean in a frame are what the smooth paths are drawn th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.keyboard import is_black, key_dip, key_surface, key_x
 from models.skeleton import RIGHT
-from training.synthesis.smooth import noise_path
 
 SHORTEST_S = 0.05
 WHITE_Y = np.array([0.016, 0.054, 0.058, 0.051, 0.020])

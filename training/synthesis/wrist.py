@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The wrist in space: the height and the turn that go with its path over the keys, and room for the other hand.
 
-Fingertips of real pianists move 23 mm (one deviation) to the left and right of the wrist, all four long fingers together,
-while the thumb stays (PianoMime): the hand turns about the wrist.
+Fingertips of real pianists move 23 mm (one deviation) to the left and right of the wrist, all four long fingers
+together, while the thumb stays (PianoMime): the hand turns about the wrist.
 """
 
 from __future__ import annotations
