@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 COMMANDS = (
     "training.synthesis.cli",
+    "training.synthesis.process_fit",
     "training.fingering.cli",
     "training.train_cli",
     "training.convert_cli",
