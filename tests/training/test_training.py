@@ -249,6 +249,35 @@ def test_a_run_given_again_keeps_the_statistics_that_its_weights_belong_to(shard
         train_stage1(tmp_path, other, settings(steps=6), pieces, [], CPU, quiet)
 
 
+def test_training_begins_with_the_weights_of_another_run_and_measures_its_own_statistics(shards, tmp_path):
+    pieces = read_pieces(shards, "train", fps=TINY.fps)
+    old, new = tmp_path / "old", tmp_path / "new"
+    train_stage1(old, TINY, settings(), pieces, None, CPU, quiet)
+    train_stage2(old, settings(), pieces, None, CPU, quiet)
+    for folder, start in ((new, old), (tmp_path / "bare", None)):
+        train_stage1(folder, TINY, settings(steps=1), pieces[:1], None, CPU, quiet, start=start)
+        train_stage2(folder, settings(steps=1), pieces[:1], None, CPU, quiet, start=start)
+    for stage in ("stage1", "stage2"):
+        given, warm, bare = (
+            read_checkpoint(tmp_path / name / stage)["averaged"] for name in ("old", "new", "bare")
+        )
+        far = {
+            name: sum(float((w[k] - given[k]).abs().sum()) for k in given)
+            for name, w in (("warm", warm), ("bare", bare))
+        }
+        assert 0 < far["warm"] < 0.3 * far["bare"]
+        assert read_checkpoint(new / stage)["step"] == 1
+    mean = [ModelConfig.load(folder / "config.json").statistics.euler_mean for folder in (old, new)]
+    assert mean[0] != mean[1]
+    with pytest.raises(FileNotFoundError, match="no checkpoint to begin with"):
+        train_stage1(
+            tmp_path / "lost", TINY, settings(), pieces, None, CPU, quiet, start=tmp_path / "nowhere"
+        )
+    other = dataclasses.replace(TINY, predictor=dataclasses.replace(SMALL, width=32))
+    with pytest.raises(ValueError, match="another architecture"):
+        train_stage1(tmp_path / "other", other, settings(), pieces, None, CPU, quiet, start=old)
+
+
 def test_a_loss_that_is_not_a_number_stops_before_any_change():
     network = torch.nn.Linear(2, 1)
     state = new_state(network, settings())

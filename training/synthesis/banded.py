@@ -64,7 +64,7 @@ class BandedGaussian:
         factor = cholesky_banded(self._bands, lower=True)
         width, size = len(factor) - 1, factor.shape[1]
         upper = np.zeros_like(factor)
-        for d in range(width + 1):
+        for d in range(min(width + 1, size)):
             upper[width - d, d:] = factor[d, : size - d]
         noise = solve_banded((0, width), upper, rng.standard_normal(size))
         return cho_solve_banded((factor, True), self._pull) + spread * noise

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.synthesis.banded import BandedGaussian
+from training.synthesis.hand_notes import HandNotes, frame_spans
 from training.synthesis.smooth import smooth_path
 from training.synthesis.style import Style
-from training.synthesis.wishes import HandNotes, frame_spans
 
 FITTED_PATH = Path(__file__).with_name("hand_process.json")
 MEMORY_S = 0.16
@@ -29,16 +29,21 @@ STRIKE_M, HOLD_M, LEAD_M = 0.003, 0.004, 0.006
 """How near in X a finger keeps to the middle of its key: as it strikes, while it holds, while it waits above."""
 EARLY_S, SETTLE_S = 0.16, 0.12
 """A finger is above its key so long before the stroke where it is free by then; so long after it, it may ease."""
+SPAN_M, TRAVEL_SPEED = 0.19, 1.2
+"""Keys farther apart are not reached by one hand at a time; on its way between them it moves at so many m/s."""
+_NOTES_BACK = 12
 STILL_M = 0.0008
 """A finger that holds a key slides by so much from one thirtieth of a second to the next."""
 LANDING_SPREAD = np.array([[0.012, 0.010], [0.020, 0.018], [0.020, 0.017], [0.018, 0.016], [0.014, 0.010]])
 """(5, 2) metres: how far fingers land in, on white and on black keys, varies by so much (PianoMime)."""
-FIRST_ACCELERATION, CALM_ACCELERATION, ACCELERATION_SHARE = 6.0, 0.8, 1.2
+FIRST_ACCELERATION, CALM_ACCELERATION, ACCELERATION_SHARE = 6.0, 0.85, 1.4
 """Deviations of the wrist's acceleration, m/s²: for the first path; where that is calm; and share of it elsewhere."""
+FIRST_SPEED, CALM_SPEED, SPEED_SHARE = 0.6, 0.3, 1.2
+"""The same of its speed, m/s."""
 WRIST_Y, WRIST_Y_SPREAD, WRIST_Y_S = -0.086, 0.022, 0.5
 """Metres, and how often the level is asked for."""
 HOME_X, HOME_SPREAD = 0.20, 1.0
-MOST_ACCELERATION = 9.0
+MOST_ACCELERATION = 8.0
 _STATE = 12  # wrist X, Y, then the offsets' deviations X, Y of thumb to little finger
 _FPS = 30.0
 
@@ -89,9 +94,9 @@ def draw_hand(
         _posture_varies(given, frames, fps, habits.within * style.size_factor**2)
     _wrist_has_a_level(given, frames, fps)
     _fingers_play(given, hand, lying, frames, fps)
-    calm = np.full(frames, FIRST_ACCELERATION)
-    first = _with_wrist(given, calm, fps).mean().reshape(frames, _STATE)[:, :2]
-    drawn = _with_wrist(given, _acceleration_allowed(first, fps), fps).draw(rng, 1.0 + 0.15 * style.looseness)
+    first = _with_wrist(given, np.full(frames, FIRST_ACCELERATION), np.full(frames, FIRST_SPEED), fps)
+    allowed = _allowed(first.mean().reshape(frames, _STATE)[:, :2], fps)
+    drawn = _with_wrist(given, *allowed, fps).draw(rng, 1.0 + 0.15 * style.looseness)
     state = drawn.reshape(frames, _STATE)
     wrist = state[:, :2]
     return HandPath(wrist, wrist[:, None] + (lying + state[:, 2:]).reshape(frames, 5, 2))
@@ -153,35 +158,45 @@ def _fingers_play(given: BandedGaussian, hand: HandNotes, lying: NDArray, frames
 
 
 def leads(hand: HandNotes) -> NDArray[np.float64]:
-    """(n,) seconds that each note's finger is above its key before the stroke: what its last note leaves."""
+    """(n,) seconds that each note's finger is above its key before the stroke.
+
+    What the finger's last note leaves of the time, and what the hand's way from far notes leaves.
+    """
     free = np.full(len(hand), np.inf)
     for finger in range(5):
         mine = np.flatnonzero(hand.finger == finger)
         free[mine[1:]] = hand.onset[mine[1:]] - np.maximum.accumulate(hand.offset[mine])[:-1]
-    return np.clip(0.6 * free, 0.02, EARLY_S)
+    lead = np.clip(0.6 * free, 0.02, EARLY_S)
+    for back in range(1, min(_NOTES_BACK, len(hand))):
+        later = hand.onset[back:] - hand.onset[:-back] > 0.05
+        far = np.abs(hand.x[back:] - hand.x[:-back]) - SPAN_M
+        left = hand.onset[back:] - hand.offset[:-back] - far / TRAVEL_SPEED
+        lead[back:] = np.where(later & (far > 0), np.clip(left, 0.02, lead[back:]), lead[back:])
+    return lead
 
 
-def _with_wrist(given: BandedGaussian, acceleration: NDArray, fps: float) -> BandedGaussian:
-    """With a wrist whose acceleration has the deviation (F,), m/s²."""
+def _with_wrist(given: BandedGaussian, acceleration: NDArray, speed: NDArray, fps: float) -> BandedGaussian:
+    """With a wrist whose acceleration and speed have these deviations (F,), m/s² and m/s."""
     whole, frames = given.copy(), len(acceleration)
+    finer = np.sqrt(fps / _FPS)  # what is said twice as often must be said half as firmly
     for axis in (0, 1):
-        middle = np.arange(1, frames - 1) * _STATE + axis
-        whole.state(
-            np.stack([middle - _STATE, middle, middle + _STATE], 1),
-            [1.0, -2.0, 1.0],
-            acceleration[1:-1] * np.sqrt(fps / _FPS) / fps**2,
-        )
+        wrist = np.arange(frames) * _STATE + axis
+        ahead = np.stack([wrist[:-1], wrist[1:]], 1)
+        whole.state(ahead, [-1.0, 1.0], speed[1:] * finer / fps)
+        around = np.stack([wrist[:-2], wrist[1:-1], wrist[2:]], 1)
+        whole.state(around, [1.0, -2.0, 1.0], acceleration[1:-1] * finer / fps**2)
     if frames <= 3:  # too short for any of the above to hold the offsets
         whole.state(np.arange(frames * _STATE)[:, None], [1.0], 0.02)
     return whole
 
 
-def _acceleration_allowed(wrist: NDArray, fps: float) -> NDArray[np.float64]:
-    """(F,) m/s²: what a first path (F, 2) needs, smoothed, and a calm hand's everywhere."""
-    needed = np.zeros(len(wrist))
+def _allowed(wrist: NDArray, fps: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(F,) m/s² and m/s: what a first path (F, 2) needs, smoothed, and a calm hand's everywhere."""
+    needed = np.zeros((len(wrist), 2))
     if len(wrist) > 3:
-        needed[1:-1] = np.linalg.norm(np.diff(wrist, 2, axis=0), axis=1) * fps**2
-        needed = np.sqrt(
-            np.clip(smooth_path(needed[:, None] ** 2, np.ones(len(wrist)), 200.0)[:, 0], 0, None)
-        )
-    return CALM_ACCELERATION + np.minimum(ACCELERATION_SHARE * needed, MOST_ACCELERATION)
+        needed[1:-1, 0] = np.linalg.norm(np.diff(wrist, 2, axis=0), axis=1) * fps**2
+        needed[1:, 1] = np.linalg.norm(np.diff(wrist, axis=0), axis=1) * fps
+        needed = np.sqrt(np.clip(smooth_path(needed**2, 200.0), 0, None))
+    acceleration, speed = needed.T
+    acceleration = CALM_ACCELERATION + np.minimum(ACCELERATION_SHARE * acceleration, MOST_ACCELERATION)
+    return acceleration, CALM_SPEED + SPEED_SHARE * speed

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from models.contact.ik import solve_fingers
 from models.skeleton import FINGER_JOINTS, HAND_LIMITS, LEFT, RIGHT
 from models.take import Motion
+from training.synthesis.hand_notes import notes_of_hand
 from training.synthesis.hand_process import draw_hand
 from training.synthesis.smooth import noise_path, smooth_path
 from training.synthesis.style import Style
 from training.synthesis.tips import tip_paths
-from training.synthesis.wishes import notes_of_hand
 from training.synthesis.wrist import WRIST_Z, WristPath, carry_wrist, make_room
 
 ARCH = np.array(
@@ -73,7 +73,7 @@ def _posture(
     size = style.size_factor
     outward = np.clip(lean[:, 4, 0] - 0.060 * size, 0, 0.05)
     outward -= 0.6 * np.clip(-0.090 * size - lean[:, 0, 0], 0, 0.04)
-    roll = smooth_path(outward[:, None], np.ones(frames), 60.0)[:, 0]
+    roll = smooth_path(outward[:, None], 60.0)[:, 0]
     # The palm stays level enough for the fingers to reach out: a high wrist bends down, a low one up.
     euler[:, 0, 0] = -0.02 + 9.0 * (path.place[:, 2] - WRIST_Z) + 0.05 * style.curl + noise[:, 0]
     # +Y lowers the little finger's side of a right hand: hands slope that way, the more so when it reaches.
@@ -82,5 +82,5 @@ def _posture(
     limits = HAND_LIMITS[hand, 0]
     euler[:, 0] = np.clip(euler[:, 0], limits[:, 0] * 0.8, limits[:, 1] * 0.8)
     euler[:, FINGER_JOINTS, 0] = ARCH * (1 + 0.25 * style.curl)
-    euler[:, 0] = smooth_path(euler[:, 0], np.ones(frames), 2.0)
+    euler[:, 0] = smooth_path(euler[:, 0], 2.0)
     return euler

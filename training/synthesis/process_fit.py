@@ -2,9 +2,9 @@
 """Fit the habits of the hand's process to real pianists: `python -m training fit-hands --real FINGERTIPS.npz`.
 
 The process is given the notes and the fingering of real excerpts and must come out with the moments that their
-fingertips have. Habits begin as those moments themselves and are corrected, round by round, by what the drawn hands have
-too much or too little of (moment matching): the mean by the difference, the covariance by the linear map that would turn
-the drawn one into the real one (optimal transport between normal distributions). Both hands count alike.
+fingertips have. Habits begin as those moments themselves and are corrected, round by round, by what the drawn hands
+have too much or too little of (moment matching): the mean by the difference, the covariance by the linear map that
+would turn the drawn one into the real one (optimal transport between normal distributions). Both hands count alike.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 
 from models.realism import distance_to_real, motion_features
 from models.skeleton import LEFT, RIGHT
+from training.synthesis.hand_notes import notes_of_hand
 from training.synthesis.hand_process import FITTED_PATH, HandHabits, HandPath, draw_hand
 from training.synthesis.real_notes import REAL_FPS, RealExcerpt, real_excerpts
 from training.synthesis.style import Style
-from training.synthesis.wishes import notes_of_hand
 
 _SIDE = {LEFT: np.array([-1.0, 1.0]), RIGHT: np.array([1.0, 1.0])}
 _STEP = 0.7
 ABOUT = (
-    "Offsets of fingertips from the wrist: mean (metres) and covariances between players and while one plays, fitted on "
-    "the PianoMime data set (Qian et al., CoRL 2024, MIT) by training/synthesis/process_fit.py."
+    "Offsets of fingertips from the wrist: mean (metres) and covariances between players and while one plays, fitted "
+    "on the PianoMime data set (Qian et al., CoRL 2024, MIT) by training/synthesis/process_fit.py."
 )
 
 

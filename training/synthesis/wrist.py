@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from training.synthesis.hand_notes import HandNotes, frame_spans, playing_frames, sum_by_frame
 from training.synthesis.hand_process import HandPath, fitted_habits
 from training.synthesis.smooth import noise_path, smooth_path
 from training.synthesis.style import Style
-from training.synthesis.wishes import HandNotes, frame_spans, playing_frames, sum_by_frame
 
 WRIST_Z = 0.052
 HAND_GAP = 0.155
@@ -53,7 +53,7 @@ def carry_wrist(
     free = ~playing_frames(hand, 0.25, 0.12, frames, fps)
     height = WRIST_Z + 0.008 * style.wrist_height + bounce + leap + 0.007 * free
     height += 0.10 * np.clip(path.wrist[:, 1] + 0.10, 0, 0.05)
-    height = smooth_path(height[:, None], np.ones(frames), 4.0)[:, 0]
+    height = smooth_path(height[:, None], 4.0)[:, 0]
     height += loose * noise_path(frames, 2, 0.5 * fps, rng) @ np.array([0.0012, 0.0015])
     height += 0.0012 * np.sin(2 * np.pi * (0.25 * np.arange(frames) / fps + rng.uniform()))
     place = np.column_stack([path.wrist, np.clip(height, 0.040, 0.11)])
@@ -67,7 +67,7 @@ def hand_turn(offsets: NDArray[np.float64], fps: float) -> NDArray[np.float64]:
     across = (long[..., 0] * rest[:, 1] - long[..., 1] * rest[:, 0]).sum(1)
     along = (long * rest).sum((1, 2))
     turn = LONGEST_TURN * np.tanh(np.arctan2(across, along) / LONGEST_TURN)
-    return smooth_path(turn[:, None], np.ones(len(turn)), (fps / 30) ** 6 * 2.0)[:, 0]
+    return smooth_path(turn[:, None], (fps / 30) ** 6 * 2.0)[:, 0]
 
 
 def make_room(left: WristPath, right: WristPath) -> None:
@@ -76,7 +76,7 @@ def make_room(left: WristPath, right: WristPath) -> None:
     closeness = np.clip(HAND_GAP - gap, 0, 0.07)
     if not closeness.any() or len(gap) < 4:
         return
-    push = smooth_path(closeness[:, None], np.ones(len(gap)), 50.0)[:, 0]
+    push = smooth_path(closeness[:, None], 50.0)[:, 0]
     for path, inward, upward in ((left, 0.5, 0.25), (right, -0.1, 0.0)):
         path.place += push[:, None] * np.array([0.25, inward, upward])
         path.turn -= 0.25 * push / 0.15  # the fingers stay where they were, the wrists go out

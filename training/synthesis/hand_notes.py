@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What notes ask of a hand in every frame, for all notes at once.
-
-A note is a wish that is strong while its finger must be at its key and fades before and after. The strength of all
-wishes and their weighted mean in a frame are what the smooth paths are drawn through.
-"""
+"""The notes of one hand in right-hand terms, and sums over the frames that they span, for all notes at once."""
 
 from __future__ import annotations
 
@@ -19,7 +15,6 @@ SHORTEST_S = 0.05
 WHITE_Y = np.array([0.016, 0.054, 0.058, 0.051, 0.020])
 BLACK_Y = np.array([0.079, 0.083, 0.089, 0.090, 0.079])
 """Where on white and on black keys each finger lands, metres (medians of PianoMime)."""
-WHITE_NEAREST_Y, BLACK_NEAREST_Y, FARTHEST_Y = 0.006, 0.058, 0.125
 LOUDEST = 110.0
 
 
@@ -78,51 +73,6 @@ def frame_spans(
 def sum_by_frame(frame: NDArray, values: NDArray, frames: int) -> NDArray[np.float64]:
     """(frames,) sums of the values (pairs,)."""
     return np.asarray(np.bincount(frame, values, frames), np.float64)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Timing:
-    """When a note's wish is strong and how it fades, seconds."""
-
-    lead_s: NDArray[np.float64]
-    """(n,) strong from so long before the onset."""
-    settle_s: float
-    """Strong until so long after the onset, half as strong until the offset."""
-    before_s: float
-    """The faint wish before that fades over this time ..."""
-    after_s: float
-    """... and over this time after the offset."""
-    faint: float = 0.05
-    earliest_s: NDArray[np.float64] | None = None
-    """(n,) no wish at all before this moment: the finger still has something to do."""
-
-
-def weighted_wishes(
-    hand: HandNotes, wished: NDArray, timing: Timing, frames: int, fps: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weighted mean (F, C) of the wishes (n, C) in every frame and the sum of their weights (F,)."""
-    start = hand.onset - timing.lead_s - 2.5 * timing.before_s
-    if timing.earliest_s is not None:
-        start = np.maximum(start, timing.earliest_s)
-    note, frame = frame_spans(start, hand.offset + 2.5 * timing.after_s, frames, fps)
-    t = frame / fps
-    early = hand.onset[note] - timing.lead_s[note] - t
-    over = t - hand.offset[note]
-    weight = np.where(t < hand.onset[note] + timing.settle_s, 1.0, 0.5)
-    weight = np.where(early > 0, timing.faint * np.exp(-early / timing.before_s), weight)
-    weight = np.where(over > 0, timing.faint * np.exp(-over / timing.after_s), weight)
-    weights = sum_by_frame(frame, weight, frames)
-    total = [sum_by_frame(frame, weight * column[note], frames) for column in wished.T]
-    return np.stack(total, 1) / np.maximum(weights, 1e-9)[:, None], weights
-
-
-def fill_idle(targets: NDArray, weights: NDArray) -> NDArray[np.float64]:
-    """Targets (F, C) with those of frames without a wish drawn on from the frames around them."""
-    known = np.flatnonzero(weights > 1e-6)
-    if not len(known) or len(known) == len(weights):
-        return targets
-    everywhere = np.arange(len(weights))
-    return np.stack([np.interp(everywhere, known, column[known]) for column in targets.T], 1)
 
 
 def playing_frames(hand: HandNotes, before_s: float, after_s: float, frames: int, fps: float) -> NDArray:

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fingers stay above keys that they do not play."""
+
+import numpy as np
+import torch
+
+from models import keyboard
+from models.contact.chain import split_angles
+from models.contact.ik import solve_fingers
+from models.contact.posture import Posture
+from models.contact.strays import lift_strays
+
+FRAMES, FPS = 30, 30.0
+PITCH = 60
+
+
+def held_down(y: float = 0.02) -> tuple[Posture, np.ndarray, float]:
+    """Both hands at rest over the keys; the right index finger presses middle C from frame 10 to 19 and hovers else."""
+    euler = torch.zeros(FRAMES, 2, 16, 3)
+    euler[..., [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], 0] = 0.5
+    wrist = torch.zeros(FRAMES, 2, 3)
+    x = float(keyboard.key_x(PITCH))
+    wrist[..., 0] = torch.tensor([x - 0.5, x + 0.02])
+    wrist[..., 1], wrist[..., 2] = y - 0.145, 0.06
+    start = Posture.of(split_angles(euler), euler[..., 0, :], wrist)
+    targets = start.bones(1.0)[..., 3, :].clone()
+    targets[..., 2] = targets[..., 2].clamp_min(0.03)
+    targets[:, 1, 1] = torch.tensor([x, y, 0.012])
+    targets[10:20, 1, 1, 2] = -0.008
+    solved = solve_fingers(euler, wrist, targets)
+    return Posture.of(split_angles(solved), solved[..., 0, :], wrist), np.zeros((FRAMES, 2, 5), int), x
+
+
+def tips_of(posture: Posture) -> np.ndarray:
+    return posture.bones(1.0)[..., 3, :].numpy()
+
+
+def test_a_finger_in_a_wrong_key_is_raised_and_nothing_else_moves() -> None:
+    posture, pitch, _ = held_down()
+    assert keyboard.pressed_keys(tips_of(posture))[10:20, PITCH - 21].all()
+    lifted = lift_strays(posture, pitch, 1.0, FPS, None)
+    tips = tips_of(lifted)
+    assert not keyboard.pressed_keys(tips).any()
+    assert np.abs(tips[:, 1, 1, :2] - tips_of(posture)[:, 1, 1, :2]).max() < 0.001
+    others = np.ones((2, 5), bool)
+    others[1, 1] = False
+    assert np.array_equal(tips[:, others], tips_of(posture)[:, others])
+    assert np.array_equal(tips[:3], tips_of(posture)[:3])
+    rise = tips[:, 1, 1, 2] - tips_of(posture)[:, 1, 1, 2]
+    assert 0 < rise[9] < rise[10] and np.abs(np.diff(tips[:, 1, 1, 2])).max() < 0.012
+
+
+def test_a_finger_in_its_own_key_stays_down() -> None:
+    posture, pitch, _ = held_down()
+    pitch[8:22, 1, 1] = PITCH
+    assert lift_strays(posture, pitch, 1.0, FPS, None) is posture
+
+
+def test_a_key_that_is_rightly_held_is_not_let_go_for_a_stray_before_it() -> None:
+    posture, pitch, _ = held_down()
+    pitch[13:22, 1, 1] = PITCH
+    pressed = keyboard.pressed_keys(tips_of(lift_strays(posture, pitch, 1.0, FPS, None)))[:, PITCH - 21]
+    assert not pressed[:13].any() and pressed[13:20].all()
+
+
+def test_hands_that_are_kept_and_strength_are_respected() -> None:
+    posture, pitch, _ = held_down()
+    fixed = np.zeros((FRAMES, 2), bool)
+    fixed[:, 1] = True
+    assert lift_strays(posture, pitch, 1.0, FPS, fixed) is posture
+    whole, half = (tips_of(lift_strays(posture, pitch, 1.0, FPS, None, s))[15, 1, 1, 2] for s in (1.0, 0.5))
+    before = tips_of(posture)[15, 1, 1, 2]
+    assert abs((half - before) - 0.5 * (whole - before)) < 2e-4
+
+
+def test_a_finger_beside_its_black_key_is_raised_above_the_black_key_it_is_over() -> None:
+    posture, pitch, x = held_down(y=0.07)
+    shift = torch.zeros(3)
+    shift[0] = float(keyboard.key_x(PITCH + 1)) - x
+    over_black = Posture(posture.angles, posture.turn, posture.place + shift)
+    pitch[:, 1, 1] = PITCH
+    assert keyboard.pressed_keys(tips_of(over_black))[12:18, PITCH + 1 - 21].all()
+    assert not keyboard.pressed_keys(tips_of(lift_strays(over_black, pitch, 1.0, FPS, None))).any()

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hand as a Gaussian process: its algebra against dense matrices, its moments, and what notes ask of it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.keyboard import key_x
+from models.realism import distance_to_real
+from models.skeleton import RIGHT
+from training.__main__ import main
+from training.synthesis import process_fit
+from training.synthesis.banded import BandedGaussian
+from training.synthesis.hand_notes import HandNotes, notes_of_hand
+from training.synthesis.hand_process import HandHabits, draw_hand, fitted_habits, leads
+from training.synthesis.process_fit import draw_excerpt, features, first_habits, matched, transport
+from training.synthesis.real_notes import REAL_FPS, RealExcerpt, played_notes, real_excerpts
+from training.synthesis.style import Style
+
+
+def hand_of(rows: list[tuple[float, float, int, int]]) -> HandNotes:
+    """Notes of a right hand: onset, offset, pitch, finger."""
+    table = np.array(rows, float).reshape(-1, 4)
+    notes = np.column_stack([table[:, :3], np.full(len(table), 70.0)])
+    return notes_of_hand(notes, np.full(len(table), RIGHT), table[:, 3].astype(int), RIGHT)
+
+
+def test_a_banded_gaussian_is_the_dense_one() -> None:
+    rng = np.random.default_rng(0)
+    banded, size = BandedGaussian(9, 3), 9
+    dense, pull = np.zeros((size, size)), np.zeros(size)
+    for _ in range(40):
+        first = rng.integers(0, size - 3)
+        variables = first + rng.permutation(4)[:3]
+        factors, deviation, target = rng.standard_normal(3), rng.uniform(0.3, 2), rng.standard_normal()
+        banded.state(variables[None], factors, np.array([deviation]), np.array([target]))
+        row = np.zeros(size)
+        row[variables] = factors
+        dense += np.outer(row, row) / deviation**2
+        pull += row * target / deviation**2
+    banded.couple(np.array([4, 5]), np.array([3, 5]), np.array([-0.2, 1.5]))
+    dense[4, 3] -= 0.2
+    dense[3, 4] -= 0.2
+    dense[5, 5] += 1.5
+    covariance = np.linalg.inv(dense)
+    assert np.allclose(banded.mean(), covariance @ pull)
+    drawn = np.array([banded.draw(rng) for _ in range(6000)])
+    assert np.allclose(drawn.mean(0), banded.mean(), atol=5 * np.sqrt(covariance.diagonal().max() / 6000))
+    scale = np.sqrt(np.outer(covariance.diagonal(), covariance.diagonal()))
+    assert np.abs((np.cov(drawn, rowvar=False) - covariance) / scale).max() < 0.08
+    assert np.allclose(banded.draw(rng, spread=0.0), banded.mean())
+
+
+@pytest.mark.parametrize("fps", [20.0, 30.0, 60.0])
+def test_a_hand_without_notes_has_the_moments_of_its_habits_at_any_frame_rate(fps: float) -> None:
+    habits = fitted_habits()
+    seconds = 60
+    rng = np.random.default_rng(1)
+    drawn = [draw_hand(hand_of([]), Style(), int(seconds * fps), fps, rng, habits) for _ in range(12)]
+    offsets = np.concatenate([(one.tips - one.wrist[:, None]).reshape(-1, 10) for one in drawn])
+    whole = habits.between + habits.within
+    assert np.allclose(offsets.mean(0), habits.mean, atol=4 * np.sqrt(whole.diagonal().max() / 12))
+    within = np.mean(
+        [np.cov((one.tips - one.wrist[:, None]).reshape(-1, 10), rowvar=False) for one in drawn], 0
+    )
+    scale = np.sqrt(np.outer(habits.within.diagonal(), habits.within.diagonal()))
+    assert np.abs((within - habits.within) / scale).max() < 0.12
+    quarter = round(0.25 * fps)
+    alike = [
+        np.corrcoef(o[quarter:, 4], o[:-quarter, 4])[0, 1]
+        for o in (d.tips[:, 2] - d.wrist for d in drawn)
+        for o in [np.repeat(o, 5, 1)]
+    ]
+    ratio = quarter / fps / 0.16
+    assert np.mean(alike) == pytest.approx((1 + ratio) * np.exp(-ratio), abs=0.08)
+
+
+def test_fingers_are_at_their_keys_before_they_strike_and_until_they_let_go() -> None:
+    rows = [(1.0, 1.5, 60, 0), (1.5, 2.0, 64, 2), (2.0, 3.0, 67, 4), (2.6, 3.0, 60, 0), (4.0, 4.5, 84, 4)]
+    hand = hand_of(rows)
+    path = draw_hand(hand, Style(), 180, 30.0, np.random.default_rng(2))
+    for (onset, offset, pitch, finger), lead in zip(rows, leads(hand), strict=True):
+        frames = slice(int(np.ceil((onset - lead) * 30)), int(offset * 30))
+        assert np.abs(path.tips[frames, finger, 0] - key_x(pitch)).max() < 0.016
+        struck = path.tips[round(onset * 30), finger]
+        assert abs(struck[0] - key_x(pitch)) < 0.009 and -0.02 < struck[1] < 0.125
+        held = path.tips[round(onset * 30) : int(offset * 30), finger, 1]
+        assert np.ptp(held) < 0.008
+
+
+def test_the_same_seed_draws_the_same_hand_and_hands_of_two_seeds_play_the_same_keys_differently() -> None:
+    hand = hand_of([(0.5 + 0.3 * k, 0.8 + 0.3 * k, 60 + 2 * k, k % 5) for k in range(10)])
+    one, again, other = (draw_hand(hand, Style(), 120, 30.0, np.random.default_rng(s)) for s in (3, 3, 4))
+    assert np.array_equal(one.tips, again.tips) and np.array_equal(one.wrist, again.wrist)
+    assert np.median(np.linalg.norm(one.tips - other.tips, axis=-1)) > 0.005
+    onsets = np.round(hand.onset * 30).astype(int)
+    apart = one.tips[onsets, hand.finger, 0] - other.tips[onsets, hand.finger, 0]
+    assert np.abs(apart).max() < 0.012
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 5])
+def test_very_short_paths_are_drawn_too(frames: int) -> None:
+    path = draw_hand(hand_of([(0.0, 0.1, 60, 1)]), Style(), frames, 30.0, np.random.default_rng(0))
+    assert path.tips.shape == (frames, 5, 2) and np.isfinite(path.tips).all()
+
+
+def test_transport_turns_one_covariance_into_another() -> None:
+    rng = np.random.default_rng(5)
+    one, other = (a @ a.T + 0.1 * np.eye(4) for a in rng.standard_normal((2, 4, 4)))
+    change = transport(one, other)
+    assert np.allclose(change, change.T) and np.allclose(change @ one @ change.T, other)
+
+
+def real_file(folder: Path, excerpts: int = 4, seconds: int = 20) -> tuple[Path, HandHabits]:
+    """A data set like PianoMime's, whose hands are drawn from habits that are not the fitted ones."""
+    fitted = fitted_habits()
+    habits = HandHabits(fitted.mean + 0.006, fitted.between * 0.5, fitted.within * 0.6)
+    rng, points, ends = np.random.default_rng(6), [], []
+    frames = int(seconds * REAL_FPS)
+    for _ in range(excerpts):
+        part = np.zeros((frames, 2, 6, 3))
+        part[..., 2] = 0.045
+        for hand, side in ((0, -1.0), (1, 1.0)):
+            rows = [
+                (0.5 * k, 0.5 * k + 0.4, 64 + int(rng.integers(-2, 3)) + 2 * (k % 5), k % 5)
+                for k in range(1, 2 * seconds - 1)
+            ]
+            notes = hand_of(rows)
+            path = draw_hand(notes, Style(), frames, REAL_FPS, rng, habits)
+            tips = path.tips.copy()
+            for onset, offset, pitch, finger in rows:
+                on = slice(round(onset * REAL_FPS), round(offset * REAL_FPS))
+                tips[on, finger, 0] = key_x(pitch)
+                part[on, hand, 1 + finger, 2] = 0.005
+            part[:, hand, 0, :2], part[:, hand, 1:, :2] = path.wrist, tips
+            part[:, hand, :, 0] *= side
+        part[:10, ..., 2] = 0.2  # the rest pose at the start
+        points.append(part)
+        ends.append(frames * (len(ends) + 1))
+    path = folder / "fingertips.npz"
+    np.savez(
+        path, points=np.concatenate(points).astype(np.float32), episode_ends=np.array(ends), fps=REAL_FPS
+    )
+    return path, habits
+
+
+def test_notes_are_read_off_pressing_fingertips() -> None:
+    tips = np.zeros((40, 2, 5, 3))
+    tips[..., 2] = 0.045
+    for frames, hand, finger, pitch in (
+        (slice(4, 10), 1, 2, 61),
+        (slice(10, 16), 1, 2, 64),
+        (slice(8, 40), 0, 4, 40),
+    ):
+        tips[frames, hand, finger, 0] = key_x(pitch)
+        tips[frames, hand, finger, 2] = 0.005
+    notes, fingering = played_notes(tips)
+    assert notes[:, 2].tolist() == [61, 40, 64] and fingering.tolist() == [[1, 2], [0, 4], [1, 2]]
+    assert np.allclose(notes[:, 0], [0.175, 0.375, 0.475]) and np.allclose(notes[:, 1], [0.5, 2.0, 0.8])
+    assert len(played_notes(tips[:3])[0]) == 0
+
+
+def test_moment_matching_brings_drawn_hands_nearer_to_the_hands_they_are_fitted_to(tmp_path: Path) -> None:
+    path, _ = real_file(tmp_path)
+    excerpts = real_excerpts(path)
+    assert len(excerpts) == 4 and all(len(one.wrist) == 390 for one in excerpts)
+    assert {len(one.notes) for one in excerpts} <= set(range(70, 80))
+
+    def apart(found: HandHabits) -> float:
+        drawn = [draw_excerpt(one, found, [0, k]) for k, one in enumerate(excerpts)]
+        mine = np.concatenate([(p.tips - p.wrist[:, None]).reshape(-1, 10) for both in drawn for p in both])
+        real = np.concatenate([process_fit.offsets(o.wrist, o.tips, h) for o in excerpts for h in (0, 1)])
+        return float(np.abs(mine.mean(0) - real.mean(0)).mean() + np.abs(mine.std(0) - real.std(0)).mean())
+
+    begun = fitted_habits()
+    found = begun
+    for _ in range(3):
+        drawn = [draw_excerpt(one, found, [0, k]) for k, one in enumerate(excerpts)]
+        found = matched(found, excerpts, drawn)
+    assert apart(found) < 0.6 * apart(begun)
+    assert np.allclose(found.within, found.within.T) and np.linalg.eigvalsh(found.within).min() > 0
+
+
+def test_fit_hands_prints_its_rounds_and_says_what_is_wrong_with_a_file(
+    tmp_path: Path, capsys, monkeypatch
+) -> None:
+    path, _ = real_file(tmp_path, excerpts=2, seconds=14)
+    out = tmp_path / "habits.json"
+    monkeypatch.setattr(process_fit, "FITTED_PATH", out)
+    assert main(["fit-hands", "--real", str(path), "--rounds", "1", "--every", "1", "--write"]) == 0
+    assert capsys.readouterr().out.count("round") == 2
+    written = json.loads(out.read_text())
+    assert np.array(written["within"]).shape == (10, 10) and "PianoMime" in written["about"]
+    assert main(["fit-hands", "--real", str(tmp_path / "none.npz")]) == 2
+    assert "none.npz" in capsys.readouterr().err
+    excerpts = real_excerpts(path)
+    drawn = features(draw_excerpt(excerpts[0], first_habits(excerpts), [1, 0]))
+    assert drawn.shape[1] == 25 and distance_to_real(drawn) is not None
+    assert isinstance(excerpts[0], RealExcerpt)
