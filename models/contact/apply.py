@@ -28,7 +28,7 @@ from models.take import Motion
 STAGE = "contact"
 STRETCH_S = 40.0
 """Seconds of motion that are worked on at a time."""
-MARGIN_S = 5.0
+MARGIN_S = 6.0
 """Seconds of music around a stretch that are heard but not written: the smoothing reaches less far."""
 _JOINT_S = 0.5  # neighbouring stretches fade into each other
 _EDGE_FADE_S = 0.2
