@@ -11,20 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from models.realism import (
-    LEAST_FRAMES,
-    REFERENCE_FPS,
-    STATISTICS_PATH,
-    Statistics,
-    frechet_distance,
-    motion_features,
-    statistics,
-)
+from models.realism import REFERENCE_FPS, STATISTICS_PATH, motion_features, statistics
+from training.yardsticks import yardsticks
 
 REST_HEIGHT_M = 0.1
 ABOUT = (
@@ -50,42 +42,6 @@ def excerpt_features(path: Path) -> list[np.ndarray]:
     return features
 
 
-def standardised(one: Statistics, scale: np.ndarray, centre: np.ndarray) -> Statistics:
-    """Statistics in units of the reference."""
-    return Statistics((one.mean - centre) / scale, one.covariance / np.outer(scale, scale))
-
-
-@dataclass(frozen=True)
-class Yardsticks:
-    """What distances of real motion from real motion are."""
-
-    halves: float
-    """Every other excerpt against the rest."""
-    single_median: float
-    """One excerpt of about 30 s against all."""
-    single_low: float
-    single_high: float
-    """10th and 90th percentile of the same."""
-
-
-def yardsticks(excerpts: list[np.ndarray]) -> Yardsticks:
-    """Distances within the real data, features (F, 25) of each excerpt."""
-    real = statistics(np.concatenate(excerpts))
-    scale = np.sqrt(np.diag(real.covariance))
-    reference = standardised(real, scale, real.mean)
-    halves = [
-        standardised(statistics(np.concatenate(half)), scale, real.mean)
-        for half in (excerpts[::2], excerpts[1::2])
-    ]
-    single = [
-        frechet_distance(standardised(statistics(one), scale, real.mean), reference)
-        for one in excerpts
-        if len(one) > LEAST_FRAMES
-    ]
-    low, median, high = (float(value) for value in np.percentile(single, (10, 50, 90)))
-    return Yardsticks(frechet_distance(*halves), median, low, high)
-
-
 def main() -> None:
     """Read the data set, write the statistics, print what distances mean."""
     parser = argparse.ArgumentParser(
@@ -109,13 +65,8 @@ def main() -> None:
     STATISTICS_PATH.write_text(
         text.replace("], [", "],\n  [").replace(', "', ',\n "') + "\n", encoding="utf-8"
     )
-    found = yardsticks(excerpts)
     print(f"wrote {STATISTICS_PATH}: {sum(map(len, excerpts))} frames of {len(excerpts)} excerpts")
-    print(f"half of the excerpts against the other half: {found.halves:.3f}")
-    print(
-        f"one excerpt of 30 s against all: median {found.single_median:.2f}, 10 to 90 % "
-        f"{found.single_low:.2f} to {found.single_high:.2f}"
-    )
+    print("\n".join(yardsticks(excerpts).lines()))
 
 
 if __name__ == "__main__":

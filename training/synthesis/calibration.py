@@ -21,7 +21,8 @@ from models.kinematics import forward_kinematics
 from models.realism import distance_to_real, take_features
 from models.skeleton import FINGERS
 from models.take import Motion
-from training.real_motion import excerpt_features, yardsticks
+from training.real_motion import excerpt_features
+from training.yardsticks import yardsticks
 
 REAL_FPS = 20.0
 REAL_PRESS_M, REAL_REST_M = 0.02, 0.1
@@ -180,12 +181,7 @@ def compare(shards: Path, real: Path | None, limit: int = 60, plots: Path | None
     distance = "too short" if made.distance is None else f"{made.distance:.3f}"
     lines.append(f"real-motion distance, pooled: {distance}")
     if real is not None:
-        found = yardsticks(excerpt_features(real))
-        lines.append(f"half of the real excerpts against the other half: {found.halves:.3f}")
-        lines.append(
-            f"one real excerpt of 30 s against all: median {found.single_median:.2f}, "
-            f"10 to 90 % {found.single_low:.2f} to {found.single_high:.2f}"
-        )
+        lines += yardsticks(excerpt_features(real)).lines()
     if plots is not None:
         from training.synthesis.plots import draw  # matplotlib is for this alone
 
