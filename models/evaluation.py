@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from models.biomechanics import biomechanics, fingertips
 from models.keyboard import KEYS, LOWEST_PITCH, pressed_keys
+from models.looks import looks
 from models.realism import real_motion_distance
 from models.take import Take
 
@@ -188,4 +189,5 @@ def evaluate_take(
         "frame_recall": frame.recall,
         **asdict(biomechanics(take.motion, tips, hand_size)),
         "real_motion_distance": real_motion_distance(take.motion, tips),
+        **asdict(looks(take)),
     }

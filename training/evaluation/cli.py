@@ -23,7 +23,7 @@ from models.pipeline import Pipeline
 from models.request import DEVICES
 from models.take import Take
 from training.evaluation.excerpts import choose_excerpts
-from training.evaluation.figures import Row, as_markdown, measure, median_difference_mm, summary
+from training.evaluation.figures import Row, as_markdown, looks_lines, measure, median_difference_mm, summary
 from training.evaluation.takes import TakeOptions, make_takes, right_hand_kept
 from training.tables.cli import add_arguments as add_table_arguments
 from training.tables.cli import tables_main
@@ -107,6 +107,7 @@ def evaluate_main(arguments: argparse.Namespace) -> int:
     if arguments.source == "sound":
         print(f"Onset F1 of the transcription alone: {summaries[0]['transcription_onset_f1']:.3f}")
     print(as_markdown(summaries))
+    print("\n".join(looks_lines({kind: [row for _, row in of] for kind, of in rows.items()})))
     if differences:
         ordered = sorted(differences)
         print(

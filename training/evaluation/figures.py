@@ -114,6 +114,24 @@ def as_markdown(summaries: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def looks_lines(kinds: dict[str, list[Row]]) -> list[str]:
+    """A sentence for each kind of take: what `models.looks` counts, the mean over the pieces."""
+    lines = []
+    for kind, rows in kinds.items():
+        shares = []
+        for name, words in (("hooked_thumbs", "idle thumbs hooked"), ("pegs", "little fingers like pegs")):
+            found = [row.figures[name] for row in rows if row.figures[name] is not None]
+            shares.append(f"{words} {100 * float(np.mean(found)):.0f} %" if found else f"no {words}")
+        ranges = []
+        for name, verb in (("bend", "bend"), ("roll", "roll"), ("turn", "turn")):
+            low, high = np.mean([row.figures[f"wrist_{name}_deg"] for row in rows], axis=0)
+            ranges.append(f"{verb} {low:.0f} to {high:.0f}")
+        lines.append(
+            f"{kind}: {', '.join(shares)}; wrists {', '.join(ranges)} degrees (5th to 95th percentile)"
+        )
+    return lines
+
+
 def median_difference_mm(one: Take, other: Take) -> float:
     """Median distance between the same fingertips of two takes of one piece, millimetres."""
     tips = [fingertips(take.motion, hand_size_of(take)) for take in (one, other)]
