@@ -23,7 +23,8 @@ _BLOCK = 128  # frames at a time: 400 pairs of bones each
 _BUSY_S = 0.35  # a hand that plays within this time does not leave
 _EPISODE_S = 1.5
 _LEAVE = np.array([0.8, 0.0, 0.6])  # a hand: away from the other one, and up
-_DRAW_BACK = np.array([0.7, -0.3, 0.8])  # a finger: the same, and towards its wrist
+_DRAW_BACK = np.array([[0.8, 0.35, 0.2]] + 4 * [[0.7, -0.3, 0.8]])
+"""Fingers: the same, and towards their wrist; the thumb swings in beside its index finger, drawn back it would stand up."""
 _UPPER, _LOWER = np.array([0.0, 0.2, 0.9]), np.array([0.0, -0.2, 0.0])
 _GAIN, _WEIGHT, _SMOOTH_S = 1.6, 12.0, 0.09
 _HELPS = 0.2  # how much of what idle fingers lack the wrists do
@@ -59,10 +60,11 @@ def make_room(
         return None
     frames = len(points)
     side = np.array([-1.0, 1.0])[:, None] * np.array([1.0, 0.0, 0.0])
-    leave, back = (side * way[0] + way * [0, 1, 1] for way in (_LEAVE, _DRAW_BACK))  # (2, 3)
+    leave = side * _LEAVE[0] + _LEAVE * [0, 1, 1]  # (2, 3)
+    back = side[:, None] * _DRAW_BACK[:, :1] + _DRAW_BACK * [0, 1, 1]  # (2, 5, 3)
     free = 1 - firm[near]
     aside = np.zeros((frames, 2, 5, 3))
-    aside[near] = _GAIN * (lack * free)[..., None] * back[:, None]
+    aside[near] = _GAIN * (lack * free)[..., None] * back
     need, whole = np.zeros((frames, 1, 1)), np.zeros((frames, 1, 1))
     need[near, 0, 0], whole[near, 0, 0] = np.maximum(hard, _HELPS * lack.max((1, 2))), lack.max((1, 2))
     reach = 2 * round(_BUSY_S * fps) + 1
