@@ -24,7 +24,7 @@ _BUSY_S = 0.35  # a hand that plays within this time does not leave
 _EPISODE_S = 1.5
 _LEAVE = np.array([0.8, 0.0, 0.6])  # a hand: away from the other one, and up
 _DRAW_BACK = np.array([[0.8, 0.35, 0.2]] + 4 * [[0.7, -0.3, 0.8]])
-"""Fingers: the same, and towards their wrist; the thumb swings in beside its index finger, drawn back it would stand up."""
+"""Fingers: the same, and towards their wrist; the thumb swings in beside its index finger: drawn back, it stands up."""
 _UPPER, _LOWER = np.array([0.0, 0.2, 0.9]), np.array([0.0, -0.2, 0.0])
 _GAIN, _WEIGHT, _SMOOTH_S = 1.6, 12.0, 0.09
 _HELPS = 0.2  # how much of what idle fingers lack the wrists do

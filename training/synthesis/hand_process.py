@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from training.synthesis.banded import BandedGaussian
 from training.synthesis.hand_notes import HandNotes, frame_spans
-from training.synthesis.smooth import smooth_path
+from training.synthesis.smooth import noise_path, smooth_path
 from training.synthesis.style import Style
 
 FITTED_PATH = Path(__file__).with_name("hand_process.json")
@@ -36,14 +36,16 @@ STILL_M = 0.0008
 """A finger that holds a key slides by so much from one thirtieth of a second to the next."""
 LANDING_SPREAD = np.array([[0.012, 0.010], [0.020, 0.018], [0.020, 0.017], [0.018, 0.016], [0.014, 0.010]])
 """(5, 2) metres: how far fingers land in, on white and on black keys, varies by so much (PianoMime)."""
-FIRST_ACCELERATION, CALM_ACCELERATION, ACCELERATION_SHARE = 6.0, 0.85, 1.4
+FIRST_ACCELERATION, CALM_ACCELERATION, ACCELERATION_SHARE = 6.0, 0.95, 1.0
 """Deviations of the wrist's acceleration, m/s²: for the first path; where that is calm; and share of it elsewhere."""
-FIRST_SPEED, CALM_SPEED, SPEED_SHARE = 0.6, 0.3, 1.2
+FIRST_SPEED, CALM_SPEED, SPEED_SHARE = 0.6, 0.3, 1.0
 """The same of its speed, m/s."""
-WRIST_Y, WRIST_Y_SPREAD, WRIST_Y_S = -0.086, 0.022, 0.5
+LIVELINESS, LIVELY_S = 1.3, 0.4
+"""Calm comes and goes: the logarithm of both varies by so much, over so many seconds."""
+WRIST_Y, WRIST_Y_SPREAD, WRIST_Y_S = -0.082, 0.040, 0.5
 """Metres, and how often the level is asked for."""
 HOME_X, HOME_SPREAD = 0.20, 1.0
-MOST_ACCELERATION = 8.0
+MOST_ACCELERATION = 6.0
 _STATE = 12  # wrist X, Y, then the offsets' deviations X, Y of thumb to little finger
 _FPS = 30.0
 
@@ -95,7 +97,8 @@ def draw_hand(
     _wrist_has_a_level(given, frames, fps)
     _fingers_play(given, hand, lying, frames, fps)
     first = _with_wrist(given, np.full(frames, FIRST_ACCELERATION), np.full(frames, FIRST_SPEED), fps)
-    allowed = _allowed(first.mean().reshape(frames, _STATE)[:, :2], fps)
+    lively = np.exp(LIVELINESS * noise_path(frames, 1, LIVELY_S * fps, rng)[:, 0])
+    allowed = _allowed(first.mean().reshape(frames, _STATE)[:, :2], lively, fps)
     drawn = _with_wrist(given, *allowed, fps).draw(rng, 1.0 + 0.15 * style.looseness)
     state = drawn.reshape(frames, _STATE)
     wrist = state[:, :2]
@@ -190,13 +193,15 @@ def _with_wrist(given: BandedGaussian, acceleration: NDArray, speed: NDArray, fp
     return whole
 
 
-def _allowed(wrist: NDArray, fps: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(F,) m/s² and m/s: what a first path (F, 2) needs, smoothed, and a calm hand's everywhere."""
+def _allowed(wrist: NDArray, lively: NDArray, fps: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(F,) m/s² and m/s: what a first path (F, 2) needs, smoothed, and a calm hand's times ``lively`` everywhere."""
     needed = np.zeros((len(wrist), 2))
     if len(wrist) > 3:
         needed[1:-1, 0] = np.linalg.norm(np.diff(wrist, 2, axis=0), axis=1) * fps**2
         needed[1:, 1] = np.linalg.norm(np.diff(wrist, axis=0), axis=1) * fps
         needed = np.sqrt(np.clip(smooth_path(needed**2, 200.0), 0, None))
     acceleration, speed = needed.T
-    acceleration = CALM_ACCELERATION + np.minimum(ACCELERATION_SHARE * acceleration, MOST_ACCELERATION)
+    acceleration = CALM_ACCELERATION * lively + np.minimum(
+        ACCELERATION_SHARE * acceleration, MOST_ACCELERATION
+    )
     return acceleration, CALM_SPEED + SPEED_SHARE * speed
