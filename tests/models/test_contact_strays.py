@@ -81,3 +81,30 @@ def test_a_finger_beside_its_black_key_is_raised_above_the_black_key_it_is_over(
     pitch[:, 1, 1] = PITCH
     assert keyboard.pressed_keys(tips_of(over_black))[12:18, PITCH + 1 - 21].all()
     assert not keyboard.pressed_keys(tips_of(lift_strays(over_black, pitch, 1.0, FPS, None))).any()
+
+
+def low_hand() -> tuple[Posture, np.ndarray]:
+    """The right hand so low over the black keys that its index finger cannot leave one, while its thumb plays D."""
+    posture, pitch, _ = held_down()
+    wrist = posture.place.clone()
+    wrist[:, 1] = torch.tensor([float(keyboard.key_x(66)) + 0.02, -0.075, 0.028])
+    euler = torch.zeros(FRAMES, 2, 16, 3)
+    targets = Posture.of(split_angles(euler), euler[..., 0, :], wrist).bones(1.0)[..., 3, :].clone()
+    targets[..., 2] = targets[..., 2].clamp_min(0.035)
+    targets[:, 1, 1] = torch.tensor([float(keyboard.key_x(66)), 0.06, 0.0145])
+    targets[:15, 1, 1, 1] = 0.09  # farther in, its finger clears the key
+    targets[:, 1, 0] = torch.tensor([float(keyboard.key_x(62)), 0.03, -0.008])
+    solved = solve_fingers(euler, wrist, targets)
+    pitch[:, 1, 0] = 62
+    return Posture.of(split_angles(solved), solved[..., 0, :], wrist), pitch
+
+
+def test_a_hand_too_low_to_lift_its_finger_rises_and_keeps_its_own_key_down() -> None:
+    posture, pitch = low_hand()
+    assert (keyboard.pressed_keys(tips_of(posture)).sum(0)[[62 - 21, 66 - 21]] == [FRAMES, FRAMES - 15]).all()
+    lifted = lift_strays(posture, pitch, 1.0, FPS, None)
+    pressed = keyboard.pressed_keys(tips_of(lifted))
+    assert pressed[:, 62 - 21].all() and pressed.sum() == FRAMES
+    rise = (lifted.place - posture.place).numpy()
+    assert not rise[:, 0].any() and not rise[..., :2].any() and not rise[:5].any()
+    assert 0 < rise[12, 1, 2] < rise[15, 1, 2] <= 0.03 and np.diff(rise[:, 1, 2]).max() < 0.006

@@ -36,11 +36,11 @@ STILL_M = 0.0008
 """A finger that holds a key slides by so much from one thirtieth of a second to the next."""
 LANDING_SPREAD = np.array([[0.012, 0.010], [0.020, 0.018], [0.020, 0.017], [0.018, 0.016], [0.014, 0.010]])
 """(5, 2) metres: how far fingers land in, on white and on black keys, varies by so much (PianoMime)."""
-FIRST_ACCELERATION, CALM_ACCELERATION, ACCELERATION_SHARE = 6.0, 0.95, 1.0
+FIRST_ACCELERATION, CALM_ACCELERATION, ACCELERATION_SHARE = 6.0, 0.95, 1.3
 """Deviations of the wrist's acceleration, m/s²: for the first path; where that is calm; and share of it elsewhere."""
 FIRST_SPEED, CALM_SPEED, SPEED_SHARE = 0.6, 0.3, 1.0
 """The same of its speed, m/s."""
-LIVELINESS, LIVELY_S = 1.3, 0.4
+LIVELINESS, LIVELY_S = 1.9, 0.4
 """Calm comes and goes: the logarithm of both varies by so much, over so many seconds."""
 WRIST_Y, WRIST_Y_SPREAD, WRIST_Y_S = -0.082, 0.040, 0.5
 """Metres, and how often the level is asked for."""
