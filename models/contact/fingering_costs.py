@@ -40,6 +40,13 @@ _SPANS = {
     (2, 4): (1, 1, 3, 4, 5, 7),
     (3, 4): (1, 1, 1, 2, 3, 5),
 }
+_CHORD_SPANS = _SPANS | {
+    (0, 1): (-4, -2, 1, 5, 7, 9),
+    (0, 2): (-3, -1, 3, 6, 8, 10),
+    (0, 3): (-2, 0, 5, 8, 10, 12),
+    (0, 4): (-1, 1, 7, 12, 13, 15),
+}
+"""Keys that are held together leave the hand no time to open: an octave is the thumb's and the little finger's."""
 _NATURAL = np.array([-4.0, -1.3, 0.7, 2.6, 4.7])  # fingertips from the wrist in playing position, semitones
 _WEAK = np.array([0.0, 0.0, 0.0, 0.35, 0.3])
 _ON_BLACK = np.array([1.2, 0.0, 0.0, 0.0, 0.6])
@@ -102,9 +109,11 @@ def relation(semitones: ArrayLike, first_black: ArrayLike, second_black: ArrayLi
     return distance * 4 + np.asarray(first_black, int) * 2 + np.asarray(second_black, int)
 
 
-def _span_cost(low: int, high: int, semitones: NDArray, stretch: tuple[float, float, float]) -> NDArray:
-    """Cost of finger ``low`` < ``high`` with the higher finger so many semitones towards the treble."""
-    m0, m1, m2, x2, x1, x0 = _SPANS[low, high]
+def _span_cost(
+    span: tuple[int, ...], semitones: NDArray[np.integer], stretch: tuple[float, float, float]
+) -> NDArray[np.float64]:
+    """Cost of two fingers with the higher one so many semitones towards the treble."""
+    m0, m1, m2, x2, x1, x0 = span
     relaxed, comfortable, practical = stretch
     cost = np.zeros(len(semitones))
     for near, far, weight in ((m2, m1, relaxed), (m1, m0, comfortable), (m0, -99, practical)):
@@ -127,8 +136,8 @@ def ergonomic_tables(costs: FingeringCosts) -> Tables:
                 chord[:, a, a] = costs.held_finger_changes
                 continue
             low, high, towards = (a, b, distance) if a < b else (b, a, -distance)
-            chord[:, a, b] = _span_cost(low, high, towards, costs.stretch)
-            near = np.minimum(_span_cost(low, high, towards, costs.stretch), 12.0)
+            chord[:, a, b] = _span_cost(_CHORD_SPANS[low, high], towards, costs.stretch)
+            near = np.minimum(_span_cost(_SPANS[low, high], towards, costs.stretch), 12.0)
             crosses = (low == 0) & (towards < 0)
             step[:, a, b] = near + costs.crossing * crosses
     moved = distance[:, None, None] - (_NATURAL[None, None, :] - _NATURAL[None, :, None])

@@ -19,7 +19,7 @@ from models.contact.fingering_costs import FINGERS, ROWS, FingeringCosts, Tables
 
 CHORD_WINDOW_S = 0.035
 """Onsets this close after the first belong to one chord."""
-HELD_S = 0.06
+HELD_S = 0.1
 """A key still down this long after the next onset keeps its finger; a shorter overlap is legato."""
 MAX_SPAN = 0.225
 """Metres between the outer keys that one hand can hold."""

@@ -49,6 +49,23 @@ def test_scales_have_the_fingering_of_the_schools() -> None:
     assert all(a != b for a, b in itertools.pairwise(repeated)), "fast repeated notes change fingers"
 
 
+@pytest.mark.parametrize("hand", [skeleton.LEFT, skeleton.RIGHT])
+def test_octaves_are_the_thumbs_and_the_little_fingers(hand: int) -> None:
+    steps = [48, 50, 52, 53, 43, 55, 48]
+    notes = np.array(
+        [[0.4 * i, 0.4 * i + 0.35, pitch + octave, 80] for i, pitch in enumerate(steps) for octave in (0, 12)]
+    )
+    assert fingers(notes, hand) == ([0, 4] if hand == skeleton.RIGHT else [4, 0]) * len(steps)
+
+
+def test_a_legato_overlap_does_not_take_the_finger_from_the_next_chord() -> None:
+    chords = [(0.0, 1.08, (49, 54, 57)), (1.0, 2.0, (50, 54, 59, 62))]
+    notes = np.array([[on, off, pitch, 80] for on, off, keys in chords for pitch in keys])
+    assert fingers(notes, skeleton.RIGHT)[3] == 0, "the thumb lets go of its key and takes the next"
+    notes[0, 1] = 1.6
+    assert fingers(notes, skeleton.RIGHT)[3] != 0, "a key that is held keeps its finger"
+
+
 def test_search_finds_the_cheapest_path_of_all() -> None:
     notes = random_notes(7, 3)
     lattice = build_lattice(notes, skeleton.RIGHT, FingeringCosts())
