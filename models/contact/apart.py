@@ -27,6 +27,8 @@ _DRAW_BACK = np.array([[0.8, 0.35, 0.2]] + 4 * [[0.7, -0.3, 0.8]])
 """Fingers: the same, and towards their wrist; the thumb swings in beside its index finger: drawn back, it stands up."""
 _UPPER, _LOWER = np.array([0.0, 0.2, 0.9]), np.array([0.0, -0.2, 0.0])
 _GAIN, _WEIGHT, _SMOOTH_S = 1.6, 12.0, 0.09
+_APART = 1.0
+"""Weight of staying where nothing is near: without it the spline goes on past a meeting in a straight line."""
 _HELPS = 0.2  # how much of what idle fingers lack the wrists do
 
 
@@ -77,7 +79,7 @@ def make_room(
     wanted *= _GAIN
     room = Room(np.zeros((frames, 2, 3)), np.zeros((frames, 2, 5, 3), np.float32))
     for hand in (0, 1):
-        weight = np.where(whole[:, 0, 0] > 0, _WEIGHT, 0.0)
+        weight = np.where(whole[:, 0, 0] > 0, _WEIGHT, _APART)
         both = np.concatenate([wanted[:, hand], aside[:, hand].reshape(frames, 15)], 1)
         if fixed is not None:
             weight = np.where(fixed[:, hand], 1e4, weight)

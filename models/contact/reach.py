@@ -10,7 +10,9 @@ from scipy.linalg import solveh_banded
 SMOOTH_S = 0.1
 """Time constant of the correction: it follows needs that last longer than this."""
 _ARM_SQUARED = 0.08**2  # metres squared: how unwillingly the wrist turns
-_REST = 1e-3  # pull towards no correction, against weight 1 of a finger on its key
+REST = 0.05
+"""Pull towards no correction, against weight 1 of a finger on its key: where no finger asks, the spline would go on in a
+straight line."""
 
 
 def smooth_correction(
@@ -30,7 +32,7 @@ def smooth_correction(
     """
     frames = len(wanted)
     if frames < 5 or not weight.any():
-        total = weight.sum() + _REST
+        total = weight.sum() + REST
         return np.broadcast_to((weight[:, None] * wanted).sum(0) / total, wanted.shape).astype(float)
     stiffness = (smooth_s * fps) ** 4
     band = np.zeros((3, frames))  # upper form: rows are the second, first and main diagonals of D2' D2
@@ -40,7 +42,7 @@ def smooth_correction(
     band[1, [1, -1]] = -2.0
     band[0, 2:] = 1.0
     band *= stiffness
-    band[2] += weight + _REST
+    band[2] += weight + REST
     return solveh_banded(band, weight[:, None] * wanted)
 
 

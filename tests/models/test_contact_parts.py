@@ -11,7 +11,7 @@ from models.contact import finger_notes
 from models.contact.fingering import FingeringCosts
 from models.contact.ik import solve_fingers
 from models.contact.paths import PathSampler
-from models.contact.reach import rigid_step, smooth_correction
+from models.contact.reach import REST, rigid_step, smooth_correction
 from models.contact.schedule import PressTiming, plan_presses
 from models.kinematics import forward_kinematics, outside_limits
 
@@ -128,7 +128,7 @@ def test_smooth_correction_solves_the_normal_equations() -> None:
     frames, fps, smooth = 40, 30.0, 0.06
     weight, wanted = rng.random(frames), rng.normal(size=(frames, 3))
     difference = np.diff(np.eye(frames), 2, axis=0)
-    matrix = np.diag(weight + 1e-3) + (smooth * fps) ** 4 * difference.T @ difference
+    matrix = np.diag(weight + REST) + (smooth * fps) ** 4 * difference.T @ difference
     expected = np.linalg.solve(matrix, weight[:, None] * wanted)
     np.testing.assert_allclose(smooth_correction(wanted, weight, fps, smooth), expected, atol=1e-9)
     assert not smooth_correction(wanted, np.zeros(frames), fps).any()
