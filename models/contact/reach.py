@@ -11,8 +11,8 @@ SMOOTH_S = 0.1
 """Time constant of the correction: it follows needs that last longer than this."""
 _ARM_SQUARED = 0.08**2  # metres squared: how unwillingly the wrist turns
 REST = 0.05
-"""Pull towards no correction, against weight 1 of a finger on its key: where no finger asks, the spline would go on in a
-straight line."""
+"""Pull towards no correction, against weight 1 of a finger on its key: where no finger asks, the spline would go on in
+a straight line."""
 
 
 def smooth_correction(
