@@ -309,7 +309,7 @@ class ModelConfig:
     fps: float = 30.0
     sampler: str = "dpm++2m"
     """The sampler where the caller names none: `ancestral` (Algorithm 1), `ddim` or `dpm++2m`."""
-    sampling_steps: int = 5
+    sampling_steps: int = 12
     """Its evaluations of the network."""
     smoothing_frames: float = 0.7
     """Spread of the Gaussian that takes the trembling out of the sampled motion before key contact, frames; 0 leaves
