@@ -4,7 +4,8 @@
 Per finger, the path goes through knots for every note it plays: above the key, through the press depth exactly
 when the note sounds, at the key bottom, through the press depth again at the release, above the key. Heights follow a
 monotone cubic (Fritsch and Butland, 1984) between the knots, so they neither overshoot nor cross the press depth
-anywhere else; sideways a finger moves only between its presses.
+anywhere else; sideways a finger moves only between its presses. To a key near by it goes by itself; to a far one it
+rides with its hand, or it would stay behind over the old key and then snap to the new one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,16 @@ from models.contact.schedule import Presses, PressTiming
 _SERVED_S = 0.04  # the wrist serves a finger from this long before it strikes
 _LIFTED_S = 0.04  # and half-heartedly until it has left the key
 _FIRM_BEFORE_S, _FIRM_AFTER_S, _FIRM_EASE_S = 0.035, 0.03, 0.1  # sideways only above the keys
+
+
+_NEAR, _FAR = 0.01, 0.03
+"""Metres sideways from key to key up to which a finger goes by itself, and from which on its hand carries it."""
+_REACHES_S = 0.1
+"""Before it strikes, a finger that is carried reaches out for its key."""
+_CHANGE_S = 0.3
+"""What a finger was off its hand's way at the old key it gives up in this time for what it will be at the new one."""
+_FAST_S = 0.15
+"""Seconds between two keys in which there is no time to wait above the second one; in twice that there is."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,24 @@ class FingerPaths:
 
 
 @dataclass(frozen=True)
+class _Leap:
+    """Frames between the end of one press of a finger and the beginning of its next one."""
+
+    frame: NDArray[np.int64]
+    press: NDArray[np.int64]
+    """The press before, counted within the finger's own; the one after follows it."""
+    way: NDArray[np.float64]
+    """0 at the release to 1 at the next press."""
+    left: NDArray[np.float64]
+    """0 at the release to 1 when the finger is above the keys."""
+    coming: NDArray[np.float64]
+    """1 until the finger begins to strike, 0 when it strikes."""
+    release: NDArray[np.float64]
+    strike: NDArray[np.float64]
+    """When the one key is left and the other one struck, in frames."""
+
+
+@dataclass(frozen=True)
 class _Slot:
     """What of one finger's path does not depend on where on the keys it lands."""
 
@@ -51,6 +80,7 @@ class _Slot:
     u: NDArray[np.float64]
     press: NDArray[np.int64]
     way: NDArray[np.float64]
+    leap: _Leap
 
 
 class PathSampler:
@@ -79,8 +109,14 @@ class PathSampler:
             self._holding[:, finger] = np.where(begin >= 0, served, 0.0)
             self._firm[:, finger] = _eased(times, down - _FIRM_BEFORE_S, up + _FIRM_AFTER_S, _FIRM_EASE_S)
 
-    def __call__(self, x: NDArray[np.floating], y: NDArray[np.floating]) -> FingerPaths:
-        """The paths when press i lands at ``x[i]``, ``y[i]``, metres."""
+    def __call__(
+        self, x: NDArray[np.floating], y: NDArray[np.floating], free: NDArray[np.floating]
+    ) -> FingerPaths:
+        """The paths when press i lands at ``x[i]``, ``y[i]``, metres.
+
+        free: (frames, 2, 5, 3) contact points of fingers that only go along with their hands, metres.
+        """
+        free = free.reshape(self._frames, 10, 3)
         bottom = self._surface - keyboard.bottom_depth(self._presses.pitch, y)
         depth = self._surface - keyboard.PRESS_DEPTH
         points = np.zeros((self._frames, 10, 3), np.float32)
@@ -101,6 +137,7 @@ class PathSampler:
             for axis, values in enumerate((x[mine], y[mine])):
                 here = values[slot.press]
                 points[:, slot.finger, axis] = here + slot.way * (values[following] - here)
+            _ride(points[:, slot.finger], np.stack([x[mine], y[mine]], 1), free[:, slot.finger], slot.leap)
             points[:, slot.finger, 2] = monotone_cubic(slot.knots, heights, slot.interval, slot.u)
         shape = (self._frames, 2, 5)
         return FingerPaths(
@@ -140,8 +177,61 @@ def _slot(
         interval,
         u,
         interval // 6,
-        np.where(travels, u * u * (3 - 2 * u), 0.0),
+        np.where(travels, _smoothstep(u), 0.0),
+        _leap(times, down, up, strike, lift),
     )
+
+
+def _leap(
+    times: NDArray[np.float64],
+    down: NDArray[np.float64],
+    up: NDArray[np.float64],
+    strike: NDArray[np.float64],
+    lift: NDArray[np.float64],
+) -> _Leap:
+    press = np.searchsorted(up, times, side="right") - 1
+    frame = np.flatnonzero((press >= 0) & (press < len(up) - 1))
+    frame = frame[times[frame] < down[press[frame] + 1]]
+    press, time = press[frame], times[frame]
+    release, following = up[press], down[press + 1]
+    # Where there is time, the finger waits above its key before it strikes; in a fast leap it comes with the hand.
+    ready = strike[press + 1] * np.clip((following - release - _FAST_S) / _FAST_S, 0.0, 1.0)
+    reaching = np.maximum(_REACHES_S * ready / strike[press + 1], strike[press + 1])
+    step = times[1] - times[0] if len(times) > 1 else 1.0
+    return _Leap(
+        frame,
+        press,
+        _smoothstep((time - (release + following) / 2) / np.minimum(following - release, _CHANGE_S) + 0.5),
+        _smoothstep((time - release) / lift[press]),
+        _smoothstep((following - ready - time) / reaching),
+        release / step,
+        following / step,
+    )
+
+
+def _ride(
+    points: NDArray[np.float32], landed: NDArray[np.floating], free: NDArray[np.floating], leap: _Leap
+) -> None:
+    """Let one finger's points (frames, 3), in place, go along with its hand between keys far from each other.
+
+    landed: (presses, 2) X and Y of its presses. free: (frames, 3) the finger as its hand carries it.
+    """
+    old, new = landed[leap.press], landed[leap.press + 1]
+    far = _smoothstep((np.abs(new[:, 0] - old[:, 0]) - _NEAR) / (_FAR - _NEAR))[:, None]
+    frames = np.arange(len(free))
+    at_release, at_strike = (
+        np.stack([np.interp(when, frames, free[:, axis]) for axis in (0, 1)], 1)
+        for when in (leap.release, leap.strike)
+    )
+    way, left, coming = (share[:, None] for share in (leap.way, leap.left, leap.coming))
+    carried = free[leap.frame, :2] + (1 - way) * (old - at_release) + way * (new - at_strike)
+    carried = carried + (1 - left) * (old - carried) + (1 - coming) * (new - carried)
+    points[leap.frame, :2] += (far * (carried - points[leap.frame, :2])).astype(np.float32)
+
+
+def _smoothstep(share: NDArray[np.floating]) -> NDArray[np.float64]:
+    share = np.clip(share, 0.0, 1.0)
+    return share * share * (3 - 2 * share)
 
 
 def monotone_cubic(
@@ -179,4 +269,4 @@ def _eased(
     since_last = np.where(rise[preceding] <= times, np.maximum(times - fall[preceding], 0.0), np.inf)
     ease = np.clip(1 - np.minimum(to_next, since_last) / ease_s, 0.0, 1.0)
     ease = np.where(to_next + since_last < 2 * ease_s, 1.0, ease)
-    return ease * ease * (3 - 2 * ease)
+    return _smoothstep(ease)

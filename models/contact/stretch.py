@@ -112,7 +112,7 @@ def solve_stretch(
     held = None if fixed is None else torch.from_numpy(fixed.all(0))
     for step in range(PASSES):
         step_done(step)
-        paths = sampler(*contact_points(presses, reached, motion.fps))
+        paths = sampler(*contact_points(presses, reached, motion.fps), hands.out(relaxed).numpy())
         shift, turn = _wrist_step(paths, reached, hands, fingers, motion.fps, fixed, first=step == 0)
         room = make_room(hands.bones(fingers), hands.place, paths.firm, motion.fps, fixed) if step else None
         if room is not None:
@@ -128,13 +128,14 @@ def solve_stretch(
             hand_size,
         )
     x, y = contact_points(presses, reached, motion.fps)
+    free = hands.out(relaxed).numpy()
     kept = np.ones(len(x), bool)
     before: tuple[Posture, Posture] | None = None
     for attempt in range(_ATTEMPTS):
-        wanted = sampler(x[kept], y[kept])
+        wanted = sampler(x[kept], y[kept], free)
         paths = _without_strays(wanted, reached)
-        targets, free = _targets(paths, hands, relaxed, aside), hands.out(relaxed)
-        targets = free + strength * (targets - free)
+        targets = _targets(paths, hands, relaxed, aside)
+        targets = torch.lerp(hands.out(relaxed), targets, strength)
         fingers = solve_chains(hands.own(targets), given, torch.from_numpy(1 - paths.firm))
         fresh = Posture.of(_held(fingers, given, held), hands.turn, hands.place)
         # What was taken apart before stays so; only what is still tangled is worked on again.

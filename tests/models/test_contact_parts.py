@@ -165,7 +165,7 @@ def test_repeated_notes_go_up_between_for_at_least_a_frame(fps: float) -> None:
     assert (up > down).all() and (up[:-1] < down[1:]).all()
     frames = int(2 * fps)
     x, y = np.zeros(8), np.full(8, 0.03)
-    paths = PathSampler(presses, frames, fps, PressTiming())(x, y)
+    paths = PathSampler(presses, frames, fps, PressTiming())(x, y, np.zeros((frames, 2, 5, 3)))
     height = paths.points.reshape(frames, 10, 3)[..., 2]
     active = paths.pitch.reshape(frames, 10) == 60
     pressed = ((height < -0.003) & active).any(1)
