@@ -33,9 +33,10 @@ Weights are data, GPL-3.0-or-later like the rest of the project. Not meant for: 
 judging how a person should play.
 """
 
-_SYNTHESISED = """**Learned from synthesised motion only.** No recording of real hands was used: scores, an optimal
-fingering, expressive timing and a model of biomechanical movement gave notes and motion (`python -m training
-synthesise`). It plays like that synthesiser, not like a particular pianist."""
+_SYNTHESISED = """**Learned from synthesised motion only.** The networks saw no recording of real hands: scores, an
+optimal fingering, expressive timing and a model of movement gave notes and motion (`python -m training
+synthesise`). Some numbers of that model were fitted to tracked fingertips of real pianists. It plays like that
+synthesiser, not like a particular pianist."""
 _CLIPS = """**Learned from the data set that it was given** (`python -m training train --data`); what that may be used
 for, its owner says."""
 _INPUT = {

@@ -21,8 +21,6 @@ from models.contact.schedule import Presses, PressTiming
 _SERVED_S = 0.04  # the wrist serves a finger from this long before it strikes
 _LIFTED_S = 0.04  # and half-heartedly until it has left the key
 _FIRM_BEFORE_S, _FIRM_AFTER_S, _FIRM_EASE_S = 0.035, 0.03, 0.1  # sideways only above the keys
-
-
 _NEAR, _FAR = 0.01, 0.03
 """Metres sideways from key to key up to which a finger goes by itself, and from which on its hand carries it."""
 _REACHES_S = 0.1
@@ -61,10 +59,11 @@ class _Leap:
     left: NDArray[np.float64]
     """0 at the release to 1 when the finger is above the keys."""
     coming: NDArray[np.float64]
-    """1 until the finger begins to strike, 0 when it strikes."""
+    """1 until the finger reaches out for its next key, 0 when it is above it."""
     release: NDArray[np.float64]
+    """When the one key is left, in frames."""
     strike: NDArray[np.float64]
-    """When the one key is left and the other one struck, in frames."""
+    """When the other one is struck, in frames."""
 
 
 @dataclass(frozen=True)

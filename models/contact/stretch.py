@@ -135,7 +135,7 @@ def solve_stretch(
         wanted = sampler(x[kept], y[kept], free)
         paths = _without_strays(wanted, reached)
         targets = _targets(paths, hands, relaxed, aside)
-        targets = torch.lerp(hands.out(relaxed), targets, strength)
+        targets = torch.lerp(torch.from_numpy(free), targets, strength)
         fingers = solve_chains(hands.own(targets), given, torch.from_numpy(1 - paths.firm))
         fresh = Posture.of(_held(fingers, given, held), hands.turn, hands.place)
         # What was taken apart before stays so; only what is still tangled is worked on again.

@@ -10,7 +10,6 @@ from models.contact.paths import FingerPaths, PathSampler
 from models.contact.schedule import PressTiming, plan_presses
 
 FPS, FRAMES = 60.0, 120
-FINGER = 5  # the right thumb
 
 
 def two_notes(distance: float, gap_s: float) -> tuple[FingerPaths, NDArray[np.float64], int, int]:
