@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,9 +106,9 @@ def make_takes(pipeline: Pipeline, excerpt: Excerpt, folder: Path, options: Take
 
 
 def _synthesised(excerpt: Excerpt, options: TakeOptions) -> Made:
-    """The synthesiser's motion of an average player to the excerpt's notes."""
+    """The synthesiser's motion of a player of average style to the excerpt's notes; every excerpt has its own."""
     begin = time.perf_counter()
-    rng = np.random.default_rng(options.seed)
+    rng = np.random.default_rng([options.seed, zlib.crc32(excerpt.name.encode())])
     sample = move_hands(excerpt.notes, excerpt.hands, Style(), excerpt.seconds, rng, options.fps)
     seconds = {"sample": time.perf_counter() - begin}
     return Made(

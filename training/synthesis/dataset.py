@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from models.contact import Assignment, apply_contact, finger_notes
 from models.take import Motion
+from training.synthesis.hand_process import HandHabits
 from training.synthesis.motion import base_motion
 from training.synthesis.performance import perform
 from training.synthesis.scores import MIN_NOTES, Piece, Score, index_pieces, load_score
@@ -107,6 +108,7 @@ def move_hands(
     duration_s: float,
     rng: np.random.Generator,
     fps: float = 30.0,
+    habits: HandHabits | None = None,
 ) -> Sample:
     """A player's motion to notes (n, 4) with hands (n,).
 
@@ -117,7 +119,7 @@ def move_hands(
     played = assigned.fingering[:, 1] >= 0
     notes, hands, fingering = notes[played].copy(), hands[played], assigned.fingering[played]
     notes[:, 1] = np.clip(assigned.release_s[played], notes[:, 0] + 0.04, notes[:, 1])
-    motion = base_motion(notes, hands, fingering[:, 1], style, duration_s, rng, fps)
+    motion = base_motion(notes, hands, fingering[:, 1], style, duration_s, rng, fps, habits)
     done = apply_contact(
         motion,
         notes,

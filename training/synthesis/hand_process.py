@@ -36,16 +36,17 @@ STILL_M = 0.0008
 """A finger that holds a key slides by so much from one thirtieth of a second to the next."""
 LANDING_SPREAD = np.array([[0.012, 0.010], [0.020, 0.018], [0.020, 0.017], [0.018, 0.016], [0.014, 0.010]])
 """(5, 2) metres: how far fingers land in, on white and on black keys, varies by so much (PianoMime)."""
-FIRST_ACCELERATION, CALM_ACCELERATION, ACCELERATION_SHARE = 6.0, 0.95, 1.3
+FIRST_ACCELERATION, CALM_ACCELERATION, ACCELERATION_SHARE = 6.0, 0.6, 1.3
 """Deviations of the wrist's acceleration, m/s²: for the first path; where that is calm; and share of it elsewhere."""
-FIRST_SPEED, CALM_SPEED, SPEED_SHARE = 0.6, 0.3, 1.0
+FIRST_SPEED, CALM_SPEED, SPEED_SHARE = 0.6, 1.0, 1.5
 """The same of its speed, m/s."""
-LIVELINESS, LIVELY_S = 1.9, 0.4
-"""Calm comes and goes: the logarithm of both varies by so much, over so many seconds."""
+LIVELINESS, LIVELY_S, MOST_LIVELY = 3.2, 0.4, 20.0
+"""Calm comes and goes: the logarithm of the acceleration varies by so much, over so many seconds; it has a bound, or
+hands would jerk."""
 WRIST_Y, WRIST_Y_SPREAD, WRIST_Y_S = -0.082, 0.040, 0.5
 """Metres, and how often the level is asked for."""
 HOME_X, HOME_SPREAD = 0.20, 1.0
-MOST_ACCELERATION = 6.0
+MOST_ACCELERATION = 2.7
 _STATE = 12  # wrist X, Y, then the offsets' deviations X, Y of thumb to little finger
 _FPS = 30.0
 
@@ -97,7 +98,7 @@ def draw_hand(
     _wrist_has_a_level(given, frames, fps)
     _fingers_play(given, hand, lying, frames, fps)
     first = _with_wrist(given, np.full(frames, FIRST_ACCELERATION), np.full(frames, FIRST_SPEED), fps)
-    lively = np.exp(LIVELINESS * noise_path(frames, 1, LIVELY_S * fps, rng)[:, 0])
+    lively = np.minimum(np.exp(LIVELINESS * noise_path(frames, 1, LIVELY_S * fps, rng)[:, 0]), MOST_LIVELY)
     allowed = _allowed(first.mean().reshape(frames, _STATE)[:, :2], lively, fps)
     drawn = _with_wrist(given, *allowed, fps).draw(rng, 1.0 + 0.15 * style.looseness)
     state = drawn.reshape(frames, _STATE)

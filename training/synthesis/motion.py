@@ -16,7 +16,7 @@ from models.contact.ik import solve_fingers
 from models.skeleton import FINGER_JOINTS, HAND_LIMITS, LEFT, RIGHT
 from models.take import Motion
 from training.synthesis.hand_notes import notes_of_hand
-from training.synthesis.hand_process import draw_hand
+from training.synthesis.hand_process import HandHabits, draw_hand
 from training.synthesis.smooth import noise_path, smooth_path
 from training.synthesis.style import Style
 from training.synthesis.tips import tip_paths
@@ -36,16 +36,18 @@ def base_motion(
     duration_s: float,
     rng: np.random.Generator,
     fps: float = 30.0,
+    habits: HandHabits | None = None,
 ) -> Motion:
     """Motion of both hands before key contact.
 
     Args:
         notes: (n, 4) onset s, offset s, pitch, velocity. hands: (n,) 0 left, 1 right.
         fingers: (n,) 0 thumb to 4 little finger, -1 for notes that nobody plays.
+        habits: how hands lie; the fitted ones where None.
     """
     frames = int(np.ceil(duration_s * fps))
     played = [notes_of_hand(notes, hands, fingers, hand) for hand in (LEFT, RIGHT)]
-    paths = [draw_hand(one, style, frames, fps, rng) for one in played]
+    paths = [draw_hand(one, style, frames, fps, rng, habits) for one in played]
     wrists = [carry_wrist(one, path, style, fps, rng) for one, path in zip(played, paths, strict=True)]
     make_room(*wrists)
     wrist, euler, tips = np.zeros((frames, 2, 3)), np.zeros((frames, 2, 16, 3)), np.zeros((frames, 2, 5, 3))

@@ -5,6 +5,9 @@ The process is given the notes and the fingering of real excerpts and must come 
 fingertips have. Habits begin as those moments themselves and are corrected, round by round, by what the drawn hands
 have too much or too little of (moment matching): the mean by the difference, the covariance by the linear map that
 would turn the drawn one into the real one (optimal transport between normal distributions). Both hands count alike.
+
+With scores, further rounds correct the mean by what inverse kinematics and key contact make of it (`contact_fit.py`);
+matching the covariance there, too, costs notes (docs/calibration.md).
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +23,7 @@ from numpy.typing import NDArray
 
 from models.realism import distance_to_real, motion_features
 from models.skeleton import LEFT, RIGHT
+from training.synthesis.contact_fit import SCORE_FPS, played_scores
 from training.synthesis.hand_notes import notes_of_hand
 from training.synthesis.hand_process import FITTED_PATH, HandHabits, HandPath, draw_hand
 from training.synthesis.real_notes import REAL_FPS, RealExcerpt, real_excerpts
@@ -37,6 +42,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = commands.add_parser("fit-hands", help="fit how hands lie over the keys to real fingertip paths")
     parser.add_argument("--real", type=Path, required=True, help="fingertips.npz of the PianoMime data set")
     parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument(
+        "--scores", type=Path, help="then go on with hands that play these, after key contact"
+    )
+    parser.add_argument("--contact-rounds", type=int, default=3, help="so many rounds of those")
+    parser.add_argument("--pieces", type=int, default=100, help="of so many scores each")
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--every", type=int, default=5, help="take every so-manieth excerpt")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", action="store_true", help="replace the file that the synthesiser reads")
@@ -60,6 +71,14 @@ def fit_main(arguments: argparse.Namespace) -> int:
         print(f"round {turn}: real-motion distance on the real notes {distance:.2f}", flush=True)
         if turn < arguments.rounds:
             habits = matched(habits, excerpts, drawn)
+    for turn in range(arguments.contact_rounds + 1 if arguments.scores else 0):
+        drawn = played_scores(
+            arguments.scores, arguments.pieces, habits, arguments.seed + turn, arguments.processes
+        )
+        distance = distance_to_real(np.concatenate([features(one, SCORE_FPS) for one in drawn]))
+        print(f"after contact, round {turn}: real-motion distance on scores {distance:.2f}", flush=True)
+        if turn < arguments.contact_rounds:
+            habits = replace(habits, mean=matched(habits, excerpts, drawn).mean)
     if arguments.write:
         write_habits(habits, FITTED_PATH)
         print(f"wrote {FITTED_PATH}")
@@ -106,11 +125,11 @@ def draw_excerpt(excerpt: RealExcerpt, habits: HandHabits, seed: list[int]) -> t
     return left, right
 
 
-def features(drawn: tuple[HandPath, HandPath]) -> NDArray[np.float64]:
-    """(F, 25) features of the real-motion distance."""
+def features(drawn: tuple[HandPath, HandPath], fps: float = REAL_FPS) -> NDArray[np.float64]:
+    """(F, 25) features of the real-motion distance of paths at ``fps``."""
     wrist = np.stack([path.wrist * _SIDE[hand] for hand, path in enumerate(drawn)], 1)
     tips = np.stack([path.tips * _SIDE[hand] for hand, path in enumerate(drawn)], 1)
-    return motion_features(wrist, tips, REAL_FPS)
+    return motion_features(wrist, tips, fps)
 
 
 def matched(
