@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from models.canonical import Normalizer
@@ -155,7 +155,8 @@ def save_model(
         name: value.detach().to("cpu", kind).contiguous() for name, value in networks.state_dict().items()
     }
     # One entry only: the library writes several in no fixed order, and the hash would change.
-    save_file(state, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    # Written here and not by the library, which lets the owner alone read its files.
+    (folder / WEIGHTS_FILE).write_bytes(save(state, metadata={"format": "pt"}))
     (folder / CONFIG_FILE).write_text(config.to_json(), encoding="utf-8")
     (folder / CARD_FILE).write_text(card, encoding="utf-8")
     return file_hash(folder / WEIGHTS_FILE)

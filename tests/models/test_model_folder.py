@@ -23,6 +23,10 @@ def test_a_saved_model_comes_back_bit_for_bit(folder):
     assert (folder / "README.md").read_text() == "# card\n"
 
 
+def test_who_may_read_the_card_may_read_the_weights(folder):
+    assert (folder / WEIGHTS_FILE).stat().st_mode == (folder / "README.md").stat().st_mode
+
+
 def test_half_precision_is_smaller_and_close(tmp_path):
     save_model(tmp_path / "full", TINY, tiny_model().networks, "")
     save_model(tmp_path / "half", TINY, tiny_model().networks, "", half=True)

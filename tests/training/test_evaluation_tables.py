@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The evaluation of a set: which excerpts it takes and how it sums up."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from models.realism import distance_to_real
 from models.take import Motion, Take
 from training.evaluation.excerpts import by_turns, choose_excerpts
 from training.evaluation.figures import as_markdown, measure, median_difference_mm, summary
-from training.evaluation.takes import TakeOptions, make_takes, right_hand_kept
+from training.evaluation.takes import TakeOptions, make_takes, right_hand_kept, synthesised
 from training.synthesis.scores import VALIDATION_COMPOSERS, Piece
 
 
@@ -135,6 +136,13 @@ def test_every_kind_of_take_is_made_of_an_excerpt(scores: Path, tmp_path: Path) 
     assert median_difference_mm(made["contact 1"], made["another seed"]) > 0
     row = measure("synthesiser", made["synthesiser"], excerpt.notes, excerpt.seconds, {})
     assert row.figures["onset_f1"] > 0.8
+
+
+def test_every_excerpt_has_a_player_of_its_own_in_the_synthesisers_row(scores: Path, tmp_path: Path) -> None:
+    excerpt = choose_excerpts(scores, "validation", 1, 6.0, "performed", seed=0)[0]
+    names = (excerpt.name, excerpt.name, "somebody else's")
+    takes = [synthesised(replace(excerpt, name=name), TakeOptions()).take for name in names]
+    assert median_difference_mm(takes[0], takes[1]) == 0 < median_difference_mm(takes[0], takes[2])
 
 
 @pytest.mark.parametrize("wrong", [{"source": "radio"}, {"hands": "four"}, {"contacts": ()}])

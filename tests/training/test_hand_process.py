@@ -2,19 +2,22 @@
 """The hand as a Gaussian process: its algebra against dense matrices, its moments, and what notes ask of it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from models.keyboard import key_x
+from models.midi import write_midi
 from models.realism import distance_to_real
 from models.skeleton import RIGHT
 from training.__main__ import main
 from training.synthesis import process_fit
 from training.synthesis.banded import BandedGaussian
+from training.synthesis.contact_fit import played_scores
 from training.synthesis.hand_notes import HandNotes, notes_of_hand
-from training.synthesis.hand_process import HandHabits, draw_hand, fitted_habits, leads
+from training.synthesis.hand_process import HandHabits, HandPath, draw_hand, fitted_habits, leads
 from training.synthesis.process_fit import draw_excerpt, features, first_habits, matched, transport
 from training.synthesis.real_notes import REAL_FPS, RealExcerpt, played_notes, real_excerpts
 from training.synthesis.style import Style
@@ -100,6 +103,13 @@ def test_the_same_seed_draws_the_same_hand_and_hands_of_two_seeds_play_the_same_
     assert np.abs(apart).max() < 0.012
 
 
+def test_the_wrist_is_calm_most_of_the_time_and_lively_within_bounds() -> None:
+    hand = hand_of([(0.5 + 0.4 * k, 0.8 + 0.4 * k, 60 + 12 * (k % 3 == 0), k % 5) for k in range(30)])
+    drawn = [draw_hand(hand, Style(), 450, 30.0, np.random.default_rng(seed)) for seed in range(8)]
+    found = np.concatenate([np.linalg.norm(np.diff(one.wrist, 2, axis=0), axis=1) for one in drawn]) * 30**2
+    assert 3 * np.median(found) < np.percentile(found, 90) and found.max() < 80
+
+
 @pytest.mark.parametrize("frames", [1, 2, 3, 4, 5])
 def test_very_short_paths_are_drawn_too(frames: int) -> None:
     path = draw_hand(hand_of([(0.0, 0.1, 60, 1)]), Style(), frames, 30.0, np.random.default_rng(0))
@@ -181,6 +191,39 @@ def test_moment_matching_brings_drawn_hands_nearer_to_the_hands_they_are_fitted_
         found = matched(found, excerpts, drawn)
     assert apart(found) < 0.6 * apart(begun)
     assert np.allclose(found.within, found.within.T) and np.linalg.eigvalsh(found.within).min() > 0
+
+
+def test_habits_make_up_for_what_key_contact_does_to_hands_that_play_scores(tmp_path: Path) -> None:
+    path, _ = real_file(tmp_path, excerpts=2, seconds=14)
+    rng = np.random.default_rng(8)
+    for number in range(2):
+        rows = [
+            (0.3 * k, 0.3 * k + 0.25, 12 * (2 * hand) + 48 + int(rng.integers(0, 10)), 70.0, hand)
+            for k in range(40)
+            for hand in (0, 1)
+        ]
+        score = np.array(rows)
+        (tmp_path / "scores" / "lieder" / "somebody").mkdir(parents=True, exist_ok=True)
+        write_midi(
+            tmp_path / "scores" / "lieder" / "somebody" / f"{number}.mid",
+            score[:, :4],
+            score[:, 4].astype(int),
+        )
+    excerpts = real_excerpts(path)
+    real = np.concatenate([process_fit.offsets(o.wrist, o.tips, h) for o in excerpts for h in (0, 1)]).mean(0)
+
+    def played(habits: HandHabits) -> list[tuple[HandPath, HandPath]]:
+        return played_scores(tmp_path / "scores", 2, habits, 0, 1)
+
+    def mean_of(drawn: list[tuple[HandPath, HandPath]]) -> np.ndarray:
+        return np.concatenate([(p.tips - p.wrist[:, None]).reshape(-1, 10) for b in drawn for p in b]).mean(0)
+
+    begun = fitted_habits()
+    before = played(begun)
+    assert len(before) == 2 and all(path.tips.shape[1:] == (5, 2) for both in before for path in both)
+    found = replace(begun, mean=matched(begun, excerpts, before).mean)
+    after = mean_of(played(found))
+    assert np.abs(after - real).mean() < 0.75 * np.abs(mean_of(before) - real).mean()
 
 
 def test_fit_hands_prints_its_rounds_and_says_what_is_wrong_with_a_file(

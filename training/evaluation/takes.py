@@ -102,10 +102,10 @@ def make_takes(pipeline: Pipeline, excerpt: Excerpt, folder: Path, options: Take
             "redone left hand", "redo.npz", contact=1.0, seed=options.seed + 2, keep=first, hand="left"
         )
     if options.synthesiser:
-        yield _synthesised(excerpt, options)
+        yield synthesised(excerpt, options)
 
 
-def _synthesised(excerpt: Excerpt, options: TakeOptions) -> Made:
+def synthesised(excerpt: Excerpt, options: TakeOptions) -> Made:
     """The synthesiser's motion of a player of average style to the excerpt's notes; every excerpt has its own."""
     begin = time.perf_counter()
     rng = np.random.default_rng([options.seed, zlib.crc32(excerpt.name.encode())])

@@ -40,9 +40,10 @@ FIRST_ACCELERATION, CALM_ACCELERATION, ACCELERATION_SHARE = 6.0, 0.6, 1.3
 """Deviations of the wrist's acceleration, m/s²: for the first path; where that is calm; and share of it elsewhere."""
 FIRST_SPEED, CALM_SPEED, SPEED_SHARE = 0.6, 1.0, 1.5
 """The same of its speed, m/s."""
-LIVELINESS, LIVELY_S, MOST_LIVELY = 3.2, 0.4, 20.0
-"""Calm comes and goes: the logarithm of the acceleration varies by so much, over so many seconds; it has a bound, or
-hands would jerk."""
+LIVELINESS, LIVELY_S = 3.2, 0.4
+LEAST_LIVELY, MOST_LIVELY = 0.01, 20.0
+"""Calm comes and goes: the logarithm of the acceleration varies by so much, over so many seconds, within bounds: hands
+would jerk, or be so still that the algebra breaks down."""
 WRIST_Y, WRIST_Y_SPREAD, WRIST_Y_S = -0.082, 0.040, 0.5
 """Metres, and how often the level is asked for."""
 HOME_X, HOME_SPREAD = 0.20, 1.0
@@ -98,7 +99,8 @@ def draw_hand(
     _wrist_has_a_level(given, frames, fps)
     _fingers_play(given, hand, lying, frames, fps)
     first = _with_wrist(given, np.full(frames, FIRST_ACCELERATION), np.full(frames, FIRST_SPEED), fps)
-    lively = np.minimum(np.exp(LIVELINESS * noise_path(frames, 1, LIVELY_S * fps, rng)[:, 0]), MOST_LIVELY)
+    moods = noise_path(frames, 1, LIVELY_S * fps, rng)[:, 0]
+    lively = np.clip(np.exp(LIVELINESS * moods), LEAST_LIVELY, MOST_LIVELY)
     allowed = _allowed(first.mean().reshape(frames, _STATE)[:, :2], lively, fps)
     drawn = _with_wrist(given, *allowed, fps).draw(rng, 1.0 + 0.15 * style.looseness)
     state = drawn.reshape(frames, _STATE)
