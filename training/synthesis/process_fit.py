@@ -46,7 +46,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--scores", type=Path, help="then go on with hands that play these, after key contact"
     )
     parser.add_argument("--contact-rounds", type=int, default=3, help="so many rounds of those")
-    parser.add_argument("--pieces", type=int, default=100, help="of so many scores each")
+    parser.add_argument("--pieces", type=int, default=80, help="of so many scores each")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--every", type=int, default=5, help="take every so-manieth excerpt")
     parser.add_argument("--seed", type=int, default=0)
