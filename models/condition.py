@@ -45,7 +45,10 @@ def hear(sounds: Tensor, plan: Tensor | None, normalizer: Normalizer) -> Heard:
 
 
 def predict_positions(predictors: PositionPredictors, heard: Heard, style: Tensor) -> Tensor:
-    """P = Phi_A2P(f_a), normalised positions [B, 2, T, 3]; with a finger plan a correction of its anchor."""
+    """P = Phi_A2P(f_a), normalised positions [B, 2, T, 3]; with a finger plan a correction of its anchor.
+
+    style: [B, 2, S] what is told of each hand's player.
+    """
     predicted = predictors(heard.features, style).float()
     return predicted if heard.anchor is None else predicted + heard.anchor
 

@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from models.habits import HABITS
+from models.request import STYLES
+
 JOINT_CHANNELS = 48
 """16 joints of 3 Euler angles: the paper's channels of one hand."""
 WRIST_CHANNELS = 3
@@ -305,6 +308,8 @@ class ModelConfig:
     """One set of weights serves both hands, the left one mirrored into the right one's space; off: a set each."""
     style_dim: int = 5
     """Style numbers (hand size, curl, wrist height, energy, looseness); 0 for a model without style."""
+    habit_dim: int = 0
+    """Numbers of how each hand lies over the keys (`models.habits`); 0 for a model that is not told them."""
     window_frames: int = 240
     fps: float = 30.0
     sampler: str = "dpm++2m"
@@ -327,6 +332,11 @@ class ModelConfig:
         if self.representation == "mano" and (self.shared_hands or self.wrist_residual):
             raise ValueError("representation mano needs shared_hands and wrist_residual false")
         _check_range("model", "style_dim", self.style_dim, 0, 64)
+        told = (self.style_dim, self.habit_dim)
+        if self.habit_dim and told != (len(STYLES), len(HABITS)):
+            raise ValueError(
+                f"style_dim and habit_dim are {told}; with habits they must be {(len(STYLES), len(HABITS))}"
+            )
         _check_range("model", "window_frames", self.window_frames, 8, 4096)
         _check_range("model", "fps", self.fps, 1.0, 240.0)
         _check_choice("model", "sampler", self.sampler, SAMPLER_NAMES)
@@ -338,7 +348,7 @@ class ModelConfig:
                 f"window_frames {self.window_frames} must be a multiple of {self.unet.stride}, "
                 f"because of unet.patch and the {len(self.unet.widths)} entries of unet.widths"
             )
-        if self.unet.layout == "released" and self.style_dim:
+        if self.unet.layout == "released" and self.player_dim:
             raise ValueError(
                 f"style_dim is {self.style_dim}; the released layout of the U-Net knows no style"
             )
@@ -355,6 +365,11 @@ class ModelConfig:
     def channels(self) -> int:
         """Channels of one hand's motion."""
         return JOINT_CHANNELS + (WRIST_CHANNELS if self.wrist_residual else 0)
+
+    @property
+    def player_dim(self) -> int:
+        """Numbers that a hand's networks are told of its player: style, then habits."""
+        return self.style_dim + self.habit_dim
 
     @property
     def condition_dim(self) -> int:

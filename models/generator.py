@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 
 from models import __version__
 from models.audio import Audio
-from models.config import SAMPLER_NAMES
+from models.config import SAMPLER_NAMES, ModelConfig
 from models.contact import Assignment, apply_contact
 from models.diffusion.samplers import SAMPLERS
 from models.errors import Progress, UserError, no_progress
 from models.fingering_plan import plan_fingering
+from models.habits import habit_numbers, scores_of_seed, scores_of_take
 from models.kinematics import clamp_to_limits
 from models.model import Model
 from models.request import STYLES
@@ -134,11 +135,12 @@ def generate(
         redo_s=(redo.start / settings.fps, redo.stop / settings.fps),
     )
 
+    habits = _habits(settings.seed, keep, redo.hands if redo_range is None else ())
     sampling = SamplingSettings(
         seed=settings.seed,
         sampler=settings.sampler or config.sampler,
         steps=steps,
-        style=_style(settings, config.style_dim),
+        style=_told(settings, habits, config),
     )
     length = frame_count(duration_s, config.fps)
     given = _redo(keep_hand, redo_range, config.fps, length)
@@ -149,7 +151,10 @@ def generate(
     if kept is not None:
         motion = _inside_limits(splice(kept, motion, redo.hands, redo.start, redo.stop), redo)
     motion = _contact(motion, notes, assignment, settings, redo, progress)
-    return Take(motion, notes, assignment.fingering, _meta(model, settings, keep, keep_hand, redo_range))
+    meta = _meta(model, settings, keep, keep_hand, redo_range)
+    if config.habit_dim:
+        meta["habits"] = habits.tolist()
+    return Take(motion, notes, assignment.fingering, meta)
 
 
 def _features(model: Model, sound: Audio | None) -> SoundFeatures | None:
@@ -242,7 +247,20 @@ def _meta(
     return meta
 
 
-def _style(settings: GenerateSettings, width: int) -> tuple[float, ...]:
-    """The style numbers that the networks see."""
+def _habits(seed: int, keep: Take | None, new_hands: tuple[int, ...]) -> NDArray[np.float64]:
+    """(2, 3) how the hands of a take lie over the keys: the seed's own player for hands that are new throughout."""
+    drawn = scores_of_seed(seed)
+    if keep is None:
+        return drawn
+    kept = scores_of_take(keep.meta)
+    known = np.zeros_like(drawn) if kept is None else kept
+    return np.where(np.isin((0, 1), new_hands)[:, None], drawn, known)
+
+
+def _told(
+    settings: GenerateSettings, habits: NDArray[np.float64], config: ModelConfig
+) -> NDArray[np.float32]:
+    """(2, `player_dim`) what the networks are told of each hand's player."""
     values = [min(max(float(settings.style.get(name, 0.0)), -STYLE_LIMIT), STYLE_LIMIT) for name in STYLES]
-    return tuple((values + [0.0] * width)[:width])
+    style = np.tile(np.array((values + [0.0] * config.style_dim)[: config.style_dim], np.float32), (2, 1))
+    return np.concatenate([style, habit_numbers(habits)], 1) if config.habit_dim else style

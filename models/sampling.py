@@ -56,8 +56,8 @@ class SamplingSettings:
     seed: int
     sampler: str
     steps: int
-    style: tuple[float, ...]
-    """The style numbers that the networks see, `style_dim` of them."""
+    style: NDArray[np.float32]
+    """(2, `player_dim`) what the networks are told of each hand's player."""
 
 
 @torch.inference_mode()
@@ -79,7 +79,7 @@ def sample_song(
     first, stop = (
         (0, frames) if kept is None else (max(redo.start - context, 0), min(redo.stop + context, frames))
     )
-    style = torch.tensor([settings.style], dtype=torch.float32, device=model.device)
+    style = torch.from_numpy(settings.style).to(model.device)[None]
     rounds = sampling_rounds(first, stop, config)
     size = BATCH_WINDOWS if model.device.type == "cpu" else BATCH_WINDOWS_GPU
     batches = [part[i : i + size] for part in rounds for i in range(0, len(part), size)]
@@ -174,14 +174,14 @@ def _given(
 
 
 @torch.inference_mode()
-def song_shift(model: Model, music: Music, frames: int, style: tuple[float, ...]) -> float:
+def song_shift(model: Model, music: Music, frames: int, style: NDArray[np.float32]) -> float:
     """Metres in X that bring a camera's positions over the keys of the song; 0 where positions are the piano's.
 
     From the predicted positions of the whole song: the same for every take of it, and for what is redone in one.
     """
     if model.config.representation == "euler":
         return 0.0
-    look = torch.tensor([style], dtype=torch.float32, device=model.device)
+    look = torch.from_numpy(style).to(model.device)[None]
     size = BATCH_WINDOWS if model.device.type == "cpu" else BATCH_WINDOWS_GPU
     positions = _positions(model, music, 0, frames, look, size)
     wrist = piano_from_camera(model.normalizer.metres(positions).transpose(0, 1)).cpu().numpy()
@@ -200,7 +200,7 @@ def _positions(model: Model, music: Music, first: int, end: int, style: Tensor, 
     for i in range(0, len(starts), size):
         part = starts[i : i + size]
         heard = _hear(model, music, part)
-        predicted = predict_positions(model.networks.predictors, heard, style.expand(len(part), -1))
+        predicted = predict_positions(model.networks.predictors, heard, style.expand(len(part), -1, -1))
         for start, window in zip(part, predicted):
             span = slice(start - first, start - first + width)
             total[:, span] += weight * window
@@ -224,7 +224,7 @@ def _windows(
     schedule = build_schedule(config.schedule)
     condition = build_condition(networks.streams, _hear(model, music, starts), positions, model.normalizer)
     given_whole = known.flatten(2).all(2)  # [B, 2]
-    style = style.expand(len(starts), -1)
+    style = style.expand(len(starts), -1, -1)
 
     def denoise(x: Tensor, t: int) -> Tensor:
         # Without a channel for known frames a given hand is seen as noisy as the other: the v below keeps it on the

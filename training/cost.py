@@ -129,7 +129,7 @@ class Parts:
         """Stage 1: positions [1, 2, T, 3]."""
         config = self.config
         features = self.zeros(1, 2, config.window_frames, config.encoder.feature_width)
-        return self.networks.predictors(features, self.zeros(1, config.style_dim))
+        return self.networks.predictors(features, self.zeros(1, 2, config.player_dim))
 
     def refine(self) -> Tensor:
         """The condition [1, 2, T, D]."""
@@ -143,7 +143,7 @@ class Parts:
         """v [1, 2, T, C] at timestep t."""
         known = torch.zeros(*x.shape[:3], 1, dtype=torch.bool, device=self.device)
         time_of_each = torch.full((1, 2), t, device=self.device)
-        style = self.zeros(1, self.config.style_dim)
+        style = self.zeros(1, 2, self.config.player_dim)
         return self.networks.streams(x, time_of_each, condition, known, torch.zeros_like(x), style)
 
 

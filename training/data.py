@@ -3,7 +3,7 @@
 
 A folder of shards (`python -m training synthesise`) holds `.npz` files, one performance each: `euler` (F, 2,
 16, 3) radians, `wrist` (F, 2, 3) metres, `notes` (n, 4), `fingering` (n, 2) hand and finger, -1 unknown, `style`
-(5,), `fps`; and `index.json`, which says for each file whether it is for training or for validation (split by
+(2, S), `fps`; and `index.json`, which says for each file whether it is for training or for validation (split by
 composer, so that no piece is in both).
 
 The random choices of training step s depend on (seed, s) only: a run that was interrupted goes on exactly as
@@ -48,7 +48,7 @@ class Piece:
     plan: NDArray[np.float16]
     """(F, 2, 5, PLAN_CHANNELS) the finger plan."""
     style: NDArray[np.float32]
-    """(S,)"""
+    """(2, S)"""
 
     @property
     def frames(self) -> int:
@@ -66,7 +66,7 @@ class Batch:
     valid: Tensor
     """[B, 2, T] bool: frames in which the hand was seen."""
     style: Tensor
-    """[B, S]; S may be 0."""
+    """[B, 2, S] what is told of each hand's player; S may be 0."""
     sounds: Tensor | None = None
     """[B, 3, T, 88, 2] rolls of all, of the left, of the right hand's known notes."""
     plan: Tensor | None = None
@@ -257,7 +257,7 @@ def mirror_batch(batch: Batch) -> Batch:
         euler=batch.euler.flip(1) * batch.euler.new_tensor([1.0, -1.0, -1.0] * 16),
         wrist=mirror_wrist(batch.wrist.flip(1)),
         valid=batch.valid.flip(1),
-        style=batch.style,
+        style=batch.style.flip(1),  # with its side: in a mirror a right hand still lies like one
         sounds=sounds[:, [0, 2, 1]],
         plan=plan,
     )

@@ -133,20 +133,6 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
     return torch.load(folder / CHECKPOINT_FILE, map_location="cpu", weights_only=True)
 
 
-def begin_with(network: nn.Module, folder: Path) -> None:
-    """Give a new network the averaged weights of the checkpoint in `folder`.
-
-    Raises:
-        FileNotFoundError: when there is none. ValueError: when it is of another architecture.
-    """
-    if not (folder / CHECKPOINT_FILE).is_file():
-        raise FileNotFoundError(f"{folder} has no checkpoint to begin with")
-    try:
-        network.load_state_dict(read_checkpoint(folder)["averaged"])
-    except RuntimeError as error:
-        raise ValueError(f"{folder} holds weights of another architecture") from error
-
-
 def resume(folder: Path, state: State) -> bool:
     """Load the checkpoint of `folder` into `state` where there is one."""
     if not (folder / CHECKPOINT_FILE).is_file():

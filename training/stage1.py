@@ -24,9 +24,10 @@ from models.networks.position_predictor import PositionPredictors
 from training.data import Batch, Piece, WindowSource
 from training.distributed import ALONE, Share, barrier, rank
 from training.hearing import ListeningPredictors, heard_in, write_encoder_config
-from training.loop import CHECKPOINT_FILE, Randomness, begin_with, new_state, run, step_randomness
+from training.loop import CHECKPOINT_FILE, Randomness, new_state, run, step_randomness
 from training.settings import TrainSettings
 from training.sources import Windows, as_source
+from training.start import begin_with
 from training.validation import validation
 
 FOLDER = "stage1"
@@ -130,7 +131,7 @@ def position_loss(
         encoder = network.encoder
     truth = normalizer.positions(canonical_wrist(batch.wrist, shared_hands=config.shared_hands))
     heard = heard_in(batch, normalizer, encoder)
-    predicted = predict_positions(network, heard, batch.style[:, : config.style_dim])  # type: ignore[arg-type]
+    predicted = predict_positions(network, heard, batch.style[..., : config.player_dim])  # type: ignore[arg-type]
     seen = batch.valid[..., None]
     both = seen[:, :, 1:] & seen[:, :, :-1]
     if settings is not None and not settings.mask_speed:
@@ -182,8 +183,8 @@ def train_stage1(
     """Train the predictors in `out`/stage1; returns the configuration with measured statistics.
 
     encoder: the HuBERT of a model that listens with one; it is trained, too, where the model has one for each hand.
-    start: the training folder whose averaged weights training begins with. Statistics are measured anew: the networks
-    see normalised motion, and that of other data looks alike.
+    start: the training folder or model folder whose weights training begins with. Statistics are measured anew: the
+    networks see normalised motion, and that of other data looks alike.
     """
     if config.encoder.kind == "hubert" and encoder is None:
         raise ValueError("this model listens with HuBERT; give the encoder that training begins with")
@@ -205,7 +206,7 @@ def train_stage1(
             write_encoder_config(out, encoder)
         encoder = None
     if start is not None:
-        begin_with(network, start / FOLDER)
+        begin_with(network, start, FOLDER)
     state = new_state(network.to(device), settings)
 
     source = as_source(windows, config, settings, mirror=True)

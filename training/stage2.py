@@ -29,11 +29,12 @@ from models.networks.position_predictor import PositionPredictors
 from training.data import Batch, WindowSource
 from training.distributed import Share, barrier, rank
 from training.hearing import heard_in, split_state, trained_encoder
-from training.loop import Randomness, begin_with, new_state, read_checkpoint, run, step_randomness
+from training.loop import Randomness, new_state, read_checkpoint, run, step_randomness
 from training.masks import random_corruption
 from training.settings import TrainSettings
 from training.sources import Windows, as_source
 from training.stage1 import FOLDER as STAGE1_FOLDER
+from training.start import begin_with
 from training.validation import validation
 
 FOLDER = "stage2"
@@ -65,7 +66,7 @@ def heard_and_positions(
     """What is heard in a batch and the frozen predictors' normalised positions [B, 2, T, 3]."""
     with torch.no_grad():
         heard = heard_in(batch, normalizer, encoder)
-        style = batch.style[:, : normalizer.config.style_dim]
+        style = batch.style[..., : normalizer.config.player_dim]
         return heard, predict_positions(predictors, heard, style)
 
 
@@ -92,7 +93,7 @@ def motion_loss(network: nn.Module, batch: Batch, draw: Randomness, stage: Stage
     signal, noise = (values(t)[..., None, None] for values in (stage.schedule.signal, stage.schedule.noise))
     x = add_noise(x0, epsilon, signal, noise)
     condition = build_condition(network, heard, positions, normalizer)  # type: ignore[arg-type]
-    v = network(x, t, condition, known, x0, batch.style[:, : config.style_dim]).float()
+    v = network(x, t, condition, known, x0, batch.style[..., : config.player_dim]).float()
     unknown = (~known & batch.valid[..., None]).float()
     apart_v = (v - v_target(x0, epsilon, signal, noise)).square().mean(-1, keepdim=True)
     weight_v = signal.square() if stage.settings.v_weight == "alpha_bar" else 1.0
@@ -127,7 +128,7 @@ def _mean_square(apart: Tensor, weight: Tensor, share: Share) -> Tensor:
 def _tips(x0: Tensor, positions: Tensor, style: Tensor, normalizer: Normalizer) -> Tensor:
     """Fingertips [B, T, 2, 5, 3], metres."""
     euler, wrist = normalizer.unmotion(x0, positions)
-    size = 1 + HAND_SIZE_STEP * style[:, 0] if style.shape[1] else torch.ones(len(x0), device=x0.device)
+    size = 1 + HAND_SIZE_STEP * style[:, 0, 0] if style.shape[2] else torch.ones(len(x0), device=x0.device)
     return forward_kinematics(
         euler.unflatten(-1, (16, 3)).transpose(1, 2), wrist.transpose(1, 2), size[:, None]
     ).tips
@@ -187,8 +188,8 @@ def train_stage2(
     """Train the streams in `out`/stage2 on the predictors in `out`/stage1; returns the finished configuration.
 
     build: makes the network; what it makes has `DualStream`'s interface. step_loss: what it learns by. encoder: the
-    frozen HuBERT of a model that listens with one and did not fine-tune it. start: the training folder whose averaged
-    weights training begins with.
+    frozen HuBERT of a model that listens with one and did not fine-tune it. start: the training folder or model folder
+    whose weights training begins with.
     """
     config = ModelConfig.load(out / "config.json")
     predictors, tuned = load_stage1(out, config, device)
@@ -209,7 +210,7 @@ def train_stage2(
     torch.manual_seed(settings.seed)
     network = build(config)
     if start is not None:
-        begin_with(network, start / FOLDER)
+        begin_with(network, start, FOLDER)
     state = new_state(network.to(device), settings)
 
     source = as_source(windows, config, settings, mirror=True)

@@ -67,7 +67,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         action="store_true",
         help="take in shards that are still being made; such a run cannot be repeated exactly",
     )
-    train.add_argument("--start", type=Path, help="begin with the weights of another training folder")
+    train.add_argument(
+        "--start", type=Path, help="begin with the weights of another training folder, or of a model folder"
+    )
     train.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     train.set_defaults(main=train_main)
     export = commands.add_parser("export", help="write a trained model folder with its model card")
@@ -114,9 +116,7 @@ def _config(arguments: argparse.Namespace) -> ModelConfig:
         return ModelConfig.load(arguments.config)
     if arguments.start is not None:
         return ModelConfig.load(arguments.start / "config.json")
-    if arguments.preset != "default":
-        return ModelConfig.load(PRESETS_FOLDER / arguments.preset / "config.json")
-    return ModelConfig()
+    return ModelConfig.load(PRESETS_FOLDER / arguments.preset / "config.json")
 
 
 def _train(arguments: argparse.Namespace, device: torch.device) -> int:

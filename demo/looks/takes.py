@@ -25,7 +25,7 @@ from models.request import GenerateRequest
 from models.take import Take
 from training.synthesis.dataset import Sample, move_hands
 from training.synthesis.performance import perform
-from training.synthesis.style import Style
+from training.synthesis.style import Player
 
 LEAD_S, TAIL_S = 0.8, 1.0
 
@@ -36,7 +36,7 @@ def play(excerpt: Excerpt, scores: Path, seed: int) -> Sample:
     performance = perform(load(excerpt, scores), rng, tempo_known=True)
     notes = performance.notes.copy()
     notes[:, :2] += LEAD_S - notes[0, 0]
-    return move_hands(notes, performance.hands, Style(), float(notes[:, 1].max()) + TAIL_S, rng)
+    return move_hands(notes, performance.hands, Player(), float(notes[:, 1].max()) + TAIL_S, rng)
 
 
 def make(
@@ -62,7 +62,7 @@ def make(
             take = pipeline.generate(GenerateRequest(midi=midi, output=path, preset=preset, seed=seed)).take
         else:
             take = Take(
-                sample.motion, sample.notes, sample.fingering, {"hand_size": sample.style.size_factor}
+                sample.motion, sample.notes, sample.fingering, {"hand_size": sample.player.style.size_factor}
             )
         meta = {**take.meta, "title": f"{excerpt.title}; {by}"}
         dataclasses.replace(take, meta=meta).save(path)

@@ -117,7 +117,7 @@ def contact_points(
     natural = tips.reshape(len(tips), 10, 3)[frame, presses.slot]
     black = keyboard.is_black(presses.pitch)
     near = _with_black_keys(presses, black)
-    low = np.where(black, 0.054, 0.012)
+    low = np.where(black, 0.059, 0.012)
     high = np.where(black, 0.092, np.where(near, 0.078, 0.066))
     y = np.clip(natural[:, 1], low, high)
     between_blacks = ~black & (y > keyboard.BLACK_FRONT - 0.003)

@@ -3,7 +3,7 @@
 
 Axes: B batch, H = 2 hands (0 left, 1 right), T frames, C channels (48 joint angles, with `wrist_residual` 3
 more). Everything is in normalised canonical space (`models.canonical`). What the paper does not have: a
-timestep of its own for each hand, a mask of known frames, and a style vector.
+timestep of its own for each hand, a mask of known frames, and a vector that tells the player.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from models.networks.unet import Bottleneck, UNet1D
 
 
 class Embedding(nn.Module):
-    """Timestep [N] (0 means clean) and style [N, S] to the vector that modulates every block, [N, time_width]."""
+    """Timestep [N] (0 means clean) and player [N, S] to the vector that modulates every block, [N, time_width]."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -30,8 +30,8 @@ class Embedding(nn.Module):
         self.scale = 1000.0 / config.schedule.steps
         self.time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.style = (
-            nn.Sequential(nn.Linear(config.style_dim, width), nn.SiLU(), nn.Linear(width, width))
-            if config.style_dim
+            nn.Sequential(nn.Linear(config.player_dim, width), nn.SiLU(), nn.Linear(width, width))
+            if config.player_dim
             else None
         )
 
@@ -111,11 +111,11 @@ class DualStream(nn.Module):
 
         x [B, 2, T, C] noisy motion; t [B, 2] timestep of each hand, 0 for a hand that is given whole;
         condition [B, 2, T, D]; known [B, 2, T, 1] bool, True where known_values [B, 2, T, C] are given and
-        replace x (only where the model has `known_frames`: the others take x as it is); style [B, S].
+        replace x (only where the model has `known_frames`: the others take x as it is); style [B, 2, S] what each
+        hand's network is told of its player.
         """
         if self.config.known_frames:
             x = torch.where(known, known_values, x)
-        style = style[:, None].expand(-1, 2, -1)
         inputs = [fold(part, shared=self.shared) for part in (x, known, condition)]
         embeddings = [
             stream.embedding(step, look)  # type: ignore[operator]

@@ -29,7 +29,7 @@ class PositionPredictor(nn.Module):
             if released
             else FrameTransformer(config.predictor, features)
         )
-        self.style = nn.Linear(config.style_dim, width, bias=False) if config.style_dim else None
+        self.style = nn.Linear(config.player_dim, width, bias=False) if config.player_dim else None
         self.head = (
             nn.Sequential(nn.Linear(width, RELEASED_HEAD_WIDTH), nn.Linear(RELEASED_HEAD_WIDTH, 3))
             if released
@@ -45,11 +45,11 @@ class PositionPredictor(nn.Module):
 
 
 class PositionPredictors(nn.Module):
-    """Both hands: features [B, H, T, C], style [B, S] -> positions [B, H, T, 3]."""
+    """Both hands: features [B, H, T, C], style [B, H, S] -> positions [B, H, T, 3]."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.hands = PerHand(lambda: PositionPredictor(config), shared=config.shared_hands)
 
     def forward(self, features: Tensor, style: Tensor) -> Tensor:
-        return self.hands(features, style[:, None].expand(-1, 2, -1))
+        return self.hands(features, style)

@@ -33,7 +33,7 @@ def inputs(config, batch=2, frames=None):
         "x": torch.randn(batch, 2, frames, config.channels),
         "positions": torch.randn(batch, 2, frames, 3),
         "known": torch.zeros(batch, 2, frames, 1, dtype=torch.bool),
-        "style": torch.randn(batch, config.style_dim),
+        "style": torch.randn(batch, 2, config.player_dim),
         "t": torch.tensor([[5, 5]] * batch),
     }
 
@@ -156,7 +156,7 @@ def test_shared_hands_swap_with_their_inputs():
     networks = randomise(Networks(TINY))
     given = inputs(TINY)
     straight = run(networks, TINY, given)
-    swapped = {name: value.flip(1) if name != "style" else value for name, value in given.items()}
+    swapped = {name: value.flip(1) for name, value in given.items()}
     torch.testing.assert_close(run(networks, TINY, swapped), straight.flip(1), atol=1e-5, rtol=1e-4)
 
 

@@ -45,7 +45,7 @@ def features() -> torch.Tensor:
 
 
 def denoiser(networks: Networks, features: torch.Tensor):
-    style = torch.zeros(released.BATCH, 0)
+    style = torch.zeros(released.BATCH, 2, 0)
     positions = networks.predictors(features, style)
     condition = networks.streams.condition(features, positions, positions.flip(1))
     known = torch.zeros(released.BATCH, 2, released.FRAMES, 1, dtype=torch.bool)
@@ -92,7 +92,7 @@ def test_the_causal_bias_of_a_single_window(features) -> None:
     converted = convert(state, None, biased)
     nets = Networks(converted.config)
     nets.load_state_dict(converted.state)
-    positions = nets.eval().predictors(features[:1], torch.zeros(1, 0))
+    positions = nets.eval().predictors(features[:1], torch.zeros(1, 2, 0))
     torch.testing.assert_close(positions[:, 0], released.outputs()["single_position"], atol=1e-5, rtol=0)
 
 

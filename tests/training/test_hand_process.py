@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.habits import draw_scores
 from models.keyboard import key_x
 from models.midi import write_midi
 from models.realism import distance_to_real
@@ -20,7 +21,7 @@ from training.synthesis.hand_notes import HandNotes, notes_of_hand
 from training.synthesis.hand_process import HandHabits, HandPath, draw_hand, fitted_habits, leads
 from training.synthesis.process_fit import draw_excerpt, features, first_habits, matched, transport
 from training.synthesis.real_notes import REAL_FPS, RealExcerpt, played_notes, real_excerpts
-from training.synthesis.style import Style
+from training.synthesis.style import Player
 
 
 def hand_of(rows: list[tuple[float, float, int, int]]) -> HandNotes:
@@ -58,18 +59,22 @@ def test_a_banded_gaussian_is_the_dense_one() -> None:
 
 @pytest.mark.parametrize("fps", [20.0, 30.0, 60.0])
 def test_a_hand_without_notes_has_the_moments_of_its_habits_at_any_frame_rate(fps: float) -> None:
-    habits = fitted_habits()
+    habits = replace(fitted_habits(), lean=np.zeros((2, 10)))
     seconds = 60
     rng = np.random.default_rng(1)
-    drawn = [draw_hand(hand_of([]), Style(), int(seconds * fps), fps, rng, habits) for _ in range(12)]
+    drawn = [
+        draw_hand(hand_of([]), RIGHT, Player(habits=draw_scores(rng)), int(seconds * fps), fps, rng, habits)
+        for _ in range(12)
+    ]
     offsets = np.concatenate([(one.tips - one.wrist[:, None]).reshape(-1, 10) for one in drawn])
-    whole = habits.between + habits.within
-    assert np.allclose(offsets.mean(0), habits.mean, atol=4 * np.sqrt(whole.diagonal().max() / 12))
+    spread = habits.within[RIGHT]
+    whole = habits.between + spread
+    assert np.allclose(offsets.mean(0), habits.mean[RIGHT], atol=4 * np.sqrt(whole.diagonal().max() / 12))
     within = np.mean(
         [np.cov((one.tips - one.wrist[:, None]).reshape(-1, 10), rowvar=False) for one in drawn], 0
     )
-    scale = np.sqrt(np.outer(habits.within.diagonal(), habits.within.diagonal()))
-    assert np.abs((within - habits.within) / scale).max() < 0.12
+    scale = np.sqrt(np.outer(spread.diagonal(), spread.diagonal()))
+    assert np.abs((within - spread) / scale).max() < 0.12
     quarter = round(0.25 * fps)
     alike = [
         np.corrcoef(o[quarter:, 4], o[:-quarter, 4])[0, 1]
@@ -80,10 +85,38 @@ def test_a_hand_without_notes_has_the_moments_of_its_habits_at_any_frame_rate(fp
     assert np.mean(alike) == pytest.approx((1 + ratio) * np.exp(-ratio), abs=0.08)
 
 
+def test_hands_turn_outward_the_farther_out_they_play() -> None:
+    fitted, lean = fitted_habits(), np.tile([0.0, 0.0] + 4 * [0.15, 0.0], (2, 1))
+    habits = replace(fitted, lean=lean, within=1e-6 * np.tile(np.eye(10), (2, 1, 1)))
+    found = {}
+    for pitch in (60, 84):
+        hand = hand_of([(1.0 + 0.5 * k, 1.4 + 0.5 * k, pitch + 2 * (k % 5), k % 5) for k in range(10)])
+        path = draw_hand(hand, RIGHT, Player(), 200, 30.0, np.random.default_rng(4), habits)
+        found[pitch] = path.wrist[30:180, 0].mean(), (path.tips - path.wrist[:, None])[30:180, 2, 0].mean()
+    farther, outward = np.subtract(found[84], found[60])
+    assert 0.2 < farther < 0.4 and outward == pytest.approx(0.15 * farther, rel=0.1)
+
+
+def test_a_players_scores_say_where_the_fingertips_lie() -> None:
+    habits = fitted_habits()
+    scores = np.array([1.5, -1.0, 0.5])
+    drawn = np.array([habits.lying(RIGHT, scores, np.random.default_rng(k)) for k in range(400)])
+    directions = np.linalg.eigh(habits.between)[1][:, ::-1][:, :3]
+    told = (drawn - habits.mean[RIGHT]) @ directions
+    assert np.ptp(told, axis=0).max() < 1e-12  # the same for all draws
+    spread = np.sqrt(np.einsum("ij,jk,ki->i", directions.T, habits.between, directions))
+    assert np.allclose(np.abs(told[0]), np.abs(scores) * spread)
+    rest = np.eye(10) - directions @ directions.T
+    assert np.allclose(np.cov(drawn, rowvar=False), rest @ habits.between @ rest, atol=3e-6)
+    with_both = np.array([draw_scores(np.random.default_rng(k)) for k in range(4000)])
+    alike = np.corrcoef(with_both.reshape(-1, 6), rowvar=False)
+    assert np.allclose(alike[:3, 3:], np.diag([0.0, 0.6, 0.0]), atol=0.06)
+
+
 def test_fingers_are_at_their_keys_before_they_strike_and_until_they_let_go() -> None:
     rows = [(1.0, 1.5, 60, 0), (1.5, 2.0, 64, 2), (2.0, 3.0, 67, 4), (2.6, 3.0, 60, 0), (4.0, 4.5, 84, 4)]
     hand = hand_of(rows)
-    path = draw_hand(hand, Style(), 180, 30.0, np.random.default_rng(2))
+    path = draw_hand(hand, RIGHT, Player(), 180, 30.0, np.random.default_rng(2))
     for (onset, offset, pitch, finger), lead in zip(rows, leads(hand), strict=True):
         frames = slice(int(np.ceil((onset - lead) * 30)), int(offset * 30))
         assert np.abs(path.tips[frames, finger, 0] - key_x(pitch)).max() < 0.016
@@ -95,7 +128,9 @@ def test_fingers_are_at_their_keys_before_they_strike_and_until_they_let_go() ->
 
 def test_the_same_seed_draws_the_same_hand_and_hands_of_two_seeds_play_the_same_keys_differently() -> None:
     hand = hand_of([(0.5 + 0.3 * k, 0.8 + 0.3 * k, 60 + 2 * k, k % 5) for k in range(10)])
-    one, again, other = (draw_hand(hand, Style(), 120, 30.0, np.random.default_rng(s)) for s in (3, 3, 4))
+    one, again, other = (
+        draw_hand(hand, RIGHT, Player(), 120, 30.0, np.random.default_rng(s)) for s in (3, 3, 4)
+    )
     assert np.array_equal(one.tips, again.tips) and np.array_equal(one.wrist, again.wrist)
     assert np.median(np.linalg.norm(one.tips - other.tips, axis=-1)) > 0.005
     onsets = np.round(hand.onset * 30).astype(int)
@@ -105,14 +140,14 @@ def test_the_same_seed_draws_the_same_hand_and_hands_of_two_seeds_play_the_same_
 
 def test_the_wrist_is_calm_most_of_the_time_and_lively_within_bounds() -> None:
     hand = hand_of([(0.5 + 0.4 * k, 0.8 + 0.4 * k, 60 + 12 * (k % 3 == 0), k % 5) for k in range(30)])
-    drawn = [draw_hand(hand, Style(), 450, 30.0, np.random.default_rng(seed)) for seed in range(8)]
+    drawn = [draw_hand(hand, RIGHT, Player(), 450, 30.0, np.random.default_rng(seed)) for seed in range(8)]
     found = np.concatenate([np.linalg.norm(np.diff(one.wrist, 2, axis=0), axis=1) for one in drawn]) * 30**2
     assert 3 * np.median(found) < np.percentile(found, 90) and found.max() < 80
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 4, 5])
 def test_very_short_paths_are_drawn_too(frames: int) -> None:
-    path = draw_hand(hand_of([(0.0, 0.1, 60, 1)]), Style(), frames, 30.0, np.random.default_rng(0))
+    path = draw_hand(hand_of([(0.0, 0.1, 60, 1)]), RIGHT, Player(), frames, 30.0, np.random.default_rng(0))
     assert path.tips.shape == (frames, 5, 2) and np.isfinite(path.tips).all()
 
 
@@ -126,7 +161,9 @@ def test_transport_turns_one_covariance_into_another() -> None:
 def real_file(folder: Path, excerpts: int = 4, seconds: int = 20) -> tuple[Path, HandHabits]:
     """A data set like PianoMime's, whose hands are drawn from habits that are not the fitted ones."""
     fitted = fitted_habits()
-    habits = HandHabits(fitted.mean + 0.006, fitted.between * 0.5, fitted.within * 0.6)
+    habits = replace(
+        fitted, mean=fitted.mean + 0.006, between=fitted.between * 0.5, within=fitted.within * 0.6
+    )
     rng, points, ends = np.random.default_rng(6), [], []
     frames = int(seconds * REAL_FPS)
     for _ in range(excerpts):
@@ -138,7 +175,7 @@ def real_file(folder: Path, excerpts: int = 4, seconds: int = 20) -> tuple[Path,
                 for k in range(1, 2 * seconds - 1)
             ]
             notes = hand_of(rows)
-            path = draw_hand(notes, Style(), frames, REAL_FPS, rng, habits)
+            path = draw_hand(notes, hand, Player(habits=draw_scores(rng)), frames, REAL_FPS, rng, habits)
             tips = path.tips.copy()
             for onset, offset, pitch, finger in rows:
                 on = slice(round(onset * REAL_FPS), round(offset * REAL_FPS))
@@ -190,7 +227,8 @@ def test_moment_matching_brings_drawn_hands_nearer_to_the_hands_they_are_fitted_
         drawn = [draw_excerpt(one, found, [0, k]) for k, one in enumerate(excerpts)]
         found = matched(found, excerpts, drawn)
     assert apart(found) < 0.6 * apart(begun)
-    assert np.allclose(found.within, found.within.T) and np.linalg.eigvalsh(found.within).min() > 0
+    assert np.allclose(found.within, found.within.swapaxes(1, 2))
+    assert np.linalg.eigvalsh(found.within).min() > 0
 
 
 def test_habits_make_up_for_what_key_contact_does_to_hands_that_play_scores(tmp_path: Path) -> None:
@@ -235,7 +273,7 @@ def test_fit_hands_prints_its_rounds_and_says_what_is_wrong_with_a_file(
     assert main(["fit-hands", "--real", str(path), "--rounds", "1", "--every", "1", "--write"]) == 0
     assert capsys.readouterr().out.count("round") == 2
     written = json.loads(out.read_text())
-    assert np.array(written["within"]).shape == (10, 10) and "PianoMime" in written["about"]
+    assert np.array(written["within"]).shape == (2, 10, 10) and "PianoMime" in written["about"]
     assert main(["fit-hands", "--real", str(tmp_path / "none.npz")]) == 2
     assert "none.npz" in capsys.readouterr().err
     excerpts = real_excerpts(path)

@@ -30,7 +30,7 @@ from training.synthesis.scores import (
     span,
 )
 from training.synthesis.smooth import smooth_path
-from training.synthesis.style import Style
+from training.synthesis.style import Player, Style
 
 
 def song(beats: int = 24) -> Score:
@@ -57,7 +57,9 @@ def base(style: Style, seed: int = 3):
     notes[:, :2] += 1.0
     fingers = finger_notes(notes, performance.hands).fingering[:, 1]
     duration = float(notes[:, 1].max()) + 1
-    motion = base_motion(notes, performance.hands, fingers, style, duration, np.random.default_rng(seed))
+    motion = base_motion(
+        notes, performance.hands, fingers, Player(style=style), duration, np.random.default_rng(seed)
+    )
     return motion, notes, performance.hands, fingers
 
 
@@ -133,7 +135,7 @@ def test_hands_stay_inside_their_limits_and_strike_the_right_keys() -> None:
         torch.from_numpy(a.astype(np.float64)) for a in (sample.motion.euler, sample.motion.wrist)
     )
     assert not outside_limits(euler).any()
-    tips = forward_kinematics(euler, wrist, sample.style.size_factor).tips.numpy()
+    tips = forward_kinematics(euler, wrist, sample.player.style.size_factor).tips.numpy()
     frame = np.round(sample.notes[:, 0] * sample.motion.fps).astype(int) + 1
     hand, finger = sample.fingering.T
     error = np.abs(tips[frame, hand, finger, 0] - key_x(sample.notes[:, 2].astype(int)))
@@ -145,7 +147,7 @@ def test_the_hand_is_over_a_distant_key_before_it_strikes() -> None:
         [[1.0, 1.4, 60, 70], [1.5, 1.9, 62, 70], [3.5, 4.0, 84, 70], [4.1, 4.6, 86, 70]], np.float32
     )
     hands, fingers = np.ones(4, np.int8), np.array([1, 2, 1, 2], np.int8)
-    motion = base_motion(rows, hands, fingers, Style(), 6.0, np.random.default_rng(0))
+    motion = base_motion(rows, hands, fingers, Player(), 6.0, np.random.default_rng(0))
     x = motion.wrist[:, RIGHT, 0]
     there = x[round(3.5 * 30)]
     assert abs(x[round(3.4 * 30)] - there) < 0.01

@@ -65,7 +65,7 @@ def condition_of(network, seed=1, other_scale=1.0):
 
 def evaluate(network, x, condition, t=500):
     known = torch.zeros(B, 2, T, 1, dtype=torch.bool)
-    return network(x, torch.full((B, 2), t), condition, known, torch.zeros_like(x), torch.zeros(B, 0))
+    return network(x, torch.full((B, 2), t), condition, known, torch.zeros_like(x), torch.zeros(B, 2, 0))
 
 
 def noise(seed=3):
@@ -126,7 +126,7 @@ def batch_of(seed=0):
         euler=torch.randn(B, 2, T, 48, generator=generator),
         wrist=torch.randn(B, 2, T, 3, generator=generator),
         valid=torch.ones(B, 2, T, dtype=torch.bool),
-        style=torch.zeros(B, 5),
+        style=torch.zeros(B, 2, 5),
         features=torch.randn(B, 2, T, 6, generator=generator),
     )
 
@@ -301,7 +301,7 @@ class Waves:
             euler=0.3 * wave + 0.1 * still,
             wrist=0.2 * wave.expand(-1, -1, -1, 3),
             valid=torch.ones(size, 2, self.frames, dtype=torch.bool),
-            style=torch.zeros(size, 5),
+            style=torch.zeros(size, 2, 5),
             features=wave.expand(-1, -1, -1, 6).contiguous(),
         )
         return batch.map(lambda part: part[rows])

@@ -10,7 +10,7 @@ import torch
 
 from models.canonical import canonical_plan, note_features
 from models.config import ModelConfig, TransformerConfig, UNetConfig
-from models.model import load_model
+from models.model import Networks, load_model, save_model
 from training.__main__ import main
 from training.data import mirror_batch, piece_rolls, random_batch, read_pieces, shard_paths
 from training.loop import (
@@ -25,6 +25,7 @@ from training.loop import (
 from training.masks import random_corruption
 from training.stage1 import measure_statistics, position_loss, train_stage1
 from training.stage2 import train_stage2
+from training.start import begin_with
 
 SMALL = TransformerConfig(
     width=24, heads=2, feedforward=32, encoder_layers=1, decoder_layers=1, input_kernel=3
@@ -269,13 +270,33 @@ def test_training_begins_with_the_weights_of_another_run_and_measures_its_own_st
         assert read_checkpoint(new / stage)["step"] == 1
     mean = [ModelConfig.load(folder / "config.json").statistics.euler_mean for folder in (old, new)]
     assert mean[0] != mean[1]
-    with pytest.raises(FileNotFoundError, match="no checkpoint to begin with"):
+    with pytest.raises(FileNotFoundError, match="neither a checkpoint of stage1 nor a model"):
         train_stage1(
             tmp_path / "lost", TINY, settings(), pieces, None, CPU, quiet, start=tmp_path / "nowhere"
         )
     other = dataclasses.replace(TINY, predictor=dataclasses.replace(SMALL, width=32))
     with pytest.raises(ValueError, match="another architecture"):
         train_stage1(tmp_path / "other", other, settings(), pieces, None, CPU, quiet, start=old)
+
+
+def test_training_begins_with_a_model_whose_new_inputs_have_no_effect_yet(tmp_path):
+    before = Networks(TINY)
+    save_model(tmp_path, TINY, before, "", half=False)
+    told = dataclasses.replace(TINY, habit_dim=4)
+    after = Networks(told)
+    begin_with(after.predictors, tmp_path, "stage1")
+    begin_with(after.streams, tmp_path, "stage2")
+    features = torch.rand(1, 2, 48, TINY.encoder.feature_width)
+    style = torch.randn(1, 2, told.player_dim)
+    found = after.predictors(features, style)
+    torch.testing.assert_close(found, before.predictors(features, style[..., : TINY.player_dim]))
+    step, known_style = torch.tensor([3, 7]), style[0]
+    one, other = (nets.streams.streams[0].embedding for nets in (before, after))
+    torch.testing.assert_close(one(step, known_style[:, : TINY.player_dim]), other(step, known_style))
+    found.sum().backward()
+    assert after.predictors.hands.nets[0].style.weight.grad[:, TINY.player_dim :].abs().max() > 0
+    with pytest.raises(ValueError, match="another architecture"):
+        begin_with(Networks(dataclasses.replace(TINY, style_dim=0)).streams, tmp_path, "stage2")
 
 
 def test_a_loss_that_is_not_a_number_stops_before_any_change():

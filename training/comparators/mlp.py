@@ -47,7 +47,7 @@ class MLPDiffusion(JointNetwork):
     ) -> Tensor:
         """v [B, 2, T, C]."""
         noisy = together(x)
-        embedding = self.embedding(t.amax(1), style)
+        embedding = self.embedding(t.amax(1), style.mean(1))
         h = self.input(torch.cat([noisy, condition[:, 0]], -1))
         for block in self.blocks:
             h = block(h, embedding)

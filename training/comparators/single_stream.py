@@ -35,7 +35,7 @@ class SingleStream(JointNetwork):
     ) -> Tensor:
         """v [B, 2, T, C]; of t [B, 2] the larger counts, for both hands have one noise level here."""
         noisy = together(x)
-        embedding = self.embedding(t.amax(1), style)
+        embedding = self.embedding(t.amax(1), style.mean(1))
         state = self.unet.down(torch.cat([noisy, condition[:, 0]], -1), embedding)
         v = self.unet.up(state, embedding)
         return apart(v if self.gain is None else torch.addcmul(v, self.gain(embedding)[:, None], noisy))

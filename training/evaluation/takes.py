@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from models.habits import draw_scores
 from models.midi import write_midi
 from models.pipeline import Pipeline
 from models.request import GenerateRequest
 from models.take import Take
 from training.evaluation.excerpts import Excerpt
 from training.synthesis.dataset import move_hands
-from training.synthesis.style import Style
+from training.synthesis.style import Player
 
 LEFT = 0
 
@@ -109,7 +110,8 @@ def synthesised(excerpt: Excerpt, options: TakeOptions) -> Made:
     """The synthesiser's motion of a player of average style to the excerpt's notes; every excerpt has its own."""
     begin = time.perf_counter()
     rng = np.random.default_rng([options.seed, zlib.crc32(excerpt.name.encode())])
-    sample = move_hands(excerpt.notes, excerpt.hands, Style(), excerpt.seconds, rng, options.fps)
+    player = Player(habits=draw_scores(rng))
+    sample = move_hands(excerpt.notes, excerpt.hands, player, excerpt.seconds, rng, options.fps)
     seconds = {"sample": time.perf_counter() - begin}
     return Made(
         "synthesiser", Take(sample.motion, sample.notes, sample.fingering, {"hand_size": 1.0}), seconds

@@ -256,7 +256,7 @@ class PianoMotionSource:
             euler=tensor(euler.swapaxes(0, 1).astype(np.float32)),
             wrist=tensor(wrist.swapaxes(0, 1).astype(np.float32)),
             valid=tensor(valid.T),
-            style=torch.zeros(1, self.style_dim),
+            style=torch.zeros(1, 2, self.style_dim),
             sounds=sounds,
             audio=audio,
             features=None if features is None else tensor(features.astype(np.float32)),

@@ -40,17 +40,17 @@ class BandedGaussian:
         """State that ``coefficients . x[variables[i]]`` is ``target[i]``, give or take ``deviation[i]``.
 
         Args:
-            variables: (m, k). coefficients: (k,). deviation, target: (m,) or one number for all.
+            variables: (m, k). coefficients: (m, k), or (k,) for all. deviation, target: (m,) or one number for all.
         """
         size = self._bands.shape[1]
-        factors = np.asarray(coefficients, float)
+        factors = np.broadcast_to(np.asarray(coefficients, float), variables.shape).T
         weight = np.broadcast_to(1 / np.square(np.asarray(deviation, float)), len(variables))
         for i, one in enumerate(factors):
             for j, other in enumerate(factors):
                 gap = variables[:, i] - variables[:, j]
                 below = gap >= 0
                 place = gap[below] * size + variables[below, j]
-                self._bands += np.bincount(place, weight[below] * one * other, self._bands.size).reshape(
+                self._bands += np.bincount(place, (weight * one * other)[below], self._bands.size).reshape(
                     self._bands.shape
                 )
             self._pull += np.bincount(variables[:, i], weight * one * target, size)

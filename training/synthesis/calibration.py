@@ -125,7 +125,7 @@ def of_shards(folder: Path, limit: int) -> ShardFigures:
         with np.load(folder / file, allow_pickle=False) as data:
             fps, notes, fingering = float(data["fps"]), data["notes"], data["fingering"].astype(int)
             euler, wrist = data["euler"].astype(np.float32), data["wrist"]
-            size = 1 + 0.1 * float(data["style"][0])
+            size = 1 + 0.1 * float(data["style"][0, 0])
         points = forward_kinematics(torch.from_numpy(euler), torch.from_numpy(wrist), size).tips.numpy()
         features.append(take_features(Motion(euler, wrist, fps), points))
         early = anticipation(points, notes, fingering, fps)

@@ -17,12 +17,13 @@ import numpy as np
 import torch
 
 from models.biomechanics import fingertips
+from models.habits import draw_scores
 from models.skeleton import LEFT, RIGHT
 from training.synthesis.dataset import excerpt, move_hands
 from training.synthesis.hand_process import HandHabits, HandPath
 from training.synthesis.performance import perform
 from training.synthesis.scores import Piece, index_pieces, load_score
-from training.synthesis.style import Style
+from training.synthesis.style import Player
 
 SCORE_FPS = 30.0
 _SECONDS = 20.0
@@ -57,7 +58,9 @@ def _played(piece: Piece, habits: HandHabits, seed: int) -> tuple[HandPath, Hand
     notes = played.notes.copy()
     notes[:, :2] += 0.5
     duration_s = float(notes[:, 1].max()) + 0.5
-    sample = move_hands(notes, played.hands, Style(), duration_s, rng, SCORE_FPS, habits)
+    sample = move_hands(
+        notes, played.hands, Player(habits=draw_scores(rng)), duration_s, rng, SCORE_FPS, habits
+    )
     tips = fingertips(sample.motion, 1.0)[..., :2].astype(np.float64)
     wrist = sample.motion.wrist[..., :2].astype(np.float64)
     left, right = (

@@ -2,7 +2,8 @@
 """Shards of aligned notes and motion: any number of hours, the same for the same seed, resumable.
 
 A shard is one performance of an excerpt, a compressed ``.npz``: ``euler`` float16 (F, 2, 16, 3) rad, ``wrist`` float32
-(F, 2, 3) m, ``notes`` float32 (n, 4), ``hands`` int8 (n,), ``fingering`` int8 (n, 2), ``style`` float32 (5,), ``fps``,
+(F, 2, 3) m, ``notes`` float32 (n, 4), ``hands`` int8 (n,), ``fingering`` int8 (n, 2), ``style`` float32 (2, 9) what the
+networks are told of the player of each hand, ``fps``,
 ``name``, ``split``.
 Half precision keeps angles to 0.0005 rad, a tenth of a millimetre at the fingertip.
 ``index.json`` beside them lists every shard with its split, seconds, notes and seed.
@@ -30,9 +31,9 @@ from training.synthesis.hand_process import HandHabits
 from training.synthesis.motion import base_motion
 from training.synthesis.performance import perform
 from training.synthesis.scores import MIN_NOTES, Piece, Score, index_pieces, load_score
-from training.synthesis.style import Style, draw_style
+from training.synthesis.style import Player, draw_player
 
-FORMAT = 1
+FORMAT = 2
 MOST_VARIATION = 0.8
 """Players finger the same notes differently; how differently is drawn up to this (`finger_notes`)."""
 
@@ -72,7 +73,7 @@ class Sample:
     notes: NDArray[np.float32]
     hands: NDArray[np.int8]
     fingering: NDArray[np.int8]
-    style: Style
+    player: Player
 
 
 def excerpt(score: Score, rng: np.random.Generator, shortest_s: float, longest_s: float) -> Score:
@@ -93,18 +94,18 @@ def synthesise(
     score: Score, rng: np.random.Generator, *, tempo_known: bool = True, fps: float = 30.0
 ) -> Sample:
     """Perform a score and move the hands of a random player to it."""
-    style = draw_style(rng)
+    player = draw_player(rng)
     performance = perform(score, rng, tempo_known=tempo_known)
     notes = performance.notes.copy()
     notes[:, :2] += rng.uniform(0.4, 2.0)
     duration = float(notes[:, 1].max()) + rng.uniform(0.5, 2.0)
-    return move_hands(notes, performance.hands, style, duration, rng, fps)
+    return move_hands(notes, performance.hands, player, duration, rng, fps)
 
 
 def move_hands(
     notes: NDArray[np.float32],
     hands: NDArray[np.int8],
-    style: Style,
+    player: Player,
     duration_s: float,
     rng: np.random.Generator,
     fps: float = 30.0,
@@ -119,15 +120,15 @@ def move_hands(
     played = assigned.fingering[:, 1] >= 0
     notes, hands, fingering = notes[played].copy(), hands[played], assigned.fingering[played]
     notes[:, 1] = np.clip(assigned.release_s[played], notes[:, 0] + 0.04, notes[:, 1])
-    motion = base_motion(notes, hands, fingering[:, 1], style, duration_s, rng, fps, habits)
+    motion = base_motion(notes, hands, fingering[:, 1], player, duration_s, rng, fps, habits)
     done = apply_contact(
         motion,
         notes,
         hands,
-        hand_size=style.size_factor,
+        hand_size=player.style.size_factor,
         assignment=Assignment(fingering, notes[:, 1].astype(float)),
     )
-    return Sample(done.motion, notes, hands, fingering, style)
+    return Sample(done.motion, notes, hands, fingering, player)
 
 
 def shard_seed(seed: int, name: str, turn: int) -> list[int]:
@@ -145,7 +146,7 @@ def _save(path: Path, sample: Sample, piece: Piece) -> None:
             notes=sample.notes,
             hands=sample.hands,
             fingering=sample.fingering,
-            style=sample.style.vector(),
+            style=sample.player.vectors(),
             fps=np.float32(sample.motion.fps),
             name=np.array(piece.name),
             split=np.array(piece.split),

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from training.synthesis.banded import BandedGaussian
 from training.synthesis.hand_notes import HandNotes, frame_spans
 from training.synthesis.smooth import noise_path, smooth_path
-from training.synthesis.style import Style
+from training.synthesis.style import Player
 
 FITTED_PATH = Path(__file__).with_name("hand_process.json")
 MEMORY_S = 0.16
@@ -54,14 +54,34 @@ _FPS = 30.0
 
 @dataclass(frozen=True)
 class HandHabits:
-    """How the fingertips of real pianists lie about their wrists, metres."""
+    """How the fingertips of real pianists lie about their wrists, metres; axis 0 of ``mean`` and ``within``: the hand.
+
+    Real left hands do not lie like mirrored right ones, so each hand has habits of its own.
+    """
 
     mean: NDArray[np.float64]
-    """(10,) X and Y of thumb to little finger."""
+    """(2, 10) X and Y of thumb to little finger."""
     between: NDArray[np.float64]
     """(10, 10) covariance between players."""
     within: NDArray[np.float64]
-    """(10, 10) covariance while one plays."""
+    """(2, 10, 10) covariance while one plays."""
+    lean: NDArray[np.float64]
+    """(2, 10) how much farther out they lie for each metre that the wrist is farther out: the forearm turns."""
+    middle: NDArray[np.float64]
+    """(2,) X of the wrist at which they lie as ``mean`` says."""
+
+    def lying(self, hand: int, scores: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.float64]:
+        """(10,) where a player's fingertips lie on average.
+
+        The player is told by ``scores`` (`models.habits`): how far from the mean along the directions in which players
+        differ most, in deviations. What those do not tell is drawn.
+        """
+        variances, directions = np.linalg.eigh(self.between)
+        told = np.arange(len(variances)) >= len(variances) - len(scores)
+        parts = rng.standard_normal(len(variances))
+        parts[told] = scores[::-1]  # eigh puts the greatest last
+        upward = np.where(directions.sum(0) < 0, -1.0, 1.0)
+        return self.mean[hand] + directions @ (upward * np.sqrt(np.clip(variances, 0, None)) * parts)
 
 
 @dataclass(frozen=True)
@@ -78,26 +98,30 @@ class HandPath:
 def fitted_habits() -> HandHabits:
     """What `training.synthesis.process_fit` found."""
     data = json.loads(FITTED_PATH.read_text(encoding="utf-8"))
-    return HandHabits(*(np.array(data[name]) for name in ("mean", "between", "within")))
+    return HandHabits(*(np.array(data[name]) for name in ("mean", "between", "within", "lean", "middle")))
 
 
 def draw_hand(
-    hand: HandNotes,
-    style: Style,
+    notes: HandNotes,
+    hand: int,
+    player: Player,
     frames: int,
     fps: float,
     rng: np.random.Generator,
     habits: HandHabits | None = None,
 ) -> HandPath:
-    """Draw wrist and fingertips for the notes of a hand."""
-    habits = habits or fitted_habits()
-    lying = rng.multivariate_normal(habits.mean * style.size_factor, habits.between)
+    """Draw wrist and fingertips of a player's hand (0 left, 1 right) for its notes."""
+    habits, style = habits or fitted_habits(), player.style
+    lying = habits.lying(hand, player.habits[hand], rng)
+    lying += habits.mean[hand] * (style.size_factor - 1)
     lying[1::2] -= style.curl * np.array([0.002, 0.007, 0.008, 0.007, 0.005])
+    lean = habits.lean[hand]
+    lying -= lean * habits.middle[hand]
     given = BandedGaussian(frames * _STATE, 3 * _STATE - 1)
     if frames > 3:
-        _posture_varies(given, frames, fps, habits.within * style.size_factor**2)
+        _posture_varies(given, frames, fps, habits.within[hand] * style.size_factor**2)
     _wrist_has_a_level(given, frames, fps)
-    _fingers_play(given, hand, lying, frames, fps)
+    _fingers_play(given, notes, lying, lean, frames, fps)
     first = _with_wrist(given, np.full(frames, FIRST_ACCELERATION), np.full(frames, FIRST_SPEED), fps)
     moods = noise_path(frames, 1, LIVELY_S * fps, rng)[:, 0]
     lively = np.clip(np.exp(LIVELINESS * moods), LEAST_LIVELY, MOST_LIVELY)
@@ -105,7 +129,8 @@ def draw_hand(
     drawn = _with_wrist(given, *allowed, fps).draw(rng, 1.0 + 0.15 * style.looseness)
     state = drawn.reshape(frames, _STATE)
     wrist = state[:, :2]
-    return HandPath(wrist, wrist[:, None] + (lying + state[:, 2:]).reshape(frames, 5, 2))
+    offsets = lying + lean * wrist[:, :1] + state[:, 2:]
+    return HandPath(wrist, wrist[:, None] + offsets.reshape(frames, 5, 2))
 
 
 def _posture_varies(given: BandedGaussian, frames: int, fps: float, covariance: NDArray) -> None:
@@ -139,8 +164,14 @@ def _wrist_has_a_level(given: BandedGaussian, frames: int, fps: float) -> None:
     given.state(wrist, [1.0], HOME_SPREAD * np.sqrt(30 * fps), HOME_X)
 
 
-def _fingers_play(given: BandedGaussian, hand: HandNotes, lying: NDArray, frames: int, fps: float) -> None:
-    """Fingers are at their keys from before they strike until they let go, land in depth, and do not slide."""
+def _fingers_play(
+    given: BandedGaussian, hand: HandNotes, lying: NDArray, lean: NDArray, frames: int, fps: float
+) -> None:
+    """Fingers are at their keys from before they strike until they let go, land in depth, and do not slide.
+
+    Args:
+        lying, lean: (10,) fingertips lie ``lying + lean * (X of the wrist)`` from the wrist, but for posture.
+    """
     if not len(hand):
         return
     lead = leads(hand)
@@ -148,19 +179,23 @@ def _fingers_play(given: BandedGaussian, hand: HandNotes, lying: NDArray, frames
     note, frame = frame_spans(hand.onset - lead, np.maximum(hand.offset, hand.onset + 1 / fps), frames, fps)
     since = frame / fps - hand.onset[note]
     near = np.where(since < -1e-6, LEAD_M, np.where(since < SETTLE_S, STRIKE_M, HOLD_M))
+    out, along = 1 + lean[own - 2], lean[own - 1]
     wrist, tip = frame * _STATE, frame * _STATE + own[note]
-    given.state(np.stack([wrist, tip], 1), [1.0, 1.0], near, (hand.x - lying[own - 2])[note])
+    coefficients = np.stack([out[note], np.ones(len(note))], 1)
+    given.state(np.stack([wrist, tip], 1), coefficients, near, (hand.x - lying[own - 2])[note])
     struck = np.clip(np.round(hand.onset * fps).astype(int), 0, frames - 1) * _STATE
+    ones = np.ones((len(hand), 2))
     given.state(
-        np.stack([struck + 1, struck + own + 1], 1),
-        [1.0, 1.0],
+        np.stack([struck, struck + 1, struck + own + 1], 1),
+        np.column_stack([along, ones]),
         LANDING_SPREAD[hand.finger, (hand.surface > 0).astype(int)],
         hand.y - lying[own - 1],
     )
     held = (since > -1e-6) & (frame + 1 < frames) & (frame / fps + 1 / fps <= hand.offset[note])
-    wrist, tip = wrist[held] + 1, tip[held] + 1
+    now = np.stack([wrist, wrist + 1, tip + 1], 1)[held]
+    then = np.column_stack([along, ones])[note][held]
     still = STILL_M * np.sqrt(_FPS / fps)
-    given.state(np.stack([wrist, tip, wrist + _STATE, tip + _STATE], 1), [-1.0, -1.0, 1.0, 1.0], still)
+    given.state(np.concatenate([now, now + _STATE], 1), np.concatenate([-then, then], 1), still)
 
 
 def leads(hand: HandNotes) -> NDArray[np.float64]:

@@ -16,9 +16,9 @@ from models.contact.ik import solve_fingers
 from models.skeleton import FINGER_JOINTS, HAND_LIMITS, LEFT, RIGHT
 from models.take import Motion
 from training.synthesis.hand_notes import notes_of_hand
-from training.synthesis.hand_process import HandHabits, draw_hand
+from training.synthesis.hand_process import HandHabits, draw_hand, fitted_habits
 from training.synthesis.smooth import noise_path, smooth_path
-from training.synthesis.style import Style
+from training.synthesis.style import Player, Style
 from training.synthesis.tips import tip_paths
 from training.synthesis.wrist import WRIST_Z, WristPath, carry_wrist, make_room
 
@@ -32,7 +32,7 @@ def base_motion(
     notes: NDArray[np.floating],
     hands: NDArray[np.integer],
     fingers: NDArray[np.integer],
-    style: Style,
+    player: Player,
     duration_s: float,
     rng: np.random.Generator,
     fps: float = 30.0,
@@ -47,8 +47,12 @@ def base_motion(
     """
     frames = int(np.ceil(duration_s * fps))
     played = [notes_of_hand(notes, hands, fingers, hand) for hand in (LEFT, RIGHT)]
-    paths = [draw_hand(one, style, frames, fps, rng, habits) for one in played]
-    wrists = [carry_wrist(one, path, style, fps, rng) for one, path in zip(played, paths, strict=True)]
+    habits, style = habits or fitted_habits(), player.style
+    paths = [draw_hand(one, hand, player, frames, fps, rng, habits) for hand, one in enumerate(played)]
+    wrists = [
+        carry_wrist(one, path, habits.mean[hand], style, fps, rng)
+        for hand, (one, path) in enumerate(zip(played, paths, strict=True))
+    ]
     make_room(*wrists)
     wrist, euler, tips = np.zeros((frames, 2, 3)), np.zeros((frames, 2, 16, 3)), np.zeros((frames, 2, 5, 3))
     for hand, (one, path, carrier) in enumerate(zip(played, paths, wrists, strict=True)):

@@ -4,10 +4,10 @@
 The process is given the notes and the fingering of real excerpts and must come out with the moments that their
 fingertips have. Habits begin as those moments themselves and are corrected, round by round, by what the drawn hands
 have too much or too little of (moment matching): the mean by the difference, the covariance by the linear map that
-would turn the drawn one into the real one (optimal transport between normal distributions). Both hands count alike.
+would turn the drawn one into the real one (optimal transport between normal distributions). Each hand is fitted by
+itself; how players differ is taken from both.
 
-With scores, further rounds correct the mean by what inverse kinematics and key contact make of it (`contact_fit.py`);
-matching the covariance there, too, costs notes (docs/calibration.md).
+With scores, further rounds correct both by what inverse kinematics and key contact make of them (`contact_fit.py`).
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.habits import draw_scores
 from models.realism import distance_to_real, motion_features
 from models.skeleton import LEFT, RIGHT
 from training.synthesis.contact_fit import SCORE_FPS, played_scores
 from training.synthesis.hand_notes import notes_of_hand
 from training.synthesis.hand_process import FITTED_PATH, HandHabits, HandPath, draw_hand
 from training.synthesis.real_notes import REAL_FPS, RealExcerpt, real_excerpts
-from training.synthesis.style import Style
+from training.synthesis.style import Player
 
 _SIDE = {LEFT: np.array([-1.0, 1.0]), RIGHT: np.array([1.0, 1.0])}
-_STEP = 0.7
+_STEP, _SPREAD_STEP = 0.7, 0.35
+"""Of what is wrong, so much is corrected in a round; of spreads less, for hands do not follow them freely."""
 ABOUT = (
     "Offsets of fingertips from the wrist: mean (metres) and covariances between players and while one plays, fitted "
     "on the PianoMime data set (Qian et al., CoRL 2024, MIT) by training/synthesis/process_fit.py."
@@ -78,7 +79,7 @@ def fit_main(arguments: argparse.Namespace) -> int:
         distance = distance_to_real(np.concatenate([features(one, SCORE_FPS) for one in drawn]))
         print(f"after contact, round {turn}: real-motion distance on scores {distance:.2f}", flush=True)
         if turn < arguments.contact_rounds:
-            habits = replace(habits, mean=matched(habits, excerpts, drawn).mean)
+            habits = matched(habits, excerpts, drawn)
     if arguments.write:
         write_habits(habits, FITTED_PATH)
         print(f"wrote {FITTED_PATH}")
@@ -91,30 +92,41 @@ def offsets(wrist: NDArray[np.floating], tips: NDArray[np.floating], hand: int) 
 
 
 def first_habits(excerpts: list[RealExcerpt]) -> HandHabits:
-    """Moments of the real offsets: of both hands alike, between excerpts and within them."""
-    found = [[offsets(one.wrist, one.tips, hand) for one in excerpts] for hand in (LEFT, RIGHT)]
-    means = [np.array([part.mean(0) for part in hand]) for hand in found]
-    sizes = np.array([len(one.wrist) for one in excerpts], float)
-    within = [
-        sum(np.cov(part, rowvar=False) * size for part, size in zip(hand, sizes, strict=True)) / sizes.sum()
-        for hand in found
-    ]
-    between = [np.cov(part, rowvar=False) if len(part) > 1 else np.zeros((10, 10)) for part in means]
+    """Moments of the real offsets: between excerpts, of both hands alike, and within them, of each hand."""
+    leans, middles, means, within, between = [], [], [], [], []
+    for hand in (LEFT, RIGHT):
+        x = [one.wrist[:, hand, 0] * _SIDE[hand][0] for one in excerpts]
+        found = [offsets(one.wrist, one.tips, hand) for one in excerpts]
+        lean, middle = leaning(np.concatenate(x), np.concatenate(found)), float(np.concatenate(x).mean())
+        rest = [part - lean * (place - middle)[:, None] for part, place in zip(found, x, strict=True)]
+        averages = np.array([part.mean(0) for part in rest])
+        inner = np.concatenate([part - part.mean(0) for part in rest])
+        leans.append(lean)
+        middles.append(middle)
+        means.append(averages.mean(0))
+        within.append(np.cov(inner, rowvar=False))
+        between.append(np.cov(averages, rowvar=False) if len(averages) > 1 else np.zeros((10, 10)))
     return HandHabits(
-        np.mean([part.mean(0) for part in means], axis=0),
-        np.mean(between, axis=0),
-        np.mean(within, axis=0),
+        np.array(means), np.mean(between, axis=0), np.array(within), np.array(leans), np.array(middles)
     )
 
 
+def leaning(x: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(10,) slopes of offsets (F, 10) over the wrist's X (F,)."""
+    apart = x - x.mean()
+    return apart @ found / max(float(apart @ apart), 1e-9)
+
+
 def draw_excerpt(excerpt: RealExcerpt, habits: HandHabits, seed: list[int]) -> tuple[HandPath, HandPath]:
-    """Both hands of an average player on a real excerpt's notes, right-hand terms, at ``REAL_FPS``."""
-    rng, style = np.random.default_rng(seed), Style()
+    """Both hands of a player of average style on a real excerpt's notes, right-hand terms, at ``REAL_FPS``."""
+    rng = np.random.default_rng(seed)
+    player = Player(habits=draw_scores(rng))
     hands, fingers = excerpt.fingering.T
     left, right = (
         draw_hand(
             notes_of_hand(excerpt.notes, hands, fingers, hand),
-            style,
+            hand,
+            player,
             len(excerpt.wrist),
             REAL_FPS,
             rng,
@@ -136,15 +148,21 @@ def matched(
     habits: HandHabits, excerpts: list[RealExcerpt], drawn: list[tuple[HandPath, HandPath]]
 ) -> HandHabits:
     """Habits corrected by what drawn hands have too much or too little of."""
-    real = np.concatenate([offsets(one.wrist, one.tips, hand) for one in excerpts for hand in (LEFT, RIGHT)])
-    mine = np.concatenate(
-        [(path.tips - path.wrist[:, None]).reshape(-1, 10) for both in drawn for path in both]
-    )
-    change = np.eye(10) + _STEP * (
-        transport(np.cov(mine, rowvar=False), np.cov(real, rowvar=False)) - np.eye(10)
-    )
-    mean = habits.mean + _STEP * (real.mean(0) - mine.mean(0))
-    return HandHabits(mean, habits.between, change @ habits.within @ change.T)
+    means, withins, leans = [], [], []
+    for hand in (LEFT, RIGHT):
+        real = np.concatenate([offsets(one.wrist, one.tips, hand) for one in excerpts])
+        real_x = np.concatenate([one.wrist[:, hand, 0] for one in excerpts]) * _SIDE[hand][0]
+        mine = np.concatenate(
+            [(both[hand].tips - both[hand].wrist[:, None]).reshape(-1, 10) for both in drawn]
+        )
+        mine_x = np.concatenate([both[hand].wrist[:, 0] for both in drawn])
+        change = np.eye(10) + _SPREAD_STEP * (
+            transport(np.cov(mine, rowvar=False), np.cov(real, rowvar=False)) - np.eye(10)
+        )
+        means.append(habits.mean[hand] + _STEP * (real.mean(0) - mine.mean(0)))
+        withins.append(change @ habits.within[hand] @ change.T)
+        leans.append(habits.lean[hand] + _STEP * (leaning(real_x, real) - leaning(mine_x, mine)))
+    return HandHabits(np.array(means), habits.between, np.array(withins), np.array(leans), habits.middle)
 
 
 def transport(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -170,5 +188,7 @@ def write_habits(habits: HandHabits, path: Path) -> None:
         "mean": numbers(habits.mean),
         "between": numbers(habits.between),
         "within": numbers(habits.within),
+        "lean": numbers(habits.lean),
+        "middle": numbers(habits.middle),
     }
     path.write_text(json.dumps(data).replace("], [", "],\n  [").replace(', "', ',\n "') + "\n", "utf-8")

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Players: a continuous style that is drawn once for each performance."""
+"""Players: a continuous style, and how each hand lies over the keys, drawn once for each performance."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models.habits import SCORES, draw_scores, habit_numbers
 
 STYLE_NAMES = ("hand_size", "curl", "wrist_height", "energy", "looseness")
 """In the order of the vector; new names go last, so that older weights keep their places."""
@@ -47,3 +49,26 @@ def draw_style(rng: np.random.Generator) -> Style:
     """A player: independent normal numbers, kept within the extremes."""
     drawn = {name: float(np.clip(rng.normal(0, _SPREAD[name]), -EXTREME, EXTREME)) for name in STYLE_NAMES}
     return Style(**drawn)
+
+
+def _average() -> NDArray[np.float64]:
+    return np.zeros((2, len(SCORES)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Player:
+    """Who plays; the average player where nothing is said."""
+
+    style: Style = Style()
+    habits: NDArray[np.float64] = field(default_factory=_average)
+    """(2, 3) scores of the left and the right hand (`models.habits`)."""
+
+    def vectors(self) -> NDArray[np.float32]:
+        """(2, 9) what the networks are told of each hand: the style, then the habits."""
+        style = np.tile(self.style.vector(), (2, 1))
+        return np.concatenate([style, habit_numbers(self.habits)], 1)
+
+
+def draw_player(rng: np.random.Generator) -> Player:
+    """A player at random."""
+    return Player(style=draw_style(rng), habits=draw_scores(rng))

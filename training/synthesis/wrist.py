@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.synthesis.hand_notes import HandNotes, frame_spans, playing_frames, sum_by_frame
-from training.synthesis.hand_process import HandPath, fitted_habits
+from training.synthesis.hand_process import HandPath
 from training.synthesis.smooth import noise_path, smooth_path
 from training.synthesis.style import Style
 
@@ -35,9 +35,13 @@ class WristPath:
 
 
 def carry_wrist(
-    hand: HandNotes, path: HandPath, style: Style, fps: float, rng: np.random.Generator
+    hand: HandNotes, path: HandPath, rest: NDArray, style: Style, fps: float, rng: np.random.Generator
 ) -> WristPath:
-    """Height: weight into strokes, arcs over leaps, breathing, follow-through. Turn: what the long fingers ask for."""
+    """Height: weight into strokes, arcs over leaps, breathing, follow-through. Turn: what the long fingers ask for.
+
+    Args:
+        rest: (10,) where this hand's fingertips lie from the wrist on average (`HandHabits.mean`).
+    """
     frames = len(path.wrist)
     energy, loose = 1 + 0.7 * style.energy, 1 + 0.75 * style.looseness
     note, frame = frame_spans(hand.onset - 0.30, hand.onset + 0.40, frames, fps)
@@ -57,12 +61,12 @@ def carry_wrist(
     height += loose * noise_path(frames, 2, 0.5 * fps, rng) @ np.array([0.0012, 0.0015])
     height += 0.0012 * np.sin(2 * np.pi * (0.25 * np.arange(frames) / fps + rng.uniform()))
     place = np.column_stack([path.wrist, np.clip(height, 0.040, 0.11)])
-    return WristPath(place, hand_turn(path.tips - path.wrist[:, None], fps))
+    return WristPath(place, hand_turn(path.tips - path.wrist[:, None], rest, fps))
 
 
-def hand_turn(offsets: NDArray[np.float64], fps: float) -> NDArray[np.float64]:
+def hand_turn(offsets: NDArray[np.float64], rest: NDArray, fps: float) -> NDArray[np.float64]:
     """(F,) radians outward: the turn about the wrist that best explains where the long fingertips (F, 5, 2) are."""
-    rest = fitted_habits().mean.reshape(5, 2)[1:]
+    rest = rest.reshape(5, 2)[1:]
     long = offsets[:, 1:]
     across = (long[..., 0] * rest[:, 1] - long[..., 1] * rest[:, 0]).sum(1)
     along = (long * rest).sum((1, 2))

@@ -92,7 +92,7 @@ def playing(sampled: list[Sampled], fps: float) -> dict[str, float]:
             notes = notes_from_rolls(rolls[i], fps)
             euler = part.euler[i].transpose(0, 1).unflatten(-1, (16, 3)).numpy()
             motion = Motion(euler, part.wrist[i].transpose(0, 1).numpy(), fps)
-            size = 1 + _HAND_SIZE_STEP * float(style[i, 0]) if style.shape[1] else 1.0
+            size = 1 + _HAND_SIZE_STEP * float(style[i, 0, 0]) if style.shape[2] else 1.0
             fingering = np.full((len(notes), 2), -1, np.int8)
             take = Take(motion, notes, fingering, {"hand_size": size})
             rows.append(measure("contact 0", take, notes, motion.frames / fps, {}))

@@ -78,7 +78,7 @@ def sample_batch(
     shape = (*batch.euler.shape[:3], config.channels)
     x, generators = starting_noise(seed, first, shape, decoupled=config.decoupled_noise)
     known = torch.zeros(*shape[:3], 1, dtype=torch.bool)
-    style = batch.style[:, : config.style_dim]
+    style = batch.style[..., : config.player_dim]
 
     def denoise(x: Tensor, t: int) -> Tensor:
         return network(x, torch.full(shape[:2], t), condition, known, torch.zeros(()).expand(shape), style)
