@@ -129,9 +129,10 @@ def _tips(x0: Tensor, positions: Tensor, style: Tensor, normalizer: Normalizer) 
     """Fingertips [B, T, 2, 5, 3], metres."""
     euler, wrist = normalizer.unmotion(x0, positions)
     size = 1 + HAND_SIZE_STEP * style[:, 0, 0] if style.shape[2] else torch.ones(len(x0), device=x0.device)
-    return forward_kinematics(
-        euler.unflatten(-1, (16, 3)).transpose(1, 2), wrist.transpose(1, 2), size[:, None]
-    ).tips
+    with torch.autocast(x0.device.type, enabled=False):  # half precision is a millimetre along a hand
+        return forward_kinematics(
+            euler.unflatten(-1, (16, 3)).transpose(1, 2), wrist.transpose(1, 2), size[:, None]
+        ).tips
 
 
 def measure_residual(
