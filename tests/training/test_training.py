@@ -3,6 +3,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -180,6 +181,21 @@ def test_both_stages_learn_a_few_windows_by_heart(shards, tmp_path):
         figures[steps] = last_validation(out / "stage1")["place"], last_validation(out / "stage2")["v"]
     assert figures[50][0] < 0.5 * figures[1][0]
     assert figures[50][1] < 0.7 * figures[1][1]
+
+
+def test_half_precision_learns_from_nearly_the_same_loss(shards, tmp_path):
+    pieces = read_pieces(shards, "train", fps=30)
+    train_stage1(tmp_path, TINY, settings(steps=2), pieces, [], CPU, quiet)
+    plan, lines = settings(steps=3, fingertip_weight=1.0, speed_weight=0.1), {}
+    for precision in ("float32", "bfloat16"):
+        out = tmp_path / precision
+        shutil.copytree(tmp_path / "stage1", out / "stage1")
+        shutil.copy(tmp_path / "config.json", out)
+        train_stage2(out, dataclasses.replace(plan, precision=precision), pieces, pieces, CPU, quiet)
+        lines[precision] = last_validation(out / "stage2")
+    for name in ("v", "tips", "tip_speed"):
+        assert lines["bfloat16"][name] == pytest.approx(lines["float32"][name], rel=0.05)
+    assert lines["bfloat16"] != lines["float32"]
 
 
 def test_hands_with_weights_of_their_own_train_on_mirrored_windows_too(shards, tmp_path):
