@@ -14,6 +14,7 @@ from models.midi import write_midi
 from models.realism import distance_to_real
 from models.skeleton import RIGHT
 from training.__main__ import main
+from training.evaluation.excerpts import played_by_pianists
 from training.synthesis import process_fit
 from training.synthesis.banded import BandedGaussian
 from training.synthesis.contact_fit import played_scores
@@ -280,3 +281,18 @@ def test_fit_hands_prints_its_rounds_and_says_what_is_wrong_with_a_file(
     drawn = features(draw_excerpt(excerpts[0], first_habits(excerpts), [1, 0]))
     assert drawn.shape[1] == 25 and distance_to_real(drawn) is not None
     assert isinstance(excerpts[0], RealExcerpt)
+
+
+def test_what_pianists_played_can_be_evaluated(tmp_path: Path, capsys) -> None:
+    path, _ = real_file(tmp_path, excerpts=3, seconds=14)
+    found = played_by_pianists(path, 2, seed=0)
+    assert len(found) == 2 and len({one.name for one in found}) == 2
+    for one, real in zip(
+        found, (real_excerpts(path)[int(one.name.split()[1])] for one in found), strict=True
+    ):
+        assert np.allclose(one.notes, real.notes) and np.array_equal(one.hands, real.fingering[:, 0])
+        assert one.seconds == pytest.approx(len(real.wrist) / REAL_FPS)
+    assert [one.name for one in played_by_pianists(path, 2, seed=0)] == [one.name for one in found]
+    assert main(["evaluate", "--real", str(tmp_path / "none.npz")]) == 2
+    assert main(["evaluate"]) == 2 == main(["evaluate", "--real", str(path), "--scores", str(tmp_path)])
+    assert "none.npz" in capsys.readouterr().err

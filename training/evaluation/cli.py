@@ -3,12 +3,14 @@
 
     python -m training evaluate --scores path/to/scores --split validation --count 20 --seconds 30 --from midi --all
     python -m training evaluate --scores path/to/scores --count 8 --seconds 30 --from sound --json figures.json
+    python -m training evaluate --real fingertips.npz --count 80
 
 One excerpt a piece, composers in turn, performed with the synthesiser's timing and dynamics (or as written with
 `--timing score`). `midi` gives the generator the notes with the hands of the score's tracks (`--hands unknown` hides
 them); `sound` renders the notes with fluidsynth and transcribes them, so that its figures hold the transcription's
 mistakes too; what is compared with is the performed notes in both cases. Each excerpt is generated with contact 1
-and with contact 0; `--all` adds another seed, a redone left hand and the synthesiser's own motion.
+and with contact 0; `--all` adds another seed, a redone left hand and the synthesiser's own motion. With `--real` the
+notes are those of real pianists (PianoMime), so that the real-motion distance does not hold the repertoire's part.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from pathlib import Path
 from models.pipeline import Pipeline
 from models.request import DEVICES
 from models.take import Take
-from training.evaluation.excerpts import choose_excerpts
+from training.evaluation.excerpts import Excerpt, choose_excerpts, played_by_pianists
 from training.evaluation.figures import Row, as_markdown, looks_lines, measure, median_difference_mm, summary
 from training.evaluation.takes import TakeOptions, make_takes, right_hand_kept
 from training.tables.cli import add_arguments as add_table_arguments
@@ -33,6 +35,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     """Register `evaluate`."""
     parser = commands.add_parser("evaluate", help="figures over held-out scores")
     parser.add_argument("--scores", type=Path, help="folder of two-track MIDI scores")
+    parser.add_argument("--real", type=Path, help="instead: fingertips.npz of the PianoMime data set")
     parser.add_argument("--split", choices=("validation", "train"), default="validation")
     parser.add_argument("--count", type=int, default=20, help="pieces")
     parser.add_argument("--seconds", type=float, default=30.0, help="length of an excerpt")
@@ -57,17 +60,14 @@ def evaluate_main(arguments: argparse.Namespace) -> int:
     """Evaluate and print the table."""
     if arguments.table is not None:
         return tables_main(arguments)
-    if arguments.scores is None:
-        print("evaluate needs --scores, or --table for the tables of the paper", file=sys.stderr)
+    if (arguments.scores is None) == (arguments.real is None):
+        print("evaluate needs --scores, or --real, or --table for the tables of the paper", file=sys.stderr)
         return 2
-    excerpts = choose_excerpts(
-        arguments.scores,
-        arguments.split,
-        arguments.count,
-        arguments.seconds,
-        arguments.timing,
-        arguments.seed,
-    )
+    try:
+        excerpts = _excerpts(arguments)
+    except (OSError, KeyError, ValueError) as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return 2
     if not excerpts:
         print(f"no piece of the {arguments.split} split can be played by two hands", file=sys.stderr)
         return 1
@@ -103,7 +103,10 @@ def evaluate_main(arguments: argparse.Namespace) -> int:
         print(f"{index + 1}/{len(excerpts)} {excerpt.name}: onset F1 {found}", file=sys.stderr, flush=True)
     summaries = [summary([row for _, row in of]) for of in rows.values()]
     what = f"{len(excerpts)} excerpts, {summaries[0]['music_s']:.0f} s, {summaries[0]['notes']} notes"
-    print(f"From {arguments.source}, {arguments.timing} timing, {arguments.split} split: {what}.")
+    whose = (
+        "real pianists' notes" if arguments.real else f"{arguments.timing} timing, {arguments.split} split"
+    )
+    print(f"From {arguments.source}, {whose}: {what}.")
     if arguments.source == "sound":
         print(f"Onset F1 of the transcription alone: {summaries[0]['transcription_onset_f1']:.3f}")
     print(as_markdown(summaries))
@@ -132,3 +135,16 @@ def evaluate_main(arguments: argparse.Namespace) -> int:
         }
         arguments.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def _excerpts(arguments: argparse.Namespace) -> list[Excerpt]:
+    if arguments.real is not None:
+        return played_by_pianists(arguments.real, arguments.count, arguments.seed)
+    return choose_excerpts(
+        arguments.scores,
+        arguments.split,
+        arguments.count,
+        arguments.seconds,
+        arguments.timing,
+        arguments.seed,
+    )

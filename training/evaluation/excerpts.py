@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Excerpts of scores that no training has seen, performed with the synthesiser's timing and dynamics or as written."""
+"""Excerpts to evaluate: of scores that no training has seen, performed with the synthesiser's timing and dynamics or as
+written; or what real pianists played.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.music import trim_notes
 from training.synthesis.performance import perform
+from training.synthesis.real_notes import REAL_FPS, real_excerpts
 from training.synthesis.scores import Piece, index_pieces, load_score
 
 LEAST_NOTES = 20
@@ -73,3 +76,23 @@ def choose_excerpts(
         if len(found) == count:
             break
     return found
+
+
+def played_by_pianists(path: Path, count: int, seed: int) -> list[Excerpt]:
+    """`count` random excerpts of the PianoMime fingertips: the notes that were played, with the hands that played them.
+
+    Raises:
+        OSError, KeyError, ValueError: when the file is missing or not such a data set.
+    """
+    everything = real_excerpts(path)
+    chosen = np.random.default_rng(seed).permutation(len(everything))[:count]
+    return [
+        Excerpt(
+            f"pianist {index}",
+            everything[index].notes.astype(np.float32),
+            everything[index].fingering[:, 0].astype(np.int8),
+            len(everything[index].wrist) / REAL_FPS,
+        )
+        for index in sorted(chosen)
+        if len(everything[index].notes) >= LEAST_NOTES
+    ]
