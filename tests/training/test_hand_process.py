@@ -146,6 +146,15 @@ def test_the_wrist_is_calm_most_of_the_time_and_lively_within_bounds() -> None:
     assert 3 * np.median(found) < np.percentile(found, 90) and found.max() < 80
 
 
+def test_a_hand_that_rests_for_long_waits_near_its_notes_and_does_not_drift_off_the_keyboard() -> None:
+    rows = [(t + 0.5 * k, t + 0.5 * k + 0.4, 60 + k, k % 5) for t in (1.0, 61.0) for k in range(8)]
+    drawn = [
+        draw_hand(hand_of(rows), RIGHT, Player(), 1980, 30.0, np.random.default_rng(k)) for k in range(6)
+    ]
+    away = np.array([np.abs(path.wrist[180:1800, 0] - key_x(64)) for path in drawn])
+    assert away.max() < 0.6 and 0.02 < np.median(away) < 0.25
+
+
 @pytest.mark.parametrize("frames", [1, 2, 3, 4, 5])
 def test_very_short_paths_are_drawn_too(frames: int) -> None:
     path = draw_hand(hand_of([(0.0, 0.1, 60, 1)]), RIGHT, Player(), frames, 30.0, np.random.default_rng(0))

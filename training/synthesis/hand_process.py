@@ -46,7 +46,9 @@ LEAST_LIVELY, MOST_LIVELY = 0.01, 20.0
 would jerk, or be so still that the algebra breaks down."""
 WRIST_Y, WRIST_Y_SPREAD, WRIST_Y_S = -0.082, 0.040, 0.5
 """Metres, and how often the level is asked for."""
-HOME_X, HOME_SPREAD = 0.20, 1.0
+HOME_X, HOME_SPREAD, HOME_S = 0.20, 0.25, 2.0
+"""A hand that rests stays near its last and its next notes, give or take so much, and is asked so often: in a rest of
+half a minute it would drift off the keyboard. Without any note it waits at ``HOME_X``."""
 MOST_ACCELERATION = 2.7
 _STATE = 12  # wrist X, Y, then the offsets' deviations X, Y of thumb to little finger
 _FPS = 30.0
@@ -120,7 +122,7 @@ def draw_hand(
     given = BandedGaussian(frames * _STATE, 3 * _STATE - 1)
     if frames > 3:
         _posture_varies(given, frames, fps, habits.within[hand] * style.size_factor**2)
-    _wrist_has_a_level(given, frames, fps)
+    _wrist_has_a_place(given, notes, frames, fps)
     _fingers_play(given, notes, lying, lean, frames, fps)
     first = _with_wrist(given, np.full(frames, FIRST_ACCELERATION), np.full(frames, FIRST_SPEED), fps)
     moods = noise_path(frames, 1, LIVELY_S * fps, rng)[:, 0]
@@ -157,11 +159,12 @@ def _posture_varies(given: BandedGaussian, frames: int, fps: float, covariance: 
                 given.couple(begin + lag * _STATE + i, begin + j, time[lag, : frames - lag] * precision[i, j])
 
 
-def _wrist_has_a_level(given: BandedGaussian, frames: int, fps: float) -> None:
+def _wrist_has_a_place(given: BandedGaussian, notes: HandNotes, frames: int, fps: float) -> None:
     wrist = np.arange(frames)[:, None] * _STATE
-    rare = np.sqrt(WRIST_Y_S * fps)
-    given.state(wrist + 1, [1.0], WRIST_Y_SPREAD * rare, WRIST_Y)
-    given.state(wrist, [1.0], HOME_SPREAD * np.sqrt(30 * fps), HOME_X)
+    given.state(wrist + 1, [1.0], WRIST_Y_SPREAD * np.sqrt(WRIST_Y_S * fps), WRIST_Y)
+    time = np.arange(frames) / fps
+    home = np.interp(time, notes.onset, notes.x) if len(notes) else HOME_X
+    given.state(wrist, [1.0], HOME_SPREAD * np.sqrt(HOME_S * fps), home)
 
 
 def _fingers_play(
