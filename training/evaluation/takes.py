@@ -66,6 +66,7 @@ class Made:
 
 def make_takes(pipeline: Pipeline, excerpt: Excerpt, folder: Path, options: TakeOptions) -> Iterator[Made]:
     """All takes of one excerpt; `folder` is for the files between them."""
+    seed = excerpt_seed(options.seed, excerpt)
     midi, sound = folder / "notes.mid", None
     hidden = options.hands == "unknown" or options.source == "sound"
     write_midi(midi, excerpt.notes, None if hidden else excerpt.hands)
@@ -78,7 +79,7 @@ def make_takes(pipeline: Pipeline, excerpt: Excerpt, folder: Path, options: Take
 
     def made(kind: str, name: str, **changes: Any) -> Made:
         values = {
-            "seed": options.seed,
+            "seed": seed,
             "preset": options.preset,
             "sampler": options.sampler,
             "steps": options.steps,
@@ -94,16 +95,19 @@ def make_takes(pipeline: Pipeline, excerpt: Excerpt, folder: Path, options: Take
     for contact in options.contacts:
         yield made(f"contact {contact:g}", f"contact{contact:g}.npz", contact=contact)
     if options.other_seed:
-        yield made("another seed", "seed.npz", contact=1.0, seed=options.seed + 1)
+        yield made("another seed", "seed.npz", contact=1.0, seed=seed + 1)
     if options.redo:
         first = folder / "contact1.npz"
         if not first.is_file():
             made("contact 1", first.name, contact=1.0)
-        yield made(
-            "redone left hand", "redo.npz", contact=1.0, seed=options.seed + 2, keep=first, hand="left"
-        )
+        yield made("redone left hand", "redo.npz", contact=1.0, seed=seed + 2, keep=first, hand="left")
     if options.synthesiser:
         yield synthesised(excerpt, options)
+
+
+def excerpt_seed(seed: int, excerpt: Excerpt) -> int:
+    """The seed of an excerpt's takes: each excerpt has a player of its own, the same for the same ``seed``."""
+    return seed + 10 * (zlib.crc32(excerpt.name.encode()) % 1_000_000)
 
 
 def synthesised(excerpt: Excerpt, options: TakeOptions) -> Made:
