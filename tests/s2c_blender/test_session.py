@@ -397,7 +397,13 @@ def test_a_rig_deleted_during_the_job(scene, tmp_path, monkeypatch):
     works_again(monkeypatch, tmp_path)
 
 
+def write_slowly(monkeypatch):
+    """One piece of work at a time: a fast machine writes such a short take in one go."""
+    monkeypatch.setattr(session, "config", dataclasses.replace(session.config, step_seconds=0.0))
+
+
 def test_a_rig_deleted_while_its_take_is_written(scene, tmp_path, monkeypatch):
+    write_slowly(monkeypatch)
     session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
     pump_until(lambda: any(a.slots and compat.channelbag(a, a.slots[0]) for a in bpy.data.actions))
     bpy.data.objects.remove(hands())
@@ -440,6 +446,7 @@ def test_loading_a_file_during_a_job_cancels_it_and_says_so(scene, tmp_path, mon
 
 
 def test_cancel_while_keyframes_are_written_removes_them(scene, tmp_path, monkeypatch):
+    write_slowly(monkeypatch)
     session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
     pump_until(lambda: any(a.slots and compat.channelbag(a, a.slots[0]) for a in bpy.data.actions))
     bpy.ops.s2c.cancel()
