@@ -156,6 +156,9 @@ def read_piece(path: Path, *, fps: float) -> Piece:
             raise ValueError(
                 f"{path.name}: euler {euler.shape} and wrist {wrist.shape} do not fit each other"
             )
+        style = shard["style"].astype(np.float32)
+        if style.ndim != 2 or len(style) != 2:
+            raise ValueError(f"{path.name} was made by an earlier version; synthesise the shards again")
         if not (np.isfinite(euler).all() and np.isfinite(wrist).all()):
             raise ValueError(f"{path.name} holds numbers that are not finite")
         notes, fingering = shard["notes"].astype(np.float32), shard["fingering"]
@@ -166,7 +169,7 @@ def read_piece(path: Path, *, fps: float) -> Piece:
             wrist,
             rolls,
             finger_plan(notes, fingering, fps, 0, frames).astype(np.float16),
-            shard["style"].astype(np.float32),
+            style,
         )
 
 

@@ -253,6 +253,11 @@ def test_shards_are_made_again_the_same_and_an_interrupted_run_goes_on(tmp_path:
         assert all(np.array_equal(data[name], before[name]) for name in before)
     with pytest.raises(ValueError, match="seed"):
         build(scores, out, SynthesisConfig(hours=0.004, seed=4), say=False)
+    older = tmp_path / "older"
+    older.mkdir()
+    (older / "index.json").write_text(json.dumps({**index, "format": 1}))
+    with pytest.raises(ValueError, match="earlier version"):
+        build(scores, older, config, say=False)
     made = of_shards(out, 10)
     assert made.distance is not None and made.distance < 200 and 0.5 < made.early <= 1
     found = figures(made.body)

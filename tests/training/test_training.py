@@ -13,7 +13,7 @@ from models.canonical import canonical_plan, note_features
 from models.config import ModelConfig, TransformerConfig, UNetConfig
 from models.model import Networks, load_model, save_model
 from training.__main__ import main
-from training.data import mirror_batch, piece_rolls, random_batch, read_pieces, shard_paths
+from training.data import mirror_batch, piece_rolls, random_batch, read_piece, read_pieces, shard_paths
 from training.loop import (
     NonFiniteLossError,
     TrainSettings,
@@ -61,13 +61,18 @@ def settings(**changes):
     )
 
 
-def test_splits_do_not_mix_and_pieces_are_read_whole(shards):
+def test_splits_do_not_mix_and_pieces_are_read_whole(shards, tmp_path):
     assert [path.name for path in shard_paths(shards, "validation")] == ["p3.npz"]
     pieces = read_pieces(shards, "train", fps=30)
     assert [piece.frames for piece in pieces] == [150, 160, 170]
     assert len(read_pieces(shards, "train", fps=30, limit=2)) == 2
     with pytest.raises(ValueError, match="frames a second"):
         read_pieces(shards, "train", fps=24)
+    older = tmp_path / "older.npz"
+    with np.load(shard_paths(shards, "train")[0]) as shard:
+        np.savez(older, **{**shard, "style": np.zeros(5, np.float32)})
+    with pytest.raises(ValueError, match="earlier version"):
+        read_piece(older, fps=30)
     with pytest.raises(ValueError, match="split"):
         shard_paths(shards, "test")
 

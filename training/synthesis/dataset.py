@@ -212,11 +212,13 @@ def _known(path: Path, config: SynthesisConfig) -> dict[tuple[str, int], dict[st
     """Entries of an earlier run with the same seed, by piece and turn.
 
     Raises:
-        ValueError: when the folder was filled with another seed or other settings.
+        ValueError: when the folder was filled with another seed or other settings, or by an earlier version.
     """
     if not path.is_file():
         return {}
     index = json.loads(path.read_text(encoding="utf-8"))
+    if index.get("format") != FORMAT:
+        raise ValueError(f"{path.parent} holds shards of an earlier version; choose another folder")
     for key, value in asdict(config).items():
         if key not in ("hours", "processes") and index["config"].get(key) != value:
             found = index["config"].get(key)

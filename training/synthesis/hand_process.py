@@ -56,7 +56,7 @@ _FPS = 30.0
 
 @dataclass(frozen=True)
 class HandHabits:
-    """How the fingertips of real pianists lie about their wrists, metres; axis 0 of ``mean`` and ``within``: the hand.
+    """How the fingertips of real pianists lie about their wrists, metres; axis 0 is the hand but for ``between``.
 
     Real left hands do not lie like mirrored right ones, so each hand has habits of its own.
     """

@@ -7,7 +7,7 @@ have too much or too little of (moment matching): the mean by the difference, th
 would turn the drawn one into the real one (optimal transport between normal distributions). Each hand is fitted by
 itself; how players differ is taken from both.
 
-With scores, further rounds correct both by what inverse kinematics and key contact make of them (`contact_fit.py`).
+With scores, further rounds correct them by what inverse kinematics and key contact make of them (`contact_fit.py`).
 """
 
 from __future__ import annotations
