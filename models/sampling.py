@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.condition import Heard, build_condition, hear, predict_positions
+from models.config import JOINT_CHANNELS
 from models.diffusion.parameterization import v_from_x0
 from models.diffusion.samplers import SAMPLERS, draw_noise
 from models.diffusion.schedule import build_schedule
@@ -245,6 +246,8 @@ def _windows(
     x = draw_noise(values.shape, generators, model.device)
     if config.shared_start:
         x[:, 1] = x[:, 0]
+    x[..., :JOINT_CHANNELS] *= config.pose_noise
+    x[..., JOINT_CHANNELS:] *= config.wrist_noise
     x0 = SAMPLERS[settings.sampler](
         denoise,
         x,

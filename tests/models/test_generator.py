@@ -255,6 +255,26 @@ def test_smoothing_keeps_slow_movement_and_takes_trembling_away():
     np.testing.assert_allclose(smooth(np.full((5, 2), 0.3), 4.0), 0.3, atol=1e-6)
 
 
+def test_sampling_begins_with_as_much_noise_as_the_model_asks_for(monkeypatch):
+    begun = []
+
+    def listening(denoise, x, schedule, **rest):
+        begun.append(x.clone())
+        return plain(denoise, x, schedule, **rest)
+
+    plain = sampling.SAMPLERS[TINY.sampler]
+    monkeypatch.setitem(sampling.SAMPLERS, TINY.sampler, listening)
+    notes, hands = song()
+    config = dataclasses.replace(TINY, pose_noise=1.25, wrist_noise=0.5)
+    takes = [make(tiny_model(which), notes, hands) for which in (TINY, config)]
+    half = len(begun) // 2
+    assert half and len(begun) == 2 * half
+    for unit, scaled in zip(begun[:half], begun[half:]):
+        assert torch.equal(scaled[..., :48], 1.25 * unit[..., :48])
+        assert torch.equal(scaled[..., 48:], 0.5 * unit[..., 48:])
+    assert np.abs(takes[0].motion.euler - takes[1].motion.euler).max() > 1e-3
+
+
 def test_a_splice_is_exact_outside_and_goes_on_in_place_and_velocity():
     ramp = np.arange(60, dtype=np.float32)[:, None] * 0.01
     kept = Motion(
