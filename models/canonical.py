@@ -152,7 +152,7 @@ def centred_rolls(features: Tensor, wrist_x: Tensor, config: ModelConfig) -> Ten
         return None
     splat, first = _key_grid(spacing, bins)
     rolls = features.unflatten(-1, (CANONICAL_KEYS, NOTE_FEATURES)).transpose(-1, -2)  # [B, 2, T, 3, K]
-    rolls = rolls.contiguous()  # as one matrix product below; else it is one for each frame, with a copy of the grid
+    rolls = rolls.contiguous()  # so that the next line is one matrix product, not one for each frame
     grid = torch.cat([rolls @ part for part in splat.to(features)], -2)  # [B, 2, T, 6, G]
     place = (wrist_x - first) / spacing - (bins - 1) / 2
     place = place.clamp(0, grid.shape[-1] - bins - 1)
