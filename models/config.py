@@ -319,6 +319,8 @@ class ModelConfig:
     smoothing_frames: float = 0.7
     """Spread of the Gaussian that takes the trembling out of the sampled motion before key contact, frames; 0 leaves
     it. Contact puts the quick movements of striking fingers back in."""
+    still_smoothing_frames: float = 0.0
+    """The same of wrists that hardly move, where it is the larger one (`models.smoothing`)."""
     pose_noise: float = 1.0
     """Spread of the noise that sampling begins with, the joint angles' channels. A little above 1 gives back what few
     evaluations and networks that are not perfect take from the variety of the motion."""
@@ -347,6 +349,7 @@ class ModelConfig:
         _check_choice("model", "sampler", self.sampler, SAMPLER_NAMES)
         _check_range("model", "sampling_steps", self.sampling_steps, 1, self.schedule.steps)
         _check_range("model", "smoothing_frames", self.smoothing_frames, 0.0, 30.0)
+        _check_range("model", "still_smoothing_frames", self.still_smoothing_frames, 0.0, 30.0)
         _check_range("model", "pose_noise", self.pose_noise, 0.0, 2.0)
         _check_range("model", "wrist_noise", self.wrist_noise, 0.0, 2.0)
         _check_range("model", "clamp", self.clamp, 0.0, 100.0)

@@ -43,24 +43,6 @@ def resample_motion(motion: Motion, new_fps: float, frames: int) -> Motion:
     )
 
 
-def smooth(values: NDArray[np.floating], spread_frames: float) -> NDArray[np.float32]:
-    """Values (F, ...) averaged over time with a Gaussian of that spread, without delay; the ends are held.
-
-    Angles must be unwrapped.
-    """
-    values = np.asarray(values, np.float32)
-    if spread_frames == 0:
-        return values
-    reach = int(np.ceil(3 * spread_frames))
-    offsets = np.arange(-reach, reach + 1)
-    weights = np.exp(-0.5 * (offsets / spread_frames) ** 2)
-    frames = np.arange(len(values))
-    out = np.zeros(values.shape, np.float64)
-    for offset, weight in zip(offsets, weights / weights.sum()):
-        out += weight * values[np.clip(frames + offset, 0, len(values) - 1)]
-    return out.astype(np.float32)
-
-
 def splice(kept: Motion, new: Motion, hands: tuple[int, ...], start: int, stop: int) -> Motion:
     """`kept` with the frames start <= i < stop of `hands` from `new`, everything else bit for bit as it was.
 

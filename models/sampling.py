@@ -6,7 +6,6 @@ Axes: B windows, H = 2 hands, T frames of the model's rate, C motion channels.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -25,7 +24,8 @@ from models.kinematics import clamp_to_limits
 from models.mano import piano_from_camera
 from models.model import Model
 from models.representation import from_piano, keyboard_shift, to_piano
-from models.resampling import resample_motion, smooth
+from models.resampling import resample_motion
+from models.smoothing import smooth, smooth_wrists, smoothing_reach
 from models.take import Motion
 from models.windows import CONTEXT_FRAMES, FADE_FRAMES, Music, fade_weights, sampling_rounds, window_starts
 
@@ -37,8 +37,6 @@ BLOCK_FRAMES = 2048
 SEAM_FRAMES = 5
 SEAM_SPREAD = 2.0
 """Frames to either side of a seam that are smoothed, and the spread of the Gaussian."""
-SMOOTH_REACH = 4
-"""Spreads of the smoothing Gaussian beyond which it is nothing."""
 
 
 @dataclass(frozen=True)
@@ -146,15 +144,16 @@ def _smoothed(
 
     values [2, T, C] and positions [2, T, 3] begin at frame `first`; those up to `stop` count.
     """
-    spread = model.config.smoothing_frames
-    margin = math.ceil(SMOOTH_REACH * spread)
+    spread, still = model.config.smoothing_frames, model.config.still_smoothing_frames
+    margin = smoothing_reach(spread, still)
     begin, end = max(block.start - margin, first), min(block.stop + margin, stop)
     part = slice(begin - first, end - first)
     pose, place = model.normalizer.unmotion(values[None, :, part], positions[None, :, part])
     euler, wrist = to_piano(model.config, pose[0].transpose(0, 1), place[0].transpose(0, 1), shift)
     angles, wrists = clamp_to_limits(euler).cpu().numpy(), wrist.cpu().numpy()
     inside = slice(block.start - begin, block.stop - begin)
-    return smooth(angles, spread)[inside], smooth(wrists, spread)[inside]
+    wrists = smooth_wrists(wrists, spread, still, model.config.fps)
+    return smooth(angles, spread)[inside], wrists[inside]
 
 
 def _given(

@@ -7,7 +7,10 @@ plays far to the side has no room left to follow its key. Within its comfortable
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,7 +18,7 @@ from models.contact.chain import Fingers
 from models.kinematics import rest_tensors
 
 # Flexion of the middle joint, radians, thumb to little finger.
-_LEAST = np.array([-0.05, 0.40, 0.42, 0.40, 0.30], np.float32)
+_LEAST = np.array([-0.05, 0.40, 0.42, 0.40, 0.40], np.float32)
 _MOST = np.array([0.55, 1.10, 1.15, 1.10, 0.95], np.float32)
 _SPREAD = 0.30  # abduction to either side, radians
 _METRES_PER_RADIAN = (
@@ -23,6 +26,9 @@ _METRES_PER_RADIAN = (
 )
 _REACH = 0.08  # from the first joint to the tip of an arched finger, metres
 _FARTHEST = 0.012
+_HOOKED_ROOT, _HOOKED_MIDDLE = np.radians(
+    (-10.0, 40.0)
+)  # a little before `models.looks` counts a thumb as hooked
 
 
 def comfort_errors(fingers: Fingers, rotation: Tensor, hand_size: float) -> NDArray[np.float32]:
@@ -42,3 +48,12 @@ def comfort_errors(fingers: Fingers, rotation: Tensor, hand_size: float) -> NDAr
     wanted = (wanted[..., None, :] @ to_hand)[..., 0, :] @ rotation.numpy().swapaxes(-1, -2)
     wanted[..., 2] = 0  # to and fro over the keys; heights are the strokes' own
     return wanted
+
+
+def unhooked(fingers: Fingers) -> Fingers:
+    """The fingers, their thumbs stretched as far as they are hooked up in the air: the root raised, the middle bent."""
+    raised = (_HOOKED_ROOT - fingers.flexion[..., 0]).clamp_min(0)
+    bent = (fingers.middle[..., 0] - _HOOKED_MIDDLE).clamp_min(0)
+    middle = fingers.middle.clone()
+    middle[..., 0] -= torch.minimum(raised, bent)
+    return replace(fingers, middle=middle)

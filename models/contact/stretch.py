@@ -29,7 +29,7 @@ from models.contact.chain import (
     to_hand,
     to_piano,
 )
-from models.contact.comfort import comfort_errors
+from models.contact.comfort import comfort_errors, unhooked
 from models.contact.paths import FingerPaths, PathSampler
 from models.contact.posture import Aims, Posture, tangles
 from models.contact.reach import rigid_step, smooth_correction, soft_threshold
@@ -103,7 +103,8 @@ def solve_stretch(
     """
     euler = clamp_to_limits(torch.from_numpy(motion.euler))
     given = split_angles(euler)
-    relaxed = finger_tips(given)
+    idle = unhooked(given)
+    relaxed = finger_tips(idle)
     start = _hands(euler[..., 0, :], torch.from_numpy(motion.wrist), hand_size)
     sampler = PathSampler(presses, motion.frames, motion.fps, timing)
     hands, fingers = start, given
@@ -119,7 +120,7 @@ def solve_stretch(
             aside = (aside + torch.from_numpy(room.fingers)).clamp(-_MOST_ASIDE, _MOST_ASIDE)
             shift = shift + room.wrists
         hands = _move(hands, shift, turn)
-        fingers = _held(solve_chains(hands.own(_targets(paths, hands, relaxed, aside)), given), given, held)
+        fingers = _held(solve_chains(hands.own(_targets(paths, hands, relaxed, aside)), idle), given, held)
         reached = hands.out(finger_tips(fingers)).numpy()
     if strength < 1:
         hands = _hands(
@@ -136,7 +137,7 @@ def solve_stretch(
         paths = _without_strays(wanted, reached)
         targets = _targets(paths, hands, relaxed, aside)
         targets = torch.lerp(torch.from_numpy(free), targets, strength)
-        fingers = solve_chains(hands.own(targets), given, torch.from_numpy(1 - paths.firm))
+        fingers = solve_chains(hands.own(targets), idle, torch.from_numpy(1 - paths.firm))
         fresh = Posture.of(_held(fingers, given, held), hands.turn, hands.place)
         # What was taken apart before stays so; only what is still tangled is worked on again.
         posture = untangle(

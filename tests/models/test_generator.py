@@ -13,7 +13,8 @@ from models.errors import Cancelled, UserError
 from models.generator import GenerateSettings, generate
 from models.keyboard import key_x
 from models.kinematics import mirror_hands, outside_limits
-from models.resampling import frame_count, resample, smooth, splice
+from models.resampling import frame_count, resample, splice
+from models.smoothing import smooth
 from models.take import Motion, Take
 from models.windows import fade_weights, sampling_rounds, window_starts
 
