@@ -26,9 +26,8 @@ _METRES_PER_RADIAN = (
 )
 _REACH = 0.08  # from the first joint to the tip of an arched finger, metres
 _FARTHEST = 0.012
-_HOOKED_ROOT, _HOOKED_MIDDLE = np.radians(
-    (-10.0, 40.0)
-)  # a little before `models.looks` counts a thumb as hooked
+# A little before `models.looks` counts a thumb as hooked.
+_HOOKED_ROOT, _HOOKED_MIDDLE = np.radians((-10.0, 40.0))
 
 
 def comfort_errors(fingers: Fingers, rotation: Tensor, hand_size: float) -> NDArray[np.float32]:
