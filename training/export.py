@@ -41,7 +41,7 @@ _CLIPS = """**Learned from the data set that it was given** (`python -m training
 for, its owner says."""
 _INPUT = {
     "notes": "notes (onset, offset, pitch, velocity) at {fps:g} frames a second, optionally the hand of each note,\n"
-    "  style numbers.",
+    "  style numbers{player}.",
     "hubert": "sound at 16 kHz, through HuBERT, at {fps:g} frames a second.",
     "features": "features of the sound at {fps:g} frames a second.",
 }
@@ -66,7 +66,9 @@ def export_model(out: Path, folder: Path, name: str, *, half: bool, notes: str =
         parameters=parameter_count(networks),
         predictors=parameter_count(networks.predictors),
         origin=_SYNTHESISED if config.encoder.kind == "notes" else _CLIPS,
-        input=_INPUT[config.encoder.kind].format(fps=config.fps),
+        input=_INPUT[config.encoder.kind].format(
+            fps=config.fps, player=", each hand's side and player" if config.habit_dim else ""
+        ),
         output=_OUTPUT[config.representation],
         frames=config.window_frames,
         schedule=config.schedule.kind,

@@ -3,6 +3,7 @@
 
 A finger that plays too near the hand is drawn up like a claw, one that plays too far is stretched flat, one that
 plays far to the side has no room left to follow its key. Within its comfortable range a finger asks for nothing.
+Thumbs that wait are not hooked up in the air.
 """
 
 from __future__ import annotations

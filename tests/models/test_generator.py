@@ -14,7 +14,6 @@ from models.generator import GenerateSettings, generate
 from models.keyboard import key_x
 from models.kinematics import mirror_hands, outside_limits
 from models.resampling import frame_count, resample, splice
-from models.smoothing import smooth
 from models.take import Motion, Take
 from models.windows import fade_weights, sampling_rounds, window_starts
 
@@ -247,13 +246,20 @@ def test_resampling_keeps_straight_lines_and_identity():
     )
 
 
-def test_smoothing_keeps_slow_movement_and_takes_trembling_away():
-    frames = np.arange(200)
-    slow, trembling = np.sin(frames / 30 * 2 * np.pi * 0.5), 0.1 * (-1.0) ** frames
-    out = smooth((slow + trembling)[:, None], 1.5)[:, 0]
-    assert np.abs(out - slow)[5:-5].max() < 0.02
-    assert np.array_equal(smooth(slow[:, None], 0.0)[:, 0], slow.astype(np.float32))
-    np.testing.assert_allclose(smooth(np.full((5, 2), 0.3), 4.0), 0.3, atol=1e-6)
+def test_still_wrists_are_smoothed_as_the_model_asks_and_angles_are_not():
+    onset = np.repeat(np.arange(8) * 0.5, 2)
+    notes = np.stack([onset, onset + 0.4, np.tile([48, 76], 8), np.full(16, 80)], 1).astype(np.float32)
+    small = dataclasses.replace(
+        TINY.statistics, position_std=(1e-4, 1e-4, 1e-4), residual_std=(1e-3, 1e-3, 1e-3)
+    )
+    still = dataclasses.replace(TINY, statistics=small)
+    plain, eased = (
+        make(tiny_model(which), notes, np.tile([0, 1], 8).astype(np.int8)).motion
+        for which in (still, dataclasses.replace(still, still_smoothing_frames=6.0))
+    )
+    assert np.array_equal(plain.euler, eased.euler)
+    tremble, calm = (np.abs(np.diff(part.wrist, n=2, axis=0)).mean() for part in (plain, eased))
+    assert calm < tremble
 
 
 def test_sampling_begins_with_as_much_noise_as_the_model_asks_for(monkeypatch):

@@ -17,6 +17,15 @@ def wrists(frames=400, seed=0):
     return (leap[:, None, None] * [1, 0, 0] + rng.normal(0, 0.0004, (frames, 2, 3))).astype(np.float32)
 
 
+def test_smoothing_keeps_slow_movement_and_takes_trembling_away():
+    frames = np.arange(200)
+    slow, trembling = np.sin(frames / 30 * 2 * np.pi * 0.5), 0.1 * (-1.0) ** frames
+    out = smooth((slow + trembling)[:, None], 1.5)[:, 0]
+    assert np.abs(out - slow)[5:-5].max() < 0.02
+    assert np.array_equal(smooth(slow[:, None], 0.0)[:, 0], slow.astype(np.float32))
+    np.testing.assert_allclose(smooth(np.full((5, 2), 0.3), 4.0), 0.3, atol=1e-6)
+
+
 def test_still_hands_tremble_less_and_leaps_are_as_before():
     hands = wrists()
     plain, eased = smooth(hands, 0.6), smooth_wrists(hands, 0.6, 2.0, FPS)
