@@ -12,12 +12,13 @@ from typing import Any
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
-from . import compat, fcurves
+from . import fcurves
 from .core.splicing import Stretch
 from .core.warm_memory import WarmMemory
 from .faults import Fault
-from .keeping import Marks, by_uid, current_action, write_marks
+from .keeping import Marks, by_uid, write_marks
 from .new_action import (
     action_bytes,
     begin_action,
@@ -29,13 +30,18 @@ from .new_action import (
     find_slot,
 )
 from .orders import TakeOrder
-from .piano.animation import animate_keys
-from .piano.build import find_piano
+from .piano.animation import add_depths, carrier, is_key_curve, write_depths
+from .piano.pairing import connect_all
 from .take_file import TakeFile, at_scene_rate, load_take
+from .takes import clock, follow, layers
+from .takes.put_on import is_seen, put_on
 
 UNDO_LABEL = "Saving the undo step"
 """A step that cannot be cut: Blender's own copy of all keys for undo."""
-SOUND_KEYS = ("sound", "sound_start_s", "sound_end_s")
+SOUND_KEYS = ("sound", "sound_start_s", "sound_end_s", "sounds")
+LAYERS_CHANGED = (
+    "The NLA tracks of the hands were changed while the take was made; use Apply Take to put it on them."
+)
 
 
 def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterator[str | float | None]:
@@ -44,26 +50,28 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
     result: the worker's answer; seconds: what the whole job took. Raises Fault when the armature or the scene was
     deleted meanwhile or the take cannot be used; nothing is changed then.
     """
-    find_armature(order)
+    armature = find_armature(order)
+    layers.check_writable(armature)
+    plain = layers.is_plain(armature)
     loading = load_take(order.output)
     while (take := next(loading)) is None:
         yield None
     take = at_scene_rate(take, _find_scene(order))
     memory = WarmMemory()
-    if order.partial:
-        yield from memory.warm(copied_bytes(order))
-        memory.release()
+    yield from memory.warm(copied_bytes(order))
+    memory.release()
     action_uid, slot_handle = begin_action(order)
     memory.close()
     try:
         yield None
-        if order.partial:
-            yield from copy_kept(order, action_uid, slot_handle)
-        yield from _write_hands(order, action_uid, slot_handle, take)
-        yield from _animate_piano(order, take)
+        yield from copy_kept(order, action_uid, slot_handle)
+        yield from _write_hands(order, action_uid, slot_handle, take, spliced=plain)
+        yield from _write_music(order, action_uid, slot_handle, take)
         size = action_bytes(find_action(action_uid))
         yield from memory.warm(2 * size)
         memory.release(size)
+        if layers.is_plain(find_armature(order)) != plain and order.partial:
+            raise Fault("layers_changed", LAYERS_CHANGED)
         _bind(order, action_uid, slot_handle, take, result, seconds)
         try:
             yield UNDO_LABEL
@@ -80,48 +88,68 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
 
 
 def _write_hands(
-    order: TakeOrder, action_uid: int, slot_handle: int, take: TakeFile
+    order: TakeOrder, action_uid: int, slot_handle: int, take: TakeFile, *, spliced: bool
 ) -> Iterator[float | None]:
-    """Write the curves of the hands that are new, one a step; of a range, its frames in every curve."""
+    """Write the curves of the hands that are new, one a step; of a range, its frames in every curve.
+
+    spliced: whether the curves of a range go on outside it as they are; else they are written whole.
+    """
 
     def bag() -> bpy.types.ActionChannelbag:
         return find_bag(action_uid, slot_handle)
 
-    steps = [(hand, joint, column) for hand in order.hands for joint in range(16) for column in range(6)]
-    steps = [(hand, joint, column) for hand, joint, column in steps if column < 3 or joint == 0]
-    for done, (hand, joint, column) in enumerate(steps):
+    joints = [(hand, joint) for hand in order.hands for joint in range(16)]
+    for done, (hand, joint) in enumerate(joints):
         armature = find_armature(order)
         bone = fcurves.joint_bones(armature)[hand][joint]
-        if column < 3:
-            values = take.euler[:, hand, joint, column]
-        else:
-            head, axes = fcurves.wrist_rest(armature, bone)
-            values = ((take.wrist[:, hand] - head) @ axes[:, column - 3]).astype(np.float32)
-        channel = fcurves.channels(bone, joint)[column]
-        if order.frames is None:
-            fcurves.write_channel(bag(), bone, channel, order.start_frame, values)
-        else:
-            first, stop = order.frames
-            stretch = Stretch(
-                order.start_frame + first,
-                values[first:stop],
-                order.start_frame,
-                order.start_frame + len(values) - 1,
-            )
-            yield from fcurves.splice_channel(bag, bone, channel, stretch)
-        yield (done + 1) / len(steps)
+        mode = armature.pose.bones[bone].rotation_mode
+        values = _channel_values(armature, bone, mode, take, hand, joint)
+        for column, channel in enumerate(fcurves.channels(bone, joint, mode)):
+            if order.frames is None or not spliced:
+                fcurves.write_channel(bag(), bone, channel, order.start_frame, values[:, column])
+            else:
+                first, stop = order.frames
+                stretch = Stretch(
+                    order.start_frame + first,
+                    values[first:stop, column],
+                    order.start_frame,
+                    order.start_frame + len(values) - 1,
+                )
+                yield from fcurves.splice_channel(bag, bone, channel, stretch)
+            yield (done + (column + 1) / values.shape[1]) / len(joints)
 
 
-def _animate_piano(order: TakeOrder, take: TakeFile) -> Iterator[None]:
-    """Let the keys of a piano in the scene play the notes. `_bind` follows the last step at once."""
-    piano = find_piano(_find_scene(order))
-    if piano is None:
-        return
-    label = f"take {order.params['seed']}"
-    for _ in animate_keys(piano, take.notes, take.fps, order.start_frame, label):
+def _channel_values(
+    armature: bpy.types.Object, bone: str, mode: str, take: TakeFile, hand: int, joint: int
+) -> NDArray[np.float32]:
+    """Values (frames, channels) of a joint in the order of `fcurves.channels`."""
+    values = fcurves.rotation_values(take.euler[:, hand, joint], mode)
+    if joint:
+        return values
+    head, axes = fcurves.wrist_rest(armature, bone)
+    location = (take.wrist[:, hand] - head) @ np.linalg.inv(axes).T
+    return np.concatenate([values, location.astype(np.float32)], axis=1)
+
+
+def _write_music(order: TakeOrder, action_uid: int, slot_handle: int, take: TakeFile) -> Iterator[None]:
+    """Write the take's clock onto both wrists, and the keys' depths where the kept curves hold none."""
+    for hand in (0, 1):
+        bone = fcurves.joint_bones(find_armature(order))[hand][0]
+        bag = find_bag(action_uid, slot_handle)
+        clock.write_clock(bag, bone, order.start_frame, len(take.euler), take.fps)
         yield
-        find_armature(order)
-        _find_scene(order)
+    stays = order.keep is not None and any(
+        is_key_curve(curve) for layer in layers.layers(find_armature(order)) for curve in layer.curves
+    )
+    if stays:
+        return
+    bag = find_bag(action_uid, slot_handle)
+    for curve in [curve for curve in bag.fcurves if is_key_curve(curve)]:
+        bag.fcurves.remove(curve)
+    steps = write_depths(bag, carrier(find_armature(order)), take.notes, take.fps, order.start_frame)
+    for _ in steps:
+        yield
+        find_bag(action_uid, slot_handle)  # undo may have taken it away
 
 
 def _find_scene(order: TakeOrder) -> bpy.types.Scene:
@@ -143,29 +171,37 @@ def _bind(
 ) -> None:
     """The armature plays the new action, and the scene says so. Blender copies all keys here, for evaluation."""
     armature, action, scene = find_armature(order), find_action(action_uid), _find_scene(order)
-    for bones in fcurves.joint_bones(armature):
-        for bone in bones:
-            armature.pose.bones[bone].rotation_mode = "XYZ"
-    played = current_action(armature)
-    if played is not None:
-        played.use_fake_user = True  # an earlier take is not lost when the file is saved
-    compat.bind_action(armature, action, find_slot(action, slot_handle))
+    for names in fcurves.joint_bones(armature):
+        clock.add_clock(armature.pose.bones[names[0]])
+    add_depths(armature)
+    put_on(armature, action, find_slot(action, slot_handle))
     sound = (
         order.keep.marks.sound
         if order.keep is not None
-        else {name: order.params.get(name) for name in SOUND_KEYS}
+        else {name: order.params.get(name) for name in SOUND_KEYS if name in order.params}
     )
+    player = take.meta.get("habits")
     marks = Marks(
         take=str(order.output),
         start_frame=order.start_frame,
         frames=len(take.euler),
         fps=take.fps,
         sound=sound,
+        player=player if isinstance(player, list) else None,
     )
     write_marks(action, marks)
+    clock.write_notes(action, take.notes, take.fingering)
     settings = scene.s2c_settings
     settings.armature, settings.take_path = armature, str(order.output)
-    settings.result = describe(order, result, seconds)
+    remarks = [connect_all(scene, armature)]
+    bpy.context.view_layer.update()
+    if not is_seen(armature, order, take):
+        remarks.append(
+            "Something else moves the hands, too (a constraint, a driver, a muted curve): "
+            "they are not where the take puts them."
+        )
+    remarks.append(follow.disagreement(bpy.context, scene, armature))
+    settings.result = " ".join([describe(order, result, seconds), *filter(None, remarks)])
     if isinstance(order.params["seed"], int):  # a cancelled job leaves the seed where it was
         settings.seed = order.params["seed"]
     bpy.context.view_layer.update()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bulk reading and writing of the curves of one joint. Left and right are the same code.
 
-A joint has three `rotation_euler` channels; the wrist has three `location` channels besides. Locations are in
-the rest frame of the wrist's bone, as pose bones have them.
+A joint has the rotation channels of its bone's rotation mode (three of `rotation_euler` on the built-in rig); the wrist
+has three `location` channels besides. Locations are in the rest frame of the wrist's bone, as pose bones have them.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from typing import Any
 
 import bpy
 import numpy as np
+from mathutils import Euler, Quaternion
 from numpy.typing import NDArray
 
 from . import compat
-from .core import skeleton
 from .core.splicing import LINEAR, Keys, Stretch, splice
 from .faults import Fault
-from .rig.armature import JOINT_PROPERTY, joint_label
+from .rig.bones import joint_bones, wrist_rest
+
+__all__ = ["channels", "evaluate", "joint_bones", "splice_channel", "wrist_rest", "write_channel"]
 
 _FLAG, _ENUM, _NUMBER = np.bool_, np.int32, np.float32
 KEY_ATTRIBUTES: dict[str, tuple[type, int]] = {
@@ -38,40 +40,48 @@ KEY_ATTRIBUTES: dict[str, tuple[type, int]] = {
     "select_right_handle": (_FLAG, 1),
 }
 """Everything that a key has, with the kind and number of its values."""
+ROTATIONS = {
+    "QUATERNION": ("rotation_quaternion", 4),
+    "AXIS_ANGLE": ("rotation_axis_angle", 4),
+    **dict.fromkeys(("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX"), ("rotation_euler", 3)),
+}
+"""Property and number of channels for each rotation mode of a bone."""
 
 
-def joint_bones(armature: bpy.types.Object) -> list[list[str]]:
-    """Bone names by hand and joint (2 lists of 16), found by mark, so that bones may be renamed.
-
-    Raises Fault when the armature is not a pair of hands.
-    """
-    marked = {
-        str(bone.get(JOINT_PROPERTY)): bone.name for bone in armature.data.bones if JOINT_PROPERTY in bone
-    }
-    try:
-        return [
-            [marked[joint_label(joint, hand)] for joint in range(16)]
-            for hand in (skeleton.LEFT, skeleton.RIGHT)
-        ]
-    except KeyError as error:
-        raise Fault(
-            "not_hands",
-            f'The armature "{armature.name}" lacks bones of the S2C hands: use the one that Add Hands makes.',
-            f"missing {error}",
-        ) from error
-
-
-def channels(bone: str, joint: int) -> list[tuple[str, int]]:
-    """Data path and index of every channel of a joint: rotation, then the wrist's location."""
+def channels(bone: str, joint: int, mode: str = "XYZ") -> list[tuple[str, int]]:
+    """Data path and index of every channel of a joint: rotation in the bone's mode, then the wrist's location."""
     path = f'pose.bones["{bpy.utils.escape_identifier(bone)}"].'
-    names = ("rotation_euler", "location") if joint == 0 else ("rotation_euler",)
-    return [(path + name, index) for name in names for index in range(3)]
+    name, width = ROTATIONS.get(mode, ROTATIONS["XYZ"])
+    found = [(path + name, index) for index in range(width)]
+    return found + ([(path + "location", index) for index in range(3)] if joint == 0 else [])
 
 
-def wrist_rest(armature: bpy.types.Object, bone: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rest position (3,) and axes (3, 3, columns) of a wrist's bone in the armature, the piano frame."""
-    matrix = np.array(armature.data.bones[bone].matrix_local)
-    return matrix[:3, 3], matrix[:3, :3]
+def rotation_values(euler: NDArray[np.floating], mode: str) -> NDArray[np.float32]:
+    """XYZ angles (frames, 3) as the rotation channels of a bone of `mode`: (frames, 3), or (frames, 4).
+
+    Values follow one another without jumps: angles are unwrapped, quaternions keep their sign.
+    """
+    if mode == "XYZ":
+        return euler.astype(np.float32)
+    values = np.empty((len(euler), ROTATIONS[mode][1]), np.float32)
+    before: Quaternion | Euler | None = None
+    for frame, angles in enumerate(euler.tolist()):
+        turn = Euler(angles, "XYZ").to_quaternion()
+        if mode == "QUATERNION":
+            if before is not None:
+                turn.make_compatible(before)
+            before = turn
+            values[frame] = turn
+        elif mode == "AXIS_ANGLE":
+            if before is not None:
+                turn.make_compatible(before)
+            before = turn
+            axis, angle = turn.to_axis_angle()
+            values[frame] = (angle, *axis)
+        else:
+            before = turn.to_euler(mode, before) if before is not None else turn.to_euler(mode)
+            values[frame] = before
+    return values
 
 
 def write_channel(
@@ -157,16 +167,3 @@ def evaluate(curve: bpy.types.FCurve, frames: NDArray[np.float32]) -> NDArray[np
 def _holds(curve: bpy.types.FCurve) -> bool:
     """Whether a curve of two equal keys has their value everywhere."""
     return curve.keyframe_points[0].interpolation in ("LINEAR", "CONSTANT")
-
-
-def read_joint(
-    bag: bpy.types.ActionChannelbag, bone: str, joint: int, start_frame: int, frames: int
-) -> NDArray[np.float32]:
-    """A joint's channels at whole frames, (frames, 3) or (frames, 6) rotation first, then the wrist's location."""
-    values = np.zeros((frames, 6 if joint == 0 else 3), np.float32)
-    wanted = np.arange(start_frame, start_frame + frames, dtype=np.float32)
-    for column, (path, index) in enumerate(channels(bone, joint)):
-        curve = bag.fcurves.find(path, index=index)
-        if curve is not None:
-            values[:, column] = evaluate(curve, wanted)
-    return values

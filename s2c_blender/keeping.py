@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The motion that is on an armature now, read back into a take: what an animator edited by hand is kept.
 
-Redoing one hand gives the worker this take: the other hand's motion as the condition, the notes to play.
-The curves of the hand that stays are only read here and never written anywhere.
+Redoing one hand gives the worker this take: the other hand's motion as the condition, the notes to play. What Blender
+evaluates is the truth, over the frames where the hands move now; the marks on an action only say where it came from.
 """
 
 from __future__ import annotations
@@ -20,16 +20,23 @@ from numpy.typing import NDArray
 
 from . import compat, fcurves
 from .faults import Fault
+from .strip_audio import StripSound, write_packed
+from .takes import clock, layers
+from .takes.find import by_uid
+from .takes.layers import TAKE_PROPERTY as MARK
+from .takes.layers import current_action
+from .takes.reading import HandReader
+from .takes.sampling import sample
 
-MARK = "s2c_take"
-"""Custom property of an action: where its take came from, as JSON (`Marks`)."""
+__all__ = ["MARK", "Keep", "Marks", "by_uid", "current_action", "has_take", "plan_keep", "read_marks"]
+
 FPS_TOLERANCE = 1e-3
 """Frames a second; scenes keep their rate as a whole number over a float32 base."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Marks:
-    """What an action remembers of its take."""
+    """What an action remembers of how its take was made."""
 
     take: str
     """Path of the take file."""
@@ -37,7 +44,9 @@ class Marks:
     frames: int
     fps: float
     sound: dict[str, Any]
-    """The `sound` parameters of the worker, for when the take file is gone."""
+    """The sound parameters of the worker, for when the notes are gone."""
+    player: list[list[float]] | None = None
+    """The player of each hand (`habits` of the take's meta), who goes on where a range is made anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +56,19 @@ class Keep:
     armature_uid: int
     armature_name: str
     action_uid: int
+    """The action that holds the notes."""
     marks: Marks
     path: Path
     """Where the take for the worker is written."""
-
-    @property
-    def start_frame(self) -> int:
-        return self.marks.start_frame
+    start_frame: int
+    """Scene frame at which the kept motion begins now."""
+    frames: int
+    fps: float
+    """Frames a second of the scene."""
+    kept: tuple[int, ...]
+    """The hands that tell where the music is now, the first that can."""
+    sound: StripSound | None = None
+    """What the strip plays over these frames, for when the notes are gone."""
 
 
 def write_marks(action: bpy.types.Action, marks: Marks) -> None:
@@ -64,97 +79,116 @@ def write_marks(action: bpy.types.Action, marks: Marks) -> None:
 def read_marks(action: bpy.types.Action) -> Marks | None:
     """What `write_marks` wrote; None for an action that is not a take."""
     try:
-        return Marks(**json.loads(str(action[MARK])))
+        marks = Marks(**json.loads(str(action[MARK])))
+        sane = float(marks.fps) > 0 and int(marks.frames) > 0 and isinstance(marks.sound, dict)
+        return marks if sane and isinstance(marks.take, str) and int(marks.start_frame) is not None else None
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def current_action(armature: bpy.types.Object) -> bpy.types.Action | None:
-    """The action that the armature plays."""
-    data = armature.animation_data
-    return data.action if data is not None and data.action_slot is not None else None
-
-
 def has_take(armature: bpy.types.Object) -> bool:
     """True when the armature plays a take, so that one hand can be made anew."""
-    action = current_action(armature)
-    return action is not None and MARK in action
+    return layers.take_layer(armature) is not None
 
 
-def by_uid(collection: Any, uid: int) -> Any | None:
-    """The datablock with a `session_uid`, whatever it is called by now; None when it was deleted."""
-    return next((item for item in collection if item.session_uid == uid), None)
+def plan_keep(
+    scene: bpy.types.Scene, armature: bpy.types.Object, folder: Path, kept: tuple[int, ...] = (0, 1)
+) -> Keep:
+    """What to read from an armature to keep it. Looks at keys and strips only.
 
-
-def plan_keep(scene: bpy.types.Scene, armature: bpy.types.Object, folder: Path) -> Keep:
-    """What to read from an armature to keep it. Raises Fault when it plays no take of this scene's rate."""
-    action = current_action(armature)
-    marks = read_marks(action) if action is not None else None
-    if action is None or marks is None:
+    kept: the hands that stay. Raises Fault when it plays no take, or one of another rate.
+    """
+    layer = layers.take_layer(armature)
+    marks = read_marks(layer.action) if layer is not None else None
+    if layer is None or marks is None:
         raise Fault("no_take", f'The armature "{armature.name}" plays no take yet: press Generate first.')
+    layers.check_writable(armature)
+    span = layers.seen_span(armature, kept)
+    if span is None:
+        raise Fault(
+            "no_motion",
+            f'The hands of "{armature.name}" stand still, their keys are gone or muted: bring them back, or Generate.',
+        )
     rate = scene.render.fps / scene.render.fps_base
-    if abs(rate - marks.fps) > FPS_TOLERANCE:
+    if abs(rate - marks.fps) > FPS_TOLERANCE and not _in_time(layer, armature, rate):
         raise Fault(
             "rate_changed",
-            f"The take was made for {marks.fps:g} frames a second and the scene now has {rate:g}; press Generate.",
+            f"The take was made for {marks.fps:g} frames a second and the scene now has {rate:g}; "
+            "press Follow Strip to fit it to the recording, or Generate.",
         )
     return Keep(
         armature_uid=armature.session_uid,
         armature_name=armature.name,
-        action_uid=action.session_uid,
+        action_uid=layer.action.session_uid,
         marks=marks,
         path=folder / "keep.npz",
+        start_frame=span[0],
+        frames=span[1] - span[0] + 1,
+        fps=rate,
+        kept=kept,
     )
 
 
+def _in_time(layer: layers.Layer, armature: bpy.types.Object, rate: float) -> bool:
+    """Whether the clock of a take runs as fast as the scene, whatever rate the take was made for."""
+    for names in fcurves.joint_bones(armature):
+        path, index = clock.clock_channel(names[0])
+        curve = next((c for c in layer.curves if c.data_path == path and c.array_index == index), None)
+        if curve is None or len(curve.keyframe_points) < 2:
+            return False
+        first, last = curve.keyframe_points[0].co, curve.keyframe_points[-1].co
+        begin, end = layer.span(first.x, last.x)
+        seconds = (last.y - first.y) * clock.SECONDS_PER_UNIT
+        if abs(seconds * rate - (end - begin)) > 1.0:
+            return False
+    return True
+
+
 def check_spliceable(armature: bpy.types.Object, hands: tuple[int, ...]) -> None:
-    """Raise Fault when a curve of `hands` is shaped by more than its keys."""
+    """Raise Fault when a curve of `hands` that is to be spliced is shaped by more than its keys."""
+    if not layers.is_plain(armature):
+        return  # the new motion becomes a layer of its own
     action = current_action(armature)
     bag = compat.channelbag(action, armature.animation_data.action_slot) if action is not None else None
     bones = fcurves.joint_bones(armature)
     for hand in hands:
-        for joint in range(16):
-            for path, index in fcurves.channels(bones[hand][joint], joint):
+        for joint, bone in enumerate(bones[hand]):
+            mode = armature.pose.bones[bone].rotation_mode
+            for path, index in fcurves.channels(bone, joint, mode):
                 curve = bag.fcurves.find(path, index=index) if bag is not None else None
                 if curve is not None:
                     fcurves.check_spliceable(curve)
 
 
 def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
-    """Read the curves, a joint a step, and write them as a take to `keep.path`. Yields progress from 0 to 1.
+    """Read what is seen of the hands, some frames a step, and write it as a take. Yields progress from 0 to 1.
 
-    Notes and fingering come from the take's file. When that is gone, `params` (of the worker's `generate`) is
-    given the sound, to be transcribed again. Raises Fault when the armature vanishes or nothing can be written.
+    Notes and fingering come from the action, else from the take's file. When both are gone, `params` (of the worker's
+    `generate`) is given the sound, to be transcribed again. Raises Fault when the armature vanishes or nothing can be
+    written.
     """
-    frames = keep.marks.frames
-    euler, wrist = np.zeros((frames, 2, 16, 3), np.float32), np.zeros((frames, 2, 3), np.float32)
-    for hand in (0, 1):
-        for joint in range(16):
-            armature, bag = _find(keep)
-            bone = fcurves.joint_bones(armature)[hand][joint]
-            values = fcurves.read_joint(bag, bone, joint, keep.marks.start_frame, frames)
-            euler[:, hand, joint] = values[:, :3]
-            if joint == 0:
-                head, axes = fcurves.wrist_rest(armature, bone)
-                wrist[:, hand] = values[:, 3:] @ axes.T + head
-            yield (16 * hand + joint + 1) / 32
-    notes, fingering, meta = _notes(Path(keep.marks.take))
+    armature = by_uid(bpy.data.objects, keep.armature_uid)
+    if armature is None:
+        raise Fault("rig_deleted", f'The armature "{keep.armature_name}" or its take was deleted meanwhile.')
+    reader = HandReader(armature)
+    frames = range(keep.start_frame, keep.start_frame + keep.frames)
+    for done in sample(keep.armature_uid, keep.armature_name, frames, reader):
+        yield done / keep.frames
+    seconds = take_seconds(keep, reader.clock)
+    notes, fingering, meta = _notes(keep)
+    if len(notes):
+        notes, fingering = notes_as_heard(notes, fingering, seconds, keep.fps)
     if not len(notes):
-        params.update(keep.marks.sound)
-        if not params.get("sound") or not Path(params["sound"]).is_file():
-            raise Fault(
-                "take_missing",
-                "The take's file and its recording are both gone; press Generate to start afresh.",
-            )
+        yield from _listen_again(keep, params, float(seconds[0]))
     try:
         np.savez(
             keep.path,
-            fps=np.float64(keep.marks.fps),
-            euler=euler,
-            wrist=wrist,
+            fps=np.float64(keep.fps),
+            euler=reader.euler,
+            wrist=reader.wrist,
             notes=notes,
             fingering=fingering,
-            meta=np.array(json.dumps({"format": 1, **meta})),
+            meta=np.array(json.dumps({**meta, "format": 1})),
         )
     except OSError as error:
         raise Fault(
@@ -165,20 +199,82 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
         ) from error
 
 
-def _find(keep: Keep) -> tuple[bpy.types.Object, bpy.types.ActionChannelbag]:
-    armature = by_uid(bpy.data.objects, keep.armature_uid)
+def take_seconds(keep: Keep, clocks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Second within the take at every kept frame (frames,), by the clock of a kept hand, else by the frames.
+
+    clocks: (frames, 2). Frames where the clock stands still, outside its keys, are counted on from where it runs.
+    Raises Fault for a take of an earlier version, without a clock, whose keys were cut.
+    """
+    count = np.arange(keep.frames)
+    for hand in (*keep.kept, *(1 - hand for hand in keep.kept)):
+        runs = clock.running(clocks[:, hand])
+        if runs.any():
+            first, last = np.flatnonzero(runs)[[0, -1]]
+            pace = (clocks[last, hand] - clocks[first, hand]) / max(last - first, 1)
+            inside = np.interp(count, count[runs], clocks[runs, hand])
+            before, behind = np.minimum(count - first, 0), np.maximum(count - last, 0)
+            return inside + (before + behind) * pace
+    if abs(keep.frames - keep.marks.frames) > 1:
+        raise Fault(
+            "take_of_earlier_version",
+            "The keys of this take were cut or stretched, and it was made by an earlier version, which did not note "
+            "which part of the music they play: press Generate.",
+        )
+    return count / keep.fps
+
+
+def notes_as_heard(
+    notes: NDArray[np.float32], fingering: NDArray[np.int8], seconds: NDArray[np.float64], fps: float
+) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """The notes at the times at which they are seen now; those outside the frames that are left go.
+
+    notes (n, 4), fingering (n, 2): in seconds of the take; seconds: (frames,) of the take at every frame, rising.
+    """
+    at = np.arange(len(seconds)) / fps
+    inside = (notes[:, 0] >= seconds[0] - 1e-4) & (notes[:, 0] < seconds[-1])
+    kept = notes[inside].copy()
+    for column in (0, 1):
+        kept[:, column] = np.interp(kept[:, column], seconds, at)
+    pace = (at[-1] - at[0]) / max(seconds[-1] - seconds[0], 1e-9)
+    late = notes[inside, 1] > seconds[-1]  # held beyond the last frame
+    kept[late, 1] = at[-1] + (notes[inside, 1][late] - seconds[-1]) * pace
+    return kept, fingering[inside]
+
+
+def _listen_again(keep: Keep, params: dict[str, Any], first_second: float) -> Iterator[float]:
+    """Give `params` the sound of the kept frames. Raises Fault when it is gone, too."""
+    if keep.sound is not None:
+        for _ in write_packed(keep.sound):
+            yield 1.0
+        params.update(keep.sound.params())
+        return
+    stored = keep.marks.sound
+    path = stored.get("sound")
+    unmoved = abs(first_second) < 1e-3 and keep.frames == keep.marks.frames
+    if isinstance(path, str) and unmoved and Path(path).is_file():
+        params.update({name: stored.get(name) for name in ("sound", "sound_start_s", "sound_end_s")})
+        return
+    raise Fault(
+        "take_missing",
+        "The notes of this take and its recording are both gone; add the recording again, or press Generate.",
+    )
+
+
+def _notes(keep: Keep) -> tuple[NDArray[np.float32], NDArray[np.int8], dict[str, Any]]:
+    """Notes (n, 4), fingering (n, 2) and meta: the action's notes, else those of the take's file, else none."""
     action = by_uid(bpy.data.actions, keep.action_uid)
-    slot = armature.animation_data.action_slot if armature is not None and armature.animation_data else None
-    bag = compat.channelbag(action, slot) if action is not None and slot is not None else None
-    if bag is None:
-        raise Fault("rig_deleted", f'The armature "{keep.armature_name}" or its take was deleted meanwhile.')
-    return armature, bag
+    stored = clock.read_notes(action) if action is not None else None
+    notes, fingering, meta = _notes_of_file(Path(keep.marks.take))
+    if keep.marks.player is not None:
+        meta = {**meta, "habits": keep.marks.player}
+    return (*stored, meta) if stored is not None else (notes, fingering, meta)
 
 
-def _notes(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int8], dict[str, Any]]:
-    """Notes (n, 4), fingering (n, 2) and meta of a take file; empty ones when it cannot be read."""
+def _notes_of_file(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int8], dict[str, Any]]:
+    """Notes, fingering and meta of a take file; empty ones when it is gone or no take."""
     try:
         with np.load(path, allow_pickle=False) as data:
-            return data["notes"], data["fingering"], json.loads(str(data["meta"]))
+            meta = json.loads(str(data["meta"]))
+            return data["notes"], data["fingering"], meta if isinstance(meta, dict) else {}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
         return np.zeros((0, 4), np.float32), np.zeros((0, 2), np.int8), {}

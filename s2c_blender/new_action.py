@@ -3,6 +3,10 @@
 
 Nobody plays it until it is complete. It is named by `session_uid` and its slot by handle, because undo between two
 steps frees everything that was found before.
+
+Where the active action alone moves the armature, everything in it that the take does not replace is copied: the other
+hand, keys on the root or the object, whatever the animator added. Where the NLA takes part, the new action holds only
+what is new and will lie on top of all that.
 """
 
 from __future__ import annotations
@@ -13,8 +17,11 @@ import bpy
 
 from . import compat, fcurves
 from .faults import Fault
-from .keeping import by_uid, current_action
 from .orders import TakeOrder
+from .piano.animation import is_key_curve
+from .takes.clock import clock_channel
+from .takes.find import by_uid
+from .takes.layers import current_action, is_plain
 
 CURVES_PER_STEP = 2
 """Kept curves looked at in one step."""
@@ -65,21 +72,21 @@ def action_bytes(action: bpy.types.Action) -> int:
 
 def copied_bytes(order: TakeOrder) -> int:
     """Memory that `begin_action` copies at a stroke."""
-    played = current_action(find_armature(order))
-    return action_bytes(played) if played is not None and not _copies_curves(played) else 0
+    kept = _kept_action(order)
+    return action_bytes(kept) if kept is not None and not _copies_curves(kept) else 0
 
 
 def begin_action(order: TakeOrder) -> tuple[int, int]:
-    """A new action, where something stays perhaps a copy of what is played; its `session_uid` and its slot's handle."""
+    """A new action, perhaps a copy of what is played where some of that stays; `session_uid` and slot handle."""
     armature = find_armature(order)
     fcurves.joint_bones(armature)
-    played = current_action(armature)
-    if order.partial and played is None:
+    kept = _kept_action(order)
+    if order.partial and kept is None and is_plain(armature):
         raise Fault("take_missing", f'The take of "{armature.name}" was removed meanwhile; press Generate.')
     name = f"{armature.name} take {order.params['seed']}"
-    if played is not None and order.partial and not _copies_curves(played):
+    if kept is not None and not _copies_curves(kept):
         handle = armature.animation_data.action_slot.handle
-        action = played.copy()
+        action = kept.copy()
         action.name = name
     else:
         action = bpy.data.actions.new(name)
@@ -87,28 +94,58 @@ def begin_action(order: TakeOrder) -> tuple[int, int]:
     return action.session_uid, handle
 
 
-def _copies_curves(played: bpy.types.Action) -> bool:
+def _kept_action(order: TakeOrder) -> bpy.types.Action | None:
+    """The action of which curves stay; None when none do, or all that stays lies below in the NLA."""
+    armature = find_armature(order)
+    played = current_action(armature)
+    if played is None or not is_plain(armature):
+        return None
+    if order.partial:
+        return played
+    bag = compat.channelbag(played, armature.animation_data.action_slot)
+    anew = replaced(order, armature)
+    return played if bag is not None and any(not _is_replaced(c, anew, order) for c in bag.fcurves) else None
+
+
+def replaced(order: TakeOrder, armature: bpy.types.Object) -> set[tuple[str, int]]:
+    """Channels of the hands that the take writes anew from the first frame to the last."""
+    bones = fcurves.joint_bones(armature)
+    anew = {clock_channel(names[0]) for names in bones}
+    if order.frames is None:
+        for hand in order.hands:
+            for joint, bone in enumerate(bones[hand]):
+                anew.update(fcurves.channels(bone, joint, armature.pose.bones[bone].rotation_mode))
+    return anew
+
+
+def _is_replaced(curve: bpy.types.FCurve, anew: set[tuple[str, int]], order: TakeOrder) -> bool:
+    return (curve.data_path, curve.array_index) in anew or (not order.partial and is_key_curve(curve))
+
+
+def _copies_curves(kept: bpy.types.Action) -> bool:
     """Whether the curves that stay are copied one by one; an action with more slots is copied whole."""
-    return compat.CAN_COPY_FCURVES and len(played.slots) == 1
+    return compat.CAN_COPY_FCURVES and len(kept.slots) == 1
 
 
 def copy_kept(order: TakeOrder, action_uid: int, slot_handle: int) -> Iterator[None]:
-    """Copy the curves that stay from the played action, a few a step, where `begin_action` has not copied all."""
-    played = current_action(find_armature(order))
-    if played is None or not _copies_curves(played):
+    """Bring in the curves that stay, a few a step; where `begin_action` copied all, take out those that do not."""
+    kept = _kept_action(order)
+    if kept is None:
         return
-    played_uid = played.session_uid
-    anew: tuple[str, ...] = ()
-    if order.frames is None:
-        bones = fcurves.joint_bones(find_armature(order))
-        anew = tuple(
-            f'pose.bones["{bpy.utils.escape_identifier(bone)}"].'
-            for hand in order.hands
-            for bone in bones[hand]
-        )
+    anew, kept_uid = replaced(order, find_armature(order)), kept.session_uid
+    if not _copies_curves(kept):
+        bag = find_bag(action_uid, slot_handle)
+        gone = [(c.data_path, c.array_index) for c in bag.fcurves if _is_replaced(c, anew, order)]
+        for path, index in gone:
+            bag = find_bag(action_uid, slot_handle)
+            curve = bag.fcurves.find(path, index=index)
+            if curve is not None:
+                bag.fcurves.remove(curve)
+            yield
+        return
     index = 0
     while True:
-        source = by_uid(bpy.data.actions, played_uid)
+        source = by_uid(bpy.data.actions, kept_uid)
         old = compat.channelbag(source, source.slots[0]) if source is not None else None
         if old is None:
             raise Fault(
@@ -118,7 +155,7 @@ def copy_kept(order: TakeOrder, action_uid: int, slot_handle: int) -> Iterator[N
             return
         new = find_bag(action_uid, slot_handle)
         for curve in old.fcurves[index : index + CURVES_PER_STEP]:
-            if not (anew and curve.data_path.startswith(anew)):
+            if not _is_replaced(curve, anew, order):
                 compat.copy_fcurve(new, curve)
         index += CURVES_PER_STEP
         yield

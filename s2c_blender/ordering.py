@@ -4,18 +4,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 from . import keeping, preferences
+from .core.skeleton import HANDS
 from .faults import Fault
 from .fcurves import joint_bones
 from .orders import TakeOrder
+from .piano.pairing import pairs_of_hands
 from .rig.armature import HAND_SIZE_PROPERTY
 from .session import preferred_device, session
 from .strip_audio import StripSound, find_strip, strip_sound
+from .takes import layers
 
 MODEL_FILE = "config.json"
 """What every model folder holds."""
@@ -36,15 +40,15 @@ def find_armature(context: bpy.types.Context) -> bpy.types.Object:
     active = context.active_object
     if active is not None and active.type == "ARMATURE":
         return active
-    armatures = [item for item in scene.objects if item.type == "ARMATURE"]
-    if not armatures:
+    hands = pairs_of_hands(scene) or [item for item in scene.objects if item.type == "ARMATURE"]
+    if not hands:
         raise Fault(
             "no_rig",
             "There are no hands to animate: press Add Hands, or choose an armature in the S2C panel.",
         )
-    if len(armatures) > 1:
-        raise Fault("which_rig", "There are several armatures: choose one in the S2C panel.")
-    return armatures[0]
+    if len(hands) > 1:
+        raise Fault("which_rig", "There are several pairs of hands: choose one in the S2C panel.")
+    return hands[0]
 
 
 def frame_window(scene: bpy.types.Scene) -> tuple[int, int] | None:
@@ -120,12 +124,11 @@ def order_new_take(context: bpy.types.Context, seed: int) -> TakeOrder:
     window = frame_window(scene)
     armature = find_armature(context)
     joint_bones(armature)
+    layers.check_writable(armature)
     sound: StripSound = strip_sound(edit, strip, scene, window, session.temporary_folder())
     output = take_path(session.data_folder() / "takes", seed, "")
     params = common_params(context, armature, output, seed)
-    params.update(
-        sound=str(sound.path), sound_start_s=sound.heard.sound_start_s, sound_end_s=sound.heard.sound_end_s
-    )
+    params.update(sound.params())
     return TakeOrder(
         armature_uid=armature.session_uid,
         armature_name=armature.name,
@@ -147,15 +150,17 @@ def order_part(
     scene = context.scene
     armature = find_armature(context)
     joint_bones(armature)
-    keep = keeping.plan_keep(scene, armature, session.temporary_folder())
-    frames = take_frames(keep.marks, window) if window is not None else None
+    kept = tuple(index for index, name in enumerate(HANDS) if name != hand) if hand else (0, 1)
+    keep = keeping.plan_keep(scene, armature, session.temporary_folder(), kept)
+    keep = replace(keep, sound=_sound_of(context, keep))
+    frames = take_frames(keep, window) if window is not None else None
     output = take_path(session.data_folder() / "takes", seed, hand + ("-range" if frames else ""))
     params = common_params(context, armature, output, seed)
     params.update(keep=str(keep.path), hand=hand or None)
-    if scene.s2c_settings.model_folder and Path(keep.marks.sound.get("sound") or "").is_file():
-        params.update(keep.marks.sound)  # a model of the user's own may listen to the recording
+    if scene.s2c_settings.model_folder and keep.sound is not None:
+        params.update(keep.sound.params())  # a model of the user's own may listen to the recording
     if frames is not None:
-        params["range"] = [frame / keep.marks.fps for frame in frames]
+        params["range"] = [frame / keep.fps for frame in frames]
     order = TakeOrder(
         armature_uid=armature.session_uid,
         armature_name=armature.name,
@@ -165,6 +170,7 @@ def order_part(
         params=params,
         hand=hand,
         frames=frames,
+        sound=keep.sound if scene.s2c_settings.model_folder else None,
         keep=keep,
     )
     if frames is not None:
@@ -172,17 +178,29 @@ def order_part(
     return order
 
 
-def take_frames(marks: keeping.Marks, window: tuple[int, int]) -> tuple[int, int]:
-    """Frames of a take, the first and one past the last, that lie in scene frames `window`. Raises Fault."""
-    last = marks.start_frame + marks.frames - 1
-    first, stop = max(window[0], marks.start_frame), min(window[1], last) + 1
+def _sound_of(context: bpy.types.Context, keep: keeping.Keep) -> StripSound | None:
+    """What the strip plays over the kept frames; None where there is no strip, or it does not play all of them."""
+    scene = context.scene
+    window = (keep.start_frame, keep.start_frame + keep.frames - 1)
+    try:
+        edit, strip = find_strip(context, scene.s2c_settings.strip_name)
+        sound = strip_sound(edit, strip, scene, window, keep.path.parent)
+    except Fault:
+        return None
+    return sound if sound.heard.start_frame == keep.start_frame else None
+
+
+def take_frames(keep: keeping.Keep, window: tuple[int, int]) -> tuple[int, int]:
+    """Frames of a kept take, the first and one past the last, that lie in scene frames `window`. Raises Fault."""
+    last = keep.start_frame + keep.frames - 1
+    first, stop = max(window[0], keep.start_frame), min(window[1], last) + 1
     if first >= stop:
         raise Fault(
             "range_empty",
-            f"Frames {window[0]} to {window[1]} hold nothing of the take, which plays from {marks.start_frame} "
+            f"Frames {window[0]} to {window[1]} hold nothing of the take, which plays from {keep.start_frame} "
             f"to {last}: choose others.",
         )
-    return first - marks.start_frame, stop - marks.start_frame
+    return first - keep.start_frame, stop - keep.start_frame
 
 
 def redo_window(scene: bpy.types.Scene) -> tuple[int, int]:

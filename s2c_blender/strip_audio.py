@@ -34,6 +34,15 @@ class StripSound:
     note: str = ""
     """One sentence that the animator should know, for instance that the strip is muted."""
 
+    def params(self) -> dict[str, object]:
+        """The sound parameters of the worker."""
+        heard = self.heard
+        return {
+            "sound": str(self.path),
+            "sound_start_s": heard.sound_start_s,
+            "sound_end_s": heard.sound_end_s,
+        }
+
 
 def time_base(scene: bpy.types.Scene) -> TimeBase:
     """The clock of a scene."""

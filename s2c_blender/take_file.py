@@ -29,6 +29,8 @@ class TakeFile:
     """(frames, 2, 3) metres in the piano frame."""
     notes: NDArray[np.float32]
     """(n, 4) onset s, offset s, pitch, velocity."""
+    fingering: NDArray[np.int8]
+    """(n, 2) hand, finger; -1 unknown."""
     fps: float
     meta: dict[str, Any]
 
@@ -38,13 +40,14 @@ def load_take(path: Path) -> Iterator[TakeFile | None]:
     arrays: dict[str, Any] = {}
     try:
         with np.load(path, allow_pickle=False) as data:
-            for name in ("fps", "notes", "meta", "wrist", "euler"):
+            for name in ("fps", "notes", "fingering", "meta", "wrist", "euler"):
                 arrays[name] = data[name]
                 yield None
         take = TakeFile(
             arrays["euler"],
             arrays["wrist"],
             arrays["notes"],
+            arrays["fingering"],
             float(arrays["fps"]),
             json.loads(str(arrays["meta"])),
         )
@@ -61,6 +64,8 @@ def load_take(path: Path) -> Iterator[TakeFile | None]:
         raise Fault(
             "take_unreadable", f'The take "{path.name}" holds numbers that are not finite; generate it again.'
         )
+    if take.fingering.shape != (len(take.notes), 2):  # written by another program, perhaps: fingers unknown
+        take = replace(take, fingering=np.full((len(take.notes), 2), -1, np.int8))
     yield take
 
 

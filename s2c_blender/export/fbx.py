@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""FBX for game engines: the hands, their mesh, and exactly one take, with the scene left as it was.
+"""FBX for game engines: the hands, their mesh, and exactly the motion that is seen, with the scene left as it was.
 
-Blender's exporter names takes well only for NLA strips, so the action is put on a strip of its own for the moment
-of the export. Everything that is touched (selection, mode, names, action, strips, frame) is put back afterwards.
+What is written are copies of the armature and its meshes, in a scene of their own: whatever is hidden, excluded or
+locked in the animator's scene comes along, and nothing there is touched. Blender's exporter names takes well only for
+NLA strips, so the motion of the copy lies on one: the take itself where its action alone moves the hands, else what
+all layers together make of them.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,10 @@ import addon_utils
 import bpy
 
 from ..faults import Fault
-from ..keeping import current_action, read_marks
+from ..rig.bones import skinned_meshes
+from ..takes import layers
+from ..takes.flatten import flatten
+from ..takes.sampling import scene_of_its_own
 
 EXPORTER = "io_scene_fbx"
 
@@ -47,7 +52,7 @@ PRESETS = {
 }
 
 COMMON: dict[str, Any] = {
-    "use_selection": True,
+    "use_selection": False,
     "object_types": {"ARMATURE", "MESH"},
     "axis_forward": "-Z",
     "axis_up": "Y",
@@ -69,14 +74,15 @@ COMMON: dict[str, Any] = {
 
 
 def export_fbx(context: bpy.types.Context, armature: bpy.types.Object, path: Path, preset: str) -> None:
-    """Write `armature`, the meshes it moves and the take it plays to `path`.
+    """Write `armature`, the meshes it moves and the motion that is seen to `path`.
 
-    Raises Fault when there is no take, or the file cannot be written; an older file of that name stays then.
+    Raises Fault when nothing moves, or the file cannot be written; an older file of that name stays then.
     """
     chosen = PRESETS[preset]
-    action = current_action(armature)
-    if action is None:
+    span = layers.seen_span(armature) if layers.moves(armature) else None
+    if span is None:
         raise Fault("no_take", f'The armature "{armature.name}" plays no take yet: press Generate first.')
+    layers.check_posed(armature)
     if path.suffix.lower() != ".fbx":
         path = path.with_name(path.name + ".fbx")
     if not path.parent.is_dir():
@@ -85,19 +91,21 @@ def export_fbx(context: bpy.types.Context, armature: bpy.types.Object, path: Pat
         raise Fault(
             "no_exporter", "Blender's FBX add-on cannot be enabled; enable it under Preferences > Add-ons."
         )
+    meshes = skinned_meshes(context.scene.objects, armature)
     part = path.with_name(path.stem + ".part.fbx")
     try:
-        with ExitStack() as stack:
-            stack.enter_context(_frame_kept(context.scene))
-            stack.enter_context(_object_mode(context))
-            stack.enter_context(
-                _only_selected(context, [armature, *skinned_meshes(context.scene, armature)], armature)
-            )
-            stack.enter_context(_as_only_strip(armature, action))
-            stack.enter_context(_renamed(armature, chosen.armature_name))
-            bpy.ops.export_scene.fbx(
-                filepath=str(part), apply_scale_options=chosen.scale, check_existing=False, **COMMON
-            )
+        with _motion(armature, span) as (action, slot), _copies(armature, meshes) as copies:
+            _on_one_strip(copies[0], action, slot, span, take_name(armature))
+            with (
+                _renamed(copies[0], chosen.armature_name),
+                scene_of_its_own(copies, like=context.scene) as scene,
+                context.temp_override(
+                    scene=scene, view_layer=scene.view_layers[0], active_object=copies[0], object=copies[0]
+                ),
+            ):
+                bpy.ops.export_scene.fbx(
+                    filepath=str(part), apply_scale_options=chosen.scale, check_existing=False, **COMMON
+                )
         os.replace(part, path)
     except (OSError, RuntimeError) as error:
         raise Fault(
@@ -109,117 +117,88 @@ def export_fbx(context: bpy.types.Context, armature: bpy.types.Object, path: Pat
         part.unlink(missing_ok=True)
 
 
-def skinned_meshes(scene: bpy.types.Scene, armature: bpy.types.Object) -> list[bpy.types.Object]:
-    """Meshes of the scene that the armature deforms."""
-    return [
-        item
-        for item in scene.objects
-        if item.type == "MESH" and any(m.type == "ARMATURE" and m.object == armature for m in item.modifiers)
-    ]
+def take_name(armature: bpy.types.Object) -> str:
+    """What the motion is called in a file: the name of the take, else of the topmost action."""
+    layer = layers.take_layer(armature) or layers.layers(armature)[-1]
+    return str(layer.action.name)
 
 
 @contextmanager
-def _frame_kept(scene: bpy.types.Scene) -> Iterator[None]:
-    frame, subframe = scene.frame_current, scene.frame_subframe
+def _motion(
+    armature: bpy.types.Object, span: tuple[int, int]
+) -> Iterator[tuple[bpy.types.Action, bpy.types.ActionSlot]]:
+    """The action that moves the armature as it is seen; one of a moment where several layers do."""
+    if layers.is_plain(armature):
+        data = armature.animation_data
+        yield data.action, data.action_slot
+        return
+    action, slot = flatten(armature, span)
     try:
-        yield
+        yield action, slot
     finally:
-        scene.frame_set(frame, subframe=subframe)
+        bpy.data.actions.remove(action)
 
 
 @contextmanager
-def _object_mode(context: bpy.types.Context) -> Iterator[None]:
-    active = context.view_layer.objects.active
-    mode = active.mode if active is not None else "OBJECT"
-    if mode != "OBJECT":
-        bpy.ops.object.mode_set(mode="OBJECT")
+def _copies(armature: bpy.types.Object, meshes: list[bpy.types.Object]) -> Iterator[list[bpy.types.Object]]:
+    """Copies of the armature and of its meshes, under the names of the originals, which step aside meanwhile."""
+    originals = [armature, *meshes]
+    names = [item.name for item in originals]
+    copies: list[bpy.types.Object] = []
+    aside: list[tuple[bpy.types.Object, str]] = []
     try:
-        yield
+        for item in originals:
+            copy = item.copy()
+            copies.append(copy)
+        for copy in copies[1:]:
+            for modifier in copy.modifiers:
+                if modifier.type == "ARMATURE" and modifier.object == armature:
+                    modifier.object = copies[0]
+            if copy.parent == armature:
+                copy.parent = copies[0]
+        for item, copy, name in zip(originals, copies, names, strict=True):
+            if item.library is None:
+                aside.append((item, name))
+                item.name = name + ".aside"
+            copy.name = name
+        yield copies
     finally:
-        if mode != "OBJECT" and active is not None:
-            context.view_layer.objects.active = active
-            bpy.ops.object.mode_set(mode=mode)
+        for copy in copies:
+            bpy.data.objects.remove(copy)
+        for item, name in aside:
+            item.name = name
 
 
-@contextmanager
-def _only_selected(
-    context: bpy.types.Context, objects: list[bpy.types.Object], active: bpy.types.Object
-) -> Iterator[None]:
-    layer = context.view_layer
-    selected = [item for item in layer.objects if item.select_get()]
-    hidden = [item for item in objects if item.hide_get()]
-    locked = [item for item in objects if item.hide_select]
-    before = layer.objects.active
-    try:
-        for item in selected:
-            item.select_set(False)
-        for item in locked:
-            item.hide_select = False
-        for item in hidden:
-            item.hide_set(False)
-        for item in objects:
-            item.select_set(True)
-        layer.objects.active = active
-        yield
-    finally:
-        for item in objects:
-            item.select_set(False)
-        for item in hidden:
-            item.hide_set(True)
-        for item in locked:
-            item.hide_select = True
-        for item in selected:
-            item.select_set(True)
-        layer.objects.active = before
-
-
-@contextmanager
-def _as_only_strip(armature: bpy.types.Object, action: bpy.types.Action) -> Iterator[None]:
-    """The armature's action on one NLA strip of its name and length, every other strip muted."""
-    data = armature.animation_data
-    slot, used_nla = data.action_slot, data.use_nla
-    muted = {track.name: track.mute for track in data.nla_tracks}
-    start, end = take_range(action)
-    try:
-        data.action = None
-        for other in data.nla_tracks:
-            other.mute = True
-        track = data.nla_tracks.new()
-        track.name = "S2C FBX"
-        strip = track.strips.new(action.name, start, action)
-        strip.action_slot = slot
-        strip.action_frame_start, strip.action_frame_end = float(start), float(end)
-        strip.frame_start, strip.frame_end = float(start), float(end)
-        data.use_nla = True
-        yield
-    finally:
-        for own in [track for track in data.nla_tracks if track.name not in muted]:
-            data.nla_tracks.remove(own)
-        for other in data.nla_tracks:
-            other.mute = muted[other.name]
-        data.use_nla = used_nla
-        data.action = action
-        data.action_slot = slot
-
-
-def take_range(action: bpy.types.Action) -> tuple[int, int]:
-    """First and last frame of the take on an action; of its keys when it is not one of ours."""
-    marks = read_marks(action)
-    if marks is not None:
-        return marks.start_frame, marks.start_frame + marks.frames - 1
-    first, last = action.frame_range
-    return round(first), max(round(last), round(first) + 1)
+def _on_one_strip(
+    armature: bpy.types.Object,
+    action: bpy.types.Action,
+    slot: bpy.types.ActionSlot,
+    span: tuple[int, int],
+    name: str,
+) -> None:
+    """The action on one NLA strip called `name` over the frames of `span`, and nothing else that moves the armature."""
+    start, end = span[0], max(span[1], span[0] + 1)
+    data = armature.animation_data or armature.animation_data_create()
+    if data.use_tweak_mode:
+        data.use_tweak_mode = False
+    for track in list(data.nla_tracks):
+        data.nla_tracks.remove(track)
+    data.action = None
+    strip = data.nla_tracks.new().strips.new(name, start, action)
+    strip.action_slot = slot
+    strip.action_frame_start, strip.action_frame_end = float(start), float(end)
+    strip.frame_start, strip.frame_end = float(start), float(end)
+    data.use_nla = True
 
 
 @contextmanager
 def _renamed(item: bpy.types.Object, name: str) -> Iterator[None]:
-    """`item` under `name` for a moment; whoever has that name steps aside."""
-    before = item.name
+    """`item` under `name` for a moment, where one is given; whoever has that name steps aside."""
     other = bpy.data.objects.get(name) if name else None
     if not name or other == item:
         yield
         return
-    other_name = other.name if other is not None else ""
+    before, other_name = item.name, other.name if other is not None else ""
     try:
         if other is not None:
             other.name = other_name + ".aside"

@@ -10,7 +10,7 @@ from bpy.props import EnumProperty, StringProperty
 
 from ..export.fbx import PRESETS, export_fbx
 from ..faults import Fault
-from ..keeping import current_action
+from ..takes import layers
 from .base import OperatorBase
 from .jobs import find_armature
 
@@ -37,11 +37,7 @@ class S2C_OT_export_fbx(OperatorBase, bpy.types.Operator):
             armature = find_armature(context)
         except Fault as fault:
             return fault.message
-        return (
-            ""
-            if current_action(armature) is not None
-            else "There is no take on the hands yet: press Generate first."
-        )
+        return "" if layers.moves(armature) else "There is no take on the hands yet: press Generate first."
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if not self.filepath:

@@ -7,8 +7,11 @@ import bpy
 from bpy.props import FloatProperty
 
 from ..core import skeleton
-from ..piano.build import create_piano, find_piano
-from ..rig.armature import HAND_SIZE_RANGE, create_armature
+from ..piano.animation import connect
+from ..piano.build import create_piano
+from ..piano.pairing import free_piano, pairs_of_hands, piano_of
+from ..rig.armature import HAND_SIZE_RANGE, create_armature, units_in_a_metre
+from ..rig.bones import piano_frame
 from ..rig.hand_mesh import create_hand_mesh
 from .base import OperatorBase
 
@@ -27,6 +30,15 @@ def hide_relationship_lines() -> None:
             for space in area.spaces:
                 if space.type == "VIEW_3D":
                     space.overlay.show_relationship_lines = False
+
+
+def hands_without_piano(context: bpy.types.Context, piano: bpy.types.Object) -> bpy.types.Object | None:
+    """The hands that a new piano is for: those of the panel, else any others that have none yet."""
+    scene = context.scene
+    chosen = scene.s2c_settings.armature
+    hands = pairs_of_hands(scene)
+    hands.sort(key=lambda armature: armature != chosen)
+    return next((armature for armature in hands if piano_of(scene, armature, but=piano) is None), None)
 
 
 class _AddOperator(OperatorBase):
@@ -61,12 +73,15 @@ class S2C_OT_add_hands(_AddOperator, bpy.types.Operator):
         for item in context.selected_objects:
             item.select_set(False)
         collection = new_collection(context, "S2C Hands")
-        armature = create_armature(context, self.hand_size, collection)
+        piano, unit = free_piano(context.scene), units_in_a_metre(context.scene)
+        armature = create_armature(context, self.hand_size, collection, unit=unit)
         for hand in (skeleton.LEFT, skeleton.RIGHT):
-            create_hand_mesh(armature, hand, self.hand_size, collection).hide_select = True
-        piano = find_piano(context.scene)
+            create_hand_mesh(armature, hand, self.hand_size, collection, unit).hide_select = True
         if piano is not None:
-            armature.matrix_world = piano.matrix_world
+            context.view_layer.update()
+            armature.matrix_world = piano.matrix_world @ piano_frame(armature).matrix.inverted()
+            context.view_layer.update()
+            connect(piano, armature)
         armature.select_set(True)
         context.view_layer.objects.active = armature
         context.scene.s2c_settings.armature = armature
@@ -81,10 +96,13 @@ class S2C_OT_add_piano(_AddOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        piano = create_piano(new_collection(context, "S2C Piano"))
-        armature = context.scene.s2c_settings.armature
+        scene = context.scene
+        piano = create_piano(new_collection(context, "S2C Piano"), unit=units_in_a_metre(scene))
+        armature = hands_without_piano(context, piano)
         if armature is not None:
-            piano.matrix_world = armature.matrix_world
+            piano.matrix_world = armature.matrix_world @ piano_frame(armature).matrix
+            context.view_layer.update()
+            connect(piano, armature)
         hide_relationship_lines()
         return {"FINISHED"}
 

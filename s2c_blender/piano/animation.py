@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keys go down with the notes: one action for the whole piano, a slot for every key that plays."""
+"""Keys go down with the notes of the take that the hands play.
+
+How far each key is down is a curve of the take itself, beside the hands' curves, on the bone that carries both hands.
+The keys of a piano follow it by drivers. So the piano plays whatever the hands play: another take, keys moved in the
+Dope Sheet, a strip moved or muted in the NLA; and a piano that is added later plays the take that is there.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compat
-from ..fcurves import LINEAR
-from ..keeping import by_uid
+from ..core import keyboard
+from ..core.splicing import LINEAR
+from ..rig.bones import common_parent, joint_bones
 from .build import PRESS_PROPERTY, piano_keys
 
-ACTION_PROPERTY = "s2c_piano_take"
-"""Custom property of the actions that are made here; only those are replaced."""
-KEYS_PER_STEP = 4
+EARLIER_PROPERTY = "s2c_piano_take"
+"""Custom property of the actions that earlier versions put on the keys."""
+VARIABLE = "depth"
+"""Name of the variable of our drivers."""
 DOWN_S, UP_S = 0.045, 0.07
 """A key takes this long to go down and to come up."""
 LEAST_UP_S = 0.02
 """A key struck again is up for at least this long, where the notes leave room."""
+GROUP = "Piano Keys"
 
 
 def key_frames(
@@ -48,79 +56,123 @@ def key_frames(
     return np.array(times) * fps + start_frame, np.array(depths)
 
 
-def animate_keys(
-    piano: bpy.types.Object, notes: NDArray[np.floating], fps: float, start_frame: int, label: str
-) -> Iterator[None]:
-    """Write the notes (n, 4) of a take onto a piano, a few keys a step; the last step makes the piano play them.
+def depth_property(pitch: int) -> str:
+    """Custom property of the carrying bone that says how far a key is down, 0 to 1."""
+    return f"key {keyboard.key_name(pitch)}"
 
-    Earlier key motion made here is replaced; a key that the user animated is left alone. Ends quietly when the
-    piano is deleted meanwhile.
-    """
-    piano_uid = piano.session_uid
-    action = bpy.data.actions.new(f"{piano.name} {label}")
-    action[ACTION_PROPERTY] = True
-    action_uid = action.session_uid
+
+def carrier(armature: bpy.types.Object) -> str:
+    """The bone whose curves hold the keys' depths: the one that carries both hands, else the left wrist."""
+    bone = common_parent(armature)
+    return bone.name if bone is not None else joint_bones(armature)[0][0]
+
+
+def depth_path(bone: str, pitch: int) -> str:
+    """Data path of a key's depth on the armature object."""
+    return f'pose.bones["{bpy.utils.escape_identifier(bone)}"]["{depth_property(pitch)}"]'
+
+
+def is_key_curve(curve: bpy.types.FCurve) -> bool:
+    """Whether a curve of a take moves a key."""
+    return '"]["key ' in curve.data_path
+
+
+def add_depths(armature: bpy.types.Object) -> None:
+    """Give the carrying bone a depth for each of the 88 keys, which curves move and drivers read."""
+    bone = armature.pose.bones[carrier(armature)]
+    missing = [name for name in map(depth_property, keyboard.PITCHES) if name not in bone]
+    for name in missing:
+        bone[name] = 0.0
+        bone.id_properties_ui(name).update(min=0.0, max=1.0, description="How far this key is down")
+    if missing:
+        armature.update_tag()
+
+
+def write_depths(
+    bag: bpy.types.ActionChannelbag, bone: str, notes: NDArray[np.floating], fps: float, start_frame: int
+) -> Iterator[None]:
+    """Write the keys' depths for the notes (n, 4) of a take into its curves, a key a step."""
     pitches = np.unique(notes[:, 2].astype(int)) if len(notes) else np.zeros(0, int)
-    bound = False
-    try:
-        for index, pitch in enumerate(pitches):
-            action, found = by_uid(bpy.data.actions, action_uid), by_uid(bpy.data.objects, piano_uid)
-            if action is None or found is None:
-                return
-            key = piano_keys(found).get(int(pitch))
-            if key is not None and not _users_own(key):
-                _write_key(action, key, notes[notes[:, 2].astype(int) == pitch], fps, start_frame)
-            if index % KEYS_PER_STEP == KEYS_PER_STEP - 1:
-                yield
-        action, found = by_uid(bpy.data.actions, action_uid), by_uid(bpy.data.objects, piano_uid)
-        if action is None or found is None:
-            return
-        _bind(found, action)
-        bound = True
-    finally:
-        action = by_uid(bpy.data.actions, action_uid)
-        if not bound and action is not None:
-            bpy.data.actions.remove(action)
+    for pitch in pitches:
+        if int(pitch) not in keyboard.PITCHES:
+            continue
+        played = notes[notes[:, 2].astype(int) == pitch]
+        played = played[np.argsort(played[:, 0], kind="stable")]
+        frames, depths = key_frames(played[:, 0], played[:, 1], fps, start_frame)
+        curve = compat.new_fcurve(bag, depth_path(bone, int(pitch)), 0, GROUP)
+        curve.keyframe_points.add(len(frames))
+        curve.keyframe_points.foreach_set("co", np.stack([frames, depths], 1).astype(np.float32).ravel())
+        curve.keyframe_points.foreach_set("interpolation", np.full(len(frames), LINEAR, np.int32))
+        curve.update()
+        yield
+
+
+def connect(piano: bpy.types.Object, armature: bpy.types.Object) -> str:
+    """Let the keys of a piano follow the takes of an armature. Keys that the user animates are left alone.
+
+    Returns one sentence when the keys cannot be driven, else nothing.
+    """
+    if piano.library is not None:
+        return (
+            f'The piano "{piano.name}" is linked from another file, so its keys stay still: '
+            "make it local to this file (Object > Library Override > Make), then press Add Piano's Connect."
+        )
+    add_depths(armature)
+    bone = carrier(armature)
+    for pitch, key in piano_keys(piano).items():
+        _forget_earlier(key)
+        if not _users_own(key):
+            _drive(key, armature, depth_path(bone, pitch), float(key[PRESS_PROPERTY]))
+    return ""
+
+
+def connected_hands(piano: bpy.types.Object) -> bpy.types.Object | None:
+    """The armature that the keys of a piano follow."""
+    for key in piano_keys(piano).values():
+        curve = _our_driver(key)
+        if curve is not None:
+            return curve.driver.variables[0].targets[0].id
+    return None
+
+
+def _drive(key: bpy.types.Object, armature: bpy.types.Object, path: str, angle: float) -> None:
+    curve = _our_driver(key)
+    if curve is None:
+        curve = key.driver_add("rotation_euler", 0)
+        variable = curve.driver.variables.new()
+        variable.name, variable.type = VARIABLE, "SINGLE_PROP"
+    target = curve.driver.variables[0].targets[0]
+    if target.id != armature or target.data_path != path:
+        target.id, target.data_path = armature, path
+    expression = f"{VARIABLE} * {angle:.6f}"
+    if curve.driver.type != "SCRIPTED" or curve.driver.expression != expression:
+        curve.driver.type, curve.driver.expression = "SCRIPTED", expression
+
+
+def _our_driver(key: bpy.types.Object) -> bpy.types.FCurve | None:
+    curve = _driver(key)
+    ours = (
+        curve is not None and len(curve.driver.variables) == 1 and curve.driver.variables[0].name == VARIABLE
+    )
+    return curve if ours else None
+
+
+def _driver(key: bpy.types.Object) -> bpy.types.FCurve | None:
+    data = key.animation_data
+    return data.drivers.find("rotation_euler", index=0) if data is not None else None
 
 
 def _users_own(key: bpy.types.Object) -> bool:
+    """Whether the user moves a key: by an action, a strip or another driver."""
     data = key.animation_data
-    return data is not None and data.action is not None and ACTION_PROPERTY not in data.action
+    if data is None:
+        return False
+    return data.action is not None or len(data.nla_tracks) > 0 or _driver(key) != _our_driver(key)
 
 
-def _write_key(
-    action: bpy.types.Action, key: bpy.types.Object, notes: NDArray[np.floating], fps: float, start_frame: int
-) -> None:
-    slot = action.slots.new(id_type="OBJECT", name=key.name)
-    bag = compat.channelbag(action, slot, create=True)
-    assert bag is not None
-    frames, depths = key_frames(notes[:, 0], notes[:, 1], fps, start_frame)
-    curve = compat.new_fcurve(bag, "rotation_euler", 0, key.name)
-    curve.keyframe_points.add(len(frames))
-    values = np.stack([frames, depths * float(key[PRESS_PROPERTY])], 1).astype(np.float32)
-    curve.keyframe_points.foreach_set("co", values.ravel())
-    curve.keyframe_points.foreach_set("interpolation", np.full(len(frames), LINEAR, np.int32))
-    curve.update()
-
-
-def _bind(piano: bpy.types.Object, action: bpy.types.Action) -> None:
-    """Every key plays its slot of `action`, or nothing when it has none; replaced actions of ours go."""
-    bpy.context.view_layer.update()
-    slots = {slot.name_display: slot for slot in action.slots}
-    replaced: dict[int, bpy.types.Action] = {}
-    for key in piano_keys(piano).values():
-        if _users_own(key):
-            continue
-        data = key.animation_data
-        if data is not None and data.action is not None:
-            replaced[data.action.session_uid] = data.action
-        if key.name in slots:
-            data = data or key.animation_data_create()
-            data.action = action
-            data.action_slot = slots[key.name]
-        elif data is not None:
-            data.action = None
-            key.rotation_euler.x = 0.0
-    for old in replaced.values():
-        if not old.users:
-            bpy.data.actions.remove(old)
+def _forget_earlier(key: bpy.types.Object) -> None:
+    """Take off an action that an earlier version put on a key; the takes of that version keep it for themselves."""
+    data = key.animation_data
+    if data is not None and data.action is not None and EARLIER_PROPERTY in data.action:
+        data.action = None
+        key.rotation_euler.x = 0.0

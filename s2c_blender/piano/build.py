@@ -19,9 +19,12 @@ PRESS_PROPERTY = "s2c_press_angle"
 """Custom property of a key: the turn about X when it is all the way down, radians."""
 
 
-def create_piano(collection: bpy.types.Collection, name: str = "S2C Piano") -> bpy.types.Object:
-    """Add a piano to `collection`; its origin is the origin of the piano frame."""
+def create_piano(
+    collection: bpy.types.Collection, name: str = "S2C Piano", unit: float = 1.0
+) -> bpy.types.Object:
+    """Add a piano to `collection`; its origin is the origin of the piano frame. unit: Blender's units in a metre."""
     piano = bpy.data.objects.new(name, None)
+    piano.scale = (unit,) * 3
     piano.empty_display_size = 0.1
     piano[PIANO_PROPERTY] = True
     collection.objects.link(piano)

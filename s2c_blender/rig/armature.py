@@ -22,13 +22,22 @@ def joint_label(joint: int, hand: int) -> str:
     return skeleton.JOINTS[joint] + skeleton.SUFFIXES[hand]
 
 
+def units_in_a_metre(scene: bpy.types.Scene) -> float:
+    """How many of Blender's units are one metre by the scene's own unit scale; 1 where it has no units."""
+    return 1.0 if scene.unit_settings.system == "NONE" else 1.0 / scene.unit_settings.scale_length
+
+
 def create_armature(
-    context: bpy.types.Context, hand_size: float, collection: bpy.types.Collection, name: str = "S2C Hands"
+    context: bpy.types.Context,
+    hand_size: float,
+    collection: bpy.types.Collection,
+    name: str = "S2C Hands",
+    unit: float = 1.0,
 ) -> bpy.types.Object:
     """Add an armature object with both hands to `collection`; its origin is the origin of the piano frame.
 
-    The object becomes the active one, because bones can only be made in edit mode. Raises Fault when the
-    hand size is outside `HAND_SIZE_RANGE`.
+    unit: Blender's units in a metre. The object becomes the active one, because bones can only be made in edit mode.
+    Raises Fault when the hand size is outside `HAND_SIZE_RANGE`.
     """
     low, high = HAND_SIZE_RANGE
     if not low <= hand_size <= high:
@@ -49,22 +58,22 @@ def create_armature(
     context.view_layer.objects.active = armature
     bpy.ops.object.mode_set(mode="EDIT")
     try:
-        _make_bones(data, hand_size)
+        _make_bones(data, hand_size, unit)
     finally:
         bpy.ops.object.mode_set(mode="OBJECT")
     _dress_bones(armature)
     return armature
 
 
-def _make_bones(data: bpy.types.Armature, hand_size: float) -> None:
+def _make_bones(data: bpy.types.Armature, hand_size: float, unit: float) -> None:
     root = data.edit_bones.new(ROOT_BONE)
-    root.head, root.tail, root.roll = (0.0, 0.0, 0.0), (0.0, 0.1, 0.0), 0.0
+    root.head, root.tail, root.roll = (0.0, 0.0, 0.0), (0.0, 0.1 * unit, 0.0), 0.0
     for hand in (skeleton.LEFT, skeleton.RIGHT):
         made: list[bpy.types.EditBone] = []
         bones = skeleton.rest_bones(hand, hand_size)
         for bone in bones:  # parents come first in the order of the joints
             edit = data.edit_bones.new(bone.name)
-            edit.head, edit.tail = Vector(bone.head), Vector(bone.tail)
+            edit.head, edit.tail = Vector(bone.head) * unit, Vector(bone.tail) * unit
             edit.align_roll(Vector(bone.frame[:, 2]))
             edit.parent = made[bone.parent] if bone.parent >= 0 else root
             edit.use_connect = bone.connected

@@ -11,13 +11,21 @@ from . import hand_file, materials
 
 
 def create_hand_mesh(
-    armature: bpy.types.Object, hand: int, hand_size: float, collection: bpy.types.Collection
+    armature: bpy.types.Object,
+    hand: int,
+    hand_size: float,
+    collection: bpy.types.Collection,
+    unit: float = 1.0,
 ) -> bpy.types.Object:
-    """Add the mesh of one hand, parented to the armature and bound with weights that sum to one."""
+    """Add the mesh of one hand, parented to the armature and bound with weights that sum to one.
+
+    unit: Blender's units in a metre.
+    """
     shape = hand_file.read()
     mirror = hand == skeleton.LEFT
     bones = skeleton.rest_bones(hand, hand_size)
     vertices = shape.vertices * hand_size * (skeleton.MIRROR if mirror else 1.0) + bones[0].head
+    vertices = vertices * unit
     faces = shape.faces[:, ::-1] if mirror else shape.faces
 
     name = "S2C Hand" + skeleton.SUFFIXES[hand]

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What moves an armature: its active action and the NLA strips that take part, and over which frames.
+
+An animator may push a take down, lay corrections over it, tweak a strip, play a track solo. Everything that asks "what
+does the armature play" asks here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+
+from .. import compat
+from ..faults import Fault
+from ..rig.bones import joint_bones
+
+TAKE_PROPERTY = "s2c_take"
+"""Custom property of an action that holds a take."""
+OBJECT_PATHS = ("location", "rotation_euler", "rotation_quaternion", "rotation_axis_angle", "scale", "delta_")
+"""Curves with paths that begin so move the whole armature."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """An action that takes part in what is seen."""
+
+    action: bpy.types.Action
+    slot: bpy.types.ActionSlot
+    strip: bpy.types.NlaStrip | None = None
+    """The strip it lies on; None for the active action."""
+
+    @property
+    def curves(self) -> list[bpy.types.FCurve]:
+        """The curves of its slot."""
+        bag = compat.channelbag(self.action, self.slot)
+        return list(bag.fcurves) if bag is not None else []
+
+    def to_scene(self, frame: float) -> float:
+        """Scene frame at which a frame of the action is seen, were the strip long enough."""
+        strip = self.strip
+        if strip is None:
+            return frame
+        return float(strip.frame_start + (frame - strip.action_frame_start) * strip.scale)
+
+    def span(self, first: float, last: float) -> tuple[float, float]:
+        """Frames of the action as scene frames, as far as the strip shows them."""
+        strip = self.strip
+        if strip is None:
+            return first, last
+        low, high = strip.frame_start, strip.frame_end
+        if strip.use_reverse or strip.use_animated_time or abs(strip.repeat - 1.0) > 1e-6:
+            return low, high
+        return max(low, self.to_scene(first)), min(high, self.to_scene(last))
+
+
+def layers(armature: bpy.types.Object) -> list[Layer]:
+    """The layers from the lowest to the topmost; muted ones, and others beside a solo track, are left out."""
+    data = armature.animation_data
+    if data is None:
+        return []
+    active = _active(data)
+    if not data.use_nla:
+        return active
+    solo = [track for track in data.nla_tracks if track.is_solo]
+    tracks = solo or [track for track in data.nla_tracks if not track.mute]
+    strips = [Layer(s.action, s.action_slot, s) for track in tracks for s in _clips(track.strips)]
+    if data.use_tweak_mode:  # the action that is tweaked lies on a strip and is active as well
+        tweaked = next((layer for layer in strips if layer.action == data.action), None)
+        if tweaked is not None:
+            return [layer for layer in strips if layer is not tweaked] + [tweaked]
+    return strips if solo else strips + active
+
+
+def _active(data: bpy.types.AnimData) -> list[Layer]:
+    return [Layer(data.action, data.action_slot)] if data.action and data.action_slot else []
+
+
+def _clips(strips: Iterable[bpy.types.NlaStrip]) -> Iterator[bpy.types.NlaStrip]:
+    """The strips that play an action, those in meta strips included."""
+    for strip in strips:
+        if strip.mute:
+            continue
+        if strip.type == "META":
+            yield from _clips(strip.strips)
+        elif strip.action is not None and strip.action_slot is not None:
+            yield strip
+
+
+def is_plain(armature: bpy.types.Object) -> bool:
+    """Whether the active action alone moves the armature, so that a new action can take its place."""
+    data = armature.animation_data
+    if data is None:
+        return True
+    alone = all(layer.strip is None for layer in layers(armature)) and not data.use_tweak_mode
+    return alone and data.action_blend_type == "REPLACE" and data.action_influence == 1.0
+
+
+def current_action(armature: bpy.types.Object) -> bpy.types.Action | None:
+    """The active action of the armature; strips do not count."""
+    data = armature.animation_data
+    return data.action if data is not None and data.action_slot is not None else None
+
+
+def take_layer(armature: bpy.types.Object) -> Layer | None:
+    """The topmost layer that holds a take; None when the armature plays none."""
+    return next((layer for layer in reversed(layers(armature)) if TAKE_PROPERTY in layer.action), None)
+
+
+def moves(armature: bpy.types.Object) -> bool:
+    """Whether anything animates the armature."""
+    return any(layer.curves for layer in layers(armature))
+
+
+def seen_span(armature: bpy.types.Object, hands: tuple[int, ...] | None = None) -> tuple[int, int] | None:
+    """First and last whole scene frame between which the armature moves; None when it does not.
+
+    Keys decide, wherever they lie now. hands: look at the bones of these hands only; None looks at every bone and at
+    the armature itself.
+    """
+    wanted = None
+    if hands is not None:
+        bones = joint_bones(armature)
+        wanted = tuple(
+            f'pose.bones["{bpy.utils.escape_identifier(name)}"].' for hand in hands for name in bones[hand]
+        )
+    ends: list[tuple[float, float]] = []
+    for layer in layers(armature):
+        spans = [span for curve in layer.curves if (span := _varying(curve, wanted)) is not None]
+        if spans:
+            ends.append(layer.span(min(first for first, _ in spans), max(last for _, last in spans)))
+    ends = [(first, last) for first, last in ends if last >= first]
+    if not ends:
+        return None
+    first, last = min(first for first, _ in ends), max(last for _, last in ends)
+    low, high = math.ceil(first - 1e-3), math.floor(last + 1e-3)
+    return (low, high) if high >= low else None
+
+
+def _varying(curve: bpy.types.FCurve, wanted: tuple[str, ...] | None) -> tuple[float, float] | None:
+    """First and last key of a curve that changes, where it moves what is wanted."""
+    path = curve.data_path
+    if curve.mute or not (
+        path.startswith(wanted) if wanted is not None else path.startswith(("pose.bones", *OBJECT_PATHS))
+    ):
+        return None
+    points = curve.keyframe_points
+    if len(points) < 2:
+        return None
+    keys = np.empty(2 * len(points), np.float32)
+    points.foreach_get("co", keys)
+    if np.ptp(keys[1::2]) == 0 and not curve.modifiers:
+        return None
+    return float(keys[0]), float(keys[-2])
+
+
+def check_writable(armature: bpy.types.Object) -> None:
+    """Raise Fault where a take could be written but would not be seen, or not be saved."""
+    if armature.library is not None:
+        raise Fault(
+            "hands_linked",
+            f'The hands "{armature.name}" are linked from another file and cannot be animated here: make them local '
+            "to this file first (Object > Library Override > Make), or press Add Hands.",
+        )
+    data = armature.animation_data
+    solo = (
+        next((t for t in data.nla_tracks if t.is_solo), None) if data is not None and data.use_nla else None
+    )
+    if solo is not None:
+        raise Fault(
+            "nla_solo",
+            f'The NLA track "{solo.name}" plays solo, so a new take would not be seen: turn its star off first.',
+        )
+    check_posed(armature)
+
+
+def check_posed(armature: bpy.types.Object) -> None:
+    """Raise Fault where the armature shows its rest pose, so that nobody sees how it plays."""
+    if armature.mode == "EDIT":
+        raise Fault("edit_mode", f'"{armature.name}" is in Edit Mode: leave it first (Tab).')
+    if armature.data.pose_position == "REST":
+        raise Fault(
+            "rest_position",
+            f'"{armature.name}" shows its rest position: switch it to Pose Position (Object Data > Skeleton) first.',
+        )

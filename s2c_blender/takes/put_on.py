@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The moment in which an armature gets a new action, with nothing lost that it played before."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from .. import compat
+from ..orders import TakeOrder
+from ..take_file import TakeFile
+from .layers import current_action, is_plain
+from .reading import HandReader
+from .sampling import scene_of_its_own
+
+NEAR_M, NEAR_RAD = 1e-3, 0.02
+"""Within this a hand is where the take puts it."""
+
+
+def put_on(armature: bpy.types.Object, action: bpy.types.Action, slot: bpy.types.ActionSlot) -> None:
+    """Let the armature play `slot` of `action`.
+
+    Where its active action alone moved it, that one is kept in the file. Where the NLA takes part, everything that
+    plays stays below the new action: the active action is pushed down onto a track of its own first.
+    """
+    with scene_of_its_own([armature]):  # an object that was never evaluated would crash Blender here
+        data = armature.animation_data or armature.animation_data_create()
+        if data.use_tweak_mode:
+            data.use_tweak_mode = False
+        action.use_fake_user = True
+        played = current_action(armature)
+        if played is not None:
+            played.use_fake_user = True  # an earlier take is not lost when the file is saved
+            if not is_plain(armature):
+                _push_down(data)
+        data.action = None
+        data.action_blend_type, data.action_extrapolation = "REPLACE", "HOLD"
+        data.action_influence = 1.0
+        compat.bind_action(armature, action, slot)
+
+
+def _push_down(data: bpy.types.AnimData) -> None:
+    """Put the active action onto the topmost track, blended as it was."""
+    action, slot = data.action, data.action_slot
+    first, last = action.frame_range
+    track = data.nla_tracks.new()
+    track.name = action.name
+    strip = track.strips.new(action.name, round(first), action)
+    strip.action_slot = slot
+    strip.action_frame_start, strip.action_frame_end = first, max(last, first + 1)
+    strip.frame_start, strip.frame_end = first, max(last, first + 1)
+    strip.blend_type, strip.extrapolation = data.action_blend_type, data.action_extrapolation
+    if data.action_influence != 1.0:
+        strip.use_animated_influence = True
+        strip.influence = data.action_influence
+
+
+def is_seen(armature: bpy.types.Object, order: TakeOrder, take: TakeFile) -> bool:
+    """Whether the hands that were written are where the take puts them, at three of its frames."""
+    last = len(take.euler) - 1
+    low, high = order.frames if order.frames is not None else (0, last + 1)
+    picked = sorted({low, (low + high - 1) // 2, high - 1})
+    reader = HandReader(armature)
+    with scene_of_its_own([armature]) as scene:
+        for frame in picked:
+            scene.frame_set(order.start_frame + frame)
+            reader(armature.evaluated_get(scene.view_layers[0].depsgraph))
+    hands = list(order.hands)
+    off = np.abs(reader.wrist[:, hands] - take.wrist[picked][:, hands]).max()
+    turn = np.abs(np.sin((reader.euler[:, hands] - take.euler[picked][:, hands]) / 2)).max()
+    return bool(off < NEAR_M and turn < NEAR_RAD)
