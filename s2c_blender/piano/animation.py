@@ -91,15 +91,18 @@ def add_depths(armature: bpy.types.Object) -> None:
 def write_depths(
     bag: bpy.types.ActionChannelbag, bone: str, notes: NDArray[np.floating], fps: float, start_frame: int
 ) -> Iterator[None]:
-    """Write the keys' depths for the notes (n, 4) of a take into its curves, a key a step."""
-    pitches = np.unique(notes[:, 2].astype(int)) if len(notes) else np.zeros(0, int)
-    for pitch in pitches:
-        if int(pitch) not in keyboard.PITCHES:
-            continue
-        played = notes[notes[:, 2].astype(int) == pitch]
+    """Write the keys' depths for the notes (n, 4) of a take into its curves, some keys a step.
+
+    Keys that do not play get a curve, too, which keeps them up: another take may have left them down.
+    """
+    pitches = notes[:, 2].astype(int)
+    for pitch in keyboard.PITCHES:
+        played = notes[pitches == pitch]
         played = played[np.argsort(played[:, 0], kind="stable")]
         frames, depths = key_frames(played[:, 0], played[:, 1], fps, start_frame)
-        curve = compat.new_fcurve(bag, depth_path(bone, int(pitch)), 0, GROUP)
+        if not len(played):
+            frames, depths = np.array([float(start_frame)]), np.array([0.0])
+        curve = compat.new_fcurve(bag, depth_path(bone, pitch), 0, GROUP)
         curve.keyframe_points.add(len(frames))
         curve.keyframe_points.foreach_set("co", np.stack([frames, depths], 1).astype(np.float32).ravel())
         curve.keyframe_points.foreach_set("interpolation", np.full(len(frames), LINEAR, np.int32))

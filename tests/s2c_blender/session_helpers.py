@@ -10,6 +10,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from s2c_blender import fcurves
 from s2c_blender.session import SessionConfig, session
 
 FAKE = Path(__file__).with_name("fake_worker.py")
@@ -85,3 +86,10 @@ def state_of_scene():
             data.action.name if data is not None and data.action is not None else ""
         )
     return found
+
+
+def read_joint(bag, bone, joint, start_frame, frames):
+    """A joint's curves at whole frames, (frames, 3) or (frames, 6): XYZ rotation, then the wrist's location."""
+    wanted = np.arange(start_frame, start_frame + frames, dtype=np.float32)
+    found = [bag.fcurves.find(path, index=index) for path, index in fcurves.channels(bone, joint)]
+    return np.stack([fcurves.evaluate(curve, wanted) for curve in found], axis=1)
