@@ -170,10 +170,14 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
     armature = by_uid(bpy.data.objects, keep.armature_uid)
     if armature is None:
         raise Fault("rig_deleted", f'The armature "{keep.armature_name}" or its take was deleted meanwhile.')
-    reader = HandReader(armature)
-    frames = range(keep.start_frame, keep.start_frame + keep.frames)
-    for done in sample(keep.armature_uid, keep.armature_name, frames, reader):
-        yield done / keep.frames
+    reader = HandReader(armature, keep.frames)
+    if layers.is_direct(armature):
+        for done, _ in enumerate(reader.read_curves(armature, keep.start_frame)):
+            yield (done + 1) / 32
+    else:
+        frames = range(keep.start_frame, keep.start_frame + keep.frames)
+        for done in sample(keep.armature_uid, keep.armature_name, frames, reader):
+            yield done / keep.frames
     seconds = take_seconds(keep, reader.clock)
     notes, fingering, meta = _notes(keep)
     if len(notes):

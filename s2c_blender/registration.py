@@ -9,6 +9,7 @@ import bpy
 
 from . import lifetime, panels, preferences, properties
 from .operators import export, follow, jobs, runtime, scene, take
+from .takes import sampling
 
 OPERATORS: tuple[ModuleType, ...] = (scene, jobs, take, follow, export, runtime)
 """Modules with a tuple `CLASSES`."""
@@ -20,11 +21,13 @@ def register() -> None:
     for module in (*OPERATORS, panels):
         for cls in module.CLASSES:
             bpy.utils.register_class(cls)
+    sampling.register()
     lifetime.register()
 
 
 def unregister() -> None:
     lifetime.unregister()
+    sampling.unregister()
     for module in reversed((*OPERATORS, panels)):
         for cls in reversed(module.CLASSES):
             bpy.utils.unregister_class(cls)

@@ -99,6 +99,30 @@ def is_plain(armature: bpy.types.Object) -> bool:
     return alone and data.action_blend_type == "REPLACE" and data.action_influence == 1.0
 
 
+def is_direct(armature: bpy.types.Object) -> bool:
+    """Whether the curves of the active action alone say where the hands are.
+
+    Then they can be read without evaluating; where anything blends, constrains, drives or mutes them they cannot.
+    """
+    data = armature.animation_data
+    if not is_plain(armature) or data is None or data.action is None or data.action_slot is None:
+        return False
+    names = {name for hand in joint_bones(armature) for name in hand}
+    if any(curve.data_path.startswith("pose.bones") for curve in data.drivers):
+        return False
+    bones = [bone for bone in armature.pose.bones if bone.name in names]
+    if any(not c.mute and c.influence > 0 for bone in bones for c in bone.constraints):
+        return False
+    if any(bone.rotation_mode != "XYZ" for bone in bones) or armature.parent_type == "ARMATURE":
+        return False
+    between = {parent.name for bone in bones for parent in bone.parent_recursive} - names
+    carrier = armature.pose.bones[joint_bones(armature)[0][0]].parent
+    allowed = {carrier.name, *(parent.name for parent in carrier.parent_recursive)} if carrier else set()
+    curves = layers(armature)[-1].curves
+    muted = any(curve.mute or (curve.group is not None and curve.group.mute) for curve in curves)
+    return between <= allowed and not muted
+
+
 def current_action(armature: bpy.types.Object) -> bpy.types.Action | None:
     """The active action of the armature; strips do not count."""
     data = armature.animation_data

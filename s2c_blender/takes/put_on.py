@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import bpy
 import numpy as np
 
 from .. import compat
 from ..orders import TakeOrder
 from ..take_file import TakeFile
-from .layers import current_action, is_plain
+from .layers import current_action, is_direct, is_plain
 from .reading import HandReader
 from .sampling import scene_of_its_own
 
@@ -23,7 +26,7 @@ def put_on(armature: bpy.types.Object, action: bpy.types.Action, slot: bpy.types
     Where its active action alone moved it, that one is kept in the file. Where the NLA takes part, everything that
     plays stays below the new action: the active action is pushed down onto a track of its own first.
     """
-    with scene_of_its_own([armature]):  # an object that was never evaluated would crash Blender here
+    with _evaluated(armature):
         data = armature.animation_data or armature.animation_data_create()
         if data.use_tweak_mode:
             data.use_tweak_mode = False
@@ -37,6 +40,17 @@ def put_on(armature: bpy.types.Object, action: bpy.types.Action, slot: bpy.types
         data.action_blend_type, data.action_extrapolation = "REPLACE", "HOLD"
         data.action_influence = 1.0
         compat.bind_action(armature, action, slot)
+
+
+@contextmanager
+def _evaluated(armature: bpy.types.Object) -> Iterator[None]:
+    """An object that was never evaluated would crash Blender when it gets an action."""
+    if armature.visible_get():
+        bpy.context.view_layer.update()
+        yield
+        return
+    with scene_of_its_own([armature]):
+        yield
 
 
 def _push_down(data: bpy.types.AnimData) -> None:
@@ -57,10 +71,12 @@ def _push_down(data: bpy.types.AnimData) -> None:
 
 def is_seen(armature: bpy.types.Object, order: TakeOrder, take: TakeFile) -> bool:
     """Whether the hands that were written are where the take puts them, at three of its frames."""
+    if is_direct(armature):
+        return True
     last = len(take.euler) - 1
     low, high = order.frames if order.frames is not None else (0, last + 1)
     picked = sorted({low, (low + high - 1) // 2, high - 1})
-    reader = HandReader(armature)
+    reader = HandReader(armature, len(picked))
     with scene_of_its_own([armature]) as scene:
         for frame in picked:
             scene.frame_set(order.start_frame + frame)

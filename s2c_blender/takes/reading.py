@@ -6,20 +6,25 @@ What carries both hands alike (the armature object, the bone they hang on) place
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import bpy
 import numpy as np
 from mathutils import Euler, Matrix
-from numpy.typing import NDArray
 
+from .. import fcurves
 from ..core import skeleton
+from ..faults import Fault
 from ..rig.bones import common_parent, joint_bones, piano_frame
-from .clock import read_clock
+from .clock import SECONDS_PER_UNIT, clock_channel, read_clock
+from .find import by_uid
+from .layers import is_direct, layers
 
 
 class HandReader:
     """Reads frame after frame; `euler`, `wrist` and `clock` then hold what was read."""
 
-    def __init__(self, armature: bpy.types.Object) -> None:
+    def __init__(self, armature: bpy.types.Object, frames: int) -> None:
         self._names = joint_bones(armature)
         bones = armature.data.bones
         carrier = common_parent(armature)
@@ -37,9 +42,13 @@ class HandReader:
             self._rest.append(rest)
         self._parents = [bone.parent for bone in skeleton.rest_bones(skeleton.LEFT)]
         self._before = [[Euler() for _ in range(16)] for _ in (0, 1)]
-        self._euler: list[list[list[list[float]]]] = []
-        self._wrist: list[list[list[float]]] = []
-        self._clock: list[list[float]] = []
+        self._frame = 0
+        self.euler = np.zeros((frames, 2, 16, 3), np.float32)
+        """(frames, 2, 16, 3) XYZ angles relative to rest, radians."""
+        self.wrist = np.zeros((frames, 2, 3), np.float32)
+        """(frames, 2, 3) metres in the piano frame."""
+        self.clock = np.full((frames, 2), np.nan)
+        """(frames, 2) seconds within the take, by the clock of each hand; not a number where there is none."""
 
     def __call__(self, evaluated: bpy.types.Object) -> None:
         """Read one frame. Must be called in the order of the frames, because angles are unwrapped in time."""
@@ -62,21 +71,33 @@ class HandReader:
                 before[joint] = turn.normalized().to_euler("XYZ", before[joint])
                 turns.append(list(before[joint]))
             eulers.append(turns)
-        self._euler.append(eulers)
-        self._wrist.append(wrists)
-        self._clock.append([read_clock(evaluated, names[0]) for names in self._names])
+        self.euler[self._frame], self.wrist[self._frame] = eulers, wrists
+        self.clock[self._frame] = [read_clock(evaluated, names[0]) for names in self._names]
+        self._frame += 1
 
-    @property
-    def euler(self) -> NDArray[np.float32]:
-        """(frames, 2, 16, 3) XYZ angles relative to rest, radians."""
-        return np.array(self._euler, np.float32).reshape(-1, 2, 16, 3)
-
-    @property
-    def wrist(self) -> NDArray[np.float32]:
-        """(frames, 2, 3) metres in the piano frame."""
-        return np.array(self._wrist, np.float32).reshape(-1, 2, 3)
-
-    @property
-    def clock(self) -> NDArray[np.float64]:
-        """(frames, 2) seconds within the take, by the clock of each hand; not a number where there is none."""
-        return np.array(self._clock, np.float64).reshape(-1, 2)
+    def read_curves(self, armature: bpy.types.Object, first: int) -> Iterator[None]:
+        """Read all frames from scene frame `first` on from the curves alone, a joint a step (`layers.is_direct`)."""
+        uid, name = armature.session_uid, armature.name
+        wanted = np.arange(first, first + len(self.euler), dtype=np.float32)
+        for hand, names in enumerate(self._names):
+            for joint, bone in enumerate(names):
+                found = by_uid(bpy.data.objects, uid)
+                if found is None or not is_direct(found):
+                    raise Fault("rig_deleted", f'The armature "{name}" or its take was changed meanwhile.')
+                curves = {(c.data_path, c.array_index): c for c in layers(found)[-1].curves}
+                pose = found.pose.bones[bone]
+                still = [*pose.rotation_euler, *pose.location]
+                values = np.zeros((len(wanted), 6 if joint == 0 else 3), np.float32)
+                for column, channel in enumerate(fcurves.channels(bone, joint)):
+                    curve = curves.get(channel)
+                    values[:, column] = (
+                        fcurves.evaluate(curve, wanted) if curve is not None else still[column]
+                    )
+                self.euler[:, hand, joint] = values[:, :3]
+                if joint == 0:
+                    head, axes = fcurves.wrist_rest(found, bone)
+                    self.wrist[:, hand] = values[:, 3:] @ axes.T + head
+                    curve = curves.get(clock_channel(bone))
+                    if curve is not None:
+                        self.clock[:, hand] = fcurves.evaluate(curve, wanted) * SECONDS_PER_UNIT
+                yield

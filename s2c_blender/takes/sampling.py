@@ -2,8 +2,8 @@
 """What Blender makes of an armature frame by frame: actions, NLA, drivers, constraints, whatever there is.
 
 The frames are stepped through in a scene of their own that holds the armature alone (and what it depends on), so
-neither the animator's frame nor a heavy scene is touched. That scene lives within one step only: no undo step and no
-file ever contains it.
+neither the animator's frame nor a heavy scene is touched. While a long take is read that scene stays from step to step;
+saving, undo and opening a file sweep it away, so that no file and no undo step brings it back, and it is made again.
 """
 
 from __future__ import annotations
@@ -13,11 +13,40 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import bpy
+from bpy.app.handlers import persistent
 
 from ..faults import Fault
 from .find import by_uid
 
 STEP_SECONDS = 0.015
+MARK = "s2c_reading"
+"""Custom property of the scenes made here."""
+
+
+def _make(objects: Iterable[bpy.types.Object], like: bpy.types.Scene | None, name: str) -> bpy.types.Scene:
+    scene = bpy.data.scenes.new(name)
+    scene[MARK] = True
+    if like is not None:
+        scene.render.fps, scene.render.fps_base = like.render.fps, like.render.fps_base
+        scene.unit_settings.system = like.unit_settings.system
+        scene.unit_settings.scale_length = like.unit_settings.scale_length
+    for item in objects:
+        scene.collection.objects.link(item)
+    scene.view_layers[0].update()
+    return scene
+
+
+@contextmanager
+def shown(objects: Iterable[bpy.types.Object]) -> Iterator[None]:
+    """Objects that are disabled in viewports, enabled for a moment."""
+    hidden = [item for item in objects if item.hide_viewport]
+    for item in hidden:
+        item.hide_viewport = False
+    try:
+        yield
+    finally:
+        for item in hidden:
+            item.hide_viewport = True
 
 
 @contextmanager
@@ -28,24 +57,13 @@ def scene_of_its_own(
 
     like: the scene whose rate and units it takes over.
     """
-    scene = bpy.data.scenes.new(name)
-    hidden = []
-    try:
-        if like is not None:
-            scene.render.fps, scene.render.fps_base = like.render.fps, like.render.fps_base
-            scene.unit_settings.system = like.unit_settings.system
-            scene.unit_settings.scale_length = like.unit_settings.scale_length
-        for item in objects:
-            scene.collection.objects.link(item)
-            if item.hide_viewport:
-                item.hide_viewport = False
-                hidden.append(item)
-        scene.view_layers[0].update()
-        yield scene
-    finally:
-        for item in hidden:
-            item.hide_viewport = True
-        bpy.data.scenes.remove(scene)
+    objects = list(objects)
+    with shown(objects):
+        scene = _make(objects, like, name)
+        try:
+            yield scene
+        finally:
+            bpy.data.scenes.remove(scene)
 
 
 def sample(
@@ -56,15 +74,46 @@ def sample(
     Raises Fault when the armature is deleted meanwhile.
     """
     waiting = iter(list(frames))
-    done, frame = 0, next(waiting, None)
-    while frame is not None:
-        armature = by_uid(bpy.data.objects, armature_uid)
-        if armature is None:
-            raise Fault("rig_deleted", f'The armature "{name}" or its take was deleted meanwhile.')
-        end = time.perf_counter() + STEP_SECONDS
-        with scene_of_its_own([armature]) as scene:
-            while frame is not None and time.perf_counter() < end:
-                scene.frame_set(frame)
-                read(armature.evaluated_get(scene.view_layers[0].depsgraph))
-                done, frame = done + 1, next(waiting, None)
-        yield done
+    done, frame, scene_uid = 0, next(waiting, None), -1
+    try:
+        while frame is not None:
+            armature = by_uid(bpy.data.objects, armature_uid)
+            if armature is None:
+                raise Fault("rig_deleted", f'The armature "{name}" or its take was deleted meanwhile.')
+            with shown([armature]):
+                scene = by_uid(bpy.data.scenes, scene_uid)
+                if scene is None:
+                    scene = _make([armature], None, "S2C")
+                    scene_uid = scene.session_uid
+                end = time.perf_counter() + STEP_SECONDS
+                while frame is not None and time.perf_counter() < end:
+                    scene.frame_set(frame)
+                    read(armature.evaluated_get(scene.view_layers[0].depsgraph))
+                    done, frame = done + 1, next(waiting, None)
+            yield done
+    finally:
+        scene = by_uid(bpy.data.scenes, scene_uid)
+        if scene is not None:
+            bpy.data.scenes.remove(scene)
+
+
+@persistent
+def sweep(*_arguments: object) -> None:
+    """Remove the scenes made here, before a file is saved and after undo brought one back."""
+    for scene in [scene for scene in bpy.data.scenes if MARK in scene]:
+        bpy.data.scenes.remove(scene)
+
+
+HANDLERS = ("save_pre", "undo_post", "redo_post", "load_post")
+
+
+def register() -> None:
+    for name in HANDLERS:
+        getattr(bpy.app.handlers, name).append(sweep)
+
+
+def unregister() -> None:
+    for name in HANDLERS:
+        handlers = getattr(bpy.app.handlers, name)
+        if sweep in handlers:
+            handlers.remove(sweep)

@@ -16,7 +16,8 @@ from s2c_blender import compat, fcurves, keeping
 from s2c_blender.core import skeleton
 from s2c_blender.rig.bones import piano_frame
 from s2c_blender.session import SessionConfig, session
-from s2c_blender.takes import clock, layers
+from s2c_blender.takes import clock, layers, sampling
+from s2c_blender.takes.reading import HandReader
 
 START = 11
 
@@ -264,6 +265,56 @@ def test_muted_tracks_take_no_part(scene: bpy.types.Scene) -> None:
     data().nla_tracks[0].mute = True
     assert not keeping.has_take(hands()) and layers.is_plain(hands())
     assert not bpy.ops.s2c.regenerate_hand.poll()
+
+
+def test_curves_alone_and_evaluation_read_the_same_hands(scene: bpy.types.Scene) -> None:
+    armature = hands()
+    armature.pose.bones["root"].location = (0.2, 0.1, 0.0)  # carries both hands: no part of the take
+    bag().fcurves.remove(bag().fcurves.find('pose.bones["thumb.02.L"].rotation_euler', index=2))
+    armature.pose.bones["thumb.02.L"].rotation_euler.z = 0.3
+    assert layers.is_direct(armature)
+    curves, evaluated = HandReader(armature, FRAMES), HandReader(armature, FRAMES)
+    for _ in curves.read_curves(armature, START):
+        pass
+    for _ in sampling.sample(armature.session_uid, "", range(START, START + FRAMES), evaluated):
+        pass
+    np.testing.assert_allclose(curves.euler, evaluated.euler, atol=2e-5)
+    np.testing.assert_allclose(curves.wrist, evaluated.wrist, atol=2e-6)
+    np.testing.assert_allclose(curves.clock, evaluated.clock, atol=1e-4)
+    assert (curves.euler[:, 0, skeleton.JOINTS.index("thumb2"), 2] == np.float32(0.3)).all()
+
+
+@pytest.mark.parametrize("what", ["constraint", "driver", "mute", "influence"])
+def test_whatever_else_moves_the_hands_is_evaluated(scene: bpy.types.Scene, what: str) -> None:
+    armature = hands()
+    if what == "constraint":
+        armature.pose.bones["f_index.02.L"].constraints.new("LIMIT_ROTATION").use_limit_x = True
+    elif what == "driver":
+        armature.pose.bones["f_index.02.L"].driver_add("rotation_euler", 0).driver.expression = "0.5"
+    elif what == "mute":
+        bag().fcurves.find('pose.bones["f_index.02.L"].rotation_euler', index=0).mute = True
+    else:
+        data().action_influence = 0.5
+    assert not layers.is_direct(armature)
+
+
+def test_scenes_for_reading_are_in_no_file_and_come_back_by_no_undo(
+    scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    steps = sampling.sample(hands().session_uid, "", range(1, 3000), lambda evaluated: None)
+    next(steps)
+    assert len(bpy.data.scenes) == 2
+    bpy.ops.ed.undo_push(message="meanwhile")
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"), copy=True)
+    assert len(bpy.data.scenes) == 1
+    assert next(steps) > 0  # goes on in a scene made anew
+    bpy.ops.ed.undo_push(message="later")
+    steps.close()
+    bpy.ops.ed.undo()
+    bpy.ops.ed.redo()
+    assert [found for found in bpy.data.scenes if sampling.MARK in found] == []
+    with bpy.data.libraries.load(str(tmp_path / "a.blend")) as (there, _):
+        assert len(there.scenes) == 1
 
 
 # -- rotation modes, own keys, constraints ---------------------------------------------------------------
