@@ -4,9 +4,9 @@
 Nobody plays it until it is complete. It is named by `session_uid` and its slot by handle, because undo between two
 steps frees everything that was found before.
 
-Where the active action alone moves the armature, everything in it that the take does not replace is copied: the other
-hand, keys on the root or the object, whatever the animator added. Where the NLA takes part, the new action holds only
-what is new and will lie on top of all that.
+All of the active action that the take does not replace is copied: the other hand, keys on the root or the object,
+whatever the animator added. Where the active action is a correction over the NLA, the new action holds only what is
+new, and will lie on top of all that.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .orders import TakeOrder
 from .piano.animation import is_key_curve
 from .takes.clock import clock_channel
 from .takes.find import by_uid
-from .takes.layers import current_action, is_plain
+from .takes.layers import can_replace_active, current_action, is_plain
 
 CURVES_PER_STEP = 2
 """Kept curves looked at in one step."""
@@ -98,7 +98,7 @@ def _kept_action(order: TakeOrder) -> bpy.types.Action | None:
     """The action of which curves stay; None when none do, or all that stays lies below in the NLA."""
     armature = find_armature(order)
     played = current_action(armature)
-    if played is None or not is_plain(armature):
+    if played is None or not can_replace_active(armature):
         return None
     if order.partial:
         return played

@@ -118,7 +118,7 @@ def connect(piano: bpy.types.Object, armature: bpy.types.Object) -> str:
     if piano.library is not None:
         return (
             f'The piano "{piano.name}" is linked from another file, so its keys stay still: '
-            "make it local to this file (Object > Library Override > Make), then press Add Piano's Connect."
+            "make it local to this file (Object > Library Override > Make), and the next take plays it."
         )
     add_depths(armature)
     bone = carrier(armature)

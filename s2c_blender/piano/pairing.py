@@ -46,7 +46,8 @@ def piano_of(
         nearest = min((distance(piano, other) for other in hands), default=float("inf"))
         if distance(piano, armature) <= nearest + SAME_PLACE_M:
             own.append(piano)
-    return min(own, key=lambda piano: distance(piano, armature), default=None)
+    # Beside an override its linked original may still be in the scene, in the same place.
+    return min(own, key=lambda p: (round(distance(p, armature), 4), p.library is not None), default=None)
 
 
 def free_piano(scene: bpy.types.Scene) -> bpy.types.Object | None:

@@ -99,6 +99,19 @@ def is_plain(armature: bpy.types.Object) -> bool:
     return alone and data.action_blend_type == "REPLACE" and data.action_influence == 1.0
 
 
+def can_replace_active(armature: bpy.types.Object) -> bool:
+    """Whether a new take may take the active action's place, with copies of all in it that it does not replace.
+
+    So it may where that action is all there is, and where it is a take that lies over the NLA. A correction that is
+    blended over a take stays.
+    """
+    data = armature.animation_data
+    if is_plain(armature):
+        return True
+    whole = data.action_blend_type == "REPLACE" and data.action_influence == 1.0 and not data.use_tweak_mode
+    return whole and data.action is not None and TAKE_PROPERTY in data.action
+
+
 def is_direct(armature: bpy.types.Object) -> bool:
     """Whether the curves of the active action alone say where the hands are.
 

@@ -12,7 +12,7 @@ import numpy as np
 from .. import compat
 from ..orders import TakeOrder
 from ..take_file import TakeFile
-from .layers import current_action, is_direct, is_plain
+from .layers import can_replace_active, current_action, is_direct
 from .reading import HandReader
 from .sampling import scene_of_its_own
 
@@ -23,8 +23,8 @@ NEAR_M, NEAR_RAD = 1e-3, 0.02
 def put_on(armature: bpy.types.Object, action: bpy.types.Action, slot: bpy.types.ActionSlot) -> None:
     """Let the armature play `slot` of `action`.
 
-    Where its active action alone moved it, that one is kept in the file. Where the NLA takes part, everything that
-    plays stays below the new action: the active action is pushed down onto a track of its own first.
+    The active action is kept in the file. Where it is a correction blended over the NLA, it goes on to play below the
+    new action: it is pushed down onto a track of its own first.
     """
     with _evaluated(armature):
         data = armature.animation_data or armature.animation_data_create()
@@ -34,7 +34,7 @@ def put_on(armature: bpy.types.Object, action: bpy.types.Action, slot: bpy.types
         played = current_action(armature)
         if played is not None:
             played.use_fake_user = True  # an earlier take is not lost when the file is saved
-            if not is_plain(armature):
+            if not can_replace_active(armature):
                 _push_down(data)
         data.action = None
         data.action_blend_type, data.action_extrapolation = "REPLACE", "HOLD"

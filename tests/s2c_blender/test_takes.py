@@ -239,6 +239,19 @@ def test_a_range_over_layers_changes_nothing_outside(scene: bpy.types.Scene, tmp
     assert np.abs(seen(START + 25, "f_index.03.R") - before[START + 50]).max() > 1e-3
 
 
+def test_takes_over_a_strip_replace_one_another(scene: bpy.types.Scene, tmp_path: Path) -> None:
+    push_down(START)
+    for _ in range(3):
+        assert bpy.ops.s2c.resample() == {"FINISHED"}
+    assert len(data().nla_tracks) == 1
+    right = seen(START + 25, "f_index.03.R")
+    _, wrist = remake(tmp_path, FRAMES, 7)
+    assert bpy.ops.s2c.regenerate_hand(hand="LEFT") == {"FINISHED"}
+    np.testing.assert_array_equal(seen(START + 25, "f_index.03.R"), right)
+    np.testing.assert_allclose(seen(START + 30, "hand.L")[:3, 3], wrist[30, 0], atol=1e-5)
+    assert len(data().nla_tracks) == 1
+
+
 def test_a_take_in_tweak_mode_gives_way_to_a_new_one(scene: bpy.types.Scene, tmp_path: Path) -> None:
     push_down(51)
     for track in data().nla_tracks:
