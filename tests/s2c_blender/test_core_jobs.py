@@ -80,7 +80,8 @@ def test_progress_has_stage_share_and_time_left(machine):
     left = machine.seconds_left(now)
     assert 0 <= left <= 1.0
     assert machine.seconds_left(now + 0.25) == pytest.approx(max(0.0, left - 0.25), abs=1e-6)
-    assert machine.seconds_left(now + 100) == 0.0
+    assert machine.seconds_left(now + 4) == 0.0
+    assert machine.seconds_left(now + 100) is None
 
 
 @pytest.mark.parametrize(
