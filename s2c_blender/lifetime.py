@@ -13,7 +13,7 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
-from . import take_paths, temporary
+from . import take_paths, temporary, unfinished
 from .session import session
 
 REDRAW_SECONDS = 0.3
@@ -70,9 +70,15 @@ def on_load_post(*_arguments: object) -> None:
 
 
 @persistent
-def on_undo(*_arguments: object) -> None:
+def on_undo_pre(*_arguments: object) -> None:
+    """What a job reads or writes is about to be something else."""
+    session.before_undo()
+
+
+@persistent
+def on_undo_post(*_arguments: object) -> None:
     """An undo step that was taken while a take was written holds a half of it."""
-    session.undone()
+    unfinished.sweep()
 
 
 @persistent
@@ -84,8 +90,10 @@ def on_exit(*_arguments: object) -> None:
 HANDLERS = (
     ("load_pre", on_load_pre),
     ("load_post", on_load_post),
-    ("undo_post", on_undo),
-    ("redo_post", on_undo),
+    ("undo_pre", on_undo_pre),
+    ("redo_pre", on_undo_pre),
+    ("undo_post", on_undo_post),
+    ("redo_post", on_undo_post),
     ("exit_pre", on_exit),
 )
 """`exit_pre` exists since 5.1; `atexit` serves the versions before."""

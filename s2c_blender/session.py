@@ -220,21 +220,30 @@ class Session:
 
     def cancel(self, message: str = "Cancelled.") -> None:
         """Stop whatever goes on; the scene stays as it was."""
-        if self._work is not None and self._work_label == delivery.UNDO_LABEL and not self._undone:
-            while self._work is not None:  # the hands have the take already; one short step is left
-                self._advance(self._work)
-        elif self._work is not None:
+        self._finish_what_is_bound()
+        if self._work is not None:
             self._work.close()
             self._finish(Status(State.IDLE, message))
         self.machine.cancel(time.monotonic(), message)
         self._settle()
         self.installer.cancel()
 
-    def undone(self) -> None:
-        """Undo or redo has put other data in the place of what was read or written so far."""
-        self._undone = self._work is not None
-        if not self._undone:
-            unfinished.sweep()
+    def before_undo(self) -> None:
+        """Undo or redo is about to put other data in the place of what was read or written so far.
+
+        What is read or written begins afresh after it. When the hands have the take already, its undo step comes
+        first: Blender takes an object that no step knows as changed for unchanged, and would leave it an action that
+        is gone.
+        """
+        self._finish_what_is_bound()
+        if self._work is not None:
+            self._work.close()
+            self._undone = True
+
+    def _finish_what_is_bound(self) -> None:
+        if self._work_label == delivery.UNDO_LABEL and not self._undone:
+            while self._work is not None:
+                self._advance(self._work)
 
     def install(self, context: bpy.types.Context) -> None:
         """Begin to build the runtime."""
@@ -351,8 +360,6 @@ class Session:
         if bpy.app.is_job_running("RENDER"):
             return False  # the render reads the scene in another thread
         if self._undone:
-            self._work.close()
-            unfinished.sweep()
             self._begin("Writing keyframes" if self._delivering else "Preparing", self._begin_work)
         return self._advance(self._work)
 
