@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
@@ -19,6 +20,10 @@ from .session import session
 REDRAW_SECONDS = 0.3
 """How often the panel is drawn again while something goes on, for the time left."""
 FILE_LOADED = "The job was cancelled because another file was opened."
+
+
+_timer: Callable[[], float] | None = globals().get("_timer")
+"""The timer that runs. It outlives a reload of this module, which makes another `tick`."""
 
 
 def tick() -> float:
@@ -115,24 +120,31 @@ def tidy() -> threading.Thread:
 
 def register() -> None:
     """Add the timer and the handlers, once: what an earlier copy of this module left is taken out first."""
+    global _timer
     _remove_handlers()
+    _remove_timer()
     for name, handler in HANDLERS:
         if hasattr(bpy.app.handlers, name):
             getattr(bpy.app.handlers, name).append(handler)
     atexit.unregister(session.shutdown)
     atexit.register(session.shutdown)
-    if not bpy.app.timers.is_registered(tick):
-        bpy.app.timers.register(tick, persistent=True)
+    _timer = tick
+    bpy.app.timers.register(tick, persistent=True)
     tidy()
 
 
 def unregister() -> None:
     """Take the timer and the handlers out and end the worker."""
-    if bpy.app.timers.is_registered(tick):
-        bpy.app.timers.unregister(tick)
+    _remove_timer()
     atexit.unregister(session.shutdown)
     _remove_handlers()
     session.shutdown()
+
+
+def _remove_timer() -> None:
+    for timer in (_timer, tick):
+        if timer is not None and bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
 
 
 def _remove_handlers() -> None:

@@ -423,6 +423,7 @@ class Session:
         self._delivering, self._watch = True, unfinished.Watch()
 
         def deliver() -> Work:
+            _check_rate(order)
             yield from delivery.deliver(order, result, seconds)
 
         self._begin("Writing keyframes", deliver)
@@ -456,6 +457,20 @@ class Session:
             take_paths.release(path, written=True)
         if gone:
             self._forsaken.clear()
+
+
+def _check_rate(order: TakeOrder) -> None:
+    """Raise Fault when a part of a take was made for another frame rate than what it is to be put into."""
+    scene = keeping.by_uid(bpy.data.scenes, order.scene_uid)
+    if not order.partial or scene is None:
+        return
+    rate, made = scene.render.fps / scene.render.fps_base, order.params["fps"]
+    if abs(rate - made) > keeping.FPS_TOLERANCE:
+        raise Fault(
+            "rate_changed",
+            f"The scene went from {made:g} to {rate:g} frames a second while a part of its take was made; "
+            "change that back and redo the part.",
+        )
 
 
 def _in_use(take: Path) -> bool:
