@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Names of take files: readable, allowed on every file system, and never given twice. No bpy.
 
-A name is taken by making the empty file, which only one of several Blenders can do; the worker replaces it in the
-end. Whoever took a name lets go of it when no take came (`release`).
+A name is taken by making the file, which only one of several Blenders can do; it says who did. The worker replaces it
+in the end. Whoever took a name lets go of it when no take came (`release`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+from . import temporary
 from .faults import Fault
 
 SUFFIX = ".npz"
@@ -25,7 +26,7 @@ TITLE_BYTES = 80
 """Longest title as UTF-8. Seed, hand, frames and the worker's own endings add to it; 255 bytes are allowed."""
 MOST_OF_ONE_NAME = 10_000
 FORSAKEN_SECONDS = 24 * 3600.0
-"""No job lasts this long: an empty take this old was left by a Blender that died."""
+"""No job lasts this long: a name taken so long ago was left by a Blender that died, on whatever computer."""
 
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -83,12 +84,12 @@ def take_path(
 
 
 def reserve(path: Path) -> Path:
-    """Make the empty file `path`, or the next free "… (2)", and return which. Raises Fault when none can be made."""
+    """Take the name `path`, or the next free "… (2)", and return which. Raises Fault when none can be taken."""
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
     try:
         for candidate in _numbered(path):
-            with contextlib.suppress(FileExistsError):
-                os.close(os.open(candidate, flags, 0o666))
+            with contextlib.suppress(FileExistsError), open(os.open(candidate, flags, 0o666), "wb") as file:
+                file.write(temporary.owner_note())
                 return candidate
     except OSError as error:
         raise Fault(
@@ -106,21 +107,27 @@ def release(path: Path, *, written: bool = False) -> None:
     with contextlib.suppress(OSError):
         path.with_name(path.name + PART_SUFFIX).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
-        found = path.lstat()
-        if stat.S_ISREG(found.st_mode) and (written or not found.st_size):
+        if stat.S_ISREG(path.lstat().st_mode) and (written or is_reserved(path)):
             path.unlink()
 
 
+def is_reserved(path: Path) -> bool:
+    """Whether a file only keeps a name for a take."""
+    return not path.lstat().st_size or temporary.read_note(path) is not None
+
+
 def remove_forsaken(folder: Path) -> None:
-    """Remove the empty takes that Blenders which died have left in `folder`."""
+    """Remove the names in `folder` that were taken by Blenders which died."""
     latest = time.time() - FORSAKEN_SECONDS
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if not entry.name.endswith(SUFFIX) or not entry.is_file(follow_symlinks=False):
                 continue
-            found = entry.stat(follow_symlinks=False)
-            if not found.st_size and found.st_mtime < latest:
-                release(Path(entry.path))
+            found, path = entry.stat(follow_symlinks=False), Path(entry.path)
+            if found.st_size > temporary.MARKER_BYTES:
+                continue
+            if found.st_mtime < latest or temporary.owner_is_gone(temporary.read_note(path)):
+                release(path)
 
 
 def _numbered(path: Path) -> Iterator[Path]:

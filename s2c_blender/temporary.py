@@ -26,12 +26,38 @@ MOST_ENTRIES = 20_000
 """Entries of a temporary root that are looked at."""
 
 
+def owner_note() -> bytes:
+    """This process and this computer, for a file that says whose something is."""
+    return json.dumps({"pid": os.getpid(), "host": platform.node()}).encode()
+
+
+def read_note(path: Path) -> dict[str, object] | None:
+    """The note in a small real file, None for anything else."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        with open(os.open(path, flags), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode) or found.st_size > MARKER_BYTES:
+                return None
+            note = json.loads(file.read(MARKER_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return note if isinstance(note, dict) and note.keys() == {"pid", "host"} else None
+
+
+def owner_is_gone(note: dict[str, object] | None) -> bool:
+    """Whether a note names a process of this computer that has ended."""
+    if note is None or note["host"] != platform.node():
+        return False
+    pid = note["pid"]
+    return type(pid) is int and pid > 0 and not process_runs(pid)
+
+
 def make(root: str | Path) -> Path:
     """A new folder in `root`. Raises Fault when it cannot be made."""
     try:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
-        owner = {"pid": os.getpid(), "host": platform.node()}
-        (folder / MARKER).write_text(json.dumps(owner), encoding="utf-8")
+        (folder / MARKER).write_bytes(owner_note())
     except OSError as error:
         raise Fault(
             "temporary_folder",
@@ -65,7 +91,7 @@ def remove_stale(roots: Iterable[str | Path]) -> list[Path]:
         for entry in _folders(root):
             inner = _folders(entry) if entry.name.startswith(BLENDER_PREFIX) else [entry]
             for folder in inner:
-                if folder.name.startswith(PREFIX) and _owner_is_gone(folder):
+                if folder.name.startswith(PREFIX) and owner_is_gone(read_note(folder / MARKER)):
                     remove(folder)
                     removed.append(folder)
     return removed
@@ -80,21 +106,6 @@ def _folders(root: Path) -> Iterator[Path]:
                 not hasattr(os, "getuid") or entry.stat(follow_symlinks=False).st_uid == os.getuid()
             ):
                 yield Path(entry.path)
-
-
-def _owner_is_gone(folder: Path) -> bool:
-    try:
-        descriptor = os.open(
-            folder / MARKER, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-        )
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return False
-            owner = json.loads(file.read(MARKER_BYTES))
-        pid, host = owner["pid"], owner["host"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return type(pid) is int and pid > 0 and host == platform.node() and not process_runs(pid)
 
 
 def process_runs(pid: int) -> bool:

@@ -24,6 +24,7 @@ from s2c_blender.operators import jobs as job_operators
 from s2c_blender.piano.build import find_piano, piano_keys
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, View, session
+from s2c_blender.take_paths import is_reserved
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -475,7 +476,7 @@ def leftovers(tmp_path):
     takes = [
         path.name
         for path in (tmp_path / "data" / "takes").glob("*")
-        if path.suffix != ".npz" or not path.stat().st_size
+        if path.suffix != ".npz" or is_reserved(path)
     ]
     return takes + [path.name for path in (tmp_path / "tmp").glob("*")]
 
@@ -742,12 +743,11 @@ def test_what_dead_blenders_left_goes_when_the_extension_starts(scene, tmp_path)
     takes_folder = tmp_path / "data" / "takes"
     takes_folder.mkdir(parents=True)
     old = takes_folder / "song, seed 1.npz"
-    old.write_bytes(b"")
-    os.utime(old, (1, 1))
     left = tmp_path / "tmp" / "blender_dead" / "s2c-left"
     left.mkdir(parents=True)
     owner = {"pid": process.pid, "host": platform.node()}
     (left / temporary.MARKER).write_text(json.dumps(owner))
+    old.write_text(json.dumps(owner))
     lifetime.register()
     for thread in threading.enumerate():
         if thread.name == "s2c-tidy":

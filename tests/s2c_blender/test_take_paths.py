@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Names of take files: readable, allowed everywhere, never given twice, and let go of when no take came."""
 
+import json
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -14,6 +16,7 @@ from s2c_blender.faults import Fault
 from s2c_blender.take_paths import (
     TITLE_BYTES,
     clean_title,
+    is_reserved,
     recording_title,
     release,
     remove_forsaken,
@@ -78,7 +81,7 @@ def test_a_long_title_is_cut_between_letters(letter, tmp_path):
     assert len(title.encode()) <= TITLE_BYTES and set(title) == {letter}
     longest = take_path(tmp_path, letter * 500, 2**31 - 1, "right", (100000, 200000))
     reserved = reserve(longest)
-    assert reserved.is_file() and len(f".{reserved.name}.abcdefgh.part".encode()) <= 255
+    assert is_reserved(reserved) and len(f".{reserved.name}.abcdefgh.part".encode()) <= 255
 
 
 @pytest.mark.parametrize(
@@ -98,7 +101,7 @@ def test_the_title_of_a_recording(candidates, title):
 
 def test_a_name_that_exists_is_numbered(tmp_path):
     first = take_path(tmp_path, "my song", 3)
-    assert reserve(first) == first and first.stat().st_size == 0
+    assert reserve(first) == first and is_reserved(first)
     assert take_path(tmp_path, "my song", 3).name == "my song, seed 3 (2).npz"
     assert reserve(first).name == "my song, seed 3 (2).npz"
     assert reserve(first).name == "my song, seed 3 (3).npz"
@@ -162,16 +165,35 @@ def test_release_removes_what_came_to_nothing(tmp_path):
     assert not path.exists()
 
 
-def test_empty_takes_of_blenders_that_died_go_after_a_day(tmp_path):
-    old, new, whole, other = (tmp_path / name for name in ("old.npz", "new.npz", "whole.npz", "old.txt"))
-    for path in (old, new, other):
-        path.write_bytes(b"")
-    whole.write_bytes(b"a take")
-    link = tmp_path / "link.npz"
-    link.symlink_to(other)
+def test_names_of_blenders_that_died_are_free_again(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    notes = {
+        "dead.npz": {"pid": process.pid, "host": platform.node()},
+        "elsewhere.npz": {"pid": process.pid, "host": "another computer"},
+        "long ago.npz": {"pid": process.pid, "host": "another computer"},
+        "strange.npz": {"pid": process.pid, "host": platform.node(), "more": 1},
+    }
+    for name, note in notes.items():
+        (tmp_path / name).write_text(json.dumps(note))
+    mine = reserve(tmp_path / "mine.npz")
+    for name in ("empty.npz", "new.npz", "other.txt"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "whole.npz").write_bytes(b"a take")
+    (tmp_path / "link.npz").symlink_to(tmp_path / "other.txt")
     past = time.time() - 2 * take_paths.FORSAKEN_SECONDS
-    for path in (old, whole, other):
-        os.utime(path, (past, past))
+    for name in ("long ago.npz", "empty.npz", "whole.npz", "other.txt", "strange.npz"):
+        os.utime(tmp_path / name, (past, past))
     remove_forsaken(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"new.npz", "whole.npz", "old.txt", "link.npz"}
+    left = {path.name for path in tmp_path.iterdir()}
+    assert not left & {"dead.npz", "long ago.npz", "empty.npz"}
+    assert left == {
+        "elsewhere.npz",
+        "strange.npz",
+        mine.name,
+        "new.npz",
+        "other.txt",
+        "whole.npz",
+        "link.npz",
+    }
     remove_forsaken(tmp_path / "none")
