@@ -67,6 +67,15 @@ def generate(fault, request, cancelled):
         return
     for step in range(1, 4):
         say(id=number, event="progress", stage="sample", step=step, of=3, seconds_left=(3 - step) * 0.5)
+        if fault == "infinite":
+            say(
+                id=number,
+                event="progress",
+                stage="sample",
+                step=float("inf"),
+                of=3,
+                seconds_left=float("nan"),
+            )
         if fault == "dies":
             sys.stderr.write("Traceback: something broke\n")
             sys.stderr.flush()
