@@ -101,7 +101,11 @@ class Take:
             with np.load(path, allow_pickle=False) as data:
                 meta = json.loads(str(data["meta"]))
                 motion = Motion(data["euler"], data["wrist"], float(data["fps"]))
-                take = cls(motion, data["notes"], data["fingering"], meta)
+                notes, fingering = data["notes"], data["fingering"]
+                if fingering.shape[1:] == (2,) and len(fingering) != len(notes):
+                    # Of another program, which edited the notes alone: the fingers are unknown.
+                    fingering = np.full((len(notes), 2), -1, np.int8)
+                take = cls(motion, notes, fingering, meta)
         except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
             raise UserError(
                 "take_corrupt",

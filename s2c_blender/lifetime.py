@@ -4,11 +4,17 @@
 from __future__ import annotations
 
 import atexit
+import tempfile
+import threading
 import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
 
 import bpy
 from bpy.app.handlers import persistent
 
+from . import take_paths, temporary, unfinished
 from .session import session
 
 REDRAW_SECONDS = 0.3
@@ -16,10 +22,18 @@ REDRAW_SECONDS = 0.3
 FILE_LOADED = "The job was cancelled because another file was opened."
 
 
+_timer: Callable[[], float] | None = globals().get("_timer")
+"""The timer that runs. It outlives a reload of this module, which makes another `tick`."""
+
+
 def tick() -> float:
     """The timer's callback. Drawing is dearer than a pump: while something goes on, a few times a second."""
     now = time.monotonic()
-    changed = session.pump(now)
+    try:
+        changed = session.pump(now)
+    except Exception:  # Blender drops a timer that raises, and nothing would ever go on
+        traceback.print_exc()
+        changed = True
     if session.busy:
         if changed or now - session.drawn > REDRAW_SECONDS:
             session.drawn = now
@@ -48,7 +62,9 @@ def on_load_pre(*_arguments: object) -> None:
     """What a job was made for is about to vanish."""
     if session.active:
         session.cancel(FILE_LOADED)
-    session.note = ""
+        session.note = ""
+    else:
+        session.dismiss()
 
 
 @persistent
@@ -59,29 +75,82 @@ def on_load_post(*_arguments: object) -> None:
 
 
 @persistent
+def on_undo_pre(*_arguments: object) -> None:
+    """What a job reads or writes is about to be something else."""
+    session.before_undo()
+
+
+@persistent
+def on_undo_post(*_arguments: object) -> None:
+    """An undo step that was taken while a take was written holds a half of it."""
+    unfinished.sweep()
+
+
+@persistent
 def on_exit(*_arguments: object) -> None:
     """Blender quits."""
     session.shutdown()
 
 
-HANDLERS = (("load_pre", on_load_pre), ("load_post", on_load_post), ("exit_pre", on_exit))
+HANDLERS = (
+    ("load_pre", on_load_pre),
+    ("load_post", on_load_post),
+    ("undo_pre", on_undo_pre),
+    ("redo_pre", on_undo_pre),
+    ("undo_post", on_undo_post),
+    ("redo_post", on_undo_post),
+    ("exit_pre", on_exit),
+)
 """`exit_pre` exists since 5.1; `atexit` serves the versions before."""
 
 
+def tidy() -> threading.Thread:
+    """Remove what Blenders that died have left on disk, beside Blender's own work."""
+    own = Path(session.temporary_root())
+    roots, takes = (own, own.parent, tempfile.gettempdir()), session.takes_folder()
+
+    def work() -> None:
+        temporary.remove_stale(roots)
+        take_paths.remove_forsaken(takes)
+
+    thread = threading.Thread(target=work, name="s2c-tidy", daemon=True)
+    thread.start()
+    return thread
+
+
 def register() -> None:
+    """Add the timer and the handlers, once: what an earlier copy of this module left is taken out first."""
+    global _timer
+    _remove_handlers()
+    _remove_timer()
     for name, handler in HANDLERS:
         if hasattr(bpy.app.handlers, name):
             getattr(bpy.app.handlers, name).append(handler)
+    atexit.unregister(session.shutdown)
     atexit.register(session.shutdown)
+    _timer = tick
     bpy.app.timers.register(tick, persistent=True)
+    tidy()
 
 
 def unregister() -> None:
-    if bpy.app.timers.is_registered(tick):
-        bpy.app.timers.unregister(tick)
+    """Take the timer and the handlers out and end the worker."""
+    _remove_timer()
     atexit.unregister(session.shutdown)
-    for name, handler in reversed(HANDLERS):
-        handlers = getattr(bpy.app.handlers, name, [])
-        if handler in handlers:
-            handlers.remove(handler)
+    _remove_handlers()
     session.shutdown()
+
+
+def _remove_timer() -> None:
+    for timer in (_timer, tick):
+        if timer is not None and bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
+
+
+def _remove_handlers() -> None:
+    ours = {(handler.__module__, handler.__name__) for _, handler in HANDLERS}
+    for name, _ in HANDLERS:
+        handlers = getattr(bpy.app.handlers, name, [])
+        for handler in list(handlers):
+            if (getattr(handler, "__module__", ""), getattr(handler, "__name__", "")) in ours:
+                handlers.remove(handler)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from .piano.pairing import pairs_of_hands
 from .rig.armature import HAND_SIZE_PROPERTY
 from .session import preferred_device, session
 from .strip_audio import StripSound, find_strip, strip_sound
+from .take_paths import recording_title, take_path, title_of_take
 from .takes import layers
 
 MODEL_FILE = "config.json"
@@ -61,17 +61,6 @@ def frame_window(scene: bpy.types.Scene) -> tuple[int, int] | None:
     if settings.frame_end <= settings.frame_start:
         raise Fault("range_empty", "The last frame of the range must lie after the first.")
     return settings.frame_start, settings.frame_end
-
-
-def take_path(folder: Path, seed: int, hand: str) -> Path:
-    """A new file name for a take, sortable by the time it was made."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    stem = f"{stamp}-seed{seed}" + (f"-{hand}" if hand else "")
-    path, number = folder / f"{stem}.npz", 1
-    while path.exists():
-        number += 1
-        path = folder / f"{stem}-{number}.npz"
-    return path
 
 
 def common_params(
@@ -126,7 +115,8 @@ def order_new_take(context: bpy.types.Context, seed: int) -> TakeOrder:
     joint_bones(armature)
     layers.check_writable(armature)
     sound: StripSound = strip_sound(edit, strip, scene, window, session.temporary_folder())
-    output = take_path(session.data_folder() / "takes", seed, "")
+    title = recording_title(strip.sound.filepath, strip.name)
+    output = take_path(session.takes_folder(), title, seed)
     params = common_params(context, armature, output, seed)
     params.update(sound.params())
     return TakeOrder(
@@ -154,7 +144,9 @@ def order_part(
     keep = keeping.plan_keep(scene, armature, session.temporary_folder(), kept)
     keep = replace(keep, sound=_sound_of(context, keep))
     frames = take_frames(keep, window) if window is not None else None
-    output = take_path(session.data_folder() / "takes", seed, hand + ("-range" if frames else ""))
+    title = title_of_take(keep.marks.take) or recording_title(keep.marks.sound.get("sound"), armature.name)
+    scene_frames = (keep.start_frame + frames[0], keep.start_frame + frames[1] - 1) if frames else None
+    output = take_path(session.takes_folder(), title, seed, hand, scene_frames)
     params = common_params(context, armature, output, seed)
     params.update(keep=str(keep.path), hand=hand or None)
     if scene.s2c_settings.model_folder and keep.sound is not None:

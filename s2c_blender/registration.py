@@ -15,7 +15,14 @@ OPERATORS: tuple[ModuleType, ...] = (scene, jobs, take, follow, export, runtime)
 """Modules with a tuple `CLASSES`."""
 
 
+_registered = False
+
+
 def register() -> None:
+    """Register everything, once: a second call begins afresh."""
+    global _registered
+    unregister()
+    _registered = True
     properties.register()
     preferences.register()
     for module in (*OPERATORS, panels):
@@ -26,6 +33,11 @@ def register() -> None:
 
 
 def unregister() -> None:
+    """Undo `register`; nothing where there is nothing to undo."""
+    global _registered
+    if not _registered:
+        return
+    _registered = False
     lifetime.unregister()
     sampling.unregister()
     for module in reversed((*OPERATORS, panels)):

@@ -8,24 +8,26 @@ between two pumps: undo and file loading free everything, so objects are found a
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from . import delivery, keeping, preferences
+from . import delivery, keeping, preferences, take_paths, temporary, unfinished
 from .core.installer import InstallConfig, Installer
 from .core.jobs import STAGES, Job, JobMachine, Request, State, Status
 from .core.runtime import PythonChoice, choose_python, user_data_folder
+from .core.time_left import in_words
 from .core.worker_client import WorkerConfig
 from .faults import Fault
 from .orders import TakeOrder
 from .strip_audio import write_packed
+
+Work = Generator[str | float | None, None, None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,12 @@ class View:
     text: str = ""
     factor: float = 0.0
     message: str = ""
+    """One sentence about how the last job ended, or why it could not begin."""
     error: bool = False
+    code: str = ""
+    """Machine-readable name of the error; empty when there was none."""
+    refused: bool = False
+    """Whether the error kept a job from beginning; else it ended one."""
 
 
 class Session:
@@ -83,9 +90,21 @@ class Session:
         self.drawn = 0.0
         """When the panels were last asked to draw while something went on (monotonic seconds)."""
         self._order: TakeOrder | None = None
-        self._work: Iterator[str | float | None] | None = None
+        self._work: Work | None = None
+        self._begin_work: Callable[[], Work] | None = None
+        """Begins what goes on afresh, after an undo in its midst."""
+        self._undone = False
         self._work_label, self._work_factor = "", 0.0
+        self._refused = False
+        self._awaiting = False
+        """Whether the end of a worker's job is still to be looked at."""
+        self._delivering = False
+        self._watch: unfinished.Watch | None = None
         self._temporary: Path | None = None
+        self._reserved: Path | None = None
+        """The file whose name the running job has taken."""
+        self._forsaken: list[Path] = []
+        """Files that a worker which is being killed may still write."""
 
     # -- what others ask ------------------------------------------------------------------------------
 
@@ -108,13 +127,27 @@ class Session:
         """Where takes and logs lie."""
         return self.config.data_folder or user_data_folder()
 
+    def takes_folder(self) -> Path:
+        """Where take files lie."""
+        return self.data_folder() / "takes"
+
+    def temporary_root(self) -> str | Path:
+        """Where folders for temporary files are made."""
+        return self.config.temporary_root or bpy.app.tempdir or tempfile.gettempdir()
+
     def view(self, now: float) -> View:
         """Everything a panel needs, without looking anything up."""
         status = self.machine.status
         if self._work is not None:
             return View(True, self._work_label, self._work_factor)
         if not self.machine.active:
-            return View(False, message=status.message, error=status.state is State.FAILED)
+            return View(
+                False,
+                message=status.message,
+                error=status.state is State.FAILED,
+                code=status.code,
+                refused=self._refused,
+            )
         text = {
             State.STARTING: "Starting the generator",
             State.LOADING: "Loading the model",
@@ -122,7 +155,7 @@ class Session:
         }.get(status.state, STAGES.get(status.stage, "Generating"))
         left = self.machine.seconds_left(now)
         if left is not None and status.state is State.RUNNING:
-            text += f", {left:.0f} s left" if left < 90 else f", {left / 60:.0f} min left"
+            text += f", {in_words(left)}"
         return View(True, text, status.factor)
 
     # -- jobs -----------------------------------------------------------------------------------------
@@ -130,11 +163,19 @@ class Session:
     def order_take(self, context: bpy.types.Context, order: TakeOrder) -> None:
         """Begin a take. Raises Fault when the worker's Python or the folders are not in order."""
         self._check_free()
-        settings = self._worker_config(context)
+        try:
+            settings = self._worker_config(context)
+            output = take_paths.reserve(order.output)
+        except Fault:
+            self._forget_temporary()
+            raise
+        self._reserved = output
+        if output in self._forsaken:
+            self._forsaken.remove(output)
+        order = replace(order, output=output, params={**order.params, "output": str(output)})
+        self.dismiss()
         self._order, self.note = order, order.sound.note if order.sound is not None else ""
-        self.machine.status = Status()
-        self._work_label, self._work_factor = "Preparing", 0.0
-        self._work = self._prepare(order, settings)
+        self._begin("Preparing", lambda: self._prepare(order, settings))
 
     def order_check(self, context: bpy.types.Context, midi: Path, preset: str) -> None:
         """Ask the worker what it is and time a short generation from the notes in `midi`."""
@@ -149,13 +190,20 @@ class Session:
             "preset": preset,
         }
         device = preferred_device(context)
+        self.dismiss()
         job = Job("check", [Request("generate", {**params, "device": device})], preset, device)
-        self.machine.start(job, settings, time.monotonic())
+        self._start(job, settings)
 
     def refuse(self, fault: Fault) -> None:
         """Show in the panel why a job could not begin."""
         if not self.active:
             self._finish(Status(State.FAILED, fault.message, fault.code, fault.detail))
+            self._refused = True
+
+    def dismiss(self) -> None:
+        """Forget how the last job ended, or why none began."""
+        if not self.active:
+            self.machine.status, self.note, self._refused = Status(), "", False
 
     def look_at_runtime(self, context: bpy.types.Context) -> bool:
         """Refresh `runtime_problem`. True when it changed."""
@@ -164,27 +212,38 @@ class Session:
         return before != self.runtime_problem
 
     def temporary_folder(self) -> Path:
-        """A new folder for one job's files, gone when the job is. Fault when it cannot be made."""
+        """A new folder for one job's files, gone when the job is. Fault when it cannot be made or a job has one."""
+        self._check_free()
         self._forget_temporary()
-        root = self.config.temporary_root or bpy.app.tempdir or tempfile.gettempdir()
-        try:
-            self._temporary = Path(tempfile.mkdtemp(prefix="s2c-", dir=root))
-        except OSError as error:
-            raise Fault(
-                "temporary_folder",
-                f'The folder for temporary files "{root}" cannot be written; '
-                "choose another under Preferences > File Paths > Temporary Files.",
-                str(error),
-            ) from error
+        self._temporary = temporary.make(self.temporary_root())
         return self._temporary
 
     def cancel(self, message: str = "Cancelled.") -> None:
         """Stop whatever goes on; the scene stays as it was."""
+        self._finish_what_is_bound()
         if self._work is not None:
-            self._work.close()  # type: ignore[attr-defined]
+            self._work.close()
             self._finish(Status(State.IDLE, message))
         self.machine.cancel(time.monotonic(), message)
+        self._settle()
         self.installer.cancel()
+
+    def before_undo(self) -> None:
+        """Undo or redo is about to put other data in the place of what was read or written so far.
+
+        What is read or written begins afresh after it. When the hands have the take already, its undo step comes
+        first: Blender takes an object that no step knows as changed for unchanged, and would leave it an action that
+        is gone.
+        """
+        self._finish_what_is_bound()
+        if self._work is not None:
+            self._work.close()
+            self._undone = True
+
+    def _finish_what_is_bound(self) -> None:
+        if self._work_label == delivery.UNDO_LABEL and not self._undone:
+            while self._work is not None:
+                self._advance(self._work)
 
     def install(self, context: bpy.types.Context) -> None:
         """Begin to build the runtime."""
@@ -200,21 +259,20 @@ class Session:
         """End the worker and forget everything, for quitting and unregistering."""
         self.cancel()
         self.machine.shutdown()
-        self._order = None
+        self._settle()
         self._forget_temporary()
+        self._forget_forsaken()
 
     # -- the pump -------------------------------------------------------------------------------------
 
     def pump(self, now: float) -> bool:
         """One small piece of work. Returns True when panels should be drawn again."""
         changed = self.installer.pump(now)
+        self._forget_forsaken()
         if self._work is not None:
             return self._step() or changed
-        was_active = self.machine.active
         changed = self.machine.pump(now) or changed
-        if was_active and not self.machine.active:
-            self._job_ended()
-        return changed
+        return self._settle() or changed
 
     def wait(self) -> None:
         """Pump until nothing goes on. Only for a Blender without a window."""
@@ -239,7 +297,7 @@ class Session:
         log = folder / "logs" / "worker.log"
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
-            (folder / "takes").mkdir(exist_ok=True)
+            self.takes_folder().mkdir(exist_ok=True)
         except OSError as error:
             raise Fault(
                 "data_folder",
@@ -267,7 +325,12 @@ class Session:
             index_url=chosen.index_url if chosen is not None else "",
         )
 
-    def _prepare(self, order: TakeOrder, settings: WorkerConfig) -> Iterator[float | None]:
+    def _begin(self, label: str, work: Callable[[], Work]) -> None:
+        """Begin work that is done step by step."""
+        self._work_label, self._work_factor = label, 0.0
+        self._begin_work, self._work, self._undone = work, work(), False
+
+    def _prepare(self, order: TakeOrder, settings: WorkerConfig) -> Work:
         if order.sound is not None:
             yield from write_packed(order.sound)
         if order.keep is not None:
@@ -280,14 +343,28 @@ class Session:
             params["device"],
             params["allow_download"],
         )
+        if self._temporary is not None and temporary.remove_if_unused(self._temporary):
+            self._temporary = None
+        self._start(job, settings)
+
+    def _start(self, job: Job, settings: WorkerConfig) -> None:
+        """Give a job to the worker. A worker that cannot be started ends it at once."""
+        self._awaiting = True
         self.machine.start(job, settings, time.monotonic())
+        if self._work is None:
+            self._settle()
 
     def _step(self) -> bool:
         """One step of preparing or delivering; a Fault there ends the job in its sentence."""
-        assert self._work is not None
+        assert self._work is not None and self._begin_work is not None
         if bpy.app.is_job_running("RENDER"):
             return False  # the render reads the scene in another thread
-        work, end = self._work, time.perf_counter() + self.config.step_seconds
+        if self._undone:
+            self._begin("Writing keyframes" if self._delivering else "Preparing", self._begin_work)
+        return self._advance(self._work)
+
+    def _advance(self, work: Work) -> bool:
+        end = time.perf_counter() + self.config.step_seconds
         try:
             said = next(work)
             while not isinstance(said, str) and time.perf_counter() < end:
@@ -295,12 +372,20 @@ class Session:
                 said = next(work)
             if isinstance(said, str):
                 self._work_label = said
+                if said == delivery.UNDO_LABEL:
+                    self._watch = None
+                    unfinished.finish()
             else:
                 self._work_factor = said or self._work_factor
+            if self._watch is not None:
+                self._watch.mark()
             return isinstance(said, str)
         except StopIteration:
             self._work = None
-            if not self.machine.active and self.machine.status.state is not State.FAILED:
+            if self._awaiting:
+                self._settle()
+            else:
+                unfinished.finish()
                 self._finish(self.machine.status)
         except Fault as fault:
             self._finish(Status(State.FAILED, fault.message, fault.code, fault.detail))
@@ -316,6 +401,14 @@ class Session:
             raise
         return True
 
+    def _settle(self) -> bool:
+        """What follows a job of the worker that is no longer active; True when one has ended now."""
+        if not self._awaiting or self.machine.active:
+            return False
+        self._awaiting = False
+        self._job_ended()
+        return True
+
     def _job_ended(self) -> None:
         job, status, order = self.machine.job, self.machine.status, self._order
         if job is not None and job.kind == "check":
@@ -326,18 +419,64 @@ class Session:
         if status.state is not State.DONE or job is None:
             self._finish(status)
             return
-        self._work_label, self._work_factor = "Writing keyframes", 0.0
-        self._work = delivery.deliver(order, job.results[-1], job.seconds)
+        result, seconds = job.results[-1], job.seconds
+        self._delivering, self._watch = True, unfinished.Watch()
+
+        def deliver() -> Work:
+            _check_rate(order)
+            yield from delivery.deliver(order, result, seconds)
+
+        self._begin("Writing keyframes", deliver)
 
     def _finish(self, status: Status) -> None:
-        self._work, self._order = None, None
+        """The end of every job, however it came."""
+        if self._reserved is not None and status.state is not State.DONE:
+            # A whole take stays where it can be applied by hand; where the job was given up it has no use.
+            given_up = not (self._delivering and status.state is State.FAILED)
+            take_paths.release(self._reserved, written=given_up and not _in_use(self._reserved))
+            if not self._delivering:
+                self._forsaken.append(self._reserved)
+        self._work, self._begin_work, self._undone = None, None, False
+        self._order, self._watch, self._reserved = None, None, None
+        self._delivering, self._refused = False, False
         self.machine.status = status
+        unfinished.sweep()
         self._forget_temporary()
 
     def _forget_temporary(self) -> None:
         folder, self._temporary = self._temporary, None
         if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            temporary.remove(folder)
+
+    def _forget_forsaken(self) -> None:
+        """Remove what a worker has still written while it was being killed."""
+        if not self._forsaken:
+            return
+        gone = not self.machine.ending
+        for path in self._forsaken:
+            take_paths.release(path, written=True)
+        if gone:
+            self._forsaken.clear()
+
+
+def _check_rate(order: TakeOrder) -> None:
+    """Raise Fault when a part of a take was made for another frame rate than what it is to be put into."""
+    scene = keeping.by_uid(bpy.data.scenes, order.scene_uid)
+    if not order.partial or scene is None:
+        return
+    rate, made = scene.render.fps / scene.render.fps_base, order.params["fps"]
+    if abs(rate - made) > keeping.FPS_TOLERANCE:
+        raise Fault(
+            "rate_changed",
+            f"The scene went from {made:g} to {rate:g} frames a second while a part of its take was made; "
+            "change that back and redo the part.",
+        )
+
+
+def _in_use(take: Path) -> bool:
+    """Whether something in Blender plays the take of this file."""
+    marks = (keeping.read_marks(action) for action in bpy.data.actions)
+    return any(found is not None and found.take == str(take) for found in marks)
 
 
 def preferred_device(context: bpy.types.Context) -> str:

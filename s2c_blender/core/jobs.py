@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from .protocol import PROTOCOL, Reply
+from .time_left import TimeLeft
 from .worker_client import WorkerClient, WorkerConfig
 
 SET_UP_HINT = "Check the runtime in the S2C panel"
@@ -32,13 +33,18 @@ class State(Enum):
 
 ACTIVE = (State.STARTING, State.LOADING, State.RUNNING, State.CANCELLING)
 
+WRITING = "write"
+"""The stage in which a result appears on disk. A worker that is cancelled in it may still finish the file."""
+
 STAGES = {
+    "prepare": "Reading what was asked",
+    "load": "Loading the model",
     "transcribe": "Listening to the recording",
     "sample": "Moving the hands",
     "contact": "Putting fingers on keys",
-    "resample": "Matching the frame rate",
-    "load": "Loading the model",
+    WRITING: "Writing the take file",
 }
+"""What the worker's stages are called in the panel; `tests/s2c_blender/test_time_left.py` looks for others."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,6 @@ class Job:
     device: str = "auto"
     allow_download: bool = False
     """Whether the model may fetch its sound encoder."""
-    context: dict[str, Any] = field(default_factory=dict)
-    """What the caller needs at the end. Never looked at here."""
     results: list[dict[str, Any]] = field(default_factory=list)
     """One result per answered request."""
     hello: dict[str, Any] = field(default_factory=dict)
@@ -109,7 +113,7 @@ class JobMachine:
         self._heard = 0.0
         self._cancelled_at = 0.0
         self._cancel_message = ""
-        self._left: tuple[float, float] | None = None
+        self._left = TimeLeft()
         self._dying: list[WorkerClient] = []
 
     @property
@@ -120,18 +124,22 @@ class JobMachine:
     def worker_running(self) -> bool:
         return self._client is not None and self._client.process.returncode() is None
 
+    @property
+    def ending(self) -> bool:
+        """True while a worker that was killed may still be there."""
+        self._reap()
+        return bool(self._dying)
+
     def seconds_left(self, now: float) -> float | None:
-        """The worker's own estimate, counted down since it was made; None when there is none."""
-        if self._left is None or not self.active:
-            return None
-        seconds, at = self._left
-        return max(0.0, seconds - (now - at))
+        """The worker's own estimate, counted down and without jumps; None when there is none."""
+        return self._left.shown(now) if self.active else None
 
     def start(self, job: Job, config: WorkerConfig, now: float) -> None:
         """Begin a job. Failing to start a worker is a state, not an exception; RuntimeError when one runs."""
         if self.active:
             raise RuntimeError("a job is already running")
-        self.job, self._index, self._started, self._heard, self._left = job, 0, now, now, None
+        self.job, self._index, self._started, self._heard = job, 0, now, now
+        self._left.reset()
         self.status = Status(State.STARTING, stage="start")
         if self._client is not None and (self._client.config != config or not self.worker_running):
             self._drop_worker()
@@ -158,11 +166,12 @@ class JobMachine:
         if not self.active or self.status.state is State.CANCELLING:
             return
         self._cancel_message = message
-        if self.status.state is State.STARTING or self._client is None:
-            self._drop_worker()
-            self._end(State.IDLE, message, now)
-            return
-        if self._client.send("cancel", {"target": self._wanted_id}) is None:
+        if (
+            self.status.state is State.STARTING
+            or self.status.stage == WRITING
+            or self._client is None
+            or self._client.send("cancel", {"target": self._wanted_id}) is None
+        ):
             self._drop_worker()
             self._end(State.IDLE, message, now)
             return
@@ -170,10 +179,11 @@ class JobMachine:
 
     def pump(self, now: float) -> bool:
         """Take what the worker said. Returns True when the panel has something new to draw."""
-        self._dying = [client for client in self._dying if client.process.returncode() is None]
+        self._reap()
         client = self._client
         if client is None:
             return False
+        self._left.advance(now)
         changed = False
         for reply in client.poll():
             changed = self._handle(reply, now) or changed
@@ -217,7 +227,11 @@ class JobMachine:
             status.stage = reply.text("stage", status.stage)
             status.step, status.of = int(reply.number("step") or 0), int(reply.number("of") or 0)
             left = reply.number("seconds_left")
-            self._left = (left, now) if left is not None else None
+            if left is not None:
+                self._left.hear(left, now)
+            if status.state is State.CANCELLING and status.stage == WRITING:
+                self._drop_worker()
+                self._end(State.IDLE, self._cancel_message, now)
             return True
         if status.state is State.CANCELLING:
             self._end(State.IDLE, self._cancel_message, now)
@@ -327,8 +341,12 @@ class JobMachine:
     def _end(self, state: State, message: str, now: float) -> None:
         if self.job is not None:
             self.job.seconds = now - self._started
-        self._wanted_id, self._left = None, None
+        self._wanted_id = None
+        self._left.reset()
         self.status = Status(state, message)
+
+    def _reap(self) -> None:
+        self._dying = [client for client in self._dying if client.process.returncode() is None]
 
     def _drop_worker(self) -> None:
         """Kill the worker without waiting; it is reaped in later pumps."""

@@ -8,6 +8,8 @@ No bpy. A line that is not such an object (a library that prints, half a line fr
 from __future__ import annotations
 
 import json
+import math
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,8 +31,11 @@ class Reply:
         return value if isinstance(value, str) else default
 
     def number(self, key: str) -> float | None:
+        """A finite number, or None: JSON as Python reads it knows infinity, too."""
         value = self.body.get(key)
-        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or abs(value) > sys.float_info.max:
+            return None
+        return None if math.isnan(value) else float(value)
 
     def result(self) -> dict[str, Any]:
         value = self.body.get("result")
@@ -46,7 +51,7 @@ def decode(line: bytes) -> Reply | None:
     """The reply in a line, or None for anything else."""
     try:
         message = json.loads(line.decode("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(message, dict):
         return None

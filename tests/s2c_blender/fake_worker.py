@@ -3,6 +3,8 @@
 
 Without a fault (`good`) it speaks the protocol and copies TAKE (or the file named by the environment variable
 FAKE_TAKE) to the wanted place, so that the Blender side can be tested without networks. Requests go to LOG.
+With `steady` it goes through the stages of the real one, takes a moment for each, looks for a cancel between them,
+and saves the take as that does: first under another name.
 """
 
 import json
@@ -27,8 +29,35 @@ def say(**message):
     sys.stdout.flush()
 
 
+STAGES = ("prepare", "load", "transcribe", "sample", "contact", "write")
+
+
+def work_steadily(request, cancelled):
+    params, number = request["params"], request["id"]
+    for stage in STAGES:
+        for step in range(3):
+            if number in cancelled["ids"]:
+                say(id=number, event="error", code="cancelled", message="Cancelled.", detail="")
+                return False
+            say(id=number, event="progress", stage=stage, step=step, of=3, seconds_left=0.1)
+            time.sleep(0.004)
+    part = params["output"] + ".part"
+    with open(os.environ["FAKE_TAKE"], "rb") as take, open(part, "wb") as file:
+        file.write(take.read(1000))
+        file.flush()
+        time.sleep(0.02)
+        file.write(take.read())
+    os.replace(part, params["output"])
+    return True
+
+
 def generate(fault, request, cancelled):
     params, number = request["params"], request["id"]
+    if fault == "steady":
+        if work_steadily(request, cancelled):
+            result = {"take": params["output"], "seconds": {"total": 0.1}, "notes": 2, "onset_f1": 0.97}
+            say(id=number, event="result", result=result)
+        return
     if fault == "error":
         say(id=number, event="error", code="silent_sound", message="The recording is silent.", detail="rms 0")
         return
@@ -38,6 +67,15 @@ def generate(fault, request, cancelled):
         return
     for step in range(1, 4):
         say(id=number, event="progress", stage="sample", step=step, of=3, seconds_left=(3 - step) * 0.5)
+        if fault == "infinite":
+            say(
+                id=number,
+                event="progress",
+                stage="sample",
+                step=float("inf"),
+                of=3,
+                seconds_left=float("nan"),
+            )
         if fault == "dies":
             sys.stderr.write("Traceback: something broke\n")
             sys.stderr.flush()

@@ -80,7 +80,8 @@ def test_progress_has_stage_share_and_time_left(machine):
     left = machine.seconds_left(now)
     assert 0 <= left <= 1.0
     assert machine.seconds_left(now + 0.25) == pytest.approx(max(0.0, left - 0.25), abs=1e-6)
-    assert machine.seconds_left(now + 100) == 0.0
+    assert machine.seconds_left(now + 4) == 0.0
+    assert machine.seconds_left(now + 100) is None
 
 
 @pytest.mark.parametrize(
@@ -199,10 +200,24 @@ def test_shutdown_kills_a_worker_that_will_not_end(machine):
         b'{"id": true, "event": "result"}',
         b'{"id": 1, "event": "party"}',
         b"\xff",
+        b"[" * 200_000,
     ],
 )
 def test_other_lines_are_not_replies(line):
     assert decode(line) is None
+
+
+@pytest.mark.parametrize(
+    "value", ["Infinity", "-Infinity", "NaN", "1e999", "1" + "0" * 400, "true", '"3"', "null"]
+)
+def test_what_is_no_finite_number_is_none(value):
+    reply = decode(b'{"id": 1, "event": "progress", "step": %s}' % value.encode())
+    assert reply.number("step") is None
+
+
+def test_a_worker_that_sends_infinities_does_not_stop_the_pump(machine):
+    machine.start(job(), config("infinite"), time.monotonic())
+    assert finish(machine).state is State.DONE
 
 
 def test_requests_and_lines_survive_any_cutting():

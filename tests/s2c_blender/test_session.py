@@ -2,8 +2,13 @@
 """From the buttons to the keyframes with a worker that only copies a take, and every fault on the way."""
 
 import dataclasses
+import importlib
 import json
 import os
+import platform
+import subprocess
+import sys
+import threading
 import time
 
 import bpy
@@ -21,11 +26,13 @@ from session_helpers import (
 )
 
 import s2c_blender
-from s2c_blender import compat, fcurves, keeping, lifetime
+from s2c_blender import compat, fcurves, keeping, lifetime, temporary
 from s2c_blender.core.jobs import State
+from s2c_blender.faults import Fault
 from s2c_blender.operators import jobs as job_operators
 from s2c_blender.rig.armature import create_armature
-from s2c_blender.session import SessionConfig, session
+from s2c_blender.session import SessionConfig, View, session
+from s2c_blender.take_paths import is_reserved
 from s2c_blender.takes import clock
 
 
@@ -477,6 +484,290 @@ def test_a_second_job_has_to_wait(scene, tmp_path, monkeypatch):
     assert session.active
     session.cancel()
     pump_until(lambda: not session.active)
+
+
+def leftovers(tmp_path):
+    """Takes without anything in them, halves of takes, and temporary folders."""
+    takes = [
+        path.name
+        for path in (tmp_path / "data" / "takes").glob("*")
+        if path.suffix != ".npz" or is_reserved(path)
+    ]
+    return takes + [path.name for path in (tmp_path / "tmp").glob("*")]
+
+
+@pytest.fixture
+def tidy(scene, tmp_path):
+    """A session whose temporary folders are all in one place."""
+    (tmp_path / "tmp").mkdir()
+
+    def use(**changes):
+        session.config = dataclasses.replace(session.config, temporary_root=tmp_path / "tmp", **changes)
+
+    use()
+    scene.sequence_editor.strips[0].sound.pack()
+    return use
+
+
+def takes(tmp_path):
+    return sorted(path.name for path in (tmp_path / "data" / "takes").glob("*"))
+
+
+def test_the_take_has_a_name_that_one_can_read(scene, tmp_path):
+    bpy.ops.s2c.generate()
+    bpy.ops.s2c.generate()
+    bpy.ops.s2c.regenerate_hand(hand="LEFT")
+    bpy.ops.s2c.regenerate_range(hand="RIGHT", frame_start=20, frame_end=30)
+    bpy.ops.s2c.regenerate_range(hand="BOTH", frame_start=1, frame_end=30)
+    assert takes(tmp_path) == [
+        "song, seed 1 (2).npz",
+        "song, seed 1.npz",
+        "song, seed 2, left hand.npz",
+        "song, seed 3, right hand, frames 20 to 30.npz",
+        "song, seed 4, frames 11 to 30.npz",
+    ]
+
+
+def test_the_name_is_taken_when_the_job_begins(scene, tmp_path, monkeypatch):
+    order = job_operators.order_new_take(bpy.context, 1)
+    (tmp_path / "data" / "takes").mkdir(parents=True)
+    order.output.write_bytes(b"of another Blender in the same moment")
+    use_worker(monkeypatch, tmp_path, "slow")
+    session.order_take(bpy.context, order)
+    assert takes(tmp_path) == ["song, seed 1 (2).npz", "song, seed 1.npz"]
+    pump_until(lambda: session.machine.status.step == 1)
+    assert requests(tmp_path)[-1]["params"]["output"].endswith("song, seed 1 (2).npz")
+    session.cancel()
+    pump_until(lambda: not session.active)
+    assert takes(tmp_path) == ["song, seed 1.npz"]
+    assert order.output.read_bytes() == b"of another Blender in the same moment"
+
+
+@pytest.mark.parametrize("fault", ["ends_at_once", "old", "dies", "error", "slow", "hangs", "ignores_cancel"])
+def test_a_job_that_comes_to_nothing_leaves_no_file(tidy, tmp_path, monkeypatch, fault):
+    use_worker(monkeypatch, tmp_path, fault)
+    tidy()
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    assert leftovers(tmp_path), "the test sees what is there during the job"
+    if fault in ("slow", "hangs", "ignores_cancel"):
+        pump_until(lambda: session.machine.status.step == 1)
+        session.cancel()
+    pump_until(lambda: not session.active)
+    assert not leftovers(tmp_path) and not takes(tmp_path)
+
+
+def test_a_worker_that_cannot_be_started_leaves_no_file(tidy, tmp_path):
+    tidy(worker_command=(str(tmp_path / "none"),))
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    pump_until(lambda: not session.active)
+    assert session.machine.status.code == "worker_start" and not leftovers(tmp_path)
+
+
+def test_a_cancel_while_the_worker_starts_leaves_no_file(tidy, tmp_path, monkeypatch):
+    use_worker(monkeypatch, tmp_path, "garbage")
+    tidy()
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    pump_until(lambda: session.machine.status.state is State.STARTING)
+    session.cancel()
+    assert not session.active and not leftovers(tmp_path) and not takes(tmp_path)
+
+
+def test_what_stops_the_preparation_leaves_no_file(tidy, scene, tmp_path):
+    bpy.ops.s2c.generate()
+    for path in (tmp_path / "data" / "takes").iterdir():
+        path.unlink()
+    scene.sequence_editor.strips.remove(scene.sequence_editor.strips[0])
+    (tmp_path / "song.wav").unlink()
+    session.order_take(bpy.context, job_operators.order_part(bpy.context, 2, "left"))
+    assert takes(tmp_path) == ["song, seed 2, left hand.npz"]
+    pump_until(lambda: not session.active)
+    assert session.view(0).code == "take_missing" and not leftovers(tmp_path) and not takes(tmp_path)
+
+
+def test_a_session_that_ends_leaves_no_file(tidy, tmp_path, monkeypatch):
+    use_worker(monkeypatch, tmp_path, "slow")
+    tidy()
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    pump_until(lambda: session.machine.status.step == 1)
+    session.shutdown()
+    assert not session.active and not leftovers(tmp_path) and not takes(tmp_path)
+
+
+def test_a_cancel_while_the_take_is_saved_leaves_no_take(tidy, tmp_path, monkeypatch):
+    use_worker(monkeypatch, tmp_path, "steady", tmp_path / "made.npz")
+    tidy()
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    pump_until(lambda: session.machine.status.stage == "write")
+    process = session.machine._client.process
+    session.cancel()
+    assert not session.active
+    pump_until(lambda: process.returncode() is not None and not session._forsaken)
+    assert not leftovers(tmp_path) and not takes(tmp_path)
+
+
+def test_a_whole_take_stays_when_its_hands_are_gone(tidy, tmp_path, monkeypatch):
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    bpy.data.objects.remove(hands())
+    pump_until(lambda: not session.active)
+    assert "use Apply Take" in session.view(0).message
+    assert takes(tmp_path) == ["song, seed 1.npz"] and not leftovers(tmp_path)
+
+
+def test_a_cancel_when_the_hands_have_the_take_keeps_it_whole(tidy, tmp_path, monkeypatch):
+    bpy.ops.ed.undo_push(message="before")
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    pump_until(lambda: session.view(0).text == "Saving the undo step")
+    session.cancel()
+    assert not session.active and not session.view(0).message
+    assert takes(tmp_path) == ["song, seed 1.npz"] and hands().animation_data.action is not None
+    bpy.ops.ed.undo()
+    assert not bpy.data.actions
+
+
+def test_an_undo_while_keyframes_are_written_begins_them_afresh(scene, monkeypatch):
+    write_slowly(monkeypatch)
+    bpy.ops.ed.undo_push(message="before")
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    pump_until(lambda: session.view(0).factor > 0.3)
+    scene.frame_current += 1
+    bpy.ops.ed.undo_push(message="half of the take is in this step")
+    pump_until(lambda: session.view(0).factor > 0.6)
+    bpy.ops.ed.undo()
+    pump_until(lambda: not session.active)
+    assert not session.view(0).error and len(bpy.data.actions) == 1
+    bag = compat.channelbag(hands().animation_data.action, hands().animation_data.action_slot)
+    assert len(bag.fcurves) == 2 * (16 * 3 + 3)
+
+
+def test_undo_brings_no_half_of_a_take_back(scene, monkeypatch):
+    write_slowly(monkeypatch)
+    bpy.ops.ed.undo_push(message="before")
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    pump_until(lambda: session.view(0).factor > 0.3)
+    scene.frame_current += 1
+    bpy.ops.ed.undo_push(message="half of the take is in this step")
+    pump_until(lambda: not session.active)
+    whole = bpy.data.actions[0].name
+    bpy.ops.ed.undo()
+    assert not bpy.data.actions, "the half of the take is back"
+    bpy.ops.ed.redo()
+    assert [action.name for action in bpy.data.actions] == [whole] and not bpy.data.actions[0].get(
+        "s2c_unfinished"
+    )
+
+
+def test_another_frame_rate_while_a_hand_is_made_is_a_sentence(scene, tmp_path):
+    bpy.ops.s2c.generate()
+    before = curves()
+    session.order_take(bpy.context, job_operators.order_part(bpy.context, 2, "left"))
+    scene.render.fps = 24
+    pump_until(lambda: not session.active)
+    assert session.view(0).code == "rate_changed" and curves() == before and len(bpy.data.actions) == 1
+
+
+def test_a_job_that_runs_keeps_its_temporary_folder(tidy, tmp_path, monkeypatch):
+    use_worker(monkeypatch, tmp_path, "slow")
+    tidy()
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    pump_until(lambda: session.machine.status.step == 1)
+    with pytest.raises(Fault, match="being generated"):
+        job_operators.order_new_take(bpy.context, 2)
+    assert list((tmp_path / "tmp").glob("s2c-*/packed.wav"))
+
+
+def test_a_job_without_temporary_files_has_no_temporary_folder(scene, tmp_path, monkeypatch):
+    (tmp_path / "tmp").mkdir()
+    use_worker(monkeypatch, tmp_path, "slow")
+    session.config = dataclasses.replace(session.config, temporary_root=tmp_path / "tmp")
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    pump_until(lambda: session.machine.status.step == 1)
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_a_refusal_is_told_from_a_job_that_failed_and_can_be_dismissed(scene, tmp_path, monkeypatch):
+    os.unlink(tmp_path / "song.wav")
+    with pytest.raises(RuntimeError):
+        bpy.ops.s2c.generate()
+    view = session.view(0)
+    assert (view.refused, view.error, view.code) == (True, True, "sound_missing")
+    session.dismiss()
+    assert session.view(0) == View()
+    write_sound(tmp_path / "song.wav")
+    use_worker(monkeypatch, tmp_path, "error")
+    with pytest.raises(RuntimeError):
+        bpy.ops.s2c.generate()
+    view = session.view(0)
+    assert (view.refused, view.error, view.code) == (False, True, "silent_sound")
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert session.view(0) == View(), "the message belonged to the other file"
+
+
+def test_dismiss_leaves_a_running_job_alone(scene, tmp_path, monkeypatch):
+    use_worker(monkeypatch, tmp_path, "slow")
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    pump_until(lambda: session.machine.status.step == 1)
+    session.dismiss()
+    session.refuse(Fault("busy", "A take is being generated."))
+    assert session.active and session.machine.status.step == 1 and not session.view(0).refused
+
+
+def ours():
+    """How often each of our handlers is there, by event."""
+    names = {handler.__name__ for _, handler in lifetime.HANDLERS}
+    return {
+        event: [h.__name__ for h in getattr(bpy.app.handlers, event, []) if h.__name__ in names]
+        for event, _ in lifetime.HANDLERS
+    }
+
+
+def test_there_is_one_timer_and_one_set_of_handlers_whatever_happens(scene):
+    expected = ours()
+    assert all(len(found) == 1 for event, found in expected.items() if hasattr(bpy.app.handlers, event))
+    s2c_blender.register()
+    assert ours() == expected and bpy.app.timers.is_registered(lifetime.tick)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.script.reload()
+    assert ours() == expected and bpy.app.timers.is_registered(lifetime.tick)
+    stale, stale_timer = lifetime.on_load_pre, lifetime.tick
+    importlib.reload(lifetime)
+    assert lifetime.on_load_pre is not stale
+    lifetime.register()
+    assert ours() == expected and stale not in bpy.app.handlers.load_pre
+    assert bpy.app.timers.is_registered(lifetime.tick) and not bpy.app.timers.is_registered(stale_timer)
+    s2c_blender.unregister()
+    s2c_blender.unregister()
+    assert not any(ours().values()) and not bpy.app.timers.is_registered(lifetime.tick)
+    s2c_blender.register()
+    assert ours() == expected
+
+
+def test_the_timer_outlives_an_error(scene, monkeypatch, capsys):
+    def broken(now):
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(session, "pump", broken)
+    assert lifetime.tick() == session.config.idle_seconds
+    assert "a defect" in capsys.readouterr().err
+
+
+def test_what_dead_blenders_left_goes_when_the_extension_starts(scene, tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    session.config = dataclasses.replace(session.config, temporary_root=tmp_path / "tmp" / "blender_mine")
+    takes_folder = tmp_path / "data" / "takes"
+    takes_folder.mkdir(parents=True)
+    old = takes_folder / "song, seed 1.npz"
+    left = tmp_path / "tmp" / "blender_dead" / "s2c-left"
+    left.mkdir(parents=True)
+    owner = {"pid": process.pid, "host": platform.node()}
+    (left / temporary.MARKER).write_text(json.dumps(owner))
+    old.write_text(json.dumps(owner))
+    lifetime.register()
+    for thread in threading.enumerate():
+        if thread.name == "s2c-tidy":
+            thread.join(20)
+    assert not left.exists() and not old.exists()
 
 
 def test_registering_twice_leaves_nothing_behind(scene, tmp_path):
