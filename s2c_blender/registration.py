@@ -8,9 +8,9 @@ from types import ModuleType
 import bpy
 
 from . import lifetime, panels, preferences, properties
-from .operators import export, jobs, runtime, scene, take
+from .operators import export, jobs, recording, runtime, scene, take
 
-OPERATORS: tuple[ModuleType, ...] = (scene, jobs, take, export, runtime)
+OPERATORS: tuple[ModuleType, ...] = (scene, recording, jobs, take, export, runtime)
 """Modules with a tuple `CLASSES`."""
 
 
