@@ -8,10 +8,10 @@ from types import ModuleType
 import bpy
 
 from . import lifetime, panels, preferences, properties
-from .operators import export, follow, jobs, runtime, scene, take
+from .operators import export, follow, jobs, recording, runtime, scene, take
 from .takes import sampling
 
-OPERATORS: tuple[ModuleType, ...] = (scene, jobs, take, follow, export, runtime)
+OPERATORS: tuple[ModuleType, ...] = (scene, recording, jobs, take, follow, export, runtime)
 """Modules with a tuple `CLASSES`."""
 
 
