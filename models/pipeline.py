@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # Seconds of work for a second of music before anything was measured: two cores of a laptop.
 FIRST_GUESS = {"transcribe": 1.5, "sample": 0.25, "contact": 0.15}
 LOAD_GUESS_S = 5.0
+MOST_LEFT_OUT = 200
+"""Notes that were not played are listed up to this many; their number is always told."""
 
 
 @dataclass(frozen=True)
@@ -198,8 +200,15 @@ def _sample(
 
 
 def _facts(request: GenerateRequest, model: Model, take: Take) -> dict[str, Any]:
-    from models.evaluation import take_onset_f1
+    """What the caller is told of a take.
 
+    `notes` are the presses that the 88 keys can play (a unison of two voices is one), `notes_played` those that a
+    fingertip hits, `left_out` the others: `notes` is `notes_played` plus `left_out_total`.
+    """
+    from models.evaluation import take_onsets
+
+    onsets = take_onsets(take)
+    score = onsets.score
     names = ("sampler", "steps", "sound_sha256", "midi_sha256")
     return {
         "take": str(request.output),
@@ -207,9 +216,16 @@ def _facts(request: GenerateRequest, model: Model, take: Take) -> dict[str, Any]
         "preset": model.preset,
         "weights_sha256": model.weights_hash,
         "device": str(model.device),
-        "notes": len(take.notes),
+        "notes": score.hits + score.missed,
+        "notes_played": score.hits,
+        "false_strikes": score.false,
+        "left_out_total": score.missed,
+        "left_out": [
+            {"time_s": round(time_s, 4), "pitch": int(pitch)}
+            for time_s, pitch in onsets.left_out[:MOST_LEFT_OUT].tolist()
+        ],
         "frames": take.motion.frames,
         "fps": take.motion.fps,
-        "onset_f1": round(take_onset_f1(take), 4),
+        "onset_f1": round(score.f1, 4),
         **{name: take.meta[name] for name in names if name in take.meta},
     }

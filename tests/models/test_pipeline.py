@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The road from sound to take, with the transcription replaced by notes that we know."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
+import models.pipeline
 import models.transcription
 from models.errors import Cancelled, UserError
+from models.evaluation import evaluate_take
 from models.midi import read_midi, write_midi
 from models.pipeline import Pipeline
 from models.request import GenerateRequest, LoadRequest, TranscribeRequest
@@ -160,3 +163,56 @@ def test_the_take_says_where_it_comes_from(
     assert meta["seed"] == 7 and meta["preset"] == "tiny" and meta["style"] == {"curl": 0.5}
     assert meta["steps"] == 1 and meta["sampler"] and meta["weights_sha256"] and meta["version"]
     assert meta["sound_sha256"] and meta["sound_start_s"] == 0.0
+
+
+CHORD = np.array([[0.5, 1.5, pitch, 80] for pitch in (60, 62, 64, 65, 67, 69, 71)], np.float32)
+"""More notes at once than a hand has fingers."""
+
+
+def chord_of_one_hand(path: Path) -> Path:
+    write_midi(path, CHORD, np.ones(len(CHORD), int))
+    return path
+
+
+def adds_up(facts: dict[str, Any]) -> bool:
+    return bool(facts["notes"] == facts["notes_played"] + facts["left_out_total"])
+
+
+def test_what_a_hand_cannot_play_is_named_with_time_and_pitch(tiny_preset: Path, tmp_path: Path) -> None:
+    midi = chord_of_one_hand(tmp_path / "chord.mid")
+    facts = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", midi=midi)).facts
+    assert facts["notes"] == 7 and 1 <= facts["notes_played"] <= 5 and adds_up(facts)
+    assert facts["left_out_total"] == len(facts["left_out"])
+    pitches = [note["pitch"] for note in facts["left_out"]]
+    assert pitches == sorted(pitches) and set(pitches) < set(CHORD[:, 2].astype(int).tolist())
+    assert all(note["time_s"] == pytest.approx(0.5, abs=2e-3) for note in facts["left_out"])
+    assert json.loads(json.dumps(facts)) == facts
+
+
+def test_the_facts_agree_with_the_evaluation_of_the_same_take(tiny_preset: Path, tmp_path: Path) -> None:
+    midi = chord_of_one_hand(tmp_path / "chord.mid")
+    for contact in (0.0, 1.0):
+        made = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", midi=midi, contact=contact))
+        figures = evaluate_take(made.take, made.take.notes)
+        names = {
+            "notes_played": "onset_hits",
+            "false_strikes": "onset_false",
+            "left_out_total": "onset_missed",
+        }
+        assert all(made.facts[ours] == figures[theirs] for ours, theirs in names.items())
+        assert made.facts["onset_f1"] == pytest.approx(figures["onset_f1"], abs=1e-4)
+
+
+def test_without_contact_the_list_is_in_order_of_time_and_short(
+    tiny_preset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.pipeline, "MOST_LEFT_OUT", 3)
+    late = NOTES.copy()
+    late[:, 2] = 64, 60  # the lower pitch comes later
+    unison = np.concatenate([late, late[1:], [[1.2, 1.4, 62, 80], [1.6, 1.8, 61, 80]]]).astype(np.float32)
+    midi = tmp_path / "notes.mid"
+    write_midi(midi, unison, np.array([0, 0, 1, 0, 1]))
+    facts = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", midi=midi, contact=0.0)).facts
+    # Random weights hold the hands where they press nothing in time; the unison of both hands is one press.
+    assert (facts["notes"], facts["notes_played"], facts["left_out_total"]) == (4, 0, 4)
+    assert [note["pitch"] for note in facts["left_out"]] == [64, 60, 62]

@@ -168,6 +168,9 @@ def test_generate_writes_a_take(worker: Client, tiny_preset: Path, midi: Path, t
     assert result["take"] == str(output) and result["seed"] == 3 and result["fps"] == take.motion.fps == 24
     assert result["frames"] == take.motion.frames and result["notes"] == len(take.notes) == 4
     assert result["device"] and 0 <= result["onset_f1"] <= 1
+    assert (
+        result["notes_played"] + len(result["left_out"]) == result["notes"] and result["false_strikes"] >= 0
+    )
     assert {"sample", "contact", "total"} <= set(result["seconds"])
     assert [path.name for path in tmp_path.iterdir()] == ["take.npz"]
     assert len(take.meta["midi_sha256"]) == 64

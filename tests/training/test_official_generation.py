@@ -12,7 +12,7 @@ import torch
 
 from models import generator
 from models.errors import UserError
-from models.evaluation import take_onset_f1
+from models.evaluation import take_onsets
 from models.kinematics import outside_limits
 from models.midi import write_midi
 from models.model import load_model
@@ -97,7 +97,7 @@ def test_a_take_stays_within_the_limits_follows_its_seed_and_ends_in_contact(
     assert np.abs(first.motion.euler - other.motion.euler).max() > 0.05
     bare = take(song, model_folder, tmp_path / "d.npz", seed=1, contact=0.0)
     # Random poses twist the wrists to their limits, from where few keys can be reached; contact does what it can.
-    assert take_onset_f1(first) > take_onset_f1(bare)
+    assert take_onsets(first).score.f1 > take_onsets(bare).score.f1
 
 
 def test_a_redone_hand_leaves_the_other_as_it_is(song, model_folder, tmp_path) -> None:
