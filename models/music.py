@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.request import GenerateRequest, TranscribeRequest
+from models.request import GenerateRequest, SoundPiece
 from models.stages import StageClock
 from models.take import Take
 
@@ -46,7 +47,8 @@ class Sound:
     audio: Audio
     duration_s: float
     source: dict[str, Any]
-    """`sound_sha256` of the file, `sound_start_s`, `sound_end_s`: together they say which sound it is."""
+    """`sound_sha256` of the file, or of the samples of several pieces, `sound_start_s` and `sound_end_s`: together
+    they say which sound it is."""
 
 
 def trim_notes(
@@ -66,6 +68,16 @@ def load_sound(path: Path, start_s: float, end_s: float | None) -> Sound:
     audio = load_audio(path, start_s=start_s, end_s=end_s)
     source = {"sound_sha256": audio.sha256, "sound_start_s": start_s, "sound_end_s": end_s}
     return Sound(audio, audio.duration_s, source)
+
+
+def load_sounds(pieces: Sequence[SoundPiece], tell: Callable[[], None]) -> Sound:
+    """What is heard of pieces that are placed in time; `tell` is called often and may raise `Cancelled`."""
+    from models.pieces import assemble
+
+    audio = assemble(pieces, tell)
+    # Not the length of the samples: rounded up to one it would be a frame more.
+    duration_s = max(piece.until_s for piece in pieces)
+    return Sound(audio, duration_s, {"sound_sha256": audio.sha256, "sound_start_s": 0.0, "sound_end_s": None})
 
 
 class Listener:
@@ -107,11 +119,6 @@ class Listener:
         assert sound is not None  # a request has a sound, a MIDI file or a kept take
         notes = self.transcribed(sound, request.device, clock)
         return Music(notes, np.full(len(notes), -1, np.int8), sound.duration_s, source)
-
-    def notes_of(self, request: TranscribeRequest, clock: StageClock) -> tuple[NDArray[np.float32], Sound]:
-        """Notes of a recording, and the recording."""
-        sound = load_sound(request.sound, request.sound_start_s, request.sound_end_s)
-        return self.transcribed(sound, request.device, clock), sound
 
 
 _SOURCE_NAMES = ("sound_sha256", "sound_start_s", "sound_end_s", "midi_sha256")

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.errors import UserError, quoted
-from models.music import Listener, Music, load_sound
+from models.music import Listener, Music, load_sound, load_sounds
 from models.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.stages import StageClock
 from models.take import Take
@@ -141,12 +141,15 @@ class Pipeline:
         sound = None
         if request.sound is not None:
             sound = load_sound(request.sound, request.sound_start_s, request.sound_end_s)
+        elif request.sounds is not None:
+            sound = load_sounds(request.sounds, lambda: clock("load", 1, 1))
+        if sound is not None:
             clock.expect(self._plan(request, sound.duration_s, self._listener.needs_transcription(sound)))
             if request.midi is None:
                 clock("transcribe", 0, 1)
         music = self._listener.music(request, keep, sound, clock)
         if not len(music.notes):
-            name = quoted(request.midi or request.sound or request.keep or "")
+            name = quoted(request.source or "")
             raise UserError(
                 "no_notes", f"No piano notes were found in {name}; choose a part where the piano plays."
             )

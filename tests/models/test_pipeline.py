@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The road from sound to take, with the transcription replaced by notes that we know."""
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ import soundfile
 import models.pipeline
 import models.transcription
 from models.errors import Cancelled, UserError
-from models.evaluation import evaluate_take
+from models.evaluation import evaluate_take, note_score
 from models.midi import read_midi, write_midi
 from models.pipeline import Pipeline
 from models.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.stages import StageClock
 from models.take import Take
 
+WITHOUT_TRANSKUN = pytest.mark.skipif(
+    importlib.util.find_spec("transkun") is None, reason="transkun is not installed"
+)
 NOTES = np.array([[0.2, 0.6, 60, 80], [0.7, 1.0, 64, 80]], np.float32)
 RATE = 8000
 
@@ -83,6 +87,85 @@ def test_a_take_of_another_sound_does_not_lend_its_notes(
         request(tiny_preset, tmp_path / "b.npz", sound=other, keep=tmp_path / "a.npz", range=(0.5, 1))
     )
     assert heard == [3.0, 2.0]
+
+
+def test_the_same_pieces_are_not_heard_again_and_others_are(
+    tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
+) -> None:
+    pipeline = Pipeline()
+    whole = [{"path": sound, "start_s": 0.0, "end_s": 3.0, "at_s": 0.5}]
+    cut = [
+        {"path": sound, "start_s": 1.0, "end_s": 3.0, "at_s": 1.5},
+        {"path": sound, "start_s": 0.0, "end_s": 1.0, "at_s": 0.5},
+    ]
+    first = pipeline.generate(request(tiny_preset, tmp_path / "a.npz", sounds=whole))
+    assert heard == [3.5] and first.take.motion.frames == 105 and np.array_equal(first.take.notes, NOTES)
+    second = pipeline.generate(request(tiny_preset, tmp_path / "b.npz", sounds=cut, seed=2))
+    assert heard == [3.5]  # cut in two, the same is heard
+    assert second.facts["sound_sha256"] == first.facts["sound_sha256"] == first.take.meta["sound_sha256"]
+    moved = [cut[0], {**cut[1], "at_s": 0.0}]
+    third = pipeline.generate(request(tiny_preset, tmp_path / "c.npz", sounds=moved))
+    softer = [cut[0], {**cut[1], "gain": 0.25}]
+    pipeline.generate(request(tiny_preset, tmp_path / "d.npz", sounds=softer))
+    assert heard == [3.5] * 3 and third.facts["sound_sha256"] != first.facts["sound_sha256"]
+    # Another process knows the notes from the take that it keeps.
+    more = {"keep": tmp_path / "a.npz", "hand": "right"}
+    Pipeline().generate(request(tiny_preset, tmp_path / "e.npz", sounds=cut, **more))
+    assert heard == [3.5] * 3
+
+
+def test_the_take_of_pieces_ends_with_the_last_of_them_to_the_frame(
+    tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
+) -> None:
+    for frames in (25, 26, 27, 43):
+        pieces = [
+            {"path": sound, "start_s": 0.0, "end_s": 0.5, "at_s": (frames - 12) / 24},
+            {"path": sound, "start_s": 0.2, "end_s": 0.4, "at_s": 0.0},
+        ]
+        made = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sounds=pieces, fps=24))
+        assert made.take.motion.frames == frames
+
+
+def test_silent_pieces_are_said_by_name(tiny_preset: Path, sound: Path, tmp_path: Path) -> None:
+    pieces = [{"path": sound, "start_s": 0.0, "end_s": 3.0, "at_s": 0.0, "gain": 0.0}]
+    with pytest.raises(UserError, match=r'"sound\.wav" is silent'):
+        Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sounds=pieces))
+    assert not (tmp_path / "a.npz").exists()
+
+
+def test_midi_beside_pieces_gives_the_notes_and_the_pieces_the_length(
+    tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
+) -> None:
+    midi = tmp_path / "notes.mid"
+    write_midi(midi, NOTES, np.array([0, 1]))
+    pieces = [{"path": sound, "start_s": 0.0, "end_s": 1.0, "at_s": 3.0}]
+    made = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sounds=pieces, midi=midi))
+    assert heard == [] and made.take.motion.frames == 120 and len(made.take.notes) == 2
+
+
+@WITHOUT_TRANSKUN
+def test_a_recording_cut_in_two_is_heard_as_the_whole_and_moved_apart_later(
+    tiny_preset: Path, tmp_path: Path
+) -> None:
+    pipeline, demo = Pipeline(), Path(__file__).parents[2] / "demo" / "recording.flac"
+    cut_s, end_s, gap_s = 2.9, 6.0, 1.5
+
+    def notes(at_s: float) -> np.ndarray:
+        pieces = [
+            {"path": demo, "start_s": 0.0, "end_s": cut_s, "at_s": 0.0},
+            {"path": demo, "start_s": cut_s, "end_s": end_s, "at_s": at_s},
+        ]
+        return pipeline.generate(request(tiny_preset, tmp_path / "a.npz", sounds=pieces)).take.notes
+
+    whole = pipeline.generate(
+        request(tiny_preset, tmp_path / "a.npz", sound=demo, sound_end_s=end_s)
+    ).take.notes
+    np.testing.assert_array_equal(notes(cut_s), whole)
+    apart = notes(cut_s + gap_s)
+    moved = whole.copy()
+    moved[moved[:, 0] > cut_s, :2] += gap_s
+    assert (moved[:, 0] > cut_s + gap_s).any() and (moved[:, 0] < cut_s).any()
+    assert note_score(apart, moved).f1 > 0.9 > 0.8 > note_score(apart, whole).f1
 
 
 def test_midi_beside_a_sound_gives_the_notes_and_the_sound_the_length(

@@ -60,6 +60,58 @@ def test_a_wrong_setting_is_named(name: str, value: Any) -> None:
     assert name in caught.value.message
 
 
+PIECE = {"path": "a.wav", "start_s": 1, "end_s": 2.5, "at_s": 0}
+
+
+def test_pieces_of_sound() -> None:
+    pieces = [PIECE, {**PIECE, "at_s": 4, "gain": 0}, {**PIECE, "gain": None}]
+    request = from_params(GenerateRequest, {"output": "a.npz", "sounds": pieces})
+    assert request.sounds is not None and request.source == Path("a.wav")
+    assert [(piece.at_s, piece.until_s, piece.gain) for piece in request.sounds] == [
+        (0.0, 1.5, 1.0),
+        (4.0, 5.5, 0.0),
+        (0.0, 1.5, 1.0),
+    ]
+    again = from_params(GenerateRequest, {"output": "a.npz", "sounds": list(request.sounds)})
+    assert again.sounds == request.sounds
+    assert (
+        len(from_params(GenerateRequest, {"output": "a.npz", "sounds": [PIECE] * 1000}).sounds or ()) == 1000
+    )
+
+
+@pytest.mark.parametrize(
+    ("sounds", "named"),
+    [
+        ([], '"sounds"'),
+        ([PIECE] * 1001, "\"sounds\" is 'a list of 1001'"),
+        (PIECE, '"sounds"'),
+        ("a.wav", '"sounds"'),
+        (["a.wav"], r'"sounds\[0\]"'),
+        ([PIECE, {**PIECE, "path": ""}], r'"sounds\[1\].path"'),
+        ([{**PIECE, "start_s": -1}], "start_s"),
+        ([{**PIECE, "end_s": float("nan")}], "end_s"),
+        ([{**PIECE, "end_s": 1}], "end_s.* later than its start_s"),
+        ([{**PIECE, "at_s": -0.1}], "at_s"),
+        ([{**PIECE, "at_s": True}], "at_s"),
+        ([{**PIECE, "gain": 16.1}], "gain.* from 0 to 16"),
+        ([{**PIECE, "gain": "loud"}], "gain"),
+        ([{**PIECE, "volume": 1}], "volume.* is not known"),
+        ([{name: PIECE[name] for name in ("path", "start_s", "end_s")}], "at_s.* is missing"),
+    ],
+)
+def test_a_wrong_piece_of_sound_is_named(sounds: Any, named: str) -> None:
+    with pytest.raises(UserError, match=named) as caught:
+        from_params(GenerateRequest, {"output": "a.npz", "sounds": sounds})
+    assert caught.value.code == "bad_params" and caught.value.message.endswith(".")
+
+
+@pytest.mark.parametrize("more", [{"sound": "b.wav"}, {"sound_start_s": 1}, {"sound_end_s": 3}])
+def test_pieces_of_sound_exclude_the_one_sound(more: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=f'"{next(iter(more))}"') as caught:
+        from_params(GenerateRequest, {"output": "a.npz", "sounds": [PIECE], **more})
+    assert caught.value.code == "bad_params"
+
+
 @pytest.mark.parametrize("value", [[1], [2, 1], [1, 1], ["a", 2], 3, [-1, 2]])
 def test_a_range_has_a_start_and_a_later_end(value: Any) -> None:
     with pytest.raises(UserError, match='"range"'):

@@ -22,7 +22,8 @@ from models.errors import Cancelled, UserError
 from models.evaluation import note_score
 from models.midi import read_midi
 from models.note_network import NetworkConfig, SegmentNotes, load_network
-from models.transcription import Key, Segments, resampled, transcribe
+from models.sound_rate import resampled
+from models.transcription import Key, Segments, transcribe
 
 HERE = Path(__file__).resolve().parent
 DEMO = HERE.parents[1] / "demo"
