@@ -86,9 +86,21 @@ class Listener:
     def __init__(self) -> None:
         self._heard: OrderedDict[tuple[Any, ...], NDArray[np.float32]] = OrderedDict()
 
+    def must_listen(self, request: GenerateRequest, keep: Take | None, sound: Sound) -> bool:
+        """Whether the notes of the request have to be found by ear, and have not been yet."""
+        known = request.midi is not None or _lends_notes(keep, sound.source)
+        return not known and self.needs_transcription(sound)
+
     def needs_transcription(self, sound: Sound) -> bool:
         """Whether this sound has not been transcribed yet."""
         return tuple(sound.source.values()) not in self._heard
+
+    def prepare(self, device: str) -> None:
+        """Load what listens, so that loading does not pass for listening."""
+        from models.model import choose_device
+        from models.transcription import prepare
+
+        prepare(str(choose_device(device)))
 
     def transcribed(self, sound: Sound, device: str, clock: StageClock) -> NDArray[np.float32]:
         """Notes (n, 4) of a sound."""
@@ -111,7 +123,7 @@ class Listener:
         source = dict(sound.source) if sound is not None else {}
         if request.midi is not None:
             return _from_midi(request.midi, request, sound, source)
-        if keep is not None and (sound is None or _same_sound(keep, source)):
+        if keep is not None and (sound is None or _lends_notes(keep, source)):
             kept = {name: keep.meta[name] for name in _SOURCE_NAMES if name in keep.meta}
             # The kept hand must go on playing what it plays: every note stays in the hand that had it.
             hands = keep.fingering[:, 0].astype(np.int8)
@@ -124,8 +136,11 @@ class Listener:
 _SOURCE_NAMES = ("sound_sha256", "sound_start_s", "sound_end_s", "midi_sha256")
 
 
-def _same_sound(keep: Take, source: dict[str, Any]) -> bool:
-    return all(name in keep.meta and keep.meta[name] == value for name, value in source.items())
+def _lends_notes(keep: Take | None, source: dict[str, Any]) -> bool:
+    """Whether there is a kept take, and it plays this sound."""
+    return keep is not None and all(
+        name in keep.meta and keep.meta[name] == value for name, value in source.items()
+    )
 
 
 def _from_midi(path: Path, request: GenerateRequest, sound: Sound | None, source: dict[str, Any]) -> Music:

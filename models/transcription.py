@@ -151,6 +151,11 @@ def transcribe(
     return notes
 
 
+def prepare(device: str) -> None:
+    """Load the network, which is otherwise done when it is first needed; raises as `transcribe` does."""
+    _network(device)
+
+
 def forget_network() -> None:
     """Give the network's memory back."""
     _network.cache_clear()

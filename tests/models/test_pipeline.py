@@ -3,6 +3,7 @@
 
 import importlib.util
 import json
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import models.pipeline
 import models.transcription
 from models.errors import Cancelled, UserError
 from models.evaluation import evaluate_take, note_score
+from models.expectations import Expectations, Work
 from models.midi import read_midi, write_midi
 from models.pipeline import Pipeline
 from models.request import GenerateRequest, LoadRequest, TranscribeRequest
@@ -47,6 +49,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         return NOTES
 
     monkeypatch.setattr(models.transcription, "transcribe", transcribe)
+    monkeypatch.setattr(models.transcription, "prepare", lambda device: None)
     return lengths
 
 
@@ -193,17 +196,70 @@ def test_cancelled_in_any_stage_nothing_is_written(
     assert set(tmp_path.iterdir()) == before
 
 
-def test_time_left_is_known_from_the_start_of_transcription(
+def test_time_left_is_known_as_soon_as_the_sound_is_read(
     tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
 ) -> None:
-    known: dict[str, list[bool]] = {}
+    said: dict[str, list[float | None]] = {}
 
     def listen(stage: str, step: int, of: int, seconds_left: float | None) -> None:
-        known.setdefault(stage, []).append(seconds_left is not None)
+        said.setdefault(stage, []).append(seconds_left)
 
-    Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sound=sound), StageClock(listen))
-    before = ("prepare", "load", "write")
-    assert all(all(said) for stage, said in known.items() if stage not in before)
+    pipeline = Pipeline()
+    pipeline.generate(request(tiny_preset, tmp_path / "a.npz", sound=sound), StageClock(listen))
+    assert list(said) == ["prepare", "load", "transcribe", "sample", "contact", "write"]
+    assert None not in [left for stage, lefts in said.items() if stage != "prepare" for left in lefts]
+    # Two models to load, at first; what is loaded is not expected again, nor what was heard.
+    first, loaded = said["load"][0], said["load"][-1]
+    assert first is not None and loaded is not None and first > loaded + 2 > 2
+    said.clear()
+    pipeline.generate(request(tiny_preset, tmp_path / "b.npz", sound=sound), StageClock(listen))
+    again = said["load"][0]
+    assert list(said) == ["prepare", "load", "sample", "contact", "write"] and again is not None and again < 2
+
+
+def test_a_pipeline_learns_from_its_jobs(
+    tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught: list[tuple[Work, dict[str, float]]] = []
+    monkeypatch.setattr(Expectations, "learn", lambda self, work, seconds: taught.append((work, seconds)))
+    pipeline = Pipeline()
+    made = pipeline.generate(request(tiny_preset, tmp_path / "a.npz", sound=sound))
+    (work, seconds) = taught.pop()
+    assert seconds == made.facts["seconds"] and (work.duration_s, work.listens, work.steps) == (3.0, True, 1)
+    more = {"keep": tmp_path / "a.npz", "range": (1.0, 2.0), "sound": sound}
+    pipeline.generate(request(tiny_preset, tmp_path / "b.npz", **more))
+    work, _ = taught.pop()
+    assert (work.listens, work.range_s, work.loads) == (False, (1.0, 2.0), ())
+    pipeline.transcribe(
+        TranscribeRequest(sound=sound, output=tmp_path / "n.mid", device="cpu", sound_end_s=2)
+    )
+    work, seconds = taught.pop()
+    assert work.listens and work.model is None and "transcribe" in seconds
+
+
+@WITHOUT_TRANSKUN
+def test_unload_forgets_the_transcriber_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+    load = models.transcription.load_network
+    monkeypatch.setattr(
+        models.transcription, "load_network", lambda device: loaded.append(str(device)) or load(device)
+    )
+    models.transcription.forget_network()
+    demo = Path(__file__).parents[2] / "demo" / "recording.flac"
+
+    def transcribe(end_s: float) -> weakref.ref[Any]:
+        order = TranscribeRequest(sound=demo, output=tmp_path / "n.mid", device="cpu", sound_end_s=end_s)
+        pipeline.transcribe(order)
+        return weakref.ref(models.transcription._network("cpu"))
+
+    pipeline = Pipeline()
+    network = transcribe(1.0)
+    transcribe(1.5)
+    assert loaded == ["cpu"] and network() is not None
+    pipeline.unload()
+    assert network() is None  # its memory is given back
+    transcribe(2.0)
+    assert loaded == ["cpu", "cpu"]
 
 
 def test_transcribe_writes_notes(sound: Path, heard: list[float], tmp_path: Path) -> None:
