@@ -106,7 +106,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help=f"0 is average, -1 and 1 are extremes; names: {', '.join(STYLES)}",
+        help=f"0 is average, -1 and 1 are the usual extremes; names: {', '.join(STYLES)}",
     )
     generate.set_defaults(run=run_generate)
 

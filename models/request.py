@@ -19,13 +19,23 @@ HANDS = ("left", "right")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 STYLES = ("hand_size", "curl", "wrist_height", "energy", "looseness")
 """Style values; 0 is average, -1 and 1 are the usual extremes."""
-STYLE_EXTREME = 3.0
+STYLE_LIMIT = 1.5
+"""Largest value of a style: training saw up to 1.3, and beyond this the networks are asked for what they cannot know.
+More is refused here and nowhere silently cut. The one exception is the next."""
+HAND_SIZE_RANGE = (-3.0, 4.0)
+"""Values of `hand_size`, hands of 0.7 to 1.4 times the usual lengths: contact is solved on the hand that is asked for,
+the networks are told of it as far as `STYLE_LIMIT`. `s2c_blender.ordering` sends no others."""
 FPS_RANGE = (1.0, 240.0)
 STEPS_RANGE = (1, 1000)
 SEED_RANGE = (0, 2**63 - 1)
 MOST_PIECES = 1000
 MOST_GAIN = 16.0
 MOST_S = 1e6
+
+
+def style_range(name: str) -> tuple[float, float]:
+    """Smallest and largest value of a style."""
+    return HAND_SIZE_RANGE if name == "hand_size" else (-STYLE_LIMIT, STYLE_LIMIT)
 
 
 def bad(field_name: str, value: Any, wanted: str) -> UserError:
@@ -213,7 +223,7 @@ class GenerateRequest:
         for name, value in self.style.items():
             if name not in STYLES:
                 raise bad("style", name, "one of " + ", ".join(STYLES))
-            _number(f"style {name}", value, -STYLE_EXTREME, STYLE_EXTREME)
+            _number(f"style {name}", value, *style_range(name))
 
     def _check_range(self) -> None:
         if self.range is None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Wrong settings are refused with the field's name, before anything heavy is loaded."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,16 @@ from typing import Any
 import pytest
 
 from models.errors import UserError
-from models.request import GenerateRequest, LoadRequest, TranscribeRequest, from_params
+from models.generator import GenerateSettings
+from models.request import (
+    HAND_SIZE_RANGE,
+    STYLE_LIMIT,
+    STYLES,
+    GenerateRequest,
+    LoadRequest,
+    TranscribeRequest,
+    from_params,
+)
 
 GOOD = {"midi": "a.mid", "output": "a.npz"}
 
@@ -46,6 +56,11 @@ def test_defaults_and_null() -> None:
         ("style", {"size": 1}),
         ("style", {"curl": "much"}),
         ("style", [1]),
+        ("style", {"curl": 2}),
+        ("style", {"looseness": -2}),
+        ("style", {"energy": 1.51}),
+        ("style", {"hand_size": 4.1}),
+        ("style", {"hand_size": -3.1}),
         ("hand", "LEFT"),
         ("preset", ""),
         ("sound_start_s", -1),
@@ -58,6 +73,28 @@ def test_a_wrong_setting_is_named(name: str, value: Any) -> None:
         from_params(GenerateRequest, {**GOOD, name: value})
     assert caught.value.code == "bad_params"
     assert name in caught.value.message
+
+
+@pytest.mark.parametrize("value", [-2, -1.5, 1.5, 2])
+@pytest.mark.parametrize("name", STYLES)
+def test_whoever_checks_a_style_says_the_same(name: str, value: float) -> None:
+    """The request and the generator; at 2 the one took what the other silently cut."""
+    fits = name == "hand_size" or abs(value) <= STYLE_LIMIT
+    for check in (
+        lambda: from_params(GenerateRequest, {**GOOD, "style": {name: value}}).style,
+        lambda: GenerateSettings(style={name: value}).style,
+    ):
+        if fits:
+            assert check() == {name: value}
+        else:
+            with pytest.raises((UserError, ValueError), match=f"{name}.*1.5"):
+                check()
+
+
+def test_blender_sends_the_hand_sizes_that_the_generator_takes() -> None:
+    source = (Path(__file__).parents[2] / "s2c_blender" / "ordering.py").read_text(encoding="utf-8")
+    told = re.search(r"^HAND_SIZE_STYLES = \((.*), (.*)\)$", source, re.MULTILINE)
+    assert told is not None and tuple(map(float, told.groups())) == HAND_SIZE_RANGE
 
 
 PIECE = {"path": "a.wav", "start_s": 1, "end_s": 2.5, "at_s": 0}
