@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.audio import Audio
-from models.errors import Cancelled, Progress, UserError, no_progress
+from models.errors import Progress, UserError, no_progress
 from models.keyboard import KEYS
 from models.note_network import NoteNetwork, SegmentNotes, load_network
 from models.notes import empty_notes, note_order
@@ -112,7 +111,6 @@ def transcribe(
     *,
     device: str = "cpu",
     progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
 ) -> NDArray[np.float32]:
     """Notes (n, 4) of a piano recording: onset s, offset s (the finger's, not the pedal's), pitch, velocity.
 
@@ -121,18 +119,17 @@ def transcribe(
     Args:
         device: of torch.
         progress: told of stage "transcribe" several times a segment; may raise `Cancelled`.
-        cancelled: asked as often; `Cancelled` is raised where it says yes.
 
     Raises:
         UserError: `no_notes` where the sound holds no piano, `transcriber_missing` where `transkun` is not
-        installed. Cancelled: out of `progress`, or because of `cancelled`.
+        installed. Cancelled: out of `progress`.
     """
     network = _network(device)
     rate, hop = network.config.fs, network.config.hop_size
     samples = math.ceil(len(audio.samples) * rate / audio.rate)
     segments = Segments.of(math.ceil(samples / hop), rate / hop)
     keys = [Key() for _ in range(KEYS)]
-    tick = _Ticker(progress or no_progress, cancelled, segments.count * network.ticks)
+    tick = _Ticker(progress or no_progress, segments.count * network.ticks)
     with torch.inference_mode():
         for index in range(segments.count):
             first, next_first = segments.first(index), segments.first(index + 1)
@@ -167,10 +164,10 @@ def _network(device: str) -> NoteNetwork:
 
 
 class _Ticker:
-    """Counts steps, tells of them and asks whether to go on."""
+    """Counts steps and tells of them."""
 
-    def __init__(self, progress: Progress, cancelled: Callable[[], bool] | None, of: int) -> None:
-        self._progress, self._cancelled, self._of = progress, cancelled, of
+    def __init__(self, progress: Progress, of: int) -> None:
+        self._progress, self._of = progress, of
         self._step = -1
         self()
 
@@ -179,8 +176,6 @@ class _Ticker:
 
     def to(self, step: int) -> None:
         self._step = step
-        if self._cancelled is not None and self._cancelled():
-            raise Cancelled
         self._progress("transcribe", step, self._of)
 
 

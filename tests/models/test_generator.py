@@ -6,13 +6,14 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from mirroring import mirror_hands
 from tiny_model import TINY, tiny_model
 
 from models import fingering_plan, sampling
 from models.errors import Cancelled, UserError
 from models.generator import GenerateSettings, generate
 from models.keyboard import key_x
-from models.kinematics import mirror_hands, outside_limits
+from models.kinematics import outside_limits
 from models.resampling import frame_count, resample, splice
 from models.take import Motion, Take
 from models.windows import fade_weights, sampling_rounds, window_starts

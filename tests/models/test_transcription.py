@@ -152,8 +152,13 @@ def test_progress_and_cancel(listener: Listener) -> None:
     counted = [step for _, step, _ in steps]
     assert counted == sorted(counted) and counted[0] == 0 and counted[-1] == steps[0][2]
     before = len(listener.lengths)
+
+    def cancel(stage: str, step: int, of: int) -> None:
+        if len(listener.lengths) > before:
+            raise Cancelled
+
     with pytest.raises(Cancelled):
-        transcribe(sound, cancelled=lambda: len(listener.lengths) > before)
+        transcribe(sound, progress=cancel)
     assert len(listener.lengths) == before + 1
 
 
