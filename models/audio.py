@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ from numpy.typing import NDArray
 from models.errors import UserError, quoted
 
 MAX_SECONDS = 30 * 60.0
-SILENCE_DBFS = -60.0
+AUDIBLE = 10 ** (-60 / 20)
 """A recording whose loudest sample is below this is silent."""
 LOUDEST = 1e3
 """A float file may go above full scale, but beyond this (60 dB above) its samples are not sound."""
 RATES = (4_000, 768_000)
 BLOCK_FRAMES = 1 << 18
+LEAD_FRAMES = 1 << 14
+"""Samples that are decoded before a part: two of Vorbis' longest blocks."""
 MEMORY_BYTES = 32 << 20
 """Samples beyond this (three minutes of one channel) are kept in a temporary file."""
 MISSING_S = 0.5
@@ -50,6 +53,12 @@ class StoredSamples:
         self._file.seek(0, 2)
         self._file.write(np.ascontiguousarray(block, np.float32).tobytes())
         self.shape = (self.shape[0] + len(block), self.shape[1])
+
+    def add(self, first: int, block: NDArray[np.float32]) -> None:
+        """Add samples (n, channels) to those that are there from `first` on; all of them are inside."""
+        values = self[first : first + len(block)] + block
+        self._file.seek(4 * self.shape[1] * first)
+        self._file.write(np.ascontiguousarray(values, np.float32).tobytes())
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -77,7 +86,7 @@ class Audio:
     rate: int
     """Samples a second."""
     sha256: str
-    """Of the whole file, whatever part is used."""
+    """Of the whole file, whatever part is used; of the samples where several pieces are heard."""
 
     @property
     def duration_s(self) -> float:
@@ -97,21 +106,41 @@ def load_audio(
     """
     path = Path(path)
     sha256 = _hash(path)
-    try:
-        file = soundfile.SoundFile(path)
-    except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-        sentence = f"The file {quoted(path)} is not a sound that can be read; convert it to WAV, FLAC or OGG."
-        raise UserError("not_audio", sentence, f"{path}: {error!r}") from error
-    with file:
+    with open_sound(path) as file:
         first, last = _part(file, path, start_s, end_s, max_seconds)
-        samples, peak = _decode(file, path, first, last)
-    if peak < 10 ** (SILENCE_DBFS / 20):
+        samples = decode(file, path, first, last)
+    if (peak := loudest(samples)) < AUDIBLE:
         sentence = f"The sound {quoted(path)} is silent; choose a recording, or a part of it, with music."
         raise UserError("silent_sound", sentence, f"{path}: peak {peak:g}")
     return Audio(samples, file.samplerate, sha256)
 
 
+def open_sound(path: Path) -> soundfile.SoundFile:
+    """A sound file, opened, its header read and found sensible; `UserError` where it is none."""
+    try:
+        file = soundfile.SoundFile(path)
+    except (soundfile.SoundFileError, OSError, RuntimeError) as error:
+        sentence = f"The file {quoted(path)} is not a sound that can be read; convert it to WAV, FLAC or OGG."
+        raise UserError("not_audio", sentence, f"{path}: {error!r}") from error
+    if not RATES[0] <= file.samplerate <= RATES[1]:
+        sentence = (
+            f"The sound {quoted(path)} has {file.samplerate} samples a second; convert it to 44100 or 48000."
+        )
+        raise UserError("sample_rate", sentence, str(path))
+    if file.frames <= 0:
+        sentence = f"The sound {quoted(path)} has no samples; export it again or choose another."
+        raise UserError("sound_empty", sentence, str(path))
+    return file
+
+
 def _hash(path: Path) -> str:
+    check_file(path)
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_file(path: Path) -> None:
+    """Raise `UserError` where there is no file that can be read, or an empty one."""
     if path.is_dir():
         raise UserError("not_a_file", f"{quoted(path)} is a folder; choose a sound file.", str(path))
     try:
@@ -119,8 +148,6 @@ def _hash(path: Path) -> str:
             if not file.read(1):
                 sentence = f"The sound file {quoted(path)} is empty; export it again or choose another."
                 raise UserError("sound_empty", sentence, str(path))
-            file.seek(0)
-            return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError as error:
         sentence = f"The sound file {quoted(path)} does not exist any more; choose another."
         raise UserError("sound_missing", sentence, str(path)) from error
@@ -134,20 +161,10 @@ def _part(
 ) -> tuple[int, int]:
     """First sample and one past the last of the part that is wanted."""
     rate, length = file.samplerate, file.frames
-    if not RATES[0] <= rate <= RATES[1]:
-        sentence = f"The sound {quoted(path)} has {rate} samples a second; convert it to 44100 or 48000."
-        raise UserError("sample_rate", sentence, str(path))
-    if length <= 0:
-        sentence = f"The sound {quoted(path)} has no samples; export it again or choose another."
-        raise UserError("sound_empty", sentence, str(path))
     if start_s < 0 or (end_s is not None and end_s <= start_s):
         raise ValueError(f"start_s={start_s} must not be below 0, end_s={end_s} must be above it")
     first = round(start_s * rate)
-    if first >= length:
-        sentence = (
-            f"The sound {quoted(path)} is over after {length / rate:.1f} s, before the chosen part begins."
-        )
-        raise UserError("empty_part", sentence, f"start_s={start_s}")
+    check_part_begins(file, path, start_s)
     last = length if end_s is None else min(length, max(round(end_s * rate), first + 1))
     if last - first > max_seconds * rate:
         minutes = (last - first) / rate / 60
@@ -157,13 +174,30 @@ def _part(
     return first, last
 
 
-def _decode(file: soundfile.SoundFile, path: Path, first: int, last: int) -> tuple[StoredSamples, float]:
-    """Samples (n, 1 or 2) from `first` to `last`, and the largest magnitude among them."""
+def check_part_begins(file: soundfile.SoundFile, path: Path, start_s: float) -> None:
+    """Raise `UserError` where a part begins after the end of its file."""
+    if round(start_s * file.samplerate) >= file.frames:
+        seconds = file.frames / file.samplerate
+        sentence = f"The sound {quoted(path)} is over after {seconds:.1f} s, before the chosen part begins."
+        raise UserError("empty_part", sentence, f"start_s={start_s}")
+
+
+def decode(
+    file: soundfile.SoundFile,
+    path: Path,
+    first: int,
+    last: int,
+    tell: Callable[[], None] = lambda: None,
+) -> StoredSamples:
+    """Samples (n, 1 or 2) from `first` to `last`; `tell` is called once a block and may raise `Cancelled`."""
     mix = file.channels > 2
     samples = StoredSamples(1 if mix else file.channels)
-    wanted, peak = last - first, 0.0
+    wanted = last - first
     try:
-        file.seek(first)
+        # The first samples after a jump into Vorbis are not the file's: decode some before, and forget them.
+        before = min(first, LEAD_FRAMES)
+        file.seek(first - before)
+        file.read(before, dtype="float32")
         while len(samples) < wanted:
             block = file.read(min(BLOCK_FRAMES, wanted - len(samples)), dtype="float32", always_2d=True)
             if not len(block):
@@ -173,19 +207,29 @@ def _decode(file: soundfile.SoundFile, path: Path, first: int, last: int) -> tup
                     f"samples around {(first + len(samples)) / file.samplerate:.1f} s are no numbers or far too loud"
                 )
             block = block.mean(1, keepdims=True) if mix else block
-            peak = max(peak, float(np.abs(block).max()))
-            _store(samples, block)
+            store(samples, block)
+            tell()
         if len(samples) < wanted - MISSING_S * file.samplerate or not len(samples):
             raise ValueError(f"{wanted - len(samples)} of {wanted} samples are missing")
     except (soundfile.SoundFileError, OSError, RuntimeError, ValueError) as error:
         sentence = f"The sound {quoted(path)} is damaged; export it again or choose another."
         raise UserError("corrupt_sound", sentence, f"{path}: {error!r}") from error
-    return samples, peak
+    return samples
 
 
-def _store(samples: StoredSamples, block: NDArray[np.float32]) -> None:
+def loudest(samples: StoredSamples) -> float:
+    """The largest magnitude; 0 where there are no samples."""
+    starts = range(0, len(samples), BLOCK_FRAMES)
+    return max((float(np.abs(samples[i : i + BLOCK_FRAMES]).max()) for i in starts), default=0.0)
+
+
+def store(samples: StoredSamples, block: NDArray[np.float32], first: int | None = None) -> None:
+    """Append a block, or add it to what is there from `first` on; `UserError` where there is no room for it."""
     try:
-        samples.append(block)
+        if first is None:
+            samples.append(block)
+        else:
+            samples.add(first, block)
     except OSError as error:
         sentence = (
             "A long sound needs room in the temporary folder; free some space there, or use a shorter part."

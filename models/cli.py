@@ -106,7 +106,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help=f"0 is average, -1 and 1 are extremes; names: {', '.join(STYLES)}",
+        help=f"0 is average, -1 and 1 are the usual extremes; names: {', '.join(STYLES)}",
     )
     generate.set_defaults(run=run_generate)
 
@@ -248,9 +248,18 @@ def _flat(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 def as_table(facts: dict[str, Any]) -> str:
     """Facts for people: a name and a value a line."""
     named = [(name.replace("_", " "), value) for name, value in _flat(facts)]
-    rows = [(name, f"{value:.4g}" if isinstance(value, float) else value) for name, value in named]
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {'-' if value is None else value}" for name, value in rows)
+    width = max(len(name) for name, _ in named)
+    return "\n".join(f"{name:<{width}}  {_cell(value)}" for name, value in named)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return "; ".join(_cell(item) for item in value) or "-"
+    if isinstance(value, dict):  # one of several things that are listed
+        return " ".join(_cell(item) for item in value.values())
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "-" if value is None else str(value)
 
 
 def _limit_threads(count: int | None) -> None:

@@ -89,13 +89,24 @@ def becoming_pressed(pressed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return pressed & ~before
 
 
+@dataclass(frozen=True)
+class Onsets:
+    """What was played against what should be. Notes of one key within `SAME_PRESS_S` are one press."""
+
+    score: Score
+    late_s: NDArray[np.float64]
+    """How late each hit is, seconds."""
+    left_out: NDArray[np.float64]
+    """(missed, 2) onset s and MIDI pitch of every press that nobody played, in order of time."""
+
+
 def onset_score(
     pressed: NDArray[np.bool_],
     fps: float,
     notes: NDArray[np.floating],
     tolerance_s: float = ONSET_TOLERANCE_S,
-) -> tuple[Score, NDArray[np.float64]]:
-    """Onset hits of a pressed roll (F, 88) against true notes (n, 4), and how late each hit is, seconds."""
+) -> Onsets:
+    """Onsets of a pressed roll (F, 88) against true notes (n, 4)."""
     starts = becoming_pressed(pressed)
     return _onset_score(notes, [np.flatnonzero(starts[:, key]) / fps for key in range(KEYS)], tolerance_s)
 
@@ -104,7 +115,7 @@ def note_score(
     found: NDArray[np.floating], notes: NDArray[np.floating], tolerance_s: float = ONSET_TOLERANCE_S
 ) -> Score:
     """Onset hits of transcribed notes (m, 4) against true notes (n, 4), by the rules of `onset_score`."""
-    return _onset_score(notes, [_onsets_of(found, key) for key in range(KEYS)], tolerance_s)[0]
+    return _onset_score(notes, [_onsets_of(found, key) for key in range(KEYS)], tolerance_s).score
 
 
 def _onsets_of(notes: NDArray[np.floating], key: int) -> NDArray[np.float64]:
@@ -115,17 +126,22 @@ def _onsets_of(notes: NDArray[np.floating], key: int) -> NDArray[np.float64]:
 
 def _onset_score(
     notes: NDArray[np.floating], played: list[NDArray[np.float64]], tolerance_s: float
-) -> tuple[Score, NDArray[np.float64]]:
-    hits = false = missed = 0
+) -> Onsets:
+    hits = false = 0
     late: list[float] = []
+    left_out: list[tuple[float, float]] = []
     for key, played_s in enumerate(played):
         true_s = _onsets_of(notes, key)
         pairs = match_onsets(true_s, played_s, tolerance_s)
         hits += len(pairs)
         false += len(played_s) - len(pairs)
-        missed += len(true_s) - len(pairs)
         late.extend(played_s[j] - true_s[i] for i, j in pairs)
-    return Score(hits, false, missed), np.array(late)
+        hit = {i for i, _ in pairs}
+        left_out.extend(
+            (true, float(key + LOWEST_PITCH)) for i, true in enumerate(true_s.tolist()) if i not in hit
+        )
+    score = Score(hits, false, len(left_out))
+    return Onsets(score, np.array(late), np.array(sorted(left_out), np.float64).reshape(-1, 2))
 
 
 def sounding_roll(notes: NDArray[np.floating], frames: int, fps: float) -> NDArray[np.bool_]:
@@ -151,10 +167,10 @@ def playable(notes: NDArray[np.floating]) -> NDArray[np.floating]:
     return notes[(notes[:, 2] >= LOWEST_PITCH) & (notes[:, 2] < LOWEST_PITCH + KEYS)]
 
 
-def take_onset_f1(take: Take) -> float:
-    """Onset F1 of a take against its own notes: the one figure that a result line shows."""
+def take_onsets(take: Take) -> Onsets:
+    """What a take plays of its own notes; those that no key of 88 can play are not among them."""
     pressed = pressed_keys(fingertips(take.motion, hand_size_of(take)))
-    return onset_score(pressed, take.motion.fps, playable(take.notes))[0].f1
+    return onset_score(pressed, take.motion.fps, playable(take.notes))
 
 
 def evaluate_take(
@@ -169,7 +185,8 @@ def evaluate_take(
     pressed = pressed_keys(tips)
     notes = playable(notes)
     fps = take.motion.fps
-    onset, late_s = onset_score(pressed, fps, notes, tolerance_s)
+    onsets = onset_score(pressed, fps, notes, tolerance_s)
+    onset, late_s = onsets.score, onsets.late_s
     frame = frame_score(pressed, fps, notes)
     return {
         "frames": take.motion.frames,

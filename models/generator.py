@@ -30,7 +30,7 @@ from models.fingering_plan import plan_fingering
 from models.habits import habit_numbers, scores_of_seed, scores_of_take
 from models.kinematics import clamp_to_limits
 from models.model import Model
-from models.request import STYLES
+from models.request import STYLE_LIMIT, STYLES, style_range
 from models.resampling import frame_count, resample_motion, splice
 from models.sampling import Redo, SamplingSettings, sample_song, song_shift
 from models.skeleton import HANDS
@@ -38,8 +38,6 @@ from models.sound_features import SoundFeatures
 from models.take import Motion, Take
 from models.windows import Music
 
-STYLE_LIMIT = 1.5
-"""Training saw styles up to 1.3; beyond this the network is asked for what it cannot know."""
 HAND_SIZE_STEP = 0.1
 
 
@@ -73,6 +71,10 @@ class GenerateSettings:
         unknown = sorted(set(self.style) - set(STYLES))
         if unknown:
             raise ValueError(f"style has {unknown[0]!r}; it knows {', '.join(STYLES)}")
+        for name, value in self.style.items():
+            low, high = style_range(name)
+            if not low <= value <= high:
+                raise ValueError(f"style {name} is {value}; it must be between {low:g} and {high:g}")
 
     @property
     def hand_size(self) -> float:
@@ -260,7 +262,7 @@ def _habits(seed: int, keep: Take | None, new_hands: tuple[int, ...]) -> NDArray
 def _told(
     settings: GenerateSettings, habits: NDArray[np.float64], config: ModelConfig
 ) -> NDArray[np.float32]:
-    """(2, `player_dim`) what the networks are told of each hand's player."""
+    """(2, `player_dim`) what the networks are told of each hand's player, within what they know."""
     values = [min(max(float(settings.style.get(name, 0.0)), -STYLE_LIMIT), STYLE_LIMIT) for name in STYLES]
     style = np.tile(np.array((values + [0.0] * config.style_dim)[: config.style_dim], np.float32), (2, 1))
     return np.concatenate([style, habit_numbers(habits)], 1) if config.habit_dim else style

@@ -79,8 +79,6 @@ def bottom_depth(pitch: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
 ALL_PITCHES = np.arange(LOWEST_PITCH, LOWEST_PITCH + KEYS)
 KEY_X = key_x(ALL_PITCHES)  # (88,)
 KEY_IS_BLACK = is_black(ALL_PITCHES)  # (88,)
-MIRROR_X = float(key_x(62))
-"""X of D4's middle: the plane about which the keyboard is its own mirror image."""
 
 _BLACK_KEYS = np.flatnonzero(KEY_IS_BLACK)
 _BLACK_X = KEY_X[_BLACK_KEYS]

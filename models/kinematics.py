@@ -87,16 +87,6 @@ def forward_kinematics(euler: Tensor, wrist: Tensor, hand_size: float | Tensor =
     return HandPose(joints=joints, tips=position, frames=frames)
 
 
-def mirror_hands(euler: Tensor, wrist: Tensor, mirror_x: float = 0.0) -> tuple[Tensor, Tensor]:
-    """The mirror image about the plane ``x = mirror_x``: hands swapped, angles and wrists reflected.
-
-    Args:
-        euler: (..., 2, 16, 3) radians. wrist: (..., 2, 3) metres.
-    """
-    flipped = wrist.flip(-2) * wrist.new_tensor([-1.0, 1.0, 1.0]) + wrist.new_tensor([2 * mirror_x, 0.0, 0.0])
-    return euler.flip(-3) * euler.new_tensor([1.0, -1.0, -1.0]), flipped
-
-
 def clamp_to_limits(euler: Tensor) -> Tensor:
     """Angles (..., 2, 16, 3) clamped to the joint limits of each hand."""
     limits = rest_tensors(euler.dtype, euler.device).limits

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.request import GenerateRequest, TranscribeRequest
+from models.request import GenerateRequest, SoundPiece
 from models.stages import StageClock
 from models.take import Take
 
@@ -46,7 +47,8 @@ class Sound:
     audio: Audio
     duration_s: float
     source: dict[str, Any]
-    """`sound_sha256` of the file, `sound_start_s`, `sound_end_s`: together they say which sound it is."""
+    """`sound_sha256` of the file, or of the samples of several pieces, `sound_start_s` and `sound_end_s`: together
+    they say which sound it is."""
 
 
 def trim_notes(
@@ -68,15 +70,37 @@ def load_sound(path: Path, start_s: float, end_s: float | None) -> Sound:
     return Sound(audio, audio.duration_s, source)
 
 
+def load_sounds(pieces: Sequence[SoundPiece], tell: Callable[[], None]) -> Sound:
+    """What is heard of pieces that are placed in time; `tell` is called often and may raise `Cancelled`."""
+    from models.pieces import assemble
+
+    audio = assemble(pieces, tell)
+    # Not the length of the samples: rounded up to one it would be a frame more.
+    duration_s = max(piece.until_s for piece in pieces)
+    return Sound(audio, duration_s, {"sound_sha256": audio.sha256, "sound_start_s": 0.0, "sound_end_s": None})
+
+
 class Listener:
     """Finds the music of a request and remembers what it has transcribed."""
 
     def __init__(self) -> None:
         self._heard: OrderedDict[tuple[Any, ...], NDArray[np.float32]] = OrderedDict()
 
+    def must_listen(self, request: GenerateRequest, keep: Take | None, sound: Sound) -> bool:
+        """Whether the notes of the request have to be found by ear, and have not been yet."""
+        known = request.midi is not None or _lends_notes(keep, sound.source)
+        return not known and self.needs_transcription(sound)
+
     def needs_transcription(self, sound: Sound) -> bool:
         """Whether this sound has not been transcribed yet."""
         return tuple(sound.source.values()) not in self._heard
+
+    def prepare(self, device: str) -> None:
+        """Load what listens, so that loading does not pass for listening."""
+        from models.model import choose_device
+        from models.transcription import prepare
+
+        prepare(str(choose_device(device)))
 
     def transcribed(self, sound: Sound, device: str, clock: StageClock) -> NDArray[np.float32]:
         """Notes (n, 4) of a sound."""
@@ -99,7 +123,7 @@ class Listener:
         source = dict(sound.source) if sound is not None else {}
         if request.midi is not None:
             return _from_midi(request.midi, request, sound, source)
-        if keep is not None and (sound is None or _same_sound(keep, source)):
+        if keep is not None and (sound is None or _lends_notes(keep, source)):
             kept = {name: keep.meta[name] for name in _SOURCE_NAMES if name in keep.meta}
             # The kept hand must go on playing what it plays: every note stays in the hand that had it.
             hands = keep.fingering[:, 0].astype(np.int8)
@@ -108,17 +132,15 @@ class Listener:
         notes = self.transcribed(sound, request.device, clock)
         return Music(notes, np.full(len(notes), -1, np.int8), sound.duration_s, source)
 
-    def notes_of(self, request: TranscribeRequest, clock: StageClock) -> tuple[NDArray[np.float32], Sound]:
-        """Notes of a recording, and the recording."""
-        sound = load_sound(request.sound, request.sound_start_s, request.sound_end_s)
-        return self.transcribed(sound, request.device, clock), sound
-
 
 _SOURCE_NAMES = ("sound_sha256", "sound_start_s", "sound_end_s", "midi_sha256")
 
 
-def _same_sound(keep: Take, source: dict[str, Any]) -> bool:
-    return all(name in keep.meta and keep.meta[name] == value for name, value in source.items())
+def _lends_notes(keep: Take | None, source: dict[str, Any]) -> bool:
+    """Whether there is a kept take, and it plays this sound."""
+    return keep is not None and all(
+        name in keep.meta and keep.meta[name] == value for name, value in source.items()
+    )
 
 
 def _from_midi(path: Path, request: GenerateRequest, sound: Sound | None, source: dict[str, Any]) -> Music:

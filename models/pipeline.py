@@ -16,12 +16,14 @@ import gc
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.errors import UserError, quoted
-from models.music import Listener, Music, load_sound
+from models.expectations import USUAL_STEPS, Expectations, Work
+from models.music import Listener, Music, Sound, load_sound, load_sounds
 from models.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.stages import StageClock
 from models.take import Take
@@ -29,9 +31,8 @@ from models.take import Take
 if TYPE_CHECKING:
     from models.model import Model
 
-# Seconds of work for a second of music before anything was measured: two cores of a laptop.
-FIRST_GUESS = {"transcribe": 1.5, "sample": 0.25, "contact": 0.15}
-LOAD_GUESS_S = 5.0
+MOST_LEFT_OUT = 200
+"""Notes that were not played are listed up to this many; their number is always told."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class Pipeline:
     def __init__(self) -> None:
         self._models: dict[tuple[str, str], Model] = {}
         self._listener = Listener()
-        self._rates = dict(FIRST_GUESS)
+        self._expectations = Expectations()
+        self._transcriber_loaded = False
 
     def load(self, request: LoadRequest) -> Model:
         """The model of a preset or folder on a device; kept until `unload`."""
@@ -77,8 +79,12 @@ class Pipeline:
         return self._models[key]
 
     def unload(self) -> None:
-        """Forget all models and give their memory back."""
+        """Forget all models and the transcriber, and give their memory back."""
         self._models.clear()
+        self._transcriber_loaded = False
+        transcription = sys.modules.get("models.transcription")
+        if transcription is not None:  # nothing was loaded where it was never needed
+            transcription.forget_network()
         gc.collect()
         torch = sys.modules.get("torch")
         if torch is not None and torch.cuda.is_available():
@@ -95,12 +101,28 @@ class Pipeline:
         clock("prepare", 0, 1)
         check_output(request.output)
         keep = Take.load(request.keep) if request.keep is not None else None
-        clock("load", 0, 1)  # before the listening: a missing model is not told after minutes of it
+        sound = _load_sound(request, lambda: clock("prepare", 0, 1))
+        music = None
+        if sound is not None and self._listener.must_listen(request, keep, sound):
+            work = self._work(request, sound.duration_s, listens=True)
+        else:
+            music = self._music(request, keep, sound, clock)
+            work = self._work(request, music.duration_s, listens=False)
+        clock.expect(self._expectations.plan(work))
+        clock("load", 0, 1)
         model = self.load(
             LoadRequest(preset=request.preset, device=request.device, allow_download=request.allow_download)
         )
+        if work.listens:
+            clock("load", 0, 1)
+            self._load_transcriber(request.device)
+        # Only the model knows how many steps it takes.
+        work = dataclasses.replace(work, steps=request.steps or model.config.sampling_steps)
+        clock.expect(self._expectations.plan(work))
         clock("load", 1, 1)
-        music = self._hear(request, keep, clock)
+        if music is None:
+            clock("transcribe", 0, 1)
+            music = self._music(request, keep, sound, clock)
         take = _sample(request, model, music, keep, clock)
         clock("write", 0, 1)
         take = dataclasses.replace(take, meta={**take.meta, **music.source})
@@ -108,7 +130,7 @@ class Pipeline:
         clock("write", 1, 1)
         facts = _facts(request, model, take)
         facts["seconds"] = clock.finish()
-        self._learn(facts["seconds"], music.duration_s)
+        self._expectations.learn(work, facts["seconds"])
         return Generated(take, facts)
 
     def transcribe(self, request: TranscribeRequest, clock: StageClock | None = None) -> dict[str, Any]:
@@ -119,7 +141,14 @@ class Pipeline:
         clock("prepare", 0, 1)
         check_output(request.output)
         sound = load_sound(request.sound, request.sound_start_s, request.sound_end_s)
-        clock.expect({"transcribe": self._rates["transcribe"] * sound.duration_s})
+        listens = self._listener.needs_transcription(sound)
+        loads = ("transcriber",) if listens and not self._transcriber_loaded else ()
+        work = Work(duration_s=sound.duration_s, listens=listens, loads=loads)
+        clock.expect(self._expectations.plan(work))
+        if listens:
+            clock("load", 0, 1)
+            self._load_transcriber(request.device)
+            clock("load", 1, 1)
         clock("transcribe", 0, 1)
         notes = self._listener.transcribed(sound, request.device, clock)
         clock("write", 0, 1)
@@ -130,43 +159,51 @@ class Pipeline:
         finally:
             part.unlink(missing_ok=True)
         seconds = clock.finish()
-        self._learn(seconds, sound.duration_s)
+        self._expectations.learn(work, seconds)
         facts = {"midi": str(request.output), "notes": len(notes), "duration_s": round(sound.duration_s, 3)}
         return {**facts, **sound.source, "seconds": seconds}
 
-    def _hear(self, request: GenerateRequest, keep: Take | None, clock: StageClock) -> Music:
-        """The notes of the request; says what is still to come as soon as the length is known."""
-        sound = None
-        if request.sound is not None:
-            sound = load_sound(request.sound, request.sound_start_s, request.sound_end_s)
-            clock.expect(self._plan(request, sound.duration_s, self._listener.needs_transcription(sound)))
-            if request.midi is None:
-                clock("transcribe", 0, 1)
+    def _load_transcriber(self, device: str) -> None:
+        self._listener.prepare(device)
+        self._transcriber_loaded = True
+
+    def _music(
+        self, request: GenerateRequest, keep: Take | None, sound: Sound | None, clock: StageClock
+    ) -> Music:
+        """The notes of the request, with the recording for models that listen to it."""
         music = self._listener.music(request, keep, sound, clock)
         if not len(music.notes):
-            name = quoted(request.midi or request.sound or request.keep or "")
+            name = quoted(request.source or "")
             raise UserError(
                 "no_notes", f"No piano notes were found in {name}; choose a part where the piano plays."
             )
-        clock.expect(self._plan(request, music.duration_s, transcribe=False))
         return music if sound is None else dataclasses.replace(music, audio=sound.audio)
 
-    def _plan(self, request: GenerateRequest, duration_s: float, transcribe: bool) -> dict[str, float]:
-        """Seconds that each stage to come will probably take, in order."""
-        guess = {stage: rate * duration_s for stage, rate in self._rates.items()}
-        plan = {"transcribe": guess["transcribe"]} if transcribe and request.midi is None else {}
-        plan["load"] = 0.0 if (request.preset, request.device) in self._models else LOAD_GUESS_S
-        return {
-            **plan,
-            "sample": guess["sample"],
-            "contact": guess["contact"] if request.contact > 0 else 0.0,
-        }
+    def _work(self, request: GenerateRequest, duration_s: float, listens: bool) -> Work:
+        """What the request has to do, as far as it is known before the model is loaded."""
+        loads = []
+        if (request.preset, request.device) not in self._models:
+            loads.append("model")
+        if listens and not self._transcriber_loaded:
+            loads.append("transcriber")
+        return Work(
+            duration_s=duration_s,
+            listens=listens,
+            loads=tuple(loads),
+            model=(request.preset, request.device),
+            steps=request.steps or USUAL_STEPS,
+            contact=request.contact > 0,
+            range_s=request.range,
+        )
 
-    def _learn(self, seconds: dict[str, float], duration_s: float) -> None:
-        """Later estimates rest on what this computer really took."""
-        for stage in self._rates:
-            if seconds.get(stage, 0.0) > 0.1 and duration_s > 0:
-                self._rates[stage] = seconds[stage] / duration_s
+
+def _load_sound(request: GenerateRequest, tell: Callable[[], None]) -> Sound | None:
+    """The recording of the request, where it has one."""
+    if request.sounds is not None:
+        return load_sounds(request.sounds, tell)
+    if request.sound is None:
+        return None
+    return load_sound(request.sound, request.sound_start_s, request.sound_end_s)
 
 
 def _sample(
@@ -198,8 +235,15 @@ def _sample(
 
 
 def _facts(request: GenerateRequest, model: Model, take: Take) -> dict[str, Any]:
-    from models.evaluation import take_onset_f1
+    """What the caller is told of a take.
 
+    `notes` are the presses that the 88 keys can play (a unison of two voices is one), `notes_played` those that a
+    fingertip hits, `left_out` the others: `notes` is `notes_played` plus `left_out_total`.
+    """
+    from models.evaluation import take_onsets
+
+    onsets = take_onsets(take)
+    score = onsets.score
     names = ("sampler", "steps", "sound_sha256", "midi_sha256")
     return {
         "take": str(request.output),
@@ -207,9 +251,16 @@ def _facts(request: GenerateRequest, model: Model, take: Take) -> dict[str, Any]
         "preset": model.preset,
         "weights_sha256": model.weights_hash,
         "device": str(model.device),
-        "notes": len(take.notes),
+        "notes": score.hits + score.missed,
+        "notes_played": score.hits,
+        "false_strikes": score.false,
+        "left_out_total": score.missed,
+        "left_out": [
+            {"time_s": round(time_s, 4), "pitch": int(pitch)}
+            for time_s, pitch in onsets.left_out[:MOST_LEFT_OUT].tolist()
+        ],
         "frames": take.motion.frames,
         "fps": take.motion.fps,
-        "onset_f1": round(take_onset_f1(take), 4),
+        "onset_f1": round(score.f1, 4),
         **{name: take.meta[name] for name in names if name in take.meta},
     }

@@ -19,10 +19,23 @@ HANDS = ("left", "right")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 STYLES = ("hand_size", "curl", "wrist_height", "energy", "looseness")
 """Style values; 0 is average, -1 and 1 are the usual extremes."""
-STYLE_EXTREME = 3.0
+STYLE_LIMIT = 1.5
+"""Largest value of a style: training saw up to 1.3, and beyond this the networks are asked for what they cannot know.
+More is refused here and nowhere silently cut. The one exception is the next."""
+HAND_SIZE_RANGE = (-3.0, 4.0)
+"""Values of `hand_size`, hands of 0.7 to 1.4 times the usual lengths: contact is solved on the hand that is asked for,
+the networks are told of it as far as `STYLE_LIMIT`. `s2c_blender.ordering` sends no others."""
 FPS_RANGE = (1.0, 240.0)
 STEPS_RANGE = (1, 1000)
 SEED_RANGE = (0, 2**63 - 1)
+MOST_PIECES = 1000
+MOST_GAIN = 16.0
+MOST_S = 1e6
+
+
+def style_range(name: str) -> tuple[float, float]:
+    """Smallest and largest value of a style."""
+    return HAND_SIZE_RANGE if name == "hand_size" else (-STYLE_LIMIT, STYLE_LIMIT)
 
 
 def bad(field_name: str, value: Any, wanted: str) -> UserError:
@@ -65,6 +78,49 @@ def _yes_or_no(name: str, value: Any) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SoundPiece:
+    """Some seconds of a sound file, heard at a second of the take."""
+
+    path: Path
+    start_s: float
+    end_s: float
+    """The part of the file; what lies behind its end is silence."""
+    at_s: float
+    """Where in the take the part begins."""
+    gain: float = 1.0
+
+    @property
+    def until_s(self) -> float:
+        """Where in the take the part ends."""
+        return self.at_s + (self.end_s - self.start_s)
+
+    @classmethod
+    def of(cls, name: str, value: Any) -> SoundPiece:
+        """From a loose object; raises `UserError` that names the field that does not fit, `sounds[2].gain`."""
+        if isinstance(value, SoundPiece):
+            value = dataclasses.asdict(value)
+        names = [item.name for item in dataclasses.fields(cls)]
+        if not isinstance(value, Mapping):
+            raise bad(name, value, f"an object with {', '.join(names)}")
+        for key in value:
+            if key not in names:
+                raise UserError(
+                    "bad_params", f'The setting "{name}.{key}" is not known; known are {", ".join(names)}.'
+                )
+        for key in names[:-1]:
+            if value.get(key) is None:
+                raise UserError("bad_params", f'The setting "{name}.{key}" is missing.')
+        seconds = {
+            key: _number(f"{name}.{key}", value[key], 0, MOST_S, " seconds")
+            for key in ("start_s", "end_s", "at_s")
+        }
+        if seconds["end_s"] <= seconds["start_s"]:
+            raise bad(f"{name}.end_s", seconds["end_s"], f"later than its start_s, {seconds['start_s']:g}")
+        gain = 1.0 if value.get("gain") is None else _number(f"{name}.gain", value["gain"], 0, MOST_GAIN)
+        return cls(path=_path(f"{name}.path", value["path"]), **seconds, gain=gain)
+
+
+@dataclass(frozen=True, kw_only=True)
 class GenerateRequest:
     """One take to generate. Raises `UserError` (code `bad_params`, naming the field) for values that do not fit."""
 
@@ -72,6 +128,8 @@ class GenerateRequest:
     """Where the take is written; an existing file is replaced, whole or not at all."""
     sound: Path | None = None
     """Recording to transcribe, or, with `midi` or a kept take of the same sound, to take the length from."""
+    sounds: tuple[SoundPiece, ...] | None = None
+    """In place of `sound`, the pieces of files that are heard; they add up, and the last to end ends the take."""
     midi: Path | None = None
     """Notes to play instead of transcribing; in the time of the sound where both are given."""
     seed: int = 0
@@ -106,7 +164,8 @@ class GenerateRequest:
         for name in ("sound", "midi", "keep"):
             if getattr(self, name) is not None:
                 change(self, name, _path(name, getattr(self, name)))
-        if self.sound is None and self.midi is None and self.keep is None:
+        self._check_sounds()
+        if self.sound is None and self.sounds is None and self.midi is None and self.keep is None:
             raise UserError("nothing_to_play", "There is nothing to play: choose a recording or a MIDI file.")
         change(self, "seed", _whole("seed", self.seed, *SEED_RANGE))
         _text("preset", self.preset)
@@ -127,13 +186,36 @@ class GenerateRequest:
         self._check_range()
         if self.device not in DEVICES:
             raise bad("device", self.device, "one of " + ", ".join(DEVICES))
-        change(self, "sound_start_s", _number("sound_start_s", self.sound_start_s, 0, 1e6, " seconds"))
+        change(self, "sound_start_s", _number("sound_start_s", self.sound_start_s, 0, MOST_S, " seconds"))
         if self.sound_end_s is not None:
-            change(self, "sound_end_s", _number("sound_end_s", self.sound_end_s, 0, 1e6, " seconds"))
+            change(self, "sound_end_s", _number("sound_end_s", self.sound_end_s, 0, MOST_S, " seconds"))
             if self.sound_end_s <= self.sound_start_s:
                 raise bad(
                     "sound_end_s", self.sound_end_s, f"later than sound_start_s, {self.sound_start_s:g}"
                 )
+
+    @property
+    def source(self) -> Path | None:
+        """The file that the notes come from, as a message names it."""
+        piece = self.sounds[0].path if self.sounds else None
+        return self.midi or self.sound or piece or self.keep
+
+    def _check_sounds(self) -> None:
+        if self.sounds is None:
+            return
+        value: Any = self.sounds
+        if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= MOST_PIECES:
+            shown = f"a list of {len(value)}" if isinstance(value, (list, tuple)) else value
+            raise bad("sounds", shown, f"a list of 1 to {MOST_PIECES} pieces of sound files")
+        pieces = tuple(SoundPiece.of(f"sounds[{i}]", piece) for i, piece in enumerate(value))
+        object.__setattr__(self, "sounds", pieces)
+        if self.sound is not None:
+            raise UserError("bad_params", 'The settings "sound" and "sounds" exclude each other; give one.')
+        if self.sound_start_s != 0 or self.sound_end_s is not None:
+            name = "sound_start_s" if self.sound_start_s != 0 else "sound_end_s"
+            raise UserError(
+                "bad_params", f'The setting "{name}" belongs to "sound"; a piece of "sounds" has its own.'
+            )
 
     def _check_style(self) -> None:
         if not isinstance(self.style, Mapping):
@@ -141,7 +223,7 @@ class GenerateRequest:
         for name, value in self.style.items():
             if name not in STYLES:
                 raise bad("style", name, "one of " + ", ".join(STYLES))
-            _number(f"style {name}", value, -STYLE_EXTREME, STYLE_EXTREME)
+            _number(f"style {name}", value, *style_range(name))
 
     def _check_range(self) -> None:
         if self.range is None:
@@ -149,7 +231,7 @@ class GenerateRequest:
         value: Any = self.range
         if not isinstance(value, (list, tuple)) or len(value) != 2:
             raise bad("range", value, "two numbers, start and end in seconds")
-        start, end = (_number("range", item, 0, 1e6, " seconds") for item in value)
+        start, end = (_number("range", item, 0, MOST_S, " seconds") for item in value)
         if end <= start:
             raise bad("range", list(value), "a start and a later end, in seconds")
         object.__setattr__(self, "range", (start, end))
@@ -172,11 +254,11 @@ class TranscribeRequest:
         if self.device not in DEVICES:
             raise bad("device", self.device, "one of " + ", ".join(DEVICES))
         object.__setattr__(
-            self, "sound_start_s", _number("sound_start_s", self.sound_start_s, 0, 1e6, " seconds")
+            self, "sound_start_s", _number("sound_start_s", self.sound_start_s, 0, MOST_S, " seconds")
         )
         if self.sound_end_s is not None:
             object.__setattr__(
-                self, "sound_end_s", _number("sound_end_s", self.sound_end_s, 0, 1e6, " seconds")
+                self, "sound_end_s", _number("sound_end_s", self.sound_end_s, 0, MOST_S, " seconds")
             )
             if self.sound_end_s <= self.sound_start_s:
                 raise bad(

@@ -114,8 +114,3 @@ def unwrap(angles: Tensor, dim: int) -> Tensor:
     turns = torch.cumsum(torch.round(step / (2 * math.pi)), dim=dim)
     first = torch.zeros_like(angles.narrow(dim, 0, 1))
     return angles - 2 * math.pi * torch.cat([first, turns], dim=dim)
-
-
-def mirror_euler(euler: Tensor) -> Tensor:
-    """Angles ``(..., 3)`` of the mirror-image hand: ``(x, y, z)`` becomes ``(x, -y, -z)``."""
-    return euler * euler.new_tensor([1.0, -1.0, -1.0])

@@ -36,11 +36,6 @@ FINGER_JOINTS = np.array([[JOINTS.index(f"{finger}{i}") for i in (1, 2, 3)] for 
 _MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
-def bone_name(joint: int, hand: int) -> str:
-    """Name of the armature bone of ``joint`` (0 to 15) on ``hand`` (0 left, 1 right)."""
-    return REST_DATA["bones"][JOINTS[joint]] + REST_DATA["bone_suffixes"][hand]
-
-
 def _frame(axes: dict) -> np.ndarray:
     """Bone frame with columns X, Y, Z in piano axes, right hand."""
     y, z = np.array(axes["y_axis"]), np.array(axes["z_axis"])

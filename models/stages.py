@@ -6,6 +6,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+PRIOR_SHARE = 0.1
+"""What was expected of a stage counts as much as this share of it, measured."""
+MOST_SLOWER = 10.0
+GROWTH_A_SECOND = 1.25
+LONGEST_GROWTH_S = 2.0
+"""The time left that is told grows at most so fast, and between two reports at most as in so many seconds."""
+SMALL_S = 2.0
+"""Below this the time left may grow freely."""
+
 Listener = Callable[[str, int, int, float | None], None]
 """`listener(stage, step, of, seconds_left)`; raises `models.errors.Cancelled` to stop the job."""
 
@@ -14,8 +23,12 @@ class StageClock:
     """A progress callback that times the stages it hears about and passes the news on.
 
     Time since the call before belongs to the stage that reports, unless it reports step 0: then the stage begins now
-    and the time was spent by the one before. The rest of a stage is estimated from its own steps, later stages from
-    what was expected of them.
+    and the time was spent by the one before.
+
+    The rest of a stage is estimated from what was expected of it and from its own steps, the more from these the more
+    of the stage they are. The first step of a stage is not measured: what is done once (caches, kernels that are
+    compiled, memory that is fetched) is done in it, and as the pace of all others it made minutes of seconds. What is
+    told never leaps up: it climbs, so that a computer slower than expected is still found out in time.
     """
 
     def __init__(
@@ -26,6 +39,12 @@ class StageClock:
         self._begin = self._last = clock()
         self._stage = ""
         self._stage_begin = self._begin
+        self._paced_from: tuple[float, float] | None = (
+            None  # when the first step was done, and the share it was
+        )
+        # How much slower than expected the stage before and this one go: so, probably, will those that come.
+        self._slower_before = self._slower = 1.0
+        self._told: tuple[float, float] | None = None  # seconds left that were told last, and when
         self._expected: dict[str, float] = {}
         self.seconds: dict[str, float] = {}
         """Seconds spent in each stage so far."""
@@ -48,24 +67,47 @@ class StageClock:
             self._stage = stage
             # A stage that first reports after some steps began when the one before it was last heard of.
             self._stage_begin = now if step == 0 else self._last
+            self._paced_from = None
+            self._slower_before = self._slower
         self._last = now
-        if self._listener is not None:
-            self._listener(stage, step, of, self.seconds_left(step, of))
-
-    def seconds_left(self, step: int, of: int) -> float | None:
-        """Estimate for the running stage and those after it; None while nothing is known."""
         done = max(step, 0) / max(of, 1)
-        elapsed = self._last - self._stage_begin
+        if self._paced_from is None and done > 0:
+            self._paced_from = (now, done)
+        left = self._calmed(self._seconds_left(done), now)
+        if self._listener is not None:
+            self._listener(stage, step, of, left)
+
+    def _seconds_left(self, done: float) -> float | None:
+        """Estimate for the running stage, of which a share is done, and those after it; None for one not expected."""
+        if self._stage not in self._expected:
+            return None
+        rest = self._rest_of_stage(done)
         names = list(self._expected)
-        guess = self._expected.get(self._stage)
-        if done > 0:
-            left: float | None = elapsed * (1 - done) / done
-        else:
-            left = None if guess is None else max(guess - elapsed, 0.0)
+        return rest + self._slower * sum(
+            self._expected[name] for name in names[names.index(self._stage) + 1 :]
+        )
+
+    def _rest_of_stage(self, done: float) -> float:
+        guess = self._expected[self._stage]
+        if self._paced_from is None:
+            return max(self._slower_before * guess - (self._last - self._stage_begin), 0.0)
+        since, before = self._paced_from
+        measured, seconds = done - before, self._last - since
+        pace = (PRIOR_SHARE * self._slower_before * guess + seconds) / (PRIOR_SHARE + measured)
+        if measured > 0 and guess > 0:
+            self._slower = min(max(pace / guess, 1 / MOST_SLOWER), MOST_SLOWER)
+        return pace * (1 - done)
+
+    def _calmed(self, left: float | None, now: float) -> float | None:
+        """What is told: no more than what was told before and a little."""
         if left is None:
             return None
-        later = names[names.index(self._stage) + 1 :] if self._stage in names else []
-        return max(left, 0.0) + sum(self._expected[name] for name in later)
+        if self._told is not None:
+            before, at = self._told
+            growth = GROWTH_A_SECOND ** min(now - at, LONGEST_GROWTH_S)
+            left = min(left, max(before, SMALL_S) * growth)
+        self._told = (left, now)
+        return left
 
     def finish(self) -> dict[str, float]:
         """Rounded seconds of every stage, and `total`; what follows the last report belongs to its stage."""

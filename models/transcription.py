@@ -13,19 +13,18 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.signal import firwin, resample_poly
 
-from models.audio import Audio, StoredSamples
-from models.errors import Cancelled, Progress, UserError, no_progress
+from models.audio import Audio
+from models.errors import Progress, UserError, no_progress
 from models.keyboard import KEYS
 from models.note_network import NoteNetwork, SegmentNotes, load_network
 from models.notes import empty_notes, note_order
+from models.sound_rate import resampled
 
 SEGMENT_S = 16.0
 OVERLAP_S = 2.0
@@ -34,8 +33,6 @@ MARGIN_S = 1.0
 QUIET = 10 ** (-70 / 20)
 """A segment with no sample above this is not listened to: the network would amplify its noise."""
 MIN_NOTE_S = 0.01
-FILTER_ZEROS = 16
-"""Zero crossings of the resampling filter to either side."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,6 @@ def transcribe(
     *,
     device: str = "cpu",
     progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
 ) -> NDArray[np.float32]:
     """Notes (n, 4) of a piano recording: onset s, offset s (the finger's, not the pedal's), pitch, velocity.
 
@@ -123,18 +119,17 @@ def transcribe(
     Args:
         device: of torch.
         progress: told of stage "transcribe" several times a segment; may raise `Cancelled`.
-        cancelled: asked as often; `Cancelled` is raised where it says yes.
 
     Raises:
         UserError: `no_notes` where the sound holds no piano, `transcriber_missing` where `transkun` is not
-        installed. Cancelled: out of `progress`, or because of `cancelled`.
+        installed. Cancelled: out of `progress`.
     """
     network = _network(device)
     rate, hop = network.config.fs, network.config.hop_size
     samples = math.ceil(len(audio.samples) * rate / audio.rate)
     segments = Segments.of(math.ceil(samples / hop), rate / hop)
     keys = [Key() for _ in range(KEYS)]
-    tick = _Ticker(progress or no_progress, cancelled, segments.count * network.ticks)
+    tick = _Ticker(progress or no_progress, segments.count * network.ticks)
     with torch.inference_mode():
         for index in range(segments.count):
             first, next_first = segments.first(index), segments.first(index + 1)
@@ -153,6 +148,11 @@ def transcribe(
     return notes
 
 
+def prepare(device: str) -> None:
+    """Load the network, which is otherwise done when it is first needed; raises as `transcribe` does."""
+    _network(device)
+
+
 def forget_network() -> None:
     """Give the network's memory back."""
     _network.cache_clear()
@@ -164,10 +164,10 @@ def _network(device: str) -> NoteNetwork:
 
 
 class _Ticker:
-    """Counts steps, tells of them and asks whether to go on."""
+    """Counts steps and tells of them."""
 
-    def __init__(self, progress: Progress, cancelled: Callable[[], bool] | None, of: int) -> None:
-        self._progress, self._cancelled, self._of = progress, cancelled, of
+    def __init__(self, progress: Progress, of: int) -> None:
+        self._progress, self._of = progress, of
         self._step = -1
         self()
 
@@ -176,41 +176,7 @@ class _Ticker:
 
     def to(self, step: int) -> None:
         self._step = step
-        if self._cancelled is not None and self._cancelled():
-            raise Cancelled
         self._progress("transcribe", step, self._of)
-
-
-def resampled(audio: Audio, rate: int, first: int, count: int) -> NDArray[np.float32]:
-    """Samples (channels, count) of the sound at another rate, from sample `first` of that rate on; silence
-    around it.
-
-    Only the part is resampled, on the grid of the whole, so that the parts fit together.
-    """
-    common = math.gcd(rate, audio.rate)
-    up, down = rate // common, audio.rate // common
-    if up == down:
-        return np.ascontiguousarray(_padded(audio.samples, first, first + count).T)
-    # Whole periods of the two rates, with as many more as the filter reaches over.
-    reach = math.ceil((FILTER_ZEROS * max(1, down / up) + 1) / down)
-    begin, end = first // up - reach, -(-(first + count) // up) + reach
-    part = _padded(audio.samples, begin * down, end * down)
-    whole = resample_poly(part, up, down, axis=0, window=_low_pass(up, down))
-    cut = first - begin * up
-    return np.ascontiguousarray(whole[cut : cut + count].T, np.float32)
-
-
-@functools.lru_cache(maxsize=4)
-def _low_pass(up: int, down: int) -> NDArray[np.float32]:
-    widest = max(up, down)
-    taps: NDArray[np.float32] = firwin(2 * FILTER_ZEROS * widest + 1, 0.95 / widest, window=("kaiser", 9.0))
-    return taps.astype(np.float32)
-
-
-def _padded(samples: NDArray[np.float32] | StoredSamples, first: int, last: int) -> NDArray[np.float32]:
-    inside = samples[max(first, 0) : max(last, 0)]
-    before = min(max(-first, 0), last - first)
-    return np.pad(inside, ((before, last - first - before - len(inside)), (0, 0)))
 
 
 def _table(keys: list[Key], hop_s: float, duration_s: float) -> NDArray[np.float32]:

@@ -23,8 +23,8 @@ from .takes import layers
 
 MODEL_FILE = "config.json"
 """What every model folder holds."""
-STYLE_EXTREME = 3.0
-"""Largest style value that the generator takes."""
+HAND_SIZE_STYLES = (-3.0, 4.0)
+"""Style values of the hand size that the generator takes (`models.request.HAND_SIZE_RANGE`): 0.7 to 1.4."""
 
 
 def find_armature(context: bpy.types.Context) -> bpy.types.Object:
@@ -103,7 +103,8 @@ def chosen_model(settings: bpy.types.PropertyGroup) -> str:
 def hand_size_style(armature: bpy.types.Object) -> float:
     """The style value of the armature's hand size: the model's factor is 1 + 0.1 style."""
     size = armature.get(HAND_SIZE_PROPERTY, 1.0)
-    return min(STYLE_EXTREME, max(-STYLE_EXTREME, (float(size) - 1.0) * 10.0))
+    low, high = HAND_SIZE_STYLES
+    return min(high, max(low, (float(size) - 1.0) * 10.0))
 
 
 def order_new_take(context: bpy.types.Context, seed: int) -> TakeOrder:

@@ -67,15 +67,6 @@ class StripSound:
             "sounds": None,
         }
 
-    def params(self) -> dict[str, object]:
-        """The sound parameters of the worker."""
-        heard = self.heard
-        return {
-            "sound": str(self.path),
-            "sound_start_s": heard.sound_start_s,
-            "sound_end_s": heard.sound_end_s,
-        }
-
 
 # -- which strip --------------------------------------------------------------------------------------
 

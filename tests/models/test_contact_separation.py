@@ -4,13 +4,14 @@
 import numpy as np
 import pytest
 import torch
+from mirroring import mirror_hands
 from numpy.typing import NDArray
 
 from models import skeleton
 from models.biomechanics import fingers_touch, hands_collide
 from models.contact import apply_contact
 from models.contact.separation import CLEAR_M, _all_bones, _distances, _needs, separate_hands
-from models.kinematics import HandPose, forward_kinematics, mirror_hands, outside_limits
+from models.kinematics import HandPose, forward_kinematics, outside_limits
 from models.take import Motion
 
 FPS = 30.0

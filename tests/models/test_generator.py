@@ -6,13 +6,14 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from mirroring import mirror_hands
 from tiny_model import TINY, tiny_model
 
 from models import fingering_plan, sampling
 from models.errors import Cancelled, UserError
 from models.generator import GenerateSettings, generate
 from models.keyboard import key_x
-from models.kinematics import mirror_hands, outside_limits
+from models.kinematics import outside_limits
 from models.resampling import frame_count, resample, splice
 from models.take import Motion, Take
 from models.windows import fade_weights, sampling_rounds, window_starts
@@ -56,13 +57,16 @@ def test_a_seed_gives_the_same_take_and_another_seed_another(model):
     assert first.meta["seed"] == 3 and first.meta["sampler"] == "dpm++2m" and first.meta["steps"] == 3
 
 
+@pytest.mark.parametrize("contact", [0.0, 1.0])
 @pytest.mark.parametrize("fps", [24, 29.97, 30, 60])
-def test_take_fills_the_duration_at_the_wanted_rate_inside_the_limits(model, fps):
+def test_take_fills_the_duration_at_the_wanted_rate_inside_the_limits(model, fps, contact):
     notes, hands = song()
-    take = make(model, notes, hands, fps=fps)
+    take = make(model, notes, hands, fps=fps, contact=contact)
     assert take.motion.fps == fps and take.motion.frames == frame_count(4.0, fps)
     assert take.fingering.shape == (len(notes), 2)
-    assert not outside_limits(torch.from_numpy(take.motion.euler), 1e-3).any() or fps != 30
+    # Between frames that lie at a limit the curve of another rate swings out by a quarter of a degree.
+    tolerance = 1e-4 if contact or fps == 30 else 5e-3
+    assert not outside_limits(torch.from_numpy(take.motion.euler), tolerance).any()
     assert np.isfinite(take.motion.euler).all() and np.isfinite(take.motion.wrist).all()
 
 
@@ -144,16 +148,6 @@ def test_mirrored_music_and_noise_give_the_mirrored_take(model, monkeypatch):
     np.testing.assert_allclose(image.motion.wrist, wrist.numpy(), atol=1e-5)
 
 
-def test_shared_noise_is_a_switch():
-    notes, hands = song(1.5)
-    config = dataclasses.replace(TINY, decoupled_noise=False)
-    a, b = (
-        sampling._generator(0, hand if c.decoupled_noise else 0, 0) for c, hand in ((config, 0), (config, 1))
-    )
-    assert torch.equal(torch.randn(5, generator=a), torch.randn(5, generator=b))
-    assert make(tiny_model(config), notes, hands, 1.5).motion.frames == 45
-
-
 def test_style_changes_the_take(model):
     notes, hands = song(1.5)
     plain, curled = make(model, notes, hands, 1.5), make(model, notes, hands, 1.5, style={"curl": 1.0})
@@ -189,11 +183,21 @@ def test_progress_counts_up_to_the_end(model):
     assert steps == [(i, steps[0][1]) for i in range(steps[0][1] + 1)]
 
 
+@pytest.mark.parametrize("contact", [0.0, 1.0])
 @pytest.mark.parametrize("seconds", [0.02, 1.6, 1.61, 30.0])
-def test_any_length_works_with_and_without_notes(model, seconds):
-    empty = make(model, np.zeros((0, 4), np.float32), np.zeros(0, np.int8), seconds)
-    assert empty.motion.frames == frame_count(seconds, 30)
-    assert np.isfinite(empty.motion.wrist).all()
+def test_any_length_works_with_and_without_notes(model, seconds, contact):
+    notes, hands = song(30.0)
+    heard = notes[:, 0] < seconds  # the last ones sound on beyond the end
+    takes = [
+        make(model, *played, seconds, contact=contact)
+        for played in ((notes[heard], hands[heard]), (notes[:0], hands[:0]))
+    ]
+    for take in takes:
+        assert take.motion.frames == frame_count(seconds, 30)
+        assert np.isfinite(take.motion.euler).all() and np.isfinite(take.motion.wrist).all()
+    assert np.array_equal(takes[0].notes, notes[heard]) and not len(takes[1].notes)
+    # The notes are heard: with them the same seed moves otherwise.
+    assert not heard.any() or np.abs(takes[0].motion.wrist - takes[1].motion.wrist).max() > 1e-4
 
 
 def test_long_songs_pass_through_the_networks_a_few_windows_at_a_time(model, monkeypatch):

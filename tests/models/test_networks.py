@@ -74,14 +74,33 @@ def run(networks, config, given):
         {"unet": dataclasses.replace(TINY.unet, patch=1, noise_embedding=12)},
     ],
 )
-def test_every_switch_gives_a_model_that_runs(change):
+def test_every_switch_gives_a_model_that_hears_all_it_is_given(change):
     config = dataclasses.replace(TINY, **change)
-    networks = Networks(config).eval()
+    networks = randomise(Networks(config))
     given = inputs(config)
-    assert networks.predictors(given["features"], given["style"]).shape == (2, 2, config.window_frames, 3)
+    positions = networks.predictors(given["features"], given["style"])
+    assert positions.shape == (2, 2, config.window_frames, 3)
     v = run(networks, config, given)
-    assert v.shape == given["x"].shape
-    assert torch.isfinite(v).all()
+    assert v.shape == given["x"].shape and torch.isfinite(v).all()
+
+    def moved(hand, name, value):
+        """How much one hand's v changes when something of one hand is something else."""
+        other = {**given, name: given[name].clone()}
+        other[name][:, hand] = value
+        return (run(networks, config, other) - v).abs().amax((0, 2, 3))
+
+    for hand in (0, 1):
+        own, across = moved(hand, "x", 0.3)[[hand, 1 - hand]]
+        assert own > 1e-4
+        # A hand knows of the other's motion by the interaction alone.
+        assert (across > 1e-6) == (config.interaction.kind != "none"), config.interaction.kind
+        assert moved(hand, "features", 0.5)[hand] > 1e-5
+        assert moved(hand, "t", 40)[hand] > 1e-5
+        if config.player_dim:
+            assert moved(hand, "style", 1.0)[hand] > 1e-5
+        near, far = moved(hand, "positions", 0.7)[[hand, 1 - hand]]
+        assert near > 1e-5
+        assert (far > 1e-6) == (config.position_sharing or config.interaction.kind != "none")
 
 
 def test_hcaa_is_equation_6():

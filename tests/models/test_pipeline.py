@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The road from sound to take, with the transcription replaced by notes that we know."""
 
+import importlib.util
+import json
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +11,20 @@ import numpy as np
 import pytest
 import soundfile
 
+import models.pipeline
 import models.transcription
 from models.errors import Cancelled, UserError
+from models.evaluation import evaluate_take, note_score
+from models.expectations import Expectations, Work
 from models.midi import read_midi, write_midi
 from models.pipeline import Pipeline
 from models.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.stages import StageClock
 from models.take import Take
 
+WITHOUT_TRANSKUN = pytest.mark.skipif(
+    importlib.util.find_spec("transkun") is None, reason="transkun is not installed"
+)
 NOTES = np.array([[0.2, 0.6, 60, 80], [0.7, 1.0, 64, 80]], np.float32)
 RATE = 8000
 
@@ -40,6 +49,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         return NOTES
 
     monkeypatch.setattr(models.transcription, "transcribe", transcribe)
+    monkeypatch.setattr(models.transcription, "prepare", lambda device: None)
     return lengths
 
 
@@ -82,6 +92,85 @@ def test_a_take_of_another_sound_does_not_lend_its_notes(
     assert heard == [3.0, 2.0]
 
 
+def test_the_same_pieces_are_not_heard_again_and_others_are(
+    tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
+) -> None:
+    pipeline = Pipeline()
+    whole = [{"path": sound, "start_s": 0.0, "end_s": 3.0, "at_s": 0.5}]
+    cut = [
+        {"path": sound, "start_s": 1.0, "end_s": 3.0, "at_s": 1.5},
+        {"path": sound, "start_s": 0.0, "end_s": 1.0, "at_s": 0.5},
+    ]
+    first = pipeline.generate(request(tiny_preset, tmp_path / "a.npz", sounds=whole))
+    assert heard == [3.5] and first.take.motion.frames == 105 and np.array_equal(first.take.notes, NOTES)
+    second = pipeline.generate(request(tiny_preset, tmp_path / "b.npz", sounds=cut, seed=2))
+    assert heard == [3.5]  # cut in two, the same is heard
+    assert second.facts["sound_sha256"] == first.facts["sound_sha256"] == first.take.meta["sound_sha256"]
+    moved = [cut[0], {**cut[1], "at_s": 0.0}]
+    third = pipeline.generate(request(tiny_preset, tmp_path / "c.npz", sounds=moved))
+    softer = [cut[0], {**cut[1], "gain": 0.25}]
+    pipeline.generate(request(tiny_preset, tmp_path / "d.npz", sounds=softer))
+    assert heard == [3.5] * 3 and third.facts["sound_sha256"] != first.facts["sound_sha256"]
+    # Another process knows the notes from the take that it keeps.
+    more = {"keep": tmp_path / "a.npz", "hand": "right"}
+    Pipeline().generate(request(tiny_preset, tmp_path / "e.npz", sounds=cut, **more))
+    assert heard == [3.5] * 3
+
+
+def test_the_take_of_pieces_ends_with_the_last_of_them_to_the_frame(
+    tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
+) -> None:
+    for frames in (25, 26, 27, 43):
+        pieces = [
+            {"path": sound, "start_s": 0.0, "end_s": 0.5, "at_s": (frames - 12) / 24},
+            {"path": sound, "start_s": 0.2, "end_s": 0.4, "at_s": 0.0},
+        ]
+        made = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sounds=pieces, fps=24))
+        assert made.take.motion.frames == frames
+
+
+def test_silent_pieces_are_said_by_name(tiny_preset: Path, sound: Path, tmp_path: Path) -> None:
+    pieces = [{"path": sound, "start_s": 0.0, "end_s": 3.0, "at_s": 0.0, "gain": 0.0}]
+    with pytest.raises(UserError, match=r'"sound\.wav" is silent'):
+        Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sounds=pieces))
+    assert not (tmp_path / "a.npz").exists()
+
+
+def test_midi_beside_pieces_gives_the_notes_and_the_pieces_the_length(
+    tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
+) -> None:
+    midi = tmp_path / "notes.mid"
+    write_midi(midi, NOTES, np.array([0, 1]))
+    pieces = [{"path": sound, "start_s": 0.0, "end_s": 1.0, "at_s": 3.0}]
+    made = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sounds=pieces, midi=midi))
+    assert heard == [] and made.take.motion.frames == 120 and len(made.take.notes) == 2
+
+
+@WITHOUT_TRANSKUN
+def test_a_recording_cut_in_two_is_heard_as_the_whole_and_moved_apart_later(
+    tiny_preset: Path, tmp_path: Path
+) -> None:
+    pipeline, demo = Pipeline(), Path(__file__).parents[2] / "demo" / "recording.flac"
+    cut_s, end_s, gap_s = 2.9, 6.0, 1.5
+
+    def notes(at_s: float) -> np.ndarray:
+        pieces = [
+            {"path": demo, "start_s": 0.0, "end_s": cut_s, "at_s": 0.0},
+            {"path": demo, "start_s": cut_s, "end_s": end_s, "at_s": at_s},
+        ]
+        return pipeline.generate(request(tiny_preset, tmp_path / "a.npz", sounds=pieces)).take.notes
+
+    whole = pipeline.generate(
+        request(tiny_preset, tmp_path / "a.npz", sound=demo, sound_end_s=end_s)
+    ).take.notes
+    np.testing.assert_array_equal(notes(cut_s), whole)
+    apart = notes(cut_s + gap_s)
+    moved = whole.copy()
+    moved[moved[:, 0] > cut_s, :2] += gap_s
+    assert (moved[:, 0] > cut_s + gap_s).any() and (moved[:, 0] < cut_s).any()
+    assert note_score(apart, moved).f1 > 0.9 > 0.8 > note_score(apart, whole).f1
+
+
 def test_midi_beside_a_sound_gives_the_notes_and_the_sound_the_length(
     tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
 ) -> None:
@@ -107,17 +196,70 @@ def test_cancelled_in_any_stage_nothing_is_written(
     assert set(tmp_path.iterdir()) == before
 
 
-def test_time_left_is_known_from_the_start_of_transcription(
+def test_time_left_is_known_as_soon_as_the_sound_is_read(
     tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
 ) -> None:
-    known: dict[str, list[bool]] = {}
+    said: dict[str, list[float | None]] = {}
 
     def listen(stage: str, step: int, of: int, seconds_left: float | None) -> None:
-        known.setdefault(stage, []).append(seconds_left is not None)
+        said.setdefault(stage, []).append(seconds_left)
 
-    Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sound=sound), StageClock(listen))
-    before = ("prepare", "load", "write")
-    assert all(all(said) for stage, said in known.items() if stage not in before)
+    pipeline = Pipeline()
+    pipeline.generate(request(tiny_preset, tmp_path / "a.npz", sound=sound), StageClock(listen))
+    assert list(said) == ["prepare", "load", "transcribe", "sample", "contact", "write"]
+    assert None not in [left for stage, lefts in said.items() if stage != "prepare" for left in lefts]
+    # Two models to load, at first; what is loaded is not expected again, nor what was heard.
+    first, loaded = said["load"][0], said["load"][-1]
+    assert first is not None and loaded is not None and first > loaded + 2 > 2
+    said.clear()
+    pipeline.generate(request(tiny_preset, tmp_path / "b.npz", sound=sound), StageClock(listen))
+    again = said["load"][0]
+    assert list(said) == ["prepare", "load", "sample", "contact", "write"] and again is not None and again < 2
+
+
+def test_a_pipeline_learns_from_its_jobs(
+    tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught: list[tuple[Work, dict[str, float]]] = []
+    monkeypatch.setattr(Expectations, "learn", lambda self, work, seconds: taught.append((work, seconds)))
+    pipeline = Pipeline()
+    made = pipeline.generate(request(tiny_preset, tmp_path / "a.npz", sound=sound))
+    (work, seconds) = taught.pop()
+    assert seconds == made.facts["seconds"] and (work.duration_s, work.listens, work.steps) == (3.0, True, 1)
+    more = {"keep": tmp_path / "a.npz", "range": (1.0, 2.0), "sound": sound}
+    pipeline.generate(request(tiny_preset, tmp_path / "b.npz", **more))
+    work, _ = taught.pop()
+    assert (work.listens, work.range_s, work.loads) == (False, (1.0, 2.0), ())
+    pipeline.transcribe(
+        TranscribeRequest(sound=sound, output=tmp_path / "n.mid", device="cpu", sound_end_s=2)
+    )
+    work, seconds = taught.pop()
+    assert work.listens and work.model is None and "transcribe" in seconds
+
+
+@WITHOUT_TRANSKUN
+def test_unload_forgets_the_transcriber_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+    load = models.transcription.load_network
+    monkeypatch.setattr(
+        models.transcription, "load_network", lambda device: loaded.append(str(device)) or load(device)
+    )
+    models.transcription.forget_network()
+    demo = Path(__file__).parents[2] / "demo" / "recording.flac"
+
+    def transcribe(end_s: float) -> weakref.ref[Any]:
+        order = TranscribeRequest(sound=demo, output=tmp_path / "n.mid", device="cpu", sound_end_s=end_s)
+        pipeline.transcribe(order)
+        return weakref.ref(models.transcription._network("cpu"))
+
+    pipeline = Pipeline()
+    network = transcribe(1.0)
+    transcribe(1.5)
+    assert loaded == ["cpu"] and network() is not None
+    pipeline.unload()
+    assert network() is None  # its memory is given back
+    transcribe(2.0)
+    assert loaded == ["cpu", "cpu"]
 
 
 def test_transcribe_writes_notes(sound: Path, heard: list[float], tmp_path: Path) -> None:
@@ -160,3 +302,56 @@ def test_the_take_says_where_it_comes_from(
     assert meta["seed"] == 7 and meta["preset"] == "tiny" and meta["style"] == {"curl": 0.5}
     assert meta["steps"] == 1 and meta["sampler"] and meta["weights_sha256"] and meta["version"]
     assert meta["sound_sha256"] and meta["sound_start_s"] == 0.0
+
+
+CHORD = np.array([[0.5, 1.5, pitch, 80] for pitch in (60, 62, 64, 65, 67, 69, 71)], np.float32)
+"""More notes at once than a hand has fingers."""
+
+
+def chord_of_one_hand(path: Path) -> Path:
+    write_midi(path, CHORD, np.ones(len(CHORD), int))
+    return path
+
+
+def adds_up(facts: dict[str, Any]) -> bool:
+    return bool(facts["notes"] == facts["notes_played"] + facts["left_out_total"])
+
+
+def test_what_a_hand_cannot_play_is_named_with_time_and_pitch(tiny_preset: Path, tmp_path: Path) -> None:
+    midi = chord_of_one_hand(tmp_path / "chord.mid")
+    facts = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", midi=midi)).facts
+    assert facts["notes"] == 7 and 1 <= facts["notes_played"] <= 5 and adds_up(facts)
+    assert facts["left_out_total"] == len(facts["left_out"])
+    pitches = [note["pitch"] for note in facts["left_out"]]
+    assert pitches == sorted(pitches) and set(pitches) < set(CHORD[:, 2].astype(int).tolist())
+    assert all(note["time_s"] == pytest.approx(0.5, abs=2e-3) for note in facts["left_out"])
+    assert json.loads(json.dumps(facts)) == facts
+
+
+def test_the_facts_agree_with_the_evaluation_of_the_same_take(tiny_preset: Path, tmp_path: Path) -> None:
+    midi = chord_of_one_hand(tmp_path / "chord.mid")
+    for contact in (0.0, 1.0):
+        made = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", midi=midi, contact=contact))
+        figures = evaluate_take(made.take, made.take.notes)
+        names = {
+            "notes_played": "onset_hits",
+            "false_strikes": "onset_false",
+            "left_out_total": "onset_missed",
+        }
+        assert all(made.facts[ours] == figures[theirs] for ours, theirs in names.items())
+        assert made.facts["onset_f1"] == pytest.approx(figures["onset_f1"], abs=1e-4)
+
+
+def test_without_contact_the_list_is_in_order_of_time_and_short(
+    tiny_preset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.pipeline, "MOST_LEFT_OUT", 3)
+    late = NOTES.copy()
+    late[:, 2] = 64, 60  # the lower pitch comes later
+    unison = np.concatenate([late, late[1:], [[1.2, 1.4, 62, 80], [1.6, 1.8, 61, 80]]]).astype(np.float32)
+    midi = tmp_path / "notes.mid"
+    write_midi(midi, unison, np.array([0, 0, 1, 0, 1]))
+    facts = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", midi=midi, contact=0.0)).facts
+    # Random weights hold the hands where they press nothing in time; the unison of both hands is one press.
+    assert (facts["notes"], facts["notes_played"], facts["left_out_total"]) == (4, 0, 4)
+    assert [note["pitch"] for note in facts["left_out"]] == [64, 60, 62]

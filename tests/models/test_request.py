@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Wrong settings are refused with the field's name, before anything heavy is loaded."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,16 @@ from typing import Any
 import pytest
 
 from models.errors import UserError
-from models.request import GenerateRequest, LoadRequest, TranscribeRequest, from_params
+from models.generator import GenerateSettings
+from models.request import (
+    HAND_SIZE_RANGE,
+    STYLE_LIMIT,
+    STYLES,
+    GenerateRequest,
+    LoadRequest,
+    TranscribeRequest,
+    from_params,
+)
 
 GOOD = {"midi": "a.mid", "output": "a.npz"}
 
@@ -46,6 +56,11 @@ def test_defaults_and_null() -> None:
         ("style", {"size": 1}),
         ("style", {"curl": "much"}),
         ("style", [1]),
+        ("style", {"curl": 2}),
+        ("style", {"looseness": -2}),
+        ("style", {"energy": 1.51}),
+        ("style", {"hand_size": 4.1}),
+        ("style", {"hand_size": -3.1}),
         ("hand", "LEFT"),
         ("preset", ""),
         ("sound_start_s", -1),
@@ -58,6 +73,80 @@ def test_a_wrong_setting_is_named(name: str, value: Any) -> None:
         from_params(GenerateRequest, {**GOOD, name: value})
     assert caught.value.code == "bad_params"
     assert name in caught.value.message
+
+
+@pytest.mark.parametrize("value", [-2, -1.5, 1.5, 2])
+@pytest.mark.parametrize("name", STYLES)
+def test_whoever_checks_a_style_says_the_same(name: str, value: float) -> None:
+    """The request and the generator; at 2 the one took what the other silently cut."""
+    fits = name == "hand_size" or abs(value) <= STYLE_LIMIT
+    for check in (
+        lambda: from_params(GenerateRequest, {**GOOD, "style": {name: value}}).style,
+        lambda: GenerateSettings(style={name: value}).style,
+    ):
+        if fits:
+            assert check() == {name: value}
+        else:
+            with pytest.raises((UserError, ValueError), match=f"{name}.*1.5"):
+                check()
+
+
+def test_blender_sends_the_hand_sizes_that_the_generator_takes() -> None:
+    source = (Path(__file__).parents[2] / "s2c_blender" / "ordering.py").read_text(encoding="utf-8")
+    told = re.search(r"^HAND_SIZE_STYLES = \((.*), (.*)\)$", source, re.MULTILINE)
+    assert told is not None and tuple(map(float, told.groups())) == HAND_SIZE_RANGE
+
+
+PIECE = {"path": "a.wav", "start_s": 1, "end_s": 2.5, "at_s": 0}
+
+
+def test_pieces_of_sound() -> None:
+    pieces = [PIECE, {**PIECE, "at_s": 4, "gain": 0}, {**PIECE, "gain": None}]
+    request = from_params(GenerateRequest, {"output": "a.npz", "sounds": pieces})
+    assert request.sounds is not None and request.source == Path("a.wav")
+    assert [(piece.at_s, piece.until_s, piece.gain) for piece in request.sounds] == [
+        (0.0, 1.5, 1.0),
+        (4.0, 5.5, 0.0),
+        (0.0, 1.5, 1.0),
+    ]
+    again = from_params(GenerateRequest, {"output": "a.npz", "sounds": list(request.sounds)})
+    assert again.sounds == request.sounds
+    assert (
+        len(from_params(GenerateRequest, {"output": "a.npz", "sounds": [PIECE] * 1000}).sounds or ()) == 1000
+    )
+
+
+@pytest.mark.parametrize(
+    ("sounds", "named"),
+    [
+        ([], '"sounds"'),
+        ([PIECE] * 1001, "\"sounds\" is 'a list of 1001'"),
+        (PIECE, '"sounds"'),
+        ("a.wav", '"sounds"'),
+        (["a.wav"], r'"sounds\[0\]"'),
+        ([PIECE, {**PIECE, "path": ""}], r'"sounds\[1\].path"'),
+        ([{**PIECE, "start_s": -1}], "start_s"),
+        ([{**PIECE, "end_s": float("nan")}], "end_s"),
+        ([{**PIECE, "end_s": 1}], "end_s.* later than its start_s"),
+        ([{**PIECE, "at_s": -0.1}], "at_s"),
+        ([{**PIECE, "at_s": True}], "at_s"),
+        ([{**PIECE, "gain": 16.1}], "gain.* from 0 to 16"),
+        ([{**PIECE, "gain": "loud"}], "gain"),
+        ([{**PIECE, "volume": 1}], "volume.* is not known"),
+        ([{name: PIECE[name] for name in ("path", "start_s", "end_s")}], "at_s.* is missing"),
+    ],
+)
+def test_a_wrong_piece_of_sound_is_named(sounds: Any, named: str) -> None:
+    with pytest.raises(UserError, match=named) as caught:
+        from_params(GenerateRequest, {"output": "a.npz", "sounds": sounds})
+    assert caught.value.code == "bad_params" and caught.value.message.endswith(".")
+
+
+@pytest.mark.parametrize("more", [{"sound": "b.wav"}, {"sound_start_s": 1}, {"sound_end_s": 3}])
+def test_pieces_of_sound_exclude_the_one_sound(more: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=f'"{next(iter(more))}"') as caught:
+        from_params(GenerateRequest, {"output": "a.npz", "sounds": [PIECE], **more})
+    assert caught.value.code == "bad_params"
 
 
 @pytest.mark.parametrize("value", [[1], [2, 1], [1, 1], ["a", 2], 3, [-1, 2]])

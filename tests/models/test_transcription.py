@@ -22,7 +22,8 @@ from models.errors import Cancelled, UserError
 from models.evaluation import note_score
 from models.midi import read_midi
 from models.note_network import NetworkConfig, SegmentNotes, load_network
-from models.transcription import Key, Segments, resampled, transcribe
+from models.sound_rate import resampled
+from models.transcription import Key, Segments, transcribe
 
 HERE = Path(__file__).resolve().parent
 DEMO = HERE.parents[1] / "demo"
@@ -151,8 +152,13 @@ def test_progress_and_cancel(listener: Listener) -> None:
     counted = [step for _, step, _ in steps]
     assert counted == sorted(counted) and counted[0] == 0 and counted[-1] == steps[0][2]
     before = len(listener.lengths)
+
+    def cancel(stage: str, step: int, of: int) -> None:
+        if len(listener.lengths) > before:
+            raise Cancelled
+
     with pytest.raises(Cancelled):
-        transcribe(sound, cancelled=lambda: len(listener.lengths) > before)
+        transcribe(sound, progress=cancel)
     assert len(listener.lengths) == before + 1
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from models.midi import write_midi
 from models.take import Take
@@ -168,9 +169,26 @@ def test_generate_writes_a_take(worker: Client, tiny_preset: Path, midi: Path, t
     assert result["take"] == str(output) and result["seed"] == 3 and result["fps"] == take.motion.fps == 24
     assert result["frames"] == take.motion.frames and result["notes"] == len(take.notes) == 4
     assert result["device"] and 0 <= result["onset_f1"] <= 1
+    assert (
+        result["notes_played"] + len(result["left_out"]) == result["notes"] and result["false_strikes"] >= 0
+    )
     assert {"sample", "contact", "total"} <= set(result["seconds"])
     assert [path.name for path in tmp_path.iterdir()] == ["take.npz"]
     assert len(take.meta["midi_sha256"]) == 64
+
+
+def test_a_take_of_pieces_of_sound(worker: Client, tiny_preset: Path, midi: Path, tmp_path: Path) -> None:
+    sound = tmp_path / "noise.wav"
+    soundfile.write(sound, np.random.default_rng(0).uniform(-0.5, 0.5, 16000), 8000)
+    pieces = [
+        {"path": str(sound), "start_s": 0.5, "end_s": 2, "at_s": at_s, "gain": 0.5} for at_s in (0, 2.5)
+    ]
+    params = {"midi": str(midi), "output": str(tmp_path / "take.npz"), "preset": str(tiny_preset), "steps": 1}
+    reply = worker.call("generate", sounds=pieces, **params)
+    assert reply["event"] == "result" and reply["result"]["frames"] == 120, reply
+    assert Take.load(tmp_path / "take.npz").meta["sound_sha256"] == reply["result"]["sound_sha256"]
+    reply = worker.call("generate", sounds=[{**pieces[0], "gain": 17}], **params)
+    assert (reply["event"], reply["code"]) == ("error", "bad_params") and "sounds[0].gain" in reply["message"]
 
 
 def test_one_job_at_a_time_and_cancel(

@@ -12,7 +12,6 @@ import pytest
 import s2c_blender
 from s2c_blender import compat, fcurves
 from s2c_blender.core import skeleton
-from s2c_blender.core.resampling import resample
 
 
 @pytest.fixture(autouse=True)
@@ -108,16 +107,6 @@ def test_takes_of_another_rate_keep_their_time(tmp_path: Path, fps: int, base: f
     bone = armature.pose.bones[fcurves.joint_bones(armature)[1][5]]
     expected = euler[int(second * 30), 1, 5]
     np.testing.assert_allclose(bone.rotation_euler, expected, atol=5e-3)
-
-
-def test_resampling_to_the_same_rate_is_exact_and_keeps_lines() -> None:
-    values = np.random.default_rng(0).normal(size=(50, 2, 3)).astype(np.float32)
-    np.testing.assert_array_equal(resample(values, 30, 30), values)
-    line = np.arange(31, dtype=np.float64)[:, None] / 30
-    for rate in (24.0, 29.97, 60.0):
-        out = resample(line, 30, rate)
-        np.testing.assert_allclose(out[:, 0], np.arange(len(out)) / rate, atol=1e-6)
-        assert (len(out) - 1) / rate <= 1.0 + 1e-6
 
 
 def test_earlier_takes_survive_saving_and_one_hand_leaves_the_other_alone(tmp_path: Path) -> None:

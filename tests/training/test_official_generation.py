@@ -12,7 +12,7 @@ import torch
 
 from models import generator
 from models.errors import UserError
-from models.evaluation import take_onset_f1
+from models.evaluation import take_onsets
 from models.kinematics import outside_limits
 from models.midi import write_midi
 from models.model import load_model
@@ -73,14 +73,8 @@ def tiny_hubert_config() -> str:
 
 
 def take(song, model_folder, output: Path, **changes) -> Take:
-    request = GenerateRequest(
-        output=output,
-        sound=song["sound"],
-        midi=song["midi"],
-        preset=str(model_folder),
-        device="cpu",
-        **changes,
-    )
+    settings = {"sound": song["sound"], "midi": song["midi"], "preset": str(model_folder), "device": "cpu"}
+    request = GenerateRequest(output=output, **{**settings, **changes})
     return Pipeline().generate(request).take
 
 
@@ -97,7 +91,7 @@ def test_a_take_stays_within_the_limits_follows_its_seed_and_ends_in_contact(
     assert np.abs(first.motion.euler - other.motion.euler).max() > 0.05
     bare = take(song, model_folder, tmp_path / "d.npz", seed=1, contact=0.0)
     # Random poses twist the wrists to their limits, from where few keys can be reached; contact does what it can.
-    assert take_onset_f1(first) > take_onset_f1(bare)
+    assert take_onsets(first).score.f1 > take_onsets(bare).score.f1
 
 
 def test_a_redone_hand_leaves_the_other_as_it_is(song, model_folder, tmp_path) -> None:
@@ -130,6 +124,19 @@ def test_what_is_redone_lies_over_the_keyboard_as_the_whole_take_does(
     take(song, model_folder, tmp_path / "b.npz", seed=5, keep=tmp_path / "a.npz", range=(9.0, 10.5))
     take(song, model_folder, tmp_path / "c.npz", seed=6, keep=tmp_path / "a.npz", hand="right")
     assert len(shifts) == 3 and shifts[0] != 0.0 and len(set(shifts)) == 1
+
+
+def test_pieces_that_make_the_recording_are_listened_to_as_the_recording(
+    song, model_folder, tmp_path
+) -> None:
+    whole = take(song, model_folder, tmp_path / "a.npz", seed=1, contact=0.0)
+    sound = {"path": song["sound"], "start_s": 0.0}
+    cut = [{**sound, "end_s": 1.0, "at_s": 0.0}, {**sound, "start_s": 1.0, "end_s": SECONDS, "at_s": 1.0}]
+    pieced = take(song, model_folder, tmp_path / "b.npz", seed=1, contact=0.0, sound=None, sounds=cut)
+    np.testing.assert_array_equal(pieced.motion.euler, whole.motion.euler)
+    cut[0]["gain"] = 0.0
+    other = take(song, model_folder, tmp_path / "c.npz", seed=1, contact=0.0, sound=None, sounds=cut)
+    assert not np.array_equal(other.motion.euler, whole.motion.euler)
 
 
 def test_without_a_recording_it_says_what_it_wants(song, model_folder, tmp_path) -> None:

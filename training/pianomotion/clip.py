@@ -22,11 +22,10 @@ from models.errors import UserError
 from models.midi import read_midi
 from training.pianomotion.layout import ClipFiles
 
-COLUMNS = 62
+COLUMNS = 62  # the last ten are the shape of the hand, which nothing here looks at
 VALID = 0
 POSITION = slice(1, 4)
 POSE = slice(4, 52)
-BETAS = slice(52, 62)
 AUDIO_RATE = 16_000
 MISSING_S = 0.5
 """A sound may end this much before the motion; the rest is silence."""

@@ -17,8 +17,6 @@ from pathlib import Path
 from models.errors import UserError, quoted
 
 SPLITS = ("train", "valid", "test")
-PUBLISHED_UPLOADERS = ("1467634", "66685747")
-"""The two whose videos the published figures of PianoMotion10M and S2C are about."""
 AUDIO_SUFFIXES = (".mp3", ".flac", ".wav", ".ogg")
 _HEAD_BYTES = 4096
 _FIELD = r'"%s"\s*:\s*([-+0-9.eE]+)'
