@@ -53,9 +53,8 @@ def read_head(path: Path) -> bytes:
         ) from error
 
 
-def command(work: Decoding) -> list[str]:
-    """The command that decodes. Where Blender is a Python module, that Python runs the script."""
-    blender = bpy.app.binary_path
+def command(work: Decoding, blender: str) -> list[str]:
+    """The command that decodes. `blender` is empty where Blender is a Python module; that Python runs the script."""
     quiet = ["--background", "--factory-startup", "-noaudio", "--python-exit-code", "1", "--python"]
     program = [blender, *quiet, str(SCRIPT), "--"] if blender else [sys.executable, str(SCRIPT)]
     return [*program, str(work.source), str(work.target), str(work.start_s), str(work.end_s)]
@@ -64,7 +63,7 @@ def command(work: Decoding) -> list[str]:
 def decode(work: Decoding) -> Iterator[None]:
     """Wait for the second Blender, a look a step; it is ended when the iterator is closed. Raises Fault."""
     try:
-        child = ChildProcess(command(work), environment=child_environment(None))
+        child = ChildProcess(command(work, bpy.app.binary_path), environment=child_environment(None))
     except OSError as error:
         raise Fault("decoding", _cannot(work), str(error)) from error
     try:

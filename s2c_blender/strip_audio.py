@@ -177,7 +177,7 @@ def _choose(edit: bpy.types.Scene, found: list[Sounding]) -> Sounding:
         if active and len(active) < len(found):
             return _choose(edit, active)
     if len({item.recording for item in found}) == 1:
-        return min(found, key=lambda item: (bool(item.silence()), item.span().start_s))
+        return min(found, key=lambda item: (bool(item.silence()), compat.strip_start(item.lead)))
     raise Fault("which_strip", "There are several sound strips: choose one in the S2C panel.")
 
 

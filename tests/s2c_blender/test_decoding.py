@@ -106,7 +106,7 @@ def test_a_cancelled_decoding_leaves_no_process(scene, tmp_path, monkeypatch):
 def test_a_program_that_cannot_be_started_is_a_sentence(scene, tmp_path, monkeypatch):
     strip = add(scene, tmp_path)
     sound = strip_sound(scene, strip, scene, None, made(tmp_path / "job"))
-    monkeypatch.setattr(decoding, "command", lambda work: [str(tmp_path / "gone")])
+    monkeypatch.setattr(decoding, "command", lambda *_: [str(tmp_path / "gone")])
     with pytest.raises(Fault, match="convert it to WAV or FLAC"):
         list(write_packed(sound))
 
@@ -138,16 +138,10 @@ def test_what_the_worker_reads_is_told_by_the_first_bytes(scene, tmp_path, conta
 def test_blender_itself_runs_the_script(tmp_path):
     work = decoding.Decoding(tmp_path / "a.mp4", tmp_path / "b.wav", 1.5, 2.5)
     arguments = [str(work.source), str(work.target), "1.5", "2.5"]
-    before = bpy.app.binary_path
-    try:
-        bpy.app.binary_path = "/opt/blender"
-        command = decoding.command(work)
-        assert command[0] == "/opt/blender" and command[-6:] == [str(decoding.SCRIPT), "--", *arguments]
-        assert {"--background", "--factory-startup"} <= set(command)
-        bpy.app.binary_path = ""
-        assert decoding.command(work) == [sys.executable, str(decoding.SCRIPT), *arguments]
-    finally:
-        bpy.app.binary_path = before
+    command = decoding.command(work, "/opt/blender")
+    assert command[0] == "/opt/blender" and command[-6:] == [str(decoding.SCRIPT), "--", *arguments]
+    assert {"--background", "--factory-startup"} <= set(command)
+    assert decoding.command(work, "") == [sys.executable, str(decoding.SCRIPT), *arguments]
 
 
 @pytest.mark.parametrize(
