@@ -309,14 +309,16 @@ def _file(strip: bpy.types.Strip, temporary: Path) -> tuple[Path, bytes]:
 def _joined(pieces: list[SoundPiece]) -> tuple[SoundPiece, ...]:
     """The pieces in the order of time, those that go on where another ends joined: a mere cut is no gap."""
     joined: list[SoundPiece] = []
+    last: dict[
+        tuple[float, float], int
+    ] = {}  # the last piece of each loudness and place of the file's second 0
     for piece in sorted(pieces, key=lambda piece: (piece.at_s, piece.start_s)):
-        for i, last in enumerate(joined):
-            at_end = last.at_s + last.end_s - last.start_s
-            touches = abs(last.end_s - piece.start_s) < SAME_S and abs(at_end - piece.at_s) < SAME_S
-            if touches and last.gain == piece.gain:
-                joined[i] = replace(last, end_s=piece.end_s)
-                break
+        line = piece.gain, round(piece.at_s - piece.start_s, 4)
+        i = last.get(line)
+        if i is not None and abs(joined[i].end_s - piece.start_s) < SAME_S:
+            joined[i] = replace(joined[i], end_s=piece.end_s)
         else:
+            last[line] = len(joined)
             joined.append(piece)
     return tuple(joined)
 
