@@ -105,7 +105,8 @@ def find_strip(context: bpy.types.Context, name: str) -> tuple[bpy.types.Scene, 
                 if strip.type == "MOVIE":
                     raise Fault("no_strip", _silent(strip))
     raise Fault(
-        "no_strip", "There is no sound strip: add a piano recording in the Video Sequencer (Add > Sound)."
+        "no_strip",
+        "There is no sound strip: press Add Recording, or add one in the Video Sequencer (Add > Sound).",
     )
 
 
