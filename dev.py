@@ -32,7 +32,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent
 WINDOWS = os.name == "nt"
-SHIPPED = "__init__.py blender_manifest.toml LICENSE README.md CHANGELOG.md models s2c_blender".split()
+SHIPPED = "__init__.py blender_manifest.toml LICENSE README.md CHANGELOG.md docs/animators.md models s2c_blender".split()
 """What goes into the extension: named one by one, so that notes or data in a working copy never ship."""
 MARKER = "s2c-complete.json"
 PROBE = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
@@ -293,6 +293,7 @@ def build_extension(python: Path, folder: Path) -> Path:
     with tempfile.TemporaryDirectory() as copied:
         for name in SHIPPED:
             source, target = ROOT / name, Path(copied) / name
+            target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
             elif source.exists():

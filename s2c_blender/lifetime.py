@@ -9,6 +9,7 @@ import time
 import bpy
 from bpy.app.handlers import persistent
 
+from . import refusals
 from .session import session
 
 REDRAW_SECONDS = 0.3
@@ -25,6 +26,7 @@ def tick() -> float:
             session.drawn = now
             redraw()
         return session.config.writing_seconds if session.working else session.config.interval_seconds
+    changed = refusals.look_again() or changed
     if session.look_at_runtime(bpy.context) or changed:
         redraw()
     return session.config.idle_seconds
@@ -48,6 +50,8 @@ def on_load_pre(*_arguments: object) -> None:
     """What a job was made for is about to vanish."""
     if session.active:
         session.cancel(FILE_LOADED)
+    else:
+        refusals.dismiss()  # what was wrong with the last file says nothing about the next
     session.note = ""
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is registered, in order: settings, preferences, operators, panels, then the timer and handlers."""
+"""What is registered, in order: settings, preferences, operators, panels, menus, then the timer and handlers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from types import ModuleType
 
 import bpy
 
-from . import lifetime, panels, preferences, properties
-from .operators import export, jobs, runtime, scene, take
+from . import lifetime, manual, menus, panels, preferences, properties
+from .operators import export, jobs, new_scene, notes, recording, runtime, scene, take
 
-OPERATORS: tuple[ModuleType, ...] = (scene, jobs, take, export, runtime)
+OPERATORS: tuple[ModuleType, ...] = (scene, new_scene, recording, jobs, take, export, runtime, notes)
 """Modules with a tuple `CLASSES`."""
 
 
@@ -20,11 +20,15 @@ def register() -> None:
     for module in (*OPERATORS, panels):
         for cls in module.CLASSES:
             bpy.utils.register_class(cls)
+    menus.register()
+    manual.register()
     lifetime.register()
 
 
 def unregister() -> None:
     lifetime.unregister()
+    manual.unregister()
+    menus.unregister()
     for module in reversed((*OPERATORS, panels)):
         for cls in reversed(module.CLASSES):
             bpy.utils.unregister_class(cls)

@@ -157,6 +157,17 @@ class Session:
         if not self.active:
             self._finish(Status(State.FAILED, fault.message, fault.code, fault.detail))
 
+    def check_ready(self, context: bpy.types.Context) -> None:
+        """Raise Fault when no job could begin now, whatever it is."""
+        self._check_free()
+        self._worker_config(context)
+
+    def dismiss(self) -> None:
+        """Forget how the last job ended; nothing while one runs."""
+        if not self.active:
+            self.note = ""
+            self._finish(Status())
+
     def look_at_runtime(self, context: bpy.types.Context) -> bool:
         """Refresh `runtime_problem`. True when it changed."""
         before = self.runtime_problem

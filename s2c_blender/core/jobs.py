@@ -15,7 +15,7 @@ from typing import Any
 from .protocol import PROTOCOL, Reply
 from .worker_client import WorkerClient, WorkerConfig
 
-SET_UP_HINT = "Check the runtime in the S2C panel"
+SET_UP_HINT = "Press Check Generator in the S2C panel"
 
 
 class State(Enum):
@@ -238,7 +238,7 @@ class JobMachine:
             if result.get("protocol") != PROTOCOL:
                 self._fail(
                     "worker_protocol",
-                    "The generator belongs to another version of this extension; set up the runtime again.",
+                    "The generator belongs to another version of this extension; install the generator again.",
                     f"wanted protocol {PROTOCOL}, got {result}",
                     now,
                 )
