@@ -13,15 +13,25 @@ import time
 import bpy
 
 from . import compat, keeping, refusals, strip_audio
-from .drawing import buttons, draw_field, draw_text, is_narrow, why_grey
+from .drawing import (
+    ICON,
+    MARGIN,
+    buttons,
+    draw_field,
+    draw_text,
+    is_narrow,
+    region_width,
+    text_width,
+    why_grey,
+)
 from .faults import Fault
 from .next_step import Step, generator_step, next_step
 from .ordering import find_armature, hand_size_style, redo_window
 from .properties import STYLES
 from .rig.armature import HAND_SIZE_PROPERTY
 from .session import View, session
+from .showing import CATEGORY
 
-CATEGORY = "S2C"
 REDO_HANDS = (("LEFT", "Redo Left"), ("RIGHT", "Redo Right"))
 REDO_RANGE = (("BOTH", "Redo Range"), ("LEFT", "Left"), ("RIGHT", "Right"))
 OPEN = {"s2c_redo": False, "s2c_choices": False, "s2c_style": False, "s2c_files": False, "s2c_left_out": True}
@@ -65,7 +75,7 @@ class S2CPanel:
         said: set[str] = set()
         step = next_step(context)
         if view.active:
-            draw_progress(layout, view)
+            draw_progress(layout, context, view.factor, view.text)
         elif session.installer.active:
             draw_installation(layout, context)
         elif step is not None:
@@ -73,32 +83,33 @@ class S2CPanel:
         else:
             draw_take_buttons(layout, context, said)
         draw_state(layout, context, view, said)
-        settings = layout.column()
-        settings.enabled = not view.active
-        draw_choices(settings, context)
-        draw_style(settings, context)
-        draw_files(settings, context, said)
-        draw_generator(layout, context, step, said)
+        folds = layout.column()
+        draw_choices(folds, context)
+        draw_style(folds, context)
+        draw_files(folds, context, said)
+        draw_generator(folds, context, step, said)
         layout.operator("s2c.open_guide", icon="HELP")
 
 
 # -- what to do now -------------------------------------------------------------------------------------
 
 
-def draw_progress(layout: bpy.types.UILayout, view: View) -> None:
-    """How far a job is, and the button that ends it."""
+def draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context, factor: float, text: str) -> None:
+    """How far something is, and the button that ends it; words that do not fit into the bar stand above it."""
+    if text_width(context, text) > region_width(context) - MARGIN - ICON:
+        draw_text(layout, context, text)
+        text = f"{factor:.0%}"
     row = layout.row(align=True)
-    row.progress(factor=view.factor, text=view.text, type="BAR")
+    row.progress(factor=factor, text=text, type="BAR")
     row.operator("s2c.cancel", text="", icon="X")
 
 
 def draw_installation(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """How far the generator's installation is, its last words, and the button that ends it."""
     status = session.installer.status
-    row = layout.row(align=True)
-    text = f"{status.stage} ({status.step + 1} of {max(status.of, 1)})"
-    row.progress(factor=status.factor, text=text, type="BAR")
-    row.operator("s2c.cancel", text="", icon="X")
+    draw_progress(
+        layout, context, status.factor, f"{status.stage} ({status.step + 1} of {max(status.of, 1)})"
+    )
     draw_text(layout, context, status.log[-120:] or "…")
 
 
@@ -162,18 +173,29 @@ def draw_state(layout: bpy.types.UILayout, context: bpy.types.Context, view: Vie
     """How the last job ended, and the last result."""
     if view.active:
         return
-    settings = context.scene.s2c_settings
-    if view.message and view.message not in said and not refusals.hidden_in(context.scene):
-        row = layout.row(align=True)
-        draw_text(row, context, view.message, "ERROR" if view.error else "INFO", room=22.0)
-        row.operator("s2c.dismiss_message", text="", icon="X", emboss=False)
-        said.add(view.message)
+    settings, installation = context.scene.s2c_settings, session.installer.status
+    if installation.code:
+        draw_message(layout, context, installation.message, "ERROR", said)
+    if not refusals.hidden_in(context.scene):
+        draw_message(layout, context, view.message, "ERROR" if view.error else "INFO", said)
     say(layout, context, session.note, said)
     if not settings.result or not has_take(context):
         return
     draw_text(layout, context, settings.result, "CHECKMARK")
     if settings.left_out_total:
         draw_left_out(layout, context)
+
+
+def draw_message(
+    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str, said: set[str]
+) -> None:
+    """A sentence about something that ended, and the button that puts it away."""
+    if not text or text in said:
+        return
+    said.add(text)
+    row = layout.row(align=True)
+    draw_text(row, context, text, icon, room=ICON)
+    row.operator("s2c.dismiss_message", text="", icon="X", emboss=False)
 
 
 def draw_left_out(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -306,9 +328,11 @@ def draw_generator_state(
 
 
 def unfold(layout: bpy.types.UILayout, idname: str, title: str) -> bpy.types.UILayout | None:
-    """A part under a header; None while it is folded."""
+    """A part under a header; None while it is folded. Nothing in it can be changed while a job runs."""
     header, body = layout.panel(idname, default_closed=not OPEN[idname])
     header.label(text=title)
+    if body is not None:
+        body.enabled = not session.active
     return body
 
 

@@ -13,6 +13,7 @@ from .session import session
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context, page: S2C_Preferences) -> None:
     """Draw the page; like the panel it only reads what is known already."""
     layout.label(text=PANEL_HINT, icon="INFO")
+    layout.operator("s2c.show_panel", icon="MENU_PANEL")
     if session.installer.active:
         draw_installation(layout, context)
     else:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import bpy
@@ -39,11 +40,13 @@ def describe(order: TakeOrder, result: dict[str, Any], seconds: float) -> str:
         return f"Take {order.output.stem}, from its file"
     parts = [notes_sentence(result)]
     if order.hand:
-        parts.append(f"{order.hand} hand made anew")
+        parts.append(f"{order.hand} hand")
     if order.frames is not None:
         first, stop = order.frames
-        parts.append(f"frames {order.start_frame + first} to {order.start_frame + stop - 1} made anew")
-    parts.append(f"seed {order.params['seed']}")
+        parts.append(f"frames {order.start_frame + first} to {order.start_frame + stop - 1}")
+    seed = str(order.params["seed"])
+    if not re.search(rf"seed\W?{seed}(?!\d)", order.output.stem):  # the name of most takes has it
+        parts.append(f"seed {seed}")
     style = order.params.get("style") or {}
     parts += [
         f"{name.replace('_', ' ')} {value:+.2g}" for name, value in style.items() if abs(value) >= 0.005

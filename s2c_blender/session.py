@@ -167,6 +167,8 @@ class Session:
         if not self.active:
             self.note = ""
             self._finish(Status())
+        if self.installer.status.code:  # only an installation that failed has one
+            self.installer.status = Status()
 
     def look_at_runtime(self, context: bpy.types.Context) -> bool:
         """Refresh `runtime_problem`. True when it changed."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import bpy
 from mathutils import Quaternion, Vector
 
-SHOULDER = Vector((0.34, -0.62, 0.64))
+SHOULDER = Vector((0.28, -0.62, 0.64))
 """Over the player's right shoulder."""
 TARGET = Vector((0.0, 0.04, 0.0))
 """The middle of the keyboard."""
-LENS_MM = 26.0
+LENS_MM = 22.0
 CLIP_START = 0.01
 LAMPS = (
     # name, position, watts, size in metres
@@ -21,8 +21,9 @@ LAMPS = (
     ("S2C Fill Light", (1.4, -1.2, 1.1), 9.0, 2.0),
 )
 WORLD_GREY = 0.22
-VIEW_DISTANCE = 1.15
-"""From the middle of the keyboard to the eye of a 3D view."""
+VIEW_DISTANCE = 0.92
+"""From the middle of the keyboard to the eye of a 3D view; less than to the camera, which would be in the picture."""
+VIEW_LENS_MM = 36.0
 
 
 def look_from(position: Vector, target: Vector) -> Quaternion:
@@ -80,6 +81,7 @@ def frame_views(scene: bpy.types.Scene, piano: bpy.types.Object) -> None:
                     if space.type != "VIEW_3D" or space.region_3d is None:
                         continue
                     space.clip_start = min(space.clip_start, CLIP_START)
+                    space.lens = VIEW_LENS_MM
                     view = space.region_3d
                     view.view_perspective = "PERSP"
                     view.view_location = piano.matrix_world @ TARGET

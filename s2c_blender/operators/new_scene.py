@@ -8,6 +8,7 @@ from bpy.props import BoolProperty, FloatProperty
 
 from .. import stage
 from ..next_step import default_cube, only_factory_objects
+from ..showing import show_panel
 from .scene import HAND_SIZE, AddOperator, add_hands, add_piano, new_collection
 
 SCENE_NAME = "Piano"
@@ -84,6 +85,7 @@ class S2C_OT_new_scene(AddOperator, bpy.types.Operator):
         scene.frame_start = scene.frame_current = 1
         context.view_layer.update()
         stage.frame_views(scene, piano)
+        show_panel()  # where the next step is
 
 
 CLASSES = (S2C_OT_new_scene,)

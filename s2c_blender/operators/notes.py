@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Small steps in the panel: jump to a note that was left out, put a message away, open the guide."""
+"""Small steps in the panel: jump to a note that was left out, put a message away, show the panel or the guide."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from bpy.props import IntProperty
 from .. import manual, refusals
 from ..faults import Fault
 from ..session import session
+from ..showing import show_panel
 from .base import OperatorBase
 
 
@@ -64,4 +65,19 @@ class S2C_OT_open_guide(OperatorBase, bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (S2C_OT_jump_to_note, S2C_OT_dismiss_message, S2C_OT_open_guide)
+class S2C_OT_show_panel(OperatorBase, bpy.types.Operator):
+    """Open the sidebar at the S2C tab, where everything is made"""
+
+    bl_idname = "s2c.show_panel"
+    bl_label = "Show the Panel"
+    keeps_message = True
+
+    def run(self, _context: bpy.types.Context) -> set[str]:
+        if not show_panel():
+            raise Fault(
+                "no_editor", "Open a 3D View or a Video Sequencer first: the panel is in their sidebar (N)."
+            )
+        return {"FINISHED"}
+
+
+CLASSES = (S2C_OT_show_panel, S2C_OT_jump_to_note, S2C_OT_dismiss_message, S2C_OT_open_guide)
