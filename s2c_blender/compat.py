@@ -15,6 +15,34 @@ def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene | None:
     return getattr(context, "sequencer_scene", None) or context.scene
 
 
+def chosen_edits() -> list[bpy.types.Scene]:
+    """The scenes that any workspace has chosen for its Sequencer; none before 5.0, where nothing is chosen."""
+    scenes = (getattr(workspace, "sequencer_scene", None) for workspace in bpy.data.workspaces)
+    return list(dict.fromkeys(scene for scene in scenes if scene is not None))
+
+
+def show_in_sequencer(scene: bpy.types.Scene) -> None:
+    """Let every workspace that has chosen no scene for its Sequencer show this one; before 5.0 it does anyway."""
+    for workspace in bpy.data.workspaces:
+        if getattr(workspace, "sequencer_scene", scene) is None:
+            workspace.sequencer_scene = scene
+
+
+def strip_start(strip: bpy.types.Strip) -> int:
+    """First frame of any strip."""
+    return int(strip.left_handle if hasattr(strip, "left_handle") else strip.frame_final_start)
+
+
+def strip_end(strip: bpy.types.Strip) -> int:
+    """The frame after a strip's last."""
+    return int(strip.right_handle if hasattr(strip, "right_handle") else strip.frame_final_end)
+
+
+def strip_volume(strip: bpy.types.Strip) -> float:
+    """How loud a strip plays what is in it; meta strips have a volume since 5.0."""
+    return float(getattr(strip, "volume", 1.0))
+
+
 def sound_strips(scene: bpy.types.Scene) -> list[bpy.types.Strip]:
     """The sound strips of a scene, those inside meta strips included."""
     editor = scene.sequence_editor
@@ -22,15 +50,13 @@ def sound_strips(scene: bpy.types.Scene) -> list[bpy.types.Strip]:
 
 
 def strip_timing(strip: bpy.types.Strip) -> StripTiming:
-    """Where a strip lies in its edit. The properties were renamed in 5.2; the old names go in 6.0."""
+    """Where a sound or scene strip lies in its edit. The properties were renamed in 5.2; the old names go in 6.0."""
     new = hasattr(strip, "content_start")
     start = strip.content_start if new else strip.frame_start
-    left = strip.left_handle if new else strip.frame_final_start
-    right = strip.right_handle if new else strip.frame_final_end
+    left, right = strip_start(strip), strip_end(strip)
     parent = strip.parent_meta()
     while parent is not None:  # a meta strip lets through what lies between its own handles
-        left = max(left, parent.left_handle if new else parent.frame_final_start)
-        right = min(right, parent.right_handle if new else parent.frame_final_end)
+        left, right = max(left, strip_start(parent)), min(right, strip_end(parent))
         parent = parent.parent_meta()
     return StripTiming(
         content_start=start,
@@ -38,7 +64,7 @@ def strip_timing(strip: bpy.types.Strip) -> StripTiming:
         content_trim_start=strip.content_trim_start if new else strip.animation_offset_start,
         left_handle=left,
         right_handle=right,
-        sound_offset_s=strip.sound_offset,
+        sound_offset_s=getattr(strip, "sound_offset", 0.0),  # a scene strip has none
     )
 
 

@@ -123,9 +123,7 @@ def order_new_take(context: bpy.types.Context, seed: int) -> TakeOrder:
     sound: StripSound = strip_sound(edit, strip, scene, window, session.temporary_folder())
     output = take_path(session.data_folder() / "takes", seed, "")
     params = common_params(context, armature, output, seed)
-    params.update(
-        sound=str(sound.path), sound_start_s=sound.heard.sound_start_s, sound_end_s=sound.heard.sound_end_s
-    )
+    params.update(sound.params())
     return TakeOrder(
         armature_uid=armature.session_uid,
         armature_name=armature.name,

@@ -8,23 +8,39 @@ properties. Packed sounds are copied to a temporary file in small pieces, one pi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import bpy
 
 from . import compat
-from .core.timebase import HeardRange, TimeBase, heard_range
+from .core.timebase import HeardRange, Placement, heard_pieces
+from .edit_sounds import Sounding, soundings, time_base
 from .faults import Fault
 
 PIECE_BYTES = 1 << 20
 """Bytes of a packed sound that are written in one tick."""
+SAME_S = 1e-5
+"""Seconds within which two pieces of a recording touch; Blender's own numbers are off by less."""
+
+
+@dataclass(frozen=True)
+class SoundPiece:
+    """Seconds of a sound file, heard from a second of the take on."""
+
+    path: Path
+    start_s: float
+    end_s: float
+    at_s: float
+    gain: float
+    """Its loudness beside the other pieces; the loudest has 1."""
 
 
 @dataclass(frozen=True)
 class StripSound:
-    """What a strip plays."""
+    """What a strip, and the others of its recording, play."""
 
     heard: HeardRange
     path: Path
@@ -32,39 +48,144 @@ class StripSound:
     packed: bytes = field(default=b"", repr=False)
     """The bytes of a packed sound, to be written to `path` before use."""
     note: str = ""
-    """One sentence that the animator should know, for instance that the strip is muted."""
+    """What the animator should know, in whole sentences, for instance that the strip is muted."""
+    pieces: tuple[SoundPiece, ...] = ()
+    """What is heard, in the order of time; between them is silence, and where they overlap they add up."""
+
+    def params(self) -> dict[str, Any]:
+        """The worker's parameters for this sound."""
+        if len(self.pieces) > 1:
+            sounds = [
+                {"path": str(p.path), "start_s": p.start_s, "end_s": p.end_s, "at_s": p.at_s, "gain": p.gain}
+                for p in self.pieces
+            ]
+            return {"sound": None, "sound_start_s": None, "sound_end_s": None, "sounds": sounds}
+        return {
+            "sound": str(self.path),
+            "sound_start_s": self.heard.sound_start_s,
+            "sound_end_s": self.heard.sound_end_s,
+            "sounds": None,
+        }
 
 
-def time_base(scene: bpy.types.Scene) -> TimeBase:
-    """The clock of a scene."""
-    return TimeBase(scene.render.fps, scene.render.fps_base)
+# -- which strip --------------------------------------------------------------------------------------
 
 
 def find_strip(context: bpy.types.Context, name: str) -> tuple[bpy.types.Scene, bpy.types.Strip]:
-    """The edit's scene and the sound strip called `name`; with no name the active or the only sound strip.
+    """The edit's scene and the strip called `name`; with no name the active strip or the only recording.
 
+    The context's scene comes first, then the scene of the Sequencer, then the edits of all others, so that it does
+    not matter from which workspace one looks. Several strips of one recording are one. The strip is a sound strip, or
+    a scene strip that plays the sound of another scene.
     Raises Fault when there is none, or when several could be meant.
     """
-    scenes = list(dict.fromkeys(s for s in (compat.sequencer_scene(context), context.scene) if s is not None))
-    found = [(scene, strip) for scene in scenes for strip in compat.sound_strips(scene)]
+    groups = _scenes(context)
     if name:
-        for scene, strip in found:
-            if strip.name == name:
-                return scene, strip
-        raise Fault(
-            "strip_missing", f'There is no sound strip called "{name}" any more; choose one in the S2C panel.'
+        return _named([scene for group in groups for scene in group], name)
+    for group in groups:
+        found = [(scene, heard) for scene in group if (heard := soundings(scene))]
+        if not found:
+            continue
+        if len({item.recording for _, heard in found for item in heard}) > 1 and len(found) > 1:
+            names = " and ".join(f'"{scene.name}"' for scene, _ in found[:2])
+            raise Fault(
+                "which_strip",
+                f"There are recordings in several scenes ({names}): press Add Recording to bring the one to play "
+                "into this scene.",
+            )
+        edit, heard = next((pair for pair in found if _views(pair[0], context.scene)), found[0])
+        return edit, _choose(edit, heard).lead
+    for group in groups:
+        for scene in group:
+            for strip in scene.sequence_editor.strips_all if scene.sequence_editor is not None else ():
+                if strip.type == "MOVIE":
+                    raise Fault("no_strip", _silent(strip))
+    raise Fault(
+        "no_strip", "There is no sound strip: add a piano recording in the Video Sequencer (Add > Sound)."
+    )
+
+
+def heard_note(context: bpy.types.Context, name: str) -> str:
+    """What the animator should know about the sound before it is used; empty when all is plain.
+
+    name: as for `find_strip`. Only properties are read.
+    """
+    try:
+        edit, strip = find_strip(context, name)
+        recording = _recording(edit, strip)
+    except Fault:
+        return ""  # the button that plays the sound says it
+    return _note(edit, context.scene, recording, _heard(recording))
+
+
+def _scenes(context: bpy.types.Context) -> list[list[bpy.types.Scene]]:
+    """The scenes to search, in groups: where one has a recording, the groups after it are not asked."""
+    groups = [[context.scene], [compat.sequencer_scene(context)], compat.chosen_edits(), bpy.data.scenes[:]]
+    seen: list[bpy.types.Scene | None] = [None]
+    found = []
+    for group in groups:
+        found.append([scene for scene in dict.fromkeys(group) if scene not in seen])
+        seen += group
+    return found
+
+
+def _named(scenes: Sequence[bpy.types.Scene], name: str) -> tuple[bpy.types.Scene, bpy.types.Strip]:
+    for scene in scenes:
+        called = [
+            item
+            for item in soundings(scene)
+            if any(link.scene == scene and link.strip.name == name for link in item.chain)
+        ]
+        if called:
+            return scene, _choose(scene, called).lead
+    for scene in scenes:
+        strip = scene.sequence_editor.strips_all.get(name) if scene.sequence_editor is not None else None
+        if strip is not None:
+            raise Fault("strip_silent", _silent(strip))
+    raise Fault(
+        "strip_missing", f'There is no sound strip called "{name}" any more; choose one in the S2C panel.'
+    )
+
+
+def _silent(strip: bpy.types.Strip) -> str:
+    """Why a strip brings no sound."""
+    if strip.type == "MOVIE":
+        return f'The movie strip "{strip.name}" brings no sound by itself: add it with Sound switched on.'
+    if strip.type == "SCENE" and strip.scene_input != "SEQUENCER":
+        return (
+            f'The scene strip "{strip.name}" shows a camera and plays no sound: set its Input to Sequencer, '
+            "or choose another strip."
         )
-    if not found:
-        raise Fault(
-            "no_strip", "There is no sound strip: add a piano recording in the Video Sequencer (Add > Sound)."
-        )
-    for scene, strip in found:
-        editor = scene.sequence_editor
-        if editor.active_strip is not None and editor.active_strip.name == strip.name:
-            return scene, strip
-    if len(found) > 1:
-        raise Fault("which_strip", "There are several sound strips: choose one in the S2C panel.")
-    return found[0]
+    return f'The strip "{strip.name}" brings no sound: choose a sound strip in the S2C panel.'
+
+
+def _choose(edit: bpy.types.Scene, found: list[Sounding]) -> Sounding:
+    """The one that is meant: of the active strip, else of the only recording. Raises Fault."""
+    scenes = [edit]
+    if all(item.lead == found[0].lead for item in found):
+        scenes += [item.scene for item in found]  # in one scene strip: what is active in there
+    for scene in dict.fromkeys(scenes):
+        active = [item for item in found if item.passes(scene.sequence_editor.active_strip)]
+        if active and len({item.recording for item in active}) == 1:
+            return active[0]
+        if active and len(active) < len(found):
+            return _choose(edit, active)
+    if len({item.recording for item in found}) == 1:
+        return min(found, key=lambda item: (bool(item.silence()), item.span().start_s))
+    raise Fault("which_strip", "There are several sound strips: choose one in the S2C panel.")
+
+
+def _recording(edit: bpy.types.Scene, strip: bpy.types.Strip) -> list[Sounding]:
+    """All that the edit plays of the recording of `strip`. Raises Fault."""
+    found = soundings(edit)
+    own = [item for item in found if item.lead == strip]
+    if not own:
+        raise Fault("strip_silent", _silent(strip))
+    recording = _choose(edit, own).recording
+    return [item for item in found if item.recording == recording]
+
+
+# -- what is heard of it ------------------------------------------------------------------------------
 
 
 def strip_sound(
@@ -74,42 +195,73 @@ def strip_sound(
     window: tuple[int, int] | None,
     temporary: Path,
 ) -> StripSound:
-    """What `strip` plays, for the animation of `scene`.
+    """What `strip` and all other strips of its recording play, for the animation of `scene`.
 
     edit: the scene whose sequencer holds the strip; window: first and last frame of `scene`, or None for all
-    of the strip; temporary: folder for the copy of a packed sound.
+    of the recording; temporary: folder for the copy of a packed sound.
     Raises Fault, with one sentence, for a strip that cannot be used.
     """
-    sound = strip.sound
-    if sound is None:
+    recording = _recording(edit, strip)
+    used = _heard(recording)
+    if used[0].strip.sound is None:
         raise Fault("strip_empty", f'The strip "{strip.name}" has no sound file; choose another strip.')
-    if len(strip.retiming_keys) > 0:
-        raise Fault(
-            "strip_retimed",
-            f'The speed of the strip "{strip.name}" was changed, which cannot be followed: '
-            "render the sound to a file (Render > Render Audio) and use that instead.",
-        )
-    timing = compat.strip_timing(strip)
-    heard = heard_range(timing, time_base(edit), time_base(scene), window)
-    whole = heard_range(timing, time_base(edit), time_base(scene), None)
+    for item in used:
+        if item.retimed is not None:
+            raise Fault(
+                "strip_retimed",
+                f"The speed of the {item.retimed.named} was changed, which cannot be followed: "
+                "render the sound to a file (Render > Render Audio) and use that instead.",
+            )
+    spans, placement = [item.span() for item in used], _placement(edit, scene)
+    heard = heard_pieces(spans, placement, window)
+    whole = heard_pieces(spans, placement, None)
     if heard is None and whole is not None and window is not None:
         raise Fault(
             "range_empty",
             f'The strip "{strip.name}" is not heard between frames {window[0]} and {window[1]}.',
         )
     if heard is None or heard.frames < 2:  # Blender shows even an empty file as one frame
-        raise Fault(
-            "strip_zero",
-            f'The strip "{strip.name}" has no length; choose another recording or a longer range.',
+        raise Fault("strip_zero", _no_length(used[0]))
+    path, packed = _file(used[0].strip, temporary)
+    found = [(piece, item.gain()) for piece, item in zip(heard.pieces, used) if piece is not None]
+    loudest = max(gain for _, gain in found)
+    pieces = _joined(
+        [
+            SoundPiece(path, piece.start_s, piece.end_s, piece.at_s, gain / loudest if loudest > 0.0 else 1.0)
+            for piece, gain in found
+        ]
+    )
+    extent = HeardRange(heard.start_frame, heard.frames, pieces[0].start_s, pieces[-1].end_s)
+    return StripSound(extent, path, packed, _note(edit, scene, recording, used), pieces)
+
+
+def _no_length(item: Sounding) -> str:
+    """Why nothing that lasts is heard of it."""
+    timing = compat.strip_timing(item.strip)
+    metas = [link for link in item.chain if link.strip.type == "META"]
+    if metas and timing.content_duration >= 2 and timing.right_handle - timing.left_handle < 2:
+        return (
+            f'The {metas[-1].named} lets nothing of the strip "{item.strip.name}" be heard: '
+            "drag its handles apart."
         )
-    note = f'The strip "{strip.name}" is muted; its sound is used all the same.' if strip.mute else ""
+    return f'The strip "{item.strip.name}" has no length; choose another recording or a longer range.'
+
+
+def _heard(recording: list[Sounding]) -> list[Sounding]:
+    """Those that are heard; all of them when none is, for the sound is then used all the same."""
+    return [item for item in recording if not item.silence()] or recording
+
+
+def _file(strip: bpy.types.Strip, temporary: Path) -> tuple[Path, bytes]:
+    """The sound file of a strip, and its bytes where they are packed. Raises Fault for one that cannot be used."""
+    sound = strip.sound
     packed = sound.packed_file
     if packed is not None:
         data = packed.data
         if not data:
             raise Fault("sound_empty", f'The sound packed in the strip "{strip.name}" is empty.')
         suffix = os.path.splitext(sound.filepath)[1] or ".wav"
-        return StripSound(heard, temporary / f"packed{suffix}", data, note)
+        return temporary / f"packed{suffix}", data
     path = Path(bpy.path.abspath(sound.filepath, library=sound.library))
     if not path.is_file():
         raise Fault(
@@ -122,7 +274,89 @@ def strip_sound(
         raise Fault(
             "sound_empty", f'The sound file "{path.name}" is empty; choose another recording.', str(path)
         )
-    return StripSound(heard, path, b"", note)
+    return path, b""
+
+
+def _joined(pieces: list[SoundPiece]) -> tuple[SoundPiece, ...]:
+    """The pieces in the order of time, those that go on where another ends joined: a mere cut is no gap."""
+    joined: list[SoundPiece] = []
+    for piece in sorted(pieces, key=lambda piece: (piece.at_s, piece.start_s)):
+        for i, last in enumerate(joined):
+            at_end = last.at_s + last.end_s - last.start_s
+            touches = abs(last.end_s - piece.start_s) < SAME_S and abs(at_end - piece.at_s) < SAME_S
+            if touches and last.gain == piece.gain:
+                joined[i] = SoundPiece(last.path, last.start_s, piece.end_s, last.at_s, last.gain)
+                break
+        else:
+            joined.append(piece)
+    return tuple(joined)
+
+
+# -- where the edit and the animation lie beside each other -------------------------------------------
+
+
+def _views(edit: bpy.types.Scene, scene: bpy.types.Scene) -> list[bpy.types.Strip]:
+    """The strips of another edit that show the animated scene."""
+    if edit == scene or edit.sequence_editor is None:
+        return []
+    return [
+        strip
+        for strip in edit.sequence_editor.strips_all
+        if strip.type == "SCENE" and strip.scene == scene and strip.scene_input == "CAMERA" and not strip.mute
+    ]
+
+
+def _shifts(edit: bpy.types.Scene, scene: bpy.types.Scene) -> set[float]:
+    """By how many frames the animated scene runs ahead of the edit that shows it, one for each place."""
+    timings = [compat.strip_timing(strip) for strip in _views(edit, scene)]
+    return {scene.frame_start - (timing.content_start - timing.content_trim_start) for timing in timings}
+
+
+def _placement(edit: bpy.types.Scene, scene: bpy.types.Scene) -> Placement:
+    """Frame 1 with frame 1, unless the edit shows the animated scene at another time."""
+    clock, animated = time_base(edit), time_base(scene)
+    shifts = _shifts(edit, scene)
+    follow = len(shifts) == 1 and abs(clock.rate - animated.rate) < 1e-6
+    return Placement(clock, animated, shifts.pop() if follow else 0.0)
+
+
+# -- what to say about it -----------------------------------------------------------------------------
+
+
+def _note(
+    edit: bpy.types.Scene, scene: bpy.types.Scene, recording: list[Sounding], used: list[Sounding]
+) -> str:
+    """Sentences about the sound, those that matter most first."""
+    said = [_silence_note(used), _place_note(edit, scene)]
+    if len(recording) > 1:
+        said.append(f"The recording is cut into {len(recording)} pieces; what is heard of them is played.")
+    animated = next((name for item in used if (name := item.animated())), "")
+    if animated:
+        said.append(f"The volume of the {animated} is animated; the hands hear it evenly loud.")
+    return " ".join(sentence for sentence in said if sentence)
+
+
+def _silence_note(used: list[Sounding]) -> str:
+    reason = used[0].silence()  # those that are used are all heard, or none is
+    return f"{reason}; its sound is used all the same." if reason else ""
+
+
+def _place_note(edit: bpy.types.Scene, scene: bpy.types.Scene) -> str:
+    if edit == scene:
+        return ""
+    views, shifts = _views(edit, scene), _shifts(edit, scene)
+    rates = time_base(edit).rate, time_base(scene).rate
+    where = f'The recording lies in the scene "{edit.name}"'
+    if views and abs(rates[0] - rates[1]) >= 1e-6:
+        return (
+            f"{where}, which has {rates[0]:g} frames a second, this one {rates[1]:g}: give both the same, "
+            "or its film and the sound drift apart."
+        )
+    if len(shifts) > 1:
+        return f"{where}, which shows this scene at several times: its frame 1 is taken for frame 1 here."
+    if shifts:
+        return f'{where}; the hands play as the scene strip "{views[0].name}" shows them there.'
+    return f"{where}; its frame 1 is taken for frame 1 here."
 
 
 def write_packed(sound: StripSound) -> Iterator[None]:
