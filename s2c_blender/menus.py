@@ -21,7 +21,7 @@ class S2C_MT_add(bpy.types.Menu):
         layout.separator()
         layout.operator("s2c.add_hands", icon="VIEW_PAN")
         layout.operator("s2c.add_piano", icon="MOD_ARRAY")
-        layout.operator("s2c.add_recording", text="Add Recording…", icon="SOUND")
+        layout.operator("s2c.add_recording", icon="SOUND")
 
 
 class S2C_MT_object(bpy.types.Menu):

@@ -60,11 +60,11 @@ def next_step(context: bpy.types.Context) -> Step | None:
             label="New Piano Scene",
             icon="SCENE_DATA",
         )
-    if _is(recording_fault, "no_strip"):
+    if recording_fault is not None and recording_fault.code == "no_strip":
         return _with_reason(
             context,
             name="RECORDING",
-            text="Choose the recording that the hands shall play. It goes onto the timeline of the Video Sequencer.",
+            text=_no_recording(recording_fault),
             operator="s2c.add_recording",
             label="Add Recording…",
             icon="SOUND",
@@ -139,6 +139,13 @@ def generator_step(context: bpy.types.Context) -> Step:
         label="Install Generator",
         icon="IMPORT",
     )
+
+
+def _no_recording(fault: Fault) -> str:
+    """What to do without a recording; where the fault names a strip, what is wrong with that one."""
+    if '"' in fault.message:
+        return fault.message
+    return "Choose the recording that the hands shall play. It goes onto the timeline of the Video Sequencer."
 
 
 def _with_reason(context: bpy.types.Context, **values: Any) -> Step:

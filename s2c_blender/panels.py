@@ -144,7 +144,7 @@ def draw_take_buttons(layout: bpy.types.UILayout, context: bpy.types.Context, sa
     for hand, text in REDO_HANDS:
         column.operator("s2c.regenerate_hand", text=text).hand = hand
     say(layout, context, why_grey(context, "s2c.regenerate_hand"), said)
-    body = unfold(layout, "s2c_redo", "Redo Range")
+    body = unfold(layout, context, "s2c_redo", "Redo Range")
     if body is not None:
         draw_range(body, context, said)
 
@@ -203,7 +203,7 @@ def draw_left_out(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     settings = context.scene.s2c_settings
     total, listed = settings.left_out_total, len(settings.left_out)
     title = "1 note was left out" if total == 1 else f"{total} notes were left out"
-    body = unfold(layout, "s2c_left_out", title)
+    body = unfold(layout, context, "s2c_left_out", title, f"{total} left out")
     if body is None:
         return
     draw_text(body, context, "More keys at once, or wider apart, than a hand can reach.")
@@ -220,7 +220,7 @@ def draw_left_out(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
 
 def draw_choices(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Recording, hands and range."""
-    body = unfold(layout, "s2c_choices", "Recording and Hands")
+    body = unfold(layout, context, "s2c_choices", "Recording and Hands", "Recording")
     if body is None:
         return
     settings = context.scene.s2c_settings
@@ -240,7 +240,7 @@ def draw_choices(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
 def draw_recording(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The choice among the recordings, and the button that adds one."""
     settings = context.scene.s2c_settings
-    edit = compat.sequencer_scene(context)
+    edit = edit_of(context)
     row = layout.column(align=True) if is_narrow(context) else layout.row(align=True)
     if edit is not None and edit.sequence_editor is not None:
         options = {"text": ""} if is_narrow(context) else {}
@@ -248,13 +248,24 @@ def draw_recording(layout: bpy.types.UILayout, context: bpy.types.Context) -> No
             row.use_property_split = False
             row.label(text="Recording")
         row.prop_search(settings, "strip_name", edit.sequence_editor, "strips_all", icon="SOUND", **options)
-    text = "Add Recording…" if is_narrow(context) or edit is None or edit.sequence_editor is None else ""
-    row.operator("s2c.add_recording", text=text, icon="ADD")
+    if is_narrow(context) or edit is None or edit.sequence_editor is None:
+        row.operator("s2c.add_recording", icon="ADD")
+    else:
+        row.operator("s2c.add_recording", text="", icon="ADD")
+
+
+def edit_of(context: bpy.types.Context) -> bpy.types.Scene | None:
+    """The scene whose strips are offered: where the recording is, else this scene, else the Sequencer's."""
+    try:
+        return strip_audio.find_strip(context, context.scene.s2c_settings.strip_name)[0]
+    except Fault:
+        own = context.scene.sequence_editor
+        return context.scene if own is not None and own.strips else compat.sequencer_scene(context)
 
 
 def draw_style(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """How the next take is played: the sliders of the player, the seed, the model."""
-    body = unfold(layout, "s2c_style", "Style")
+    body = unfold(layout, context, "s2c_style", "Style")
     if body is None:
         return
     settings = context.scene.s2c_settings
@@ -281,7 +292,7 @@ def draw_slider(layout: bpy.types.UILayout, context: bpy.types.Context, data: ob
 
 def draw_files(layout: bpy.types.UILayout, context: bpy.types.Context, said: set[str]) -> None:
     """Takes from files, and hands for other programs."""
-    body = unfold(layout, "s2c_files", "Take and Export")
+    body = unfold(layout, context, "s2c_files", "Take and Export")
     if body is None:
         return
     column = body.column(align=True)
@@ -327,10 +338,16 @@ def draw_generator_state(
 # -- helpers --------------------------------------------------------------------------------------------
 
 
-def unfold(layout: bpy.types.UILayout, idname: str, title: str) -> bpy.types.UILayout | None:
-    """A part under a header; None while it is folded. Nothing in it can be changed while a job runs."""
+def unfold(
+    layout: bpy.types.UILayout, context: bpy.types.Context, idname: str, title: str, short: str = ""
+) -> bpy.types.UILayout | None:
+    """A part under a header; None while it is folded. Nothing in it can be changed while a job runs.
+
+    short: the title for a narrow region.
+    """
     header, body = layout.panel(idname, default_closed=not OPEN[idname])
-    header.label(text=title)
+    fits = text_width(context, title) <= region_width(context) - MARGIN - ICON
+    header.label(text=title if fits or not short else short)
     if body is not None:
         body.enabled = not session.active
     return body

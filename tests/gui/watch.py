@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import bpy
@@ -17,6 +18,15 @@ ARGUMENTS = sys.argv[sys.argv.index("--") + 1 :]
 STATE = Path(ARGUMENTS[0])
 OPTIONS = dict(item.split("=") for item in ARGUMENTS[1:])
 SECONDS = 0.2
+
+
+def said() -> dict[str, object]:
+    """What the panel says about the job."""
+    name = next((name for name in sys.modules if name.endswith("s2c_blender.session")), "")
+    if not name:
+        return {}
+    view = sys.modules[name].session.view(time.monotonic())
+    return {"job": view.text, "error": view.message if view.error else ""}
 
 
 def look() -> dict[str, object]:
@@ -60,6 +70,7 @@ def look() -> dict[str, object]:
         "playing": window.screen.is_animation_playing,
         "result": scene.s2c_settings.result if hasattr(scene, "s2c_settings") else "",
         "end": scene.frame_end,
+        **said(),
     }
 
 

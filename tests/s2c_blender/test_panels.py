@@ -317,6 +317,7 @@ def test_sentences_and_buttons_fit_the_sidebar(scene, tmp_path, width, scale):
     wide = {text: drawing.text_width(context, text) for text in (*drawn.texts, *drawn.labels)}
     assert len(wide) > 20
     assert not {text: w for text, w in wide.items() if w > room}
+    assert max(drawing.text_width(context, title) for title in drawn.titles) <= room - drawing.ICON
     session.machine.status = Status(State.FAILED, "A very long sentence about what went wrong. " * 4, "x")
     assert (
         max(drawing.text_width(context, text) for text in draw(panels.S2C_PT_view3d, context=context).texts)

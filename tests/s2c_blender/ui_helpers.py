@@ -5,12 +5,12 @@ import bpy
 
 
 class Drawn:
-    """What was drawn: `operators` [(idname, properties set)], `labels` of buttons, `properties` [name],
+    """What was drawn: `operators` [(idname, properties set)], `properties` [name], `labels` of buttons, `titles`,
     `texts` [str], `menus`, `panels` {idname: folded at first}. With `folded`, what is folded stays hidden."""
 
     def __init__(self, folded=False):
         self.operators, self.properties, self.texts, self.progress = [], [], [], []
-        self.labels, self.menus, self.panels, self.folded = [], [], {}, folded
+        self.labels, self.menus, self.titles, self.panels, self.folded = [], [], [], {}, folded
 
     def names(self):
         return [name for name, _ in self.operators]
@@ -49,7 +49,7 @@ class RecordingLayout:
     def panel(self, idname, default_closed=False):
         self.drawn.panels[idname] = default_closed
         body = None if self.drawn.folded and default_closed else RecordingLayout(self.drawn)
-        return RecordingLayout(self.drawn), body
+        return Header(self.drawn), body
 
     def separator(self):
         pass
@@ -89,6 +89,14 @@ class RecordingLayout:
 
     def progress(self, factor=0.0, text="", type="BAR"):
         self.drawn.progress.append((factor, text))
+
+
+class Header(RecordingLayout):
+    """The line with the triangle; what it says is in `titles`, too."""
+
+    def label(self, text="", icon="NONE"):
+        super().label(text, icon)
+        self.drawn.titles.append(text)
 
 
 def draw(panel, folded=False, context=None):
