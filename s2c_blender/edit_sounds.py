@@ -89,11 +89,6 @@ class Sounding:
         """Whether a scene strip on the way shows a camera."""
         return any(link.camera for link in self.chain)
 
-    @property
-    def retimed(self) -> Link | None:
-        """The strip on the way whose speed was changed."""
-        return next((link for link in self.chain if len(getattr(link.strip, "retiming_keys", ()))), None)
-
     def passes(self, strip: bpy.types.Strip | None) -> bool:
         """Whether `strip` is on the way."""
         return strip is not None and any(link.strip == strip for link in self.chain)

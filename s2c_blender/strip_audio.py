@@ -115,7 +115,9 @@ def heard_note(context: bpy.types.Context, name: str) -> str:
         recording = _recording(edit, strip)
     except Fault:
         return ""  # the button that plays the sound says it
-    return _note(edit, context.scene, recording, _heard(recording))
+    used = _heard(recording)
+    refusal = _refusal(used)
+    return refusal.message if refusal is not None else _note(edit, context.scene, recording, used)
 
 
 def _scenes(context: bpy.types.Context) -> list[list[bpy.types.Scene]]:
@@ -205,13 +207,9 @@ def strip_sound(
     used = _heard(recording)
     if used[0].strip.sound is None:
         raise Fault("strip_empty", f'The strip "{strip.name}" has no sound file; choose another strip.')
-    for item in used:
-        if item.retimed is not None:
-            raise Fault(
-                "strip_retimed",
-                f"The speed of the {item.retimed.named} was changed, which cannot be followed: "
-                "render the sound to a file (Render > Render Audio) and use that instead.",
-            )
+    refusal = _refusal(used)
+    if refusal is not None:
+        raise refusal
     spans, placement = [item.span() for item in used], _placement(edit, scene)
     heard = heard_pieces(spans, placement, window)
     whole = heard_pieces(spans, placement, None)
@@ -233,6 +231,25 @@ def strip_sound(
     )
     extent = HeardRange(heard.start_frame, heard.frames, pieces[0].start_s, pieces[-1].end_s)
     return StripSound(extent, path, packed, _note(edit, scene, recording, used), pieces)
+
+
+def _refusal(used: list[Sounding]) -> Fault | None:
+    """What cannot be followed in what is heard."""
+    for item in used:
+        for link in item.chain:
+            if len(getattr(link.strip, "retiming_keys", ())) > 0:
+                return Fault(
+                    "strip_retimed",
+                    f"The speed of the {link.named} was changed, which cannot be followed: "
+                    "render the sound to a file (Render > Render Audio) and use that instead.",
+                )
+            if link.strip.type == "SCENE" and compat.plays_trimmed_scene_wrongly(link.strip):
+                return Fault(
+                    "scene_trimmed",
+                    f"The {link.named} was cut hard or has a Hold Offset, and this Blender plays its sound at changing "
+                    "times: set Hold Offset Start to 0 and use its handles.",
+                )
+    return None
 
 
 def _no_length(item: Sounding) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import aud
@@ -10,6 +11,7 @@ import bpy
 from bpy.props import IntProperty, StringProperty
 
 from .. import compat
+from ..core.timebase import EPSILON_FRAMES
 from ..edit_sounds import recording_of, time_base
 from ..faults import Fault
 from ..strip_audio import find_strip
@@ -62,10 +64,11 @@ class S2C_OT_add_recording(OperatorBase, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
-        path = Path(bpy.path.abspath(self.filepath)) if self.filepath else None
-        if path is None or not path.is_file():
-            name = path.name if path is not None else ""
-            raise Fault("sound_missing", f'There is no file "{name}": choose a sound file.', str(path))
+        if not self.filepath:
+            raise Fault("sound_missing", "No file is chosen: choose a sound file.")
+        path = Path(bpy.path.abspath(self.filepath))
+        if not path.is_file():
+            raise Fault("sound_missing", f'There is no file "{path.name}": choose a sound file.', str(path))
         if path.suffix.lower() in MIDI:
             return self._take_midi(scene, path)
         seconds = sound_seconds(path)
@@ -122,7 +125,7 @@ def sound_seconds(path: Path) -> float:
 def add_strip(scene: bpy.types.Scene, path: Path, start: int, seconds: float) -> bpy.types.Strip:
     """A new sound strip on a channel that is free for its whole length, the only one selected. Raises Fault."""
     editor = scene.sequence_editor or scene.sequence_editor_create()
-    end = start + int(time_base(scene).frame(seconds)) + 1
+    end = start + math.ceil(time_base(scene).frame(seconds) - EPSILON_FRAMES)
     channel = free_channel(editor, start, end)
     strip = editor.strips.new_sound(path.name, str(path), channel, start)
     kept = stored_path(path)
