@@ -325,9 +325,10 @@ def draw_generator_state(
         say(layout, context, status.message, said, "ERROR" if status.code else "CHECKMARK")
     if session.runtime_problem:
         offered = generator_step(context)
-        say(layout, context, session.runtime_problem, said)
         if step is None or step.name != offered.name:
             draw_step(layout, context, offered, said)
+        else:
+            say(layout, context, session.runtime_problem, said)
     else:
         draw_text(layout, context, "The generator is ready.", "CHECKMARK")
         for line in session.check_text:

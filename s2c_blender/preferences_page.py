@@ -20,7 +20,9 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context, page: S2C_Prefe
         draw_generator_state(layout, context, None, set())
     layout.operator("s2c.open_guide", icon="HELP")
     column = layout.column()
-    column.prop(
+    row = column.row()
+    row.alignment = "LEFT"
+    row.prop(
         page,
         "show_advanced",
         icon="DOWNARROW_HLT" if page.show_advanced else "RIGHTARROW",

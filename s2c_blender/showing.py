@@ -44,7 +44,7 @@ def _choose_tab(tries: Iterator[int]) -> float | None:
                 continue
             try:
                 region.active_panel_category = CATEGORY
-            except TypeError:  # not drawn yet
+            except (AttributeError, TypeError):  # not drawn yet
                 missing = True
             area.tag_redraw()
     return TRY_SECONDS if missing and next(tries, None) is not None else None

@@ -77,7 +77,8 @@ class S2C_OT_new_scene(AddOperator, bpy.types.Operator):
             cube.hide_set(True)
             cube.hide_render = True
         piano = add_piano(context)
-        add_hands(context, self.hand_size)
+        hands = add_hands(context, self.hand_size)
+        hands.select_set(False)  # active, but without bright bones over the fingers
         collection = new_collection(context, "S2C Stage")
         scene.camera = stage.add_camera(collection, piano)
         stage.add_lamps(collection, piano)

@@ -133,6 +133,7 @@ def work(day: Day) -> None:
 
     day.press_step(3)
     day.wait("the file dialog", lambda state: len(state["windows"]) == 2)
+    time.sleep(2)
     day.count("Add Recording")
 
     left, top, width, height = dialog(day.state())

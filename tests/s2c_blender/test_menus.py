@@ -10,7 +10,7 @@ import pytest
 from ui_helpers import Drawn, RecordingLayout
 
 import s2c_blender
-from s2c_blender import manual, menus
+from s2c_blender import manual, menus, showing
 
 NAMES = [name for name, _ in menus.ENTRIES]
 
@@ -80,6 +80,20 @@ def test_nothing_is_left_in_the_menus():
         s2c_blender.unregister()
         assert entries() == before and len(bpy.utils._manual_map) == maps
     assert not hasattr(bpy.types, "S2C_MT_add") and not hasattr(bpy.types, "S2C_MT_object")
+
+
+def test_the_panel_is_brought_to_the_front_in_every_editor_that_has_it(registered):
+    bpy.ops.wm.read_factory_settings()
+    spaces = [area.spaces.active for area in bpy.context.window.screen.areas if area.type == "VIEW_3D"]
+    assert spaces and not any(space.show_region_ui for space in spaces)
+    bpy.ops.s2c.show_panel()
+    assert all(space.show_region_ui for space in spaces)
+
+
+def test_a_sidebar_that_was_never_drawn_is_asked_again_for_a_while(registered):
+    bpy.ops.wm.read_factory_settings()
+    tries = iter(range(2))
+    assert [showing._choose_tab(tries) for _ in range(3)] == [showing.TRY_SECONDS] * 2 + [None]
 
 
 @pytest.mark.parametrize("asked", ["bpy.ops.s2c.generate", "bpy.types.s2c_settings.seed"])
