@@ -24,10 +24,10 @@ class S2C_MT_add(bpy.types.Menu):
         layout.operator("s2c.add_recording", icon="SOUND")
 
 
-class S2C_MT_object(bpy.types.Menu):
+class S2C_MT_takes(bpy.types.Menu):
     """Let hands play the recording, and what can be done with a take"""
 
-    bl_idname = "S2C_MT_object"
+    bl_idname = "S2C_MT_takes"
     bl_label = "Piano Hands"
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -53,8 +53,8 @@ def in_sequencer_add(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
     column.operator("s2c.add_recording", text="Recording for Piano Hands…", icon="SOUND")
 
 
-def in_object(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
-    menu.layout.menu(S2C_MT_object.bl_idname, icon="VIEW_PAN")
+def in_takes(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    menu.layout.menu(S2C_MT_takes.bl_idname, icon="VIEW_PAN")
 
 
 def in_export(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
@@ -66,10 +66,11 @@ def in_export(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
 ENTRIES = (
     ("VIEW3D_MT_add", in_view3d_add),
     ("SEQUENCER_MT_add", in_sequencer_add),
-    ("VIEW3D_MT_object", in_object),
+    ("VIEW3D_MT_object", in_takes),
+    ("SEQUENCER_MT_strip", in_takes),
     ("TOPBAR_MT_file_export", in_export),
 )
-CLASSES = (S2C_MT_add, S2C_MT_object)
+CLASSES = (S2C_MT_add, S2C_MT_takes)
 
 
 def register() -> None:

@@ -57,7 +57,7 @@ def test_every_menu_has_its_entry(registered):
     }
     assert by_menu["SEQUENCER_MT_add"] == {"s2c.add_recording"}
     assert by_menu["TOPBAR_MT_file_export"] == {"s2c.export_fbx"}
-    assert by_menu["VIEW3D_MT_object"] >= {
+    assert by_menu["VIEW3D_MT_object"] == by_menu["SEQUENCER_MT_strip"] == {
         "s2c.generate",
         "s2c.resample",
         "s2c.regenerate_hand",
@@ -79,7 +79,7 @@ def test_nothing_is_left_in_the_menus():
         assert all(len(entries()[name]) == len(before[name]) + 1 for name in NAMES)
         s2c_blender.unregister()
         assert entries() == before and len(bpy.utils._manual_map) == maps
-    assert not hasattr(bpy.types, "S2C_MT_add") and not hasattr(bpy.types, "S2C_MT_object")
+    assert not hasattr(bpy.types, "S2C_MT_add") and not hasattr(bpy.types, "S2C_MT_takes")
 
 
 def test_the_panel_is_brought_to_the_front_in_every_editor_that_has_it(registered):
