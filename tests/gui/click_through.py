@@ -92,6 +92,8 @@ class Day:
 
     def count(self, what: str) -> None:
         self.clicks += 1
+        xdotool("mousemove_relative", "1", "0")  # something to draw for
+        time.sleep(2)
         self.picture(f"{self.clicks}")
         print(f"{self.clicks}  {what}", flush=True)
 

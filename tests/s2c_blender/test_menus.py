@@ -57,14 +57,18 @@ def test_every_menu_has_its_entry(registered):
     }
     assert by_menu["SEQUENCER_MT_add"] == {"s2c.add_recording"}
     assert by_menu["TOPBAR_MT_file_export"] == {"s2c.export_fbx"}
-    assert by_menu["VIEW3D_MT_object"] == by_menu["SEQUENCER_MT_strip"] == {
-        "s2c.generate",
-        "s2c.resample",
-        "s2c.regenerate_hand",
-        "s2c.regenerate_range",
-        "s2c.apply_take",
-        "s2c.export_fbx",
-    }
+    assert (
+        by_menu["VIEW3D_MT_object"]
+        == by_menu["SEQUENCER_MT_strip"]
+        == {
+            "s2c.generate",
+            "s2c.resample",
+            "s2c.regenerate_hand",
+            "s2c.regenerate_range",
+            "s2c.apply_take",
+            "s2c.export_fbx",
+        }
+    )
     for name, entry in menus.ENTRIES:
         assert entry in entries()[name]
 
