@@ -32,8 +32,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent
 WINDOWS = os.name == "nt"
-SHIPPED = "__init__.py blender_manifest.toml LICENSE README.md CHANGELOG.md docs/animators.md models s2c_blender".split()
+SHIPPED = "__init__.py blender_manifest.toml LICENSE README.md CHANGELOG.md models s2c_blender".split()
 """What goes into the extension: named one by one, so that notes or data in a working copy never ship."""
+SHIPPED.append("docs/animators.md")  # the guide, which the panel opens
 MARKER = "s2c-complete.json"
 PROBE = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
 PIP = ("-m", "pip", "--disable-pip-version-check", "install", "--retries", "5", "--timeout", "60")
