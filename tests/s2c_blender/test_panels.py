@@ -215,6 +215,7 @@ def test_a_running_job_shows_progress_time_and_cancel_only(scene, tmp_path, monk
         factor == pytest.approx(1 / 3) and text.startswith("Moving the hands, ") and text.endswith(" s left")
     )
     assert "s2c.cancel" in drawn.names() and "s2c.generate" not in drawn.names()
+    assert drawn.enabled == [False] * 3  # no setting can be changed under the job's feet
     session.cancel()
     assert draw(panel).progress[0][1] == "Cancelling"
     pump_until(lambda: not session.active)

@@ -10,6 +10,7 @@ class Drawn:
 
     def __init__(self, folded=False):
         self.operators, self.properties, self.texts, self.progress = [], [], [], []
+        self.enabled = []
         self.labels, self.menus, self.titles, self.panels, self.folded = [], [], [], {}, folded
 
     def names(self):
@@ -40,6 +41,8 @@ class RecordingLayout:
     def __setattr__(self, name, value):
         if name not in bpy.types.UILayout.bl_rna.properties:
             raise AttributeError(f"a layout has no {name}")
+        if name == "enabled":
+            self.drawn.enabled.append(value)
 
     def row(self, **_options):
         return RecordingLayout(self.drawn)
