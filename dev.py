@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parent
 WINDOWS = os.name == "nt"
 SHIPPED = "__init__.py blender_manifest.toml LICENSE README.md CHANGELOG.md models s2c_blender".split()
 """What goes into the extension: named one by one, so that notes or data in a working copy never ship."""
+SHIPPED.append("docs/animators.md")  # the guide, which the panel opens
 MARKER = "s2c-complete.json"
 PROBE = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
 PIP = ("-m", "pip", "--disable-pip-version-check", "install", "--retries", "5", "--timeout", "60")
@@ -293,6 +294,7 @@ def build_extension(python: Path, folder: Path) -> Path:
     with tempfile.TemporaryDirectory() as copied:
         for name in SHIPPED:
             source, target = ROOT / name, Path(copied) / name
+            target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
             elif source.exists():

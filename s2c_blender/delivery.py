@@ -32,6 +32,7 @@ from .new_action import (
 from .orders import TakeOrder
 from .piano.animation import add_depths, carrier, is_key_curve, write_depths
 from .piano.pairing import connect_all
+from .result_line import describe, extend_scene_end, remember_left_out
 from .take_file import TakeFile, at_scene_rate, load_take
 from .takes import clock, follow, layers
 from .takes.put_on import is_seen, put_on
@@ -201,28 +202,12 @@ def _bind(
             "they are not where the take puts them."
         )
     remarks.append(follow.disagreement(bpy.context, scene, armature))
-    settings.result = " ".join([describe(order, result, seconds), *filter(None, remarks)])
+    line = describe(order, result, seconds)
+    remember_left_out(settings, order, take.fps, result)
+    moved = extend_scene_end(scene, order.start_frame + len(take.euler) - 1)
+    line += f", {moved}" if moved else ""
+    remarks = [remark for remark in remarks if remark]
+    settings.result = " ".join([line + "." if remarks else line, *remarks])
     if isinstance(order.params["seed"], int):  # a cancelled job leaves the seed where it was
         settings.seed = order.params["seed"]
     bpy.context.view_layer.update()
-
-
-def describe(order: TakeOrder, result: dict[str, Any], seconds: float) -> str:
-    """The result line of the panel; without a job's seconds the take was applied from its file."""
-    if not seconds:
-        return f"Take {order.output.stem}, from its file"
-    parts = [f"Take {order.output.stem}: seed {order.params['seed']}"]
-    if order.hand:
-        parts.append(f"{order.hand} hand")
-    if order.frames is not None:
-        first, stop = order.frames
-        parts.append(f"frames {order.start_frame + first} to {order.start_frame + stop - 1}")
-    style = order.params.get("style") or {}
-    parts += [
-        f"{name.replace('_', ' ')} {value:+.2g}" for name, value in style.items() if abs(value) >= 0.005
-    ]
-    parts.append(f"{seconds:.1f} s")
-    f1 = result.get("onset_f1")
-    if isinstance(f1, (int, float)):
-        parts.append(f"onset F1 {f1:.2f} against the transcribed notes")
-    return ", ".join(parts)

@@ -14,8 +14,9 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
-from . import take_paths, temporary, unfinished
+from . import refusals, take_paths, temporary, unfinished
 from .session import session
+from .takes import follow
 
 REDRAW_SECONDS = 0.3
 """How often the panel is drawn again while something goes on, for the time left."""
@@ -39,6 +40,8 @@ def tick() -> float:
             session.drawn = now
             redraw()
         return session.config.writing_seconds if session.working else session.config.interval_seconds
+    changed = refusals.look_again() or changed
+    changed = follow.watch.look() or changed
     if session.look_at_runtime(bpy.context) or changed:
         redraw()
     return session.config.idle_seconds
@@ -62,9 +65,9 @@ def on_load_pre(*_arguments: object) -> None:
     """What a job was made for is about to vanish."""
     if session.active:
         session.cancel(FILE_LOADED)
-        session.note = ""
     else:
-        session.dismiss()
+        refusals.dismiss()  # what was wrong with the last file says nothing about the next
+    session.note = ""
 
 
 @persistent

@@ -14,9 +14,9 @@ from .core.skeleton import HANDS
 from .faults import Fault
 from .fcurves import joint_bones
 from .orders import TakeOrder
-from .piano.pairing import pairs_of_hands
 from .rig.armature import HAND_SIZE_PROPERTY
 from .rig.bones import piano_frame
+from .rig.choice import find_armature
 from .session import preferred_device, session
 from .strip_audio import StripSound, find_strip, strip_sound
 from .take_paths import recording_title, take_path, title_of_take
@@ -26,30 +26,6 @@ MODEL_FILE = "config.json"
 """What every model folder holds."""
 HAND_SIZE_STYLES = (-3.0, 4.0)
 """Style values of the hand size that the generator takes (`models.request.HAND_SIZE_RANGE`): 0.7 to 1.4."""
-
-
-def find_armature(context: bpy.types.Context) -> bpy.types.Object:
-    """The armature of the panel, else the active one, else the only one of the scene. Raises Fault."""
-    scene = context.scene
-    chosen = scene.s2c_settings.armature
-    if chosen is not None:
-        if chosen.name not in scene.objects:
-            raise Fault(
-                "rig_elsewhere", f'The armature "{chosen.name}" is not in this scene; choose another one.'
-            )
-        return chosen
-    active = context.active_object
-    if active is not None and active.type == "ARMATURE":
-        return active
-    hands = pairs_of_hands(scene) or [item for item in scene.objects if item.type == "ARMATURE"]
-    if not hands:
-        raise Fault(
-            "no_rig",
-            "There are no hands to animate: press Add Hands, or choose an armature in the S2C panel.",
-        )
-    if len(hands) > 1:
-        raise Fault("which_rig", "There are several pairs of hands: choose one in the S2C panel.")
-    return hands[0]
 
 
 def frame_window(scene: bpy.types.Scene) -> tuple[int, int] | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Preferences of the extension: the worker's Python, the folder of its environment, the device."""
+"""Preferences of the extension: what computes the motion, and where the generator lies."""
 
 from __future__ import annotations
 
@@ -17,28 +17,19 @@ ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "models" / "requirements-worker.txt"
 
 
+PANEL_HINT = "The panel: press N in the 3D View or the Video Sequencer and choose the S2C tab of the sidebar."
+ADVANCED = ("device", "python_path", "runtime_folder", "index_url", "allow_downloads")
+"""What hardly anybody has to change."""
+
+
 class S2C_Preferences(bpy.types.AddonPreferences):
     """Preferences > Add-ons > S2C Piano Hands."""
 
     bl_idname = ADDON_ID
 
-    python_path: StringProperty(
-        name="Python",
-        description="Python with the packages of the generator; empty uses the runtime that Install Runtime built",
-        subtype="FILE_PATH",
-    )
-    runtime_folder: StringProperty(
-        name="Runtime Folder",
-        description="Where the runtime is built (1 GB, more with a GPU); empty is the user data folder",
-        subtype="DIR_PATH",
-    )
-    index_url: StringProperty(
-        name="Package Index",
-        description="Another index for builds of torch, for instance for one kind of GPU; empty uses the default",
-    )
     device: EnumProperty(
         name="Device",
-        description="What computes the motion",
+        description="What computes the motion; change it when the automatic choice is slow or fails",
         items=(
             ("auto", "Automatic", "The fastest there is"),
             ("cpu", "CPU", "Always works"),
@@ -46,23 +37,38 @@ class S2C_Preferences(bpy.types.AddonPreferences):
             ("mps", "GPU (Apple)", "Apple silicon"),
         ),
     )
-
+    python_path: StringProperty(
+        name="Python",
+        description="A Python of your own that has the generator's packages; empty uses what Install Generator "
+        "downloaded",
+        subtype="FILE_PATH",
+    )
+    runtime_folder: StringProperty(
+        name="Generator Folder",
+        description="Where Install Generator puts it (1 GB, more with a GPU); empty is your user data folder",
+        subtype="DIR_PATH",
+    )
+    index_url: StringProperty(
+        name="Package Index",
+        description="Another address to download torch from, for one kind of GPU; empty uses the usual one",
+    )
     allow_downloads: BoolProperty(
         name="Allow Model Downloads",
         description="Let a model of your own fetch the speech network that it listens with (HuBERT, about 1 GB), "
         "once, from the Hugging Face hub; needs Blender's own Allow Online Access too. The built-in model needs none",
         default=False,
     )
+    show_advanced: BoolProperty(
+        name="Advanced",
+        description="Show what hardly anybody has to change",
+        default=False,
+        options={"SKIP_SAVE"},
+    )
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        for name in ("python_path", "runtime_folder", "index_url", "device", "allow_downloads"):
-            layout.prop(self, name)
-        row = layout.row()
-        row.operator("s2c.install_runtime")
-        row.operator("s2c.delete_runtime")
-        row.operator("s2c.check_runtime")
+        from . import preferences_page  # it draws with the panels, which need this module
+
+        preferences_page.draw(self.layout, context, self)
 
 
 def get(context: bpy.types.Context) -> S2C_Preferences | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a scene remembers: the strip, the armature, the range, the seed, the style, the last result.
+"""What a scene remembers: the recording, the hands, the range, the seed, the style, the last result.
 
 The state of a running job is not here: it belongs to the session and must not be saved with a file.
 """
@@ -7,7 +7,15 @@ The state of a running job is not here: it belongs to the session and must not b
 from __future__ import annotations
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
 
 SEED_MAX = 2**31 - 1
 STYLES = ("curl", "wrist_height", "energy", "looseness")
@@ -30,39 +38,50 @@ def _style(name: str, description: str) -> object:
     )
 
 
+class S2C_LeftOutNote(bpy.types.PropertyGroup):
+    """A note of the recording that the hands could not play."""
+
+    frame: IntProperty(name="Frame", description="Frame of the scene where the note is heard")
+    pitch: StringProperty(name="Note", description="Name of the note; C4 is the middle C")
+    where: StringProperty(name="Where", description="Its bar, or its time from the start of the take")
+
+
 class S2C_Settings(bpy.types.PropertyGroup):
     """Settings of the scene that is animated (`scene.s2c_settings`)."""
 
     strip_name: StringProperty(
-        name="Sound Strip",
-        description="Piano recording to play; empty takes the active or the only sound strip",
+        name="Recording",
+        description="Sound strip that the hands play; empty takes the active one, or the only one",
     )
     armature: PointerProperty(
-        type=bpy.types.Object, name="Hands", description="Armature that gets the keyframes", poll=_is_armature
+        type=bpy.types.Object,
+        name="Hands",
+        description="Hands that play; empty takes the selected ones, or the only ones of the scene",
+        poll=_is_armature,
     )
     range_mode: EnumProperty(
         name="Range",
-        description="Which part of the strip is played",
+        description="Which part of the recording the next take plays",
         items=(
-            ("STRIP", "Strip", "All of the strip that is heard"),
-            ("SCENE", "Scene", "The scene's frame range"),
-            ("CUSTOM", "Custom", "The frames below"),
+            ("STRIP", "All", "All of the recording that is heard"),
+            ("SCENE", "Scene", "What is heard within the scene's frame range"),
+            ("CUSTOM", "Frames", "What is heard within the frames below"),
         ),
     )
-    frame_start: IntProperty(name="Start", description="First frame", default=1)
-    frame_end: IntProperty(name="End", description="Last frame", default=250)
+    frame_start: IntProperty(name="Start", description="First frame that the next take plays", default=1)
+    frame_end: IntProperty(name="End", description="Last frame that the next take plays", default=250)
     seed: IntProperty(
         name="Seed",
-        description="The same seed gives the same take again; another one another take",
+        description="Number of the take: the same seed gives the same take again, another one another take",
         default=1,
         min=0,
     )
     seed_random: BoolProperty(
-        name="Random Seed", description="Take a new seed each time Generate is pressed", default=False
+        name="Random Seed", description="Draw a new seed each time Generate is pressed", default=False
     )
     contact: FloatProperty(
         name="Key Contact",
-        description="How firmly fingertips are put on the keys: 0 leaves the motion as the model made it",
+        description="How firmly fingertips are put on the keys: 1 plays them; 0 leaves the motion as the model made it",
         default=1.0,
         min=0.0,
         max=1.0,
@@ -85,13 +104,22 @@ class S2C_Settings(bpy.types.PropertyGroup):
     )
     redo_start: IntProperty(name="Start", description="First frame that Redo Range makes anew", default=1)
     redo_end: IntProperty(name="End", description="Last frame that Redo Range makes anew", default=60)
-    preset: StringProperty(name="Preset", description="Name of a built-in model", default="default")
+    preset: StringProperty(
+        name="Preset", description="Built-in model that makes the motion, by its name", default="default"
+    )
     model_folder: StringProperty(
         name="Model",
-        description="Folder of a model that you trained or converted; empty uses the one of this extension",
+        description="Folder of a model of your own, trained or converted; empty uses the one of this extension",
         subtype="DIR_PATH",
     )
     result: StringProperty(name="Result", description="How the last take was made", default="")
+    left_out: CollectionProperty(type=S2C_LeftOutNote)
+    left_out_shown: IntProperty(
+        name="Left-out Note", description="The note that is chosen in the list of those that were left out"
+    )
+    left_out_total: IntProperty(
+        name="Left Out", description="How many notes the hands could not play; the list may hold fewer"
+    )
     take_path: StringProperty(
         name="Take", description="File of the last take", default="", subtype="FILE_PATH"
     )
@@ -101,7 +129,7 @@ class S2C_Settings(bpy.types.PropertyGroup):
         return {name: float(getattr(self, name)) for name in STYLES}
 
 
-CLASSES = (S2C_Settings,)
+CLASSES = (S2C_LeftOutNote, S2C_Settings)
 
 
 def register() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is registered, in order: settings, preferences, operators, panels, then the timer and handlers."""
+"""What is registered, in order: settings, preferences, operators, panels, menus, then the timer and handlers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ from types import ModuleType
 
 import bpy
 
-from . import lifetime, panels, preferences, properties
-from .operators import export, follow, jobs, recording, runtime, scene, take
+from . import lifetime, manual, menus, panels, preferences, properties
+from .operators import export, follow, jobs, new_scene, notes, recording, runtime, scene, take
 from .takes import sampling
 
-OPERATORS: tuple[ModuleType, ...] = (scene, recording, jobs, take, follow, export, runtime)
+OPERATORS: tuple[ModuleType, ...] = (
+    scene,
+    new_scene,
+    recording,
+    jobs,
+    take,
+    follow,
+    export,
+    runtime,
+    notes,
+)
 """Modules with a tuple `CLASSES`."""
 
 
@@ -28,6 +38,8 @@ def register() -> None:
     for module in (*OPERATORS, panels):
         for cls in module.CLASSES:
             bpy.utils.register_class(cls)
+    menus.register()
+    manual.register()
     sampling.register()
     lifetime.register()
 
@@ -40,6 +52,8 @@ def unregister() -> None:
     _registered = False
     lifetime.unregister()
     sampling.unregister()
+    manual.unregister()
+    menus.unregister()
     for module in reversed((*OPERATORS, panels)):
         for cls in reversed(module.CLASSES):
             bpy.utils.unregister_class(cls)

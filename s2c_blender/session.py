@@ -201,9 +201,21 @@ class Session:
             self._refused = True
 
     def dismiss(self) -> None:
-        """Forget how the last job ended, or why none began."""
+        """Forget how the last job ended, or why none began; nothing while one runs."""
         if not self.active:
             self.machine.status, self.note, self._refused = Status(), "", False
+        if self.installer.status.code:  # only an installation that failed has one
+            self.installer.status = Status()
+
+    def forget_preparation(self) -> None:
+        """Let go of what was prepared for a job that does not begin."""
+        if not self.active:
+            self._forget_temporary()
+
+    def check_ready(self, context: bpy.types.Context) -> None:
+        """Raise Fault when no job could begin now, whatever it is."""
+        self._check_free()
+        self._worker_config(context)
 
     def look_at_runtime(self, context: bpy.types.Context) -> bool:
         """Refresh `runtime_problem`. True when it changed."""

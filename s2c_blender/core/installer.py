@@ -123,11 +123,13 @@ class Installer:
             self._fail("delete", f'The folder "{config.runtime.folder}" cannot be changed.', str(error))
             return
         if not config.runtime.venv.exists():
-            self.status = Status(State.DONE, "There is no runtime to delete.")
+            self.status = Status(State.DONE, "There is no generator to delete.")
             return
-        failure = "Some files of the runtime could not be deleted; close other Blender windows and try again."
+        failure = (
+            "Some files of the generator could not be deleted; close other Blender windows and try again."
+        )
         command = (sys.executable, "-c", DELETE, str(config.runtime.venv))
-        self._steps = [Step("Deleting the runtime", command, failure)]
+        self._steps = [Step("Deleting the generator", command, failure)]
         self._run(now)
 
     def cancel(self) -> None:
@@ -212,14 +214,16 @@ class Installer:
             self._launch(self._steps[self._index], now)
             return
         if self._deleting:
-            self.status = Status(State.DONE, "The runtime was deleted.")
+            self.status = Status(State.DONE, "The generator was deleted.")
             return
         try:
             self._config.runtime.write_marker(self._config.requirements)
         except OSError as error:
-            self._fail("folder", "The runtime could not be marked as complete; is the disk full?", str(error))
+            self._fail(
+                "folder", "The generator could not be marked as complete; is the disk full?", str(error)
+            )
             return
-        self.status = Status(State.DONE, "The runtime is installed.")
+        self.status = Status(State.DONE, "The generator is installed.")
 
     def _launch(self, step: Step, now: float) -> None:
         self.status.stage, self.status.step, self.status.of = (

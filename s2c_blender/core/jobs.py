@@ -16,7 +16,7 @@ from .protocol import PROTOCOL, Reply
 from .time_left import TimeLeft
 from .worker_client import WorkerClient, WorkerConfig
 
-SET_UP_HINT = "Check the runtime in the S2C panel"
+SET_UP_HINT = "Press Check Generator in the S2C panel"
 
 
 class State(Enum):
@@ -252,7 +252,7 @@ class JobMachine:
             if result.get("protocol") != PROTOCOL:
                 self._fail(
                     "worker_protocol",
-                    "The generator belongs to another version of this extension; set up the runtime again.",
+                    "The generator belongs to another version of this extension; install the generator again.",
                     f"wanted protocol {PROTOCOL}, got {result}",
                     now,
                 )

@@ -109,10 +109,10 @@ def choose_python(preferred: str, runtime: Runtime, requirements: Path) -> Pytho
         return PythonChoice(str(runtime.python), "", "managed")
     if runtime.begun():
         return PythonChoice(
-            "", "The runtime is not completely installed; press Install Runtime again.", "managed"
+            "", "The generator is not completely installed; press Install Generator again.", "managed"
         )
     return PythonChoice(
         "",
-        "The runtime is not installed yet; press Install Runtime or name a Python in the preferences.",
+        "The generator is not installed yet; press Install Generator, or name a Python in the preferences.",
         "managed",
     )

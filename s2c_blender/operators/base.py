@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import bpy
 
+from .. import refusals
 from ..faults import Fault
 
 LOG = logging.getLogger("s2c_blender")
@@ -25,6 +26,8 @@ class OperatorBase:
     """
 
     bl_label: str
+    keeps_message = False
+    """Whether the panel goes on showing how the last job ended; any other action is the answer to it."""
 
     @classmethod
     def disabled_reason(cls, context: bpy.types.Context) -> str:
@@ -45,6 +48,8 @@ class OperatorBase:
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Run, and turn every error into one reported sentence."""
+        if not self.keeps_message:
+            refusals.dismiss()
         return self.guarded(lambda: self.run(context))
 
     def guarded(self, work: Callable[[], set[str]]) -> set[str]:

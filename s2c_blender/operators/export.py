@@ -16,7 +16,7 @@ from .jobs import find_armature
 
 
 class S2C_OT_export_fbx(OperatorBase, bpy.types.Operator):
-    """Write the hands and the take they play to an FBX file"""
+    """Write the hands and the take they play to an FBX file, for a game engine or another program"""
 
     bl_idname = "s2c.export_fbx"
     bl_label = "Export FBX"
@@ -25,6 +25,7 @@ class S2C_OT_export_fbx(OperatorBase, bpy.types.Operator):
     filter_glob: StringProperty(default="*.fbx", options={"HIDDEN"})
     preset: EnumProperty(
         name="For",
+        description="The program that reads the file",
         items=[(name, preset.label, preset.hint) for name, preset in PRESETS.items()],
         default="UNREAL",
     )

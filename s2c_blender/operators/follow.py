@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 
 from ..faults import Fault
-from ..ordering import find_armature
+from ..rig.choice import find_armature
 from ..session import session
 from ..strip_audio import find_strip
 from ..takes import follow, layers

@@ -5,17 +5,22 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 
 import bpy
 from bpy.props import EnumProperty, IntProperty
 
-from .. import keeping
+from .. import keeping, refusals
 from ..faults import Fault
-from ..ordering import find_armature, order_new_take, order_part, redo_window
+from ..ordering import order_new_take, order_part, redo_window
+from ..orders import TakeOrder
 from ..properties import SEED_MAX
+from ..rig.choice import find_armature
 from ..session import session
 from ..strip_audio import find_strip
 from .base import OperatorBase
+
+Preparation = Callable[[bpy.types.Context], object]
 
 
 class JobOperator(OperatorBase):
@@ -26,18 +31,23 @@ class JobOperator(OperatorBase):
         if context.scene is None:
             return "There is no scene."
         if session.installer.active:
-            return "The runtime is being installed; wait for it or press Cancel first."
+            return "The generator is being installed; wait for it or press Cancel first."
         return "A take is being generated; wait for it or press Cancel first." if session.active else ""
 
     def begin(self, context: bpy.types.Context) -> set[str]:
         """Hand the order over. Raises Fault."""
         raise NotImplementedError
 
+    def preparation(self, _context: bpy.types.Context) -> Preparation:
+        """All that can raise Fault in `begin`, starting nothing; used again after this operator is gone."""
+        return session.check_ready
+
     def run(self, context: bpy.types.Context) -> set[str]:
+        again = self.preparation(context)
         try:
             self.begin(context)
         except Fault as fault:
-            session.refuse(fault)
+            refusals.remember(fault, context.scene, again)
             raise
         if not bpy.app.background:
             return {"FINISHED"}
@@ -68,40 +78,56 @@ class TakeOperator(JobOperator):
         find_strip(context, context.scene.s2c_settings.strip_name)
         find_armature(context)
 
+    def order(self, context: bpy.types.Context) -> Callable[[bpy.types.Context], TakeOrder]:
+        """How the order is made from a scene. Holds no reference to the operator."""
+        raise NotImplementedError
+
+    def begin(self, context: bpy.types.Context) -> set[str]:
+        session.order_take(context, self.order(context)(context))
+        return {"FINISHED"}
+
+    def preparation(self, context: bpy.types.Context) -> Preparation:
+        order = self.order(context)
+
+        def again(later: bpy.types.Context) -> None:
+            session.check_ready(later)
+            order(later)
+
+        return again
+
 
 class S2C_OT_generate(TakeOperator, bpy.types.Operator):
-    """Make both hands play the sound strip"""
+    """Let both hands play the recording: makes a new take and puts it on the hands. Earlier takes stay in the file"""
 
     bl_idname = "s2c.generate"
     bl_label = "Generate"
 
-    def begin(self, context: bpy.types.Context) -> set[str]:
+    def order(self, context: bpy.types.Context) -> Callable[[bpy.types.Context], TakeOrder]:
         settings = context.scene.s2c_settings
         seed = random.randint(0, SEED_MAX) if settings.seed_random else settings.seed
-        session.order_take(context, order_new_take(context, seed))
-        return {"FINISHED"}
+        return lambda later: order_new_take(later, seed)
 
 
 class S2C_OT_resample(TakeOperator, bpy.types.Operator):
-    """Make another take of both hands, with the next seed"""
+    """Another take of the same recording for both hands, with the next seed: for when this one does not please"""
 
     bl_idname = "s2c.resample"
     bl_label = "Resample"
 
-    def begin(self, context: bpy.types.Context) -> set[str]:
+    def order(self, context: bpy.types.Context) -> Callable[[bpy.types.Context], TakeOrder]:
         seed = next_seed(context.scene.s2c_settings.seed)
-        session.order_take(context, order_new_take(context, seed))
-        return {"FINISHED"}
+        return lambda later: order_new_take(later, seed)
 
 
 class S2C_OT_regenerate_hand(TakeOperator, bpy.types.Operator):
-    """Make one hand anew, with the next seed, and leave the keys of the other as they are"""
+    """Make one hand anew, with the next seed; the other one keeps playing what it plays now"""
 
     bl_idname = "s2c.regenerate_hand"
     bl_label = "Redo Hand"
 
     hand: EnumProperty(
         name="Hand",
+        description="The hand that is made anew",
         items=(("LEFT", "Left", "The left hand"), ("RIGHT", "Right", "The right hand")),
         options={"SKIP_SAVE"},
     )
@@ -111,20 +137,20 @@ class S2C_OT_regenerate_hand(TakeOperator, bpy.types.Operator):
         if not keeping.has_take(find_armature(context)):
             raise Fault("no_take", "There is no take on the hands yet: press Generate first.")
 
-    def begin(self, context: bpy.types.Context) -> set[str]:
-        seed = next_seed(context.scene.s2c_settings.seed)
-        session.order_take(context, order_part(context, seed, self.hand.lower()))
-        return {"FINISHED"}
+    def order(self, context: bpy.types.Context) -> Callable[[bpy.types.Context], TakeOrder]:
+        seed, hand = next_seed(context.scene.s2c_settings.seed), self.hand.lower()
+        return lambda later: order_part(later, seed, hand)
 
 
 class S2C_OT_regenerate_range(TakeOperator, bpy.types.Operator):
-    """Make some frames anew, with the next seed, and leave every key outside them as it is"""
+    """Make only some frames anew, with the next seed; every keyframe outside them stays as it is"""
 
     bl_idname = "s2c.regenerate_range"
     bl_label = "Redo Range"
 
     hand: EnumProperty(
         name="Hands",
+        description="The hands that are made anew",
         items=(
             ("BOTH", "Both", "Both hands"),
             ("LEFT", "Left", "The left hand; the right one plays what it plays now"),
@@ -141,13 +167,11 @@ class S2C_OT_regenerate_range(TakeOperator, bpy.types.Operator):
     def needs(cls, context: bpy.types.Context) -> None:
         S2C_OT_regenerate_hand.needs(context)
 
-    def begin(self, context: bpy.types.Context) -> set[str]:
-        scene = context.scene
-        given = self.properties.is_property_set("frame_end")
-        window = (self.frame_start, self.frame_end) if given else redo_window(scene)
+    def order(self, context: bpy.types.Context) -> Callable[[bpy.types.Context], TakeOrder]:
+        seed = next_seed(context.scene.s2c_settings.seed)
+        given = (self.frame_start, self.frame_end) if self.properties.is_property_set("frame_end") else None
         hand = "" if self.hand == "BOTH" else self.hand.lower()
-        session.order_take(context, order_part(context, next_seed(scene.s2c_settings.seed), hand, window))
-        return {"FINISHED"}
+        return lambda later: order_part(later, seed, hand, given or redo_window(later.scene))
 
 
 class S2C_OT_cancel(OperatorBase, bpy.types.Operator):

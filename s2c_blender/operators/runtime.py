@@ -23,7 +23,7 @@ class RuntimeOperator(OperatorBase):
         if session.active:
             return "A take is being generated; wait for it or press Cancel first."
         return (
-            "The runtime is being worked on; wait for it or press Cancel first."
+            "The generator is being installed or deleted; wait for it or press Cancel first."
             if session.installer.active
             else ""
         )
@@ -39,10 +39,10 @@ class RuntimeOperator(OperatorBase):
 
 
 class S2C_OT_install_runtime(RuntimeOperator, bpy.types.Operator):
-    """Download the generator's packages into an environment of its own (1 GB, more with a GPU)"""
+    """Download the program that makes the motion (1 GB, more with a GPU); needed once, before the first take"""
 
     bl_idname = "s2c.install_runtime"
-    bl_label = "Install Runtime"
+    bl_label = "Install Generator"
 
     @classmethod
     def disabled_reason(cls, context: bpy.types.Context) -> str:
@@ -56,10 +56,10 @@ class S2C_OT_install_runtime(RuntimeOperator, bpy.types.Operator):
 
 
 class S2C_OT_delete_runtime(RuntimeOperator, bpy.types.Operator):
-    """Delete the environment that Install Runtime built"""
+    """Delete the generator that Install Generator downloaded, to free its disk space. Your takes stay"""
 
     bl_idname = "s2c.delete_runtime"
-    bl_label = "Delete Runtime"
+    bl_label = "Delete Generator"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_confirm(self, event)
@@ -68,7 +68,7 @@ class S2C_OT_delete_runtime(RuntimeOperator, bpy.types.Operator):
     def disabled_reason(cls, context: bpy.types.Context) -> str:
         reason = super().disabled_reason(context)
         if not reason and not preferences.runtime(context).begun():
-            return "There is no runtime to delete."
+            return "There is no generator to delete."
         return reason
 
     def run(self, context: bpy.types.Context) -> set[str]:
@@ -77,10 +77,10 @@ class S2C_OT_delete_runtime(RuntimeOperator, bpy.types.Operator):
 
 
 class S2C_OT_check_runtime(JobOperator, bpy.types.Operator):
-    """Show the versions of the generator's Python and torch and its devices, and time a short test"""
+    """Let the generator play a few notes, and show how fast it was and on what; for when something seems wrong"""
 
     bl_idname = "s2c.check_runtime"
-    bl_label = "Check Runtime"
+    bl_label = "Check Generator"
 
     def begin(self, context: bpy.types.Context) -> set[str]:
         midi = session.temporary_folder() / "test.mid"

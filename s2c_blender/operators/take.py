@@ -10,14 +10,14 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from .. import delivery
 from ..faults import Fault
-from ..ordering import find_armature
 from ..orders import TakeOrder
+from ..rig.choice import find_armature
 from ..session import session
 from .base import OperatorBase
 
 
 class S2C_OT_apply_take(OperatorBase, bpy.types.Operator):
-    """Put a take file on the hands"""
+    """Put a take from a file on the hands: an earlier one, or one that a farm or the command line made"""
 
     bl_idname = "s2c.apply_take"
     bl_label = "Apply Take"
@@ -26,6 +26,7 @@ class S2C_OT_apply_take(OperatorBase, bpy.types.Operator):
     filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
     hand: EnumProperty(
         name="Hands",
+        description="The hands that get the take; the other one keeps playing what it plays now",
         items=(
             ("BOTH", "Both", "Both hands"),
             ("LEFT", "Left", "The left hand"),

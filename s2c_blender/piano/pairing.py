@@ -6,8 +6,8 @@ from __future__ import annotations
 import bpy
 
 from ..faults import Fault
-from ..rig.armature import JOINT_PROPERTY
 from ..rig.bones import piano_frame
+from ..rig.choice import pairs_of_hands
 from .animation import connect, connected_hands
 from .build import PIANO_PROPERTY
 
@@ -17,12 +17,6 @@ SAME_PLACE_M = 1e-4
 def pianos(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """The pianos of a scene."""
     return [item for item in scene.objects if PIANO_PROPERTY in item]
-
-
-def pairs_of_hands(scene: bpy.types.Scene) -> list[bpy.types.Object]:
-    """The armatures of a scene that are hands."""
-    armatures = [item for item in scene.objects if item.type == "ARMATURE"]
-    return [item for item in armatures if any(JOINT_PROPERTY in bone for bone in item.data.bones)]
 
 
 def distance(piano: bpy.types.Object, armature: bpy.types.Object) -> float:

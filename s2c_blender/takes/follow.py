@@ -14,8 +14,9 @@ from typing import Any
 import bpy
 import numpy as np
 
-from .. import fcurves, keeping
+from .. import compat, fcurves, keeping
 from ..faults import Fault
+from ..rig.choice import find_armature
 from ..strip_audio import StripSound, find_strip, strip_sound
 from . import clock, layers
 
@@ -163,3 +164,55 @@ def _move_keys(curve: bpy.types.FCurve, shift: float, stretch: float) -> None:
         values[0::2] = np.round(values[0::2] * stretch + shift, 4)
         points.foreach_set(name, values)
     curve.update()
+
+
+class Watch:
+    """Sees, while Blender idles, that hands and recording were moved apart, so that the panel can say so."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        """One sentence, or nothing."""
+        self._seen: tuple[object, ...] = ()
+
+    def look(self) -> bool:
+        """Look again where something was moved since. Returns True when panels should be drawn again."""
+        windows = bpy.context.window_manager.windows if bpy.context.window_manager is not None else ()
+        if not windows:
+            return False
+        with bpy.context.temp_override(window=windows[0]):
+            return self.look_in(bpy.context)
+
+    def look_in(self, context: bpy.types.Context) -> bool:
+        """The same for the scene of a context."""
+        scene = context.scene
+        try:
+            armature = find_armature(context)
+            hands = pace_of_hands(armature)
+            edit, strip = find_strip(context, scene.s2c_settings.strip_name)
+        except Fault:
+            return self._say("", ())
+        strips = tuple(
+            (item.name, *vars(compat.strip_timing(item)).values(), item.mute)
+            for item in edit.sequence_editor.strips_all
+            if item.type in ("SOUND", "SCENE")
+        )
+        render = scene.render
+        seen = (
+            scene.session_uid,
+            armature.session_uid,
+            strip.name,
+            hands,
+            strips,
+            render.fps,
+            render.fps_base,
+        )
+        if seen == self._seen:
+            return False
+        return self._say(disagreement(context, scene, armature), seen)
+
+    def _say(self, text: str, seen: tuple[object, ...]) -> bool:
+        changed, self.text, self._seen = text != self.text, text, seen
+        return changed
+
+
+watch = Watch()

@@ -105,6 +105,7 @@ def generate(fault, request, cancelled):
     say(id=number + 1000, event="result", result={"take": "of a forgotten job"})
     result = {"take": params["output"], "seed": params["seed"], "seconds": {"total": 0.1}, "device": "cpu"}
     result.update(notes=2, onset_f1=0.97, frames=60, fps=params["fps"])
+    result.update(notes_played=1, left_out=[{"time_s": 1.0, "pitch": 64}], left_out_total=1)
     say(id=number, event="result", result=result)
 
 

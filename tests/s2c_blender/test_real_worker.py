@@ -106,4 +106,4 @@ def test_bad_recordings_end_in_a_sentence_and_the_next_job_works(scene, tmp_path
     scene.s2c_settings.range_mode = "CUSTOM"
     scene.s2c_settings.frame_start, scene.s2c_settings.frame_end = 1, 120
     assert bpy.ops.s2c.generate() == {"FINISHED"}
-    assert len(bpy.data.actions) == 1 and "onset F1" in scene.s2c_settings.result
+    assert len(bpy.data.actions) == 1 and "made in" in scene.s2c_settings.result

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one thing to do next, in the order of the work, from what the scene holds; looks at properties only."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import bpy
+
+from . import keeping, preferences
+from .core.runtime import PYTHON_VARIABLE
+from .drawing import why_grey
+from .faults import Fault
+from .rig.choice import find_armature
+from .session import session
+from .strip_audio import find_strip
+
+FACTORY_OBJECTS = {"Cube": "MESH", "Camera": "CAMERA", "Light": "LIGHT"}
+"""What Blender's General template puts into a new file, name and type."""
+CUBE_VERTICES = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What the panel offers next: a sentence and a button that works now."""
+
+    name: str
+    text: str
+    operator: str = ""
+    label: str = ""
+    icon: str = "NONE"
+    options: dict[str, Any] = field(default_factory=dict)
+    """Properties of the button's operator."""
+    choice: str = ""
+    """Property of the scene's settings in which something is to be chosen instead."""
+    reason: str = ""
+    """Why the button is grey; empty when it works."""
+
+
+def next_step(context: bpy.types.Context) -> Step | None:
+    """The next step of the work; None when the hands play a take, so that the panel offers what can be done with it."""
+    armature, hands_fault = _hands(context)
+    if armature is not None and keeping.has_take(armature):
+        return None
+    if session.runtime_problem:
+        return generator_step(context)
+    recording_fault = _recording_fault(context)
+    if (
+        _is(recording_fault, "no_strip")
+        and _is(hands_fault, "no_rig")
+        and only_factory_objects(context.scene)
+    ):
+        return _with_reason(
+            context,
+            name="NEW_SCENE",
+            text="Begin with a stage: piano, hands, camera and light, ready to play.",
+            operator="s2c.new_scene",
+            label="New Piano Scene",
+            icon="SCENE_DATA",
+        )
+    if recording_fault is not None and recording_fault.code == "no_strip":
+        return _with_reason(
+            context,
+            name="RECORDING",
+            text=_no_recording(recording_fault),
+            operator="s2c.add_recording",
+            label="Add Recording…",
+            icon="SOUND",
+        )
+    if recording_fault is not None:
+        return Step(name="CHOOSE_RECORDING", text=recording_fault.message, choice="strip_name")
+    if _is(hands_fault, "no_rig"):
+        return _with_reason(
+            context,
+            name="HANDS",
+            text="There is a recording; now add the hands that play it.",
+            operator="s2c.add_hands",
+            label="Add Hands",
+            icon="VIEW_PAN",
+        )
+    if hands_fault is not None:
+        return Step(name="CHOOSE_HANDS", text=hands_fault.message, choice="armature")
+    return _with_reason(
+        context,
+        name="GENERATE",
+        text="Everything is there: let the hands play the recording.",
+        operator="s2c.generate",
+        label="Generate",
+        icon="PLAY",
+    )
+
+
+def only_factory_objects(scene: bpy.types.Scene) -> bool:
+    """Whether the scene is empty, or holds only what a new file of Blender's holds."""
+    return all(_is_factory(item) for item in scene.objects)
+
+
+def default_cube(scene: bpy.types.Scene) -> bpy.types.Object | None:
+    """The cube of a new file, as long as nobody made something of it."""
+    cube = scene.objects.get("Cube")
+    return cube if cube is not None and _is_factory(cube) else None
+
+
+def _is_factory(item: bpy.types.Object) -> bool:
+    if FACTORY_OBJECTS.get(item.name) != item.type or item.animation_data is not None or item.modifiers:
+        return False
+    return item.type != "MESH" or len(item.data.vertices) == CUBE_VERTICES
+
+
+def generator_step(context: bpy.types.Context) -> Step:
+    """The step that puts the generator there, or that leads to where it is allowed or chosen."""
+    chosen = preferences.get(context)
+    if os.environ.get(PYTHON_VARIABLE) or (chosen is not None and chosen.python_path):
+        return Step(
+            name="PREFERENCES",
+            text=session.runtime_problem,
+            operator="preferences.addon_show",
+            label="Open Preferences",
+            icon="PREFERENCES",
+            options={"module": preferences.ADDON_ID},
+        )
+    if not bpy.app.online_access:
+        return Step(
+            name="ONLINE",
+            text="The generator, which makes the motion, is downloaded once (about 1 GB). Blender may not go online "
+            "yet: turn on Allow Online Access under Preferences > System > Network.",
+            operator="screen.userpref_show",
+            label="Open Preferences",
+            icon="PREFERENCES",
+            options={"section": "SYSTEM"},
+        )
+    return _with_reason(
+        context,
+        name="INSTALL",
+        text="The generator makes the motion. It is downloaded once (about 1 GB); after that it needs no network.",
+        operator="s2c.install_runtime",
+        label="Install Generator",
+        icon="IMPORT",
+    )
+
+
+def _no_recording(fault: Fault) -> str:
+    """What to do without a recording; where the fault names a strip, what is wrong with that one."""
+    if '"' in fault.message:
+        return fault.message
+    return "Choose the recording that the hands shall play. It goes onto the timeline of the Video Sequencer."
+
+
+def _with_reason(context: bpy.types.Context, **values: Any) -> Step:
+    return Step(reason=why_grey(context, values["operator"]), **values)
+
+
+def _hands(context: bpy.types.Context) -> tuple[bpy.types.Object | None, Fault | None]:
+    try:
+        return find_armature(context), None
+    except Fault as fault:
+        return None, fault
+
+
+def _recording_fault(context: bpy.types.Context) -> Fault | None:
+    try:
+        find_strip(context, context.scene.s2c_settings.strip_name)
+    except Fault as fault:
+        return fault
+    return None
+
+
+def _is(fault: Fault | None, code: str) -> bool:
+    return fault is not None and fault.code == code

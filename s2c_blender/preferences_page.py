@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page under Preferences > Add-ons: where the panel is, whether the generator is there, the rest folded away."""
+
+from __future__ import annotations
+
+import bpy
+
+from .panels import draw_generator_state, draw_installation
+from .preferences import ADVANCED, PANEL_HINT, S2C_Preferences
+from .session import session
+
+
+def draw(layout: bpy.types.UILayout, context: bpy.types.Context, page: S2C_Preferences) -> None:
+    """Draw the page; like the panel it only reads what is known already."""
+    layout.label(text=PANEL_HINT, icon="INFO")
+    layout.operator("s2c.show_panel", icon="MENU_PANEL")
+    if session.installer.active:
+        draw_installation(layout, context)
+    else:
+        draw_generator_state(layout, context, None, set())
+    layout.operator("s2c.open_guide", icon="HELP")
+    column = layout.column()
+    row = column.row()
+    row.alignment = "LEFT"
+    row.prop(
+        page,
+        "show_advanced",
+        icon="DOWNARROW_HLT" if page.show_advanced else "RIGHTARROW",
+        emboss=False,
+    )
+    if not page.show_advanced:
+        return
+    column.use_property_split = True
+    for name in ADVANCED:
+        column.prop(page, name)
+    column.operator("s2c.delete_runtime", icon="TRASH")

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the panel says about a take: how it was made, what of the recording it plays, and what was left out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import bpy
+
+from .orders import TakeOrder
+
+MOST = 200
+"""As many left-out notes are listed."""
+NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+
+
+def pitch_name(pitch: int) -> str:
+    """The name of a MIDI pitch; 60 is C4."""
+    return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
+
+
+def clock(seconds: float) -> str:
+    """A time as 0:12.4."""
+    tenths = max(0, round(seconds * 10))
+    return f"{tenths // 600}:{tenths % 600 // 10:02d}.{tenths % 10}"
+
+
+def notes_sentence(result: dict[str, Any]) -> str:
+    """How many of the recording's notes are played; empty where the generator does not say."""
+    total, played = result.get("notes"), result.get("notes_played")
+    if not isinstance(total, int) or not isinstance(played, int):
+        return ""
+    return f"{played} of {total} note{'s' if total != 1 else ''} played"
+
+
+def describe(order: TakeOrder, result: dict[str, Any], seconds: float) -> str:
+    """The result line of the panel; without a job's seconds the take was applied from its file."""
+    if not seconds:
+        return f"Take {order.output.stem}, from its file"
+    parts = [notes_sentence(result)]
+    if order.hand:
+        parts.append(f"{order.hand} hand")
+    if order.frames is not None:
+        first, stop = order.frames
+        parts.append(f"frames {order.start_frame + first} to {order.start_frame + stop - 1}")
+    seed = str(order.params["seed"])
+    if not re.search(rf"seed\W?{seed}(?!\d)", order.output.stem):  # the name of most takes has it
+        parts.append(f"seed {seed}")
+    style = order.params.get("style") or {}
+    parts += [
+        f"{name.replace('_', ' ')} {value:+.2g}" for name, value in style.items() if abs(value) >= 0.005
+    ]
+    parts.append(f"made in {seconds:.1f} s")
+    return f"Take {order.output.stem}: " + ", ".join(part for part in parts if part)
+
+
+def remember_left_out(
+    settings: bpy.types.PropertyGroup, order: TakeOrder, fps: float, result: dict[str, Any]
+) -> None:
+    """Keep the notes that the hands could not play, with the frames where they would have been."""
+    settings.left_out.clear()
+    listed = result.get("left_out") or []
+    for note in listed[:MOST]:
+        seconds = float(note["time_s"])
+        item = settings.left_out.add()
+        item.frame = order.start_frame + round(seconds * fps)
+        item.pitch = pitch_name(int(note["pitch"]))
+        item.where = f"bar {note['bar']}" if note.get("bar") else clock(seconds)
+    total = result.get("left_out_total")
+    settings.left_out_total = max(len(listed), total if isinstance(total, int) else 0)
+
+
+def extend_scene_end(scene: bpy.types.Scene, last_frame: int) -> str:
+    """Let the scene last as long as the take. Returns what to add to the result line; never shortens the scene.
+
+    With a preview range the animator has said what is to be seen, and the scene stays as it is.
+    """
+    if scene.use_preview_range or last_frame <= scene.frame_end:
+        return ""
+    scene.frame_end = last_frame
+    return f"scene end moved to {last_frame}"

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which hands are meant: those of the panel, the active ones, or the only ones."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..faults import Fault
+from .armature import JOINT_PROPERTY
+
+
+def pairs_of_hands(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """The armatures of a scene that are hands."""
+    armatures = [item for item in scene.objects if item.type == "ARMATURE"]
+    return [item for item in armatures if any(JOINT_PROPERTY in bone for bone in item.data.bones)]
+
+
+def find_armature(context: bpy.types.Context) -> bpy.types.Object:
+    """The armature of the panel, else the active one, else the only one of the scene. Raises Fault."""
+    scene = context.scene
+    chosen = scene.s2c_settings.armature
+    if chosen is not None:
+        if chosen.name not in scene.objects:
+            raise Fault(
+                "rig_elsewhere", f'The armature "{chosen.name}" is not in this scene; choose another one.'
+            )
+        return chosen
+    active = context.active_object
+    if active is not None and active.type == "ARMATURE":
+        return active
+    hands = pairs_of_hands(scene) or [item for item in scene.objects if item.type == "ARMATURE"]
+    if not hands:
+        raise Fault(
+            "no_rig",
+            "There are no hands to animate: press Add Hands, or choose an armature in the S2C panel.",
+        )
+    if len(hands) > 1:
+        raise Fault("which_rig", "There are several pairs of hands: choose one in the S2C panel.")
+    return hands[0]
