@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.contact.apply import _write
+from models.contact.apply import _fade_edges, _write
+from models.contact.chain import split_angles
 from models.contact.order import GAP, keep_order
+from models.contact.posture import Posture, tangles
 from models.contact.stretch import _ease
 from models.kinematics import rest_tensors
 
@@ -82,3 +84,28 @@ def test_comfort_moves_no_frame_that_is_given() -> None:
     held = _ease(errors, share, fixed, 30.0)
     assert np.abs(held[:60]).max() < 2e-4
     assert held[110, 2] == pytest.approx(0.02, abs=3e-3)
+
+
+@pytest.mark.parametrize("stop", [25, 100])
+def test_both_edges_of_a_range_meet_what_is_given_and_its_middle_is_free(stop: int) -> None:
+    """The frames beside the range are given as 0 and solved as 1: what is inside is bent to meet them."""
+    start = 20
+    given, solved = np.zeros((120, 2, 3), np.float32), np.ones((120, 2, 3), np.float32)
+    inside = np.ones((stop - start, 2, 3), np.float32)
+    _fade_edges(inside, given, solved, start, stop, 0, 30.0)
+    values = inside[:, 0, 0]
+    if stop == 100:
+        assert values[0] < 0.1 and values[-1] < 0.1 and (values[8:-8] == 1).all()
+        assert (np.diff(values[:6]) > 0).all() and (np.diff(values[-6:]) < 0).all()
+    np.testing.assert_allclose(values, values[::-1], atol=1e-6)
+
+
+def test_what_is_wrong_between_hands_that_are_kept_is_nobodys_to_mend() -> None:
+    euler, wrist = torch.zeros(4, 2, 16, 3), torch.zeros(4, 2, 3)
+    wrist[..., 0] = torch.tensor([-0.3, 0.3])
+    wrist[2, 0] = wrist[2, 1]  # one inside the other, in one frame
+    posture = Posture.of(split_angles(euler), euler[..., 0, :], wrist)
+    assert set(tangles(posture, 1.0).frame.tolist()) == {2}
+    for kept, found in (((True, True), set()), ((True, False), {2}), ((False, True), {2})):
+        fixed = np.tile(np.array(kept), (4, 1))
+        assert set(tangles(posture, 1.0, fixed=fixed).frame.tolist()) == found
