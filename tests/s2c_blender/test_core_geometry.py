@@ -55,12 +55,21 @@ def test_every_key_is_a_solid_of_its_size(pitch: int) -> None:
     width = 0.0137 if shape.black else 0.0225
     assert size[0] == pytest.approx(width, abs=1e-9)
     assert points[:, 1].min() == pytest.approx(0.044 if shape.black else 0.0, abs=1e-9)
+    assert (
+        points[:, 1].max() == pytest.approx(keyboard.HINGE_Y, abs=1e-9)
+    )  # where keys turn
     # The edge is rounded off on all sides: what is on top is a little smaller than what is below.
     upper = points[np.isclose(points[:, 2], points[:, 2].max())]
     body = points[np.isclose(points[:, 2], points[:, 2].max() - 0.0008)]
     for axis in (0, 1):
         assert upper[:, axis].min() == pytest.approx(body[:, axis].min() + 0.0008, abs=1e-9)
         assert upper[:, axis].max() == pytest.approx(body[:, axis].max() - 0.0008, abs=1e-9)
+
+
+def test_keys_have_no_more_corners_than_they_need() -> None:
+    corners = {pitch: len(shape.vertices) // 3 for pitch, shape in SHAPES.items()}
+    # A black key, C8 without neighbours, C and E beside one black key, D and G between two.
+    assert [corners[pitch] for pitch in (61, 108, 60, 64, 62, 67)] == [4, 4, 6, 6, 8, 8]
 
 
 @pytest.mark.parametrize("y", [0.01, 0.03, 0.047, 0.07, 0.12])
