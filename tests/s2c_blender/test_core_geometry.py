@@ -55,9 +55,7 @@ def test_every_key_is_a_solid_of_its_size(pitch: int) -> None:
     width = 0.0137 if shape.black else 0.0225
     assert size[0] == pytest.approx(width, abs=1e-9)
     assert points[:, 1].min() == pytest.approx(0.044 if shape.black else 0.0, abs=1e-9)
-    assert (
-        points[:, 1].max() == pytest.approx(keyboard.HINGE_Y, abs=1e-9)
-    )  # where keys turn
+    assert points[:, 1].max() == pytest.approx(keyboard.HINGE_Y, abs=1e-9)  # where keys turn
     # The edge is rounded off on all sides: what is on top is a little smaller than what is below.
     upper = points[np.isclose(points[:, 2], points[:, 2].max())]
     body = points[np.isclose(points[:, 2], points[:, 2].max() - 0.0008)]
