@@ -95,3 +95,28 @@ def test_fixed_hands_stay_and_the_others_come_apart() -> None:
         assert torch.equal(before[:, 1], after[:, 1])
         assert not torch.equal(before[:, 0], after[:, 0])
     assert len(tangles(moved, 1.0).frame) < 0.5 * len(tangles(posture, 1.0).frame)
+
+
+def test_forty_steps_go_a_good_part_of_the_way() -> None:
+    descent = problem(urgency=4.0)
+    still = torch.zeros(2, 26, 12, dtype=torch.float64)
+    descent.watch(still)
+    before, _ = descent.cost(still)
+    with torch.no_grad():
+        found = descent.run()
+    descent.watch(found)
+    after, _ = descent.cost(found)
+    assert float(after) < 0.55 * float(before)
+    # Frames that fade out hardly move, however much they would like to.
+    gone = Descent(
+        crossing_hands()[0],
+        Aims(torch.zeros(12, 2, 5, 3), np.zeros((12, 2, 5), np.float32), np.zeros((12, 2, 5), bool)),
+        torch.zeros(12, 2, dtype=torch.float64),
+        1.0,
+        FPS,
+        4.0,
+    )
+    with torch.no_grad():
+        moved = gone.moved(gone.run())
+    torch.testing.assert_close(moved.place, crossing_hands()[0].place)
+    torch.testing.assert_close(moved.angles, crossing_hands()[0].angles)

@@ -119,6 +119,8 @@ def test_hands_stay_clear_however_much_farther_they_move() -> None:
         unit = rng.normal(size=(2, 3)).astype(np.float32)
         need = _needs(bones, unit)
         assert (need > 0).all()
+        short = bones.moved((need - 1e-3)[:, None, None] * unit)  # and with a millimetre less they are not
+        assert (_distances(short.heads, short.tails).amin((1, 2)) < CLEAR_M).all()
         for beyond in np.linspace(0, 0.3, 60):
             moved = bones.moved((need + beyond)[:, None, None] * unit)
             assert float(_distances(moved.heads, moved.tails).min()) > CLEAR_M - 1e-5

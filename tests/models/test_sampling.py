@@ -3,13 +3,16 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from tiny_model import TINY, tiny_model
 
 from models import sampling
+from models.errors import no_progress
 from models.generator import GenerateSettings, generate
-from models.windows import window_starts
+from models.take import Motion
+from models.windows import Music, window_starts
 
 SECONDS = 3.0
 
@@ -45,8 +48,6 @@ def starts(monkeypatch):
 
 
 def sample(config=TINY, seed=0, seconds=SECONDS):
-    import numpy as np
-
     notes = np.array([[0.5, 0.9, 50, 80], [1.0, 1.4, 70, 80]], np.float32)
     settings = GenerateSettings(seed=seed, contact=0.0)
     return generate(tiny_model(config), notes, np.array([0, 1]), duration_s=seconds, settings=settings).motion
@@ -85,3 +86,83 @@ def test_every_window_and_every_seed_has_its_own_noise(starts):
     # Standard normal noise, up to what the configuration scales it by.
     assert torch.tensor([TINY.pose_noise, TINY.wrist_noise]).tolist() == [1.0, 1.0]
     assert abs(drawn.mean()) < 0.02 and abs(drawn.std() - 1) < 0.02
+
+
+NOTES = np.array([[0.5 + 0.4 * i, 0.8 + 0.4 * i, 48 + 5 * (i % 7), 80] for i in range(140)], np.float32)
+SONG = 1800  # frames
+
+
+def redo(hands, start, stop, kept):
+    """A stretch of a minute's song anew."""
+    told = np.zeros((2, TINY.player_dim), np.float32)
+    settings = sampling.SamplingSettings(seed=5, sampler=TINY.sampler, steps=2, style=told)
+    music = Music(NOTES, np.zeros((len(NOTES), 2), np.int8), 30.0)
+    part = sampling.Redo(hands, start, stop)
+    return sampling.sample_song(tiny_model(), music, SONG, settings, kept, part, no_progress)
+
+
+@pytest.fixture(scope="module")
+def kept():
+    """Motion that no model made: hands that swing to and fro."""
+    swing = np.sin(np.arange(SONG) / 20)
+    euler = np.zeros((SONG, 2, 16, 3))
+    euler[:, :, 1:, 0] = 0.3 + 0.05 * swing[:, None, None]  # fingers bend, inside their limits
+    wrist = np.array([[-0.2, -0.1, 0.1], [0.2, -0.1, 0.1]]) + 0.02 * swing[:, None, None]
+    return Motion(euler.astype(np.float32), wrist.astype(np.float32), 30.0)
+
+
+@pytest.mark.parametrize("start, stop", [(900, 960), (0, 40), (1770, 1800)])
+def test_all_of_what_is_redone_is_new_and_far_from_it_nothing(kept, start, stop):
+    new = redo((0, 1), start, stop, kept)
+    changed = np.abs(new.euler - kept.euler).max((1, 2, 3)), np.abs(new.wrist - kept.wrist).max((1, 2))
+    for how_much in changed:
+        assert (how_much[start:stop] > 1e-4).all()
+        away = np.ones(SONG, bool)
+        away[max(start - 20, 0) : stop + 20] = False
+        assert not how_much[away].any()
+
+
+def test_a_hand_that_is_kept_stays_while_the_other_is_redone(kept):
+    new = redo((1,), 900, 960, kept)
+    assert np.abs(new.euler[905:955, 1] - kept.euler[905:955, 1]).max((1, 2)).min() > 1e-3
+    # It went through the networks' units and back, and was softened at seams: nearly all of it is as it was.
+    off = (
+        np.abs(new.euler[:, 0] - kept.euler[:, 0]).max((1, 2)),
+        np.abs(new.wrist[:, 0] - kept.wrist[:, 0]).max(1),
+    )
+    for how_much in off:
+        assert np.quantile(how_much[888:972], 0.5) < 2e-3 and not how_much[:880].any()
+
+
+def test_a_redone_bar_is_no_more_work_in_a_long_song(kept, starts):
+    redo((0, 1), 900, 960, kept)
+    assert 1 <= sum(len(start.x) for start in starts) <= 4
+
+
+def test_where_blocks_of_frames_meet_does_not_show(monkeypatch):
+    config = dataclasses.replace(TINY, smoothing_frames=2.0, still_smoothing_frames=5.0)
+    whole = sample(config, seconds=6.0)
+    monkeypatch.setattr(sampling, "BLOCK_FRAMES", 37)
+    blocks = sample(config, seconds=6.0)
+    np.testing.assert_allclose(blocks.euler, whole.euler, atol=1e-5)
+    np.testing.assert_allclose(blocks.wrist, whole.wrist, atol=1e-5)
+
+
+def test_seams_are_softened_where_they_are_and_lines_stay_lines():
+    line = torch.arange(100.0).expand(2, 3, 100).transpose(1, 2).clone()
+    ramp = line.clone()
+    sampling.soften_seams(ramp, [30], 48)
+    torch.testing.assert_close(ramp, line)
+    step = torch.zeros(2, 100, 3)
+    step[:, 42:] = 1.0  # the gap's window begins at 30, its first 12 frames were given
+    soft = step.clone()
+    sampling.soften_seams(soft, [30], 48)
+    changed = torch.nonzero((soft - step).abs().amax((0, 2)) > 1e-6).flatten()
+    assert changed.min() >= 42 - sampling.SEAM_FRAMES and changed.max() < 42 + sampling.SEAM_FRAMES
+    rise = soft[0, :, 0].diff()
+    assert (rise >= -1e-6).all() and rise.max() < 0.5  # a step no more
+    end = torch.zeros(2, 100, 3)
+    end[:, 66:] = 1.0  # the other edge
+    assert (lambda values: (sampling.soften_seams(values, [30], 48), values)[1])(end.clone()).diff(
+        dim=1
+    ).max() < 0.5

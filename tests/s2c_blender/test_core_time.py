@@ -63,3 +63,16 @@ def test_nothing_heard_is_none():
 def test_rates_must_be_positive():
     with pytest.raises(ValueError, match="fps_base"):
         TimeBase(24, 0)
+
+
+def test_a_strip_that_is_drawn_beyond_its_content_is_heard_as_long_as_there_is_content():
+    heard = heard_range(strip(content_start=10.0, right_handle=300.0), TimeBase(25), TimeBase(25), None)
+    assert (heard.start_frame, heard.frames) == (10, 100)
+    assert heard.sound_end_s == pytest.approx(4.0)
+    early = heard_range(strip(content_start=10.0, left_handle=2.0), TimeBase(25), TimeBase(25), None)
+    assert early.start_frame == 10 and early.sound_start_s == pytest.approx(0.0)
+
+
+def test_a_sound_that_begins_late_inside_its_strip_is_heard_later():
+    heard = heard_range(strip(content_start=10.0, sound_offset_s=1.0), TimeBase(25), TimeBase(25), None)
+    assert heard.start_frame == 35 and heard.sound_start_s == pytest.approx(0.0)
