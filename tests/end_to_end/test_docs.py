@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+
+from models.request import STYLES, GenerateRequest, LoadRequest, SoundPiece, TranscribeRequest
+from models.worker.machine import hello_facts
+from models.worker.server import METHODS
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("benchmarks", "demo", "docs", "models", "s2c_blender", "tests", "training")
@@ -109,3 +114,21 @@ def test_no_text_names_the_host_of_a_package_registry() -> None:
     assert [
         (named(path), host) for path in texts() for host in HOSTS if host in path.read_text("utf-8").lower()
     ] == []
+
+
+def words_between(page: str, begin: str, end: str) -> set[str]:
+    """The words that a part of a page sets in code letters."""
+    part = page[page.index(begin) : page.index(end, page.index(begin))]
+    return set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", part))))
+
+
+def fields(*kinds: type) -> set[str]:
+    return {field.name for kind in kinds for field in dataclasses.fields(kind)}
+
+
+def test_the_formats_name_what_the_worker_is_asked() -> None:
+    page = (ROOT / "docs" / "formats.md").read_text("utf-8")
+    methods = words_between(page, "## Worker protocol", "**Parameters of")
+    assert {*METHODS, *hello_facts(), *fields(LoadRequest, TranscribeRequest)} <= methods
+    parameters = words_between(page, "**Parameters of", "**Result of")
+    assert {*STYLES, *fields(GenerateRequest, SoundPiece)} <= parameters
