@@ -16,6 +16,7 @@ from .fcurves import joint_bones
 from .orders import TakeOrder
 from .piano.pairing import pairs_of_hands
 from .rig.armature import HAND_SIZE_PROPERTY
+from .rig.bones import piano_frame
 from .session import preferred_device, session
 from .strip_audio import StripSound, find_strip, strip_sound
 from .take_paths import recording_title, take_path, title_of_take
@@ -101,8 +102,8 @@ def chosen_model(settings: bpy.types.PropertyGroup) -> str:
 
 
 def hand_size_style(armature: bpy.types.Object) -> float:
-    """The style value of the armature's hand size: the model's factor is 1 + 0.1 style."""
-    size = armature.get(HAND_SIZE_PROPERTY, 1.0)
+    """The style value of the armature's hand size, measured where it does not say: the model's factor is 1 + 0.1 style."""
+    size = armature[HAND_SIZE_PROPERTY] if HAND_SIZE_PROPERTY in armature else piano_frame(armature).hand_size
     low, high = HAND_SIZE_STYLES
     return min(high, max(low, (float(size) - 1.0) * 10.0))
 
@@ -116,7 +117,8 @@ def order_new_take(context: bpy.types.Context, seed: int) -> TakeOrder:
     joint_bones(armature)
     layers.check_writable(armature)
     sound: StripSound = strip_sound(edit, strip, scene, window, session.temporary_folder())
-    title = recording_title(strip.sound.filepath, strip.name)
+    own = getattr(strip, "sound", None)  # a scene strip plays the sounds of another edit
+    title = recording_title(own.filepath if own is not None else str(sound.path), strip.name)
     output = take_path(session.takes_folder(), title, seed)
     params = common_params(context, armature, output, seed)
     params.update(sound.params())

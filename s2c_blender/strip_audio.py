@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import bpy
 
 from . import compat
 from .core.timebase import HeardRange, Placement, heard_pieces
+from .decoding import HEAD_BYTES, Decoding, decode, is_readable, read_head
 from .edit_sounds import Sounding, soundings, time_base
 from .faults import Fault
 
@@ -51,6 +52,8 @@ class StripSound:
     """What the animator should know, in whole sentences, for instance that the strip is muted."""
     pieces: tuple[SoundPiece, ...] = ()
     """What is heard, in the order of time; between them is silence, and where they overlap they add up."""
+    decoding: Decoding | None = None
+    """What is to be decoded from `path` before use, where the worker cannot read it; the pieces are of its result."""
 
     def params(self) -> dict[str, Any]:
         """The worker's parameters for this sound."""
@@ -60,10 +63,11 @@ class StripSound:
                 for p in self.pieces
             ]
             return {"sound": None, "sound_start_s": None, "sound_end_s": None, "sounds": sounds}
+        (piece,) = self.pieces
         return {
-            "sound": str(self.path),
-            "sound_start_s": self.heard.sound_start_s,
-            "sound_end_s": self.heard.sound_end_s,
+            "sound": str(piece.path),
+            "sound_start_s": piece.start_s,
+            "sound_end_s": piece.end_s,
             "sounds": None,
         }
 
@@ -101,7 +105,8 @@ def find_strip(context: bpy.types.Context, name: str) -> tuple[bpy.types.Scene, 
                 if strip.type == "MOVIE":
                     raise Fault("no_strip", _silent(strip))
     raise Fault(
-        "no_strip", "There is no sound strip: add a piano recording in the Video Sequencer (Add > Sound)."
+        "no_strip",
+        "There is no sound strip: press Add Recording, or add one in the Video Sequencer (Add > Sound).",
     )
 
 
@@ -173,7 +178,7 @@ def _choose(edit: bpy.types.Scene, found: list[Sounding]) -> Sounding:
         if active and len(active) < len(found):
             return _choose(edit, active)
     if len({item.recording for item in found}) == 1:
-        return min(found, key=lambda item: (bool(item.silence()), item.span().start_s))
+        return min(found, key=lambda item: (bool(item.silence()), compat.strip_start(item.lead)))
     raise Fault("which_strip", "There are several sound strips: choose one in the S2C panel.")
 
 
@@ -230,7 +235,15 @@ def strip_sound(
         ]
     )
     extent = HeardRange(heard.start_frame, heard.frames, pieces[0].start_s, pieces[-1].end_s)
-    return StripSound(extent, path, packed, _note(edit, scene, recording, used), pieces)
+    decoding = None
+    if not is_readable(packed[:HEAD_BYTES] if packed else read_head(path)):
+        start_s, end_s = min(piece.start_s for piece in pieces), max(piece.end_s for piece in pieces)
+        decoding = Decoding(path, temporary / "decoded.wav", start_s, end_s)
+        pieces = tuple(
+            replace(piece, path=decoding.target, start_s=piece.start_s - start_s, end_s=piece.end_s - start_s)
+            for piece in pieces
+        )
+    return StripSound(extent, path, packed, _note(edit, scene, recording, used), pieces, decoding)
 
 
 def _refusal(used: list[Sounding]) -> Fault | None:
@@ -297,14 +310,16 @@ def _file(strip: bpy.types.Strip, temporary: Path) -> tuple[Path, bytes]:
 def _joined(pieces: list[SoundPiece]) -> tuple[SoundPiece, ...]:
     """The pieces in the order of time, those that go on where another ends joined: a mere cut is no gap."""
     joined: list[SoundPiece] = []
+    last: dict[
+        tuple[float, float], int
+    ] = {}  # the last piece of each loudness and place of the file's second 0
     for piece in sorted(pieces, key=lambda piece: (piece.at_s, piece.start_s)):
-        for i, last in enumerate(joined):
-            at_end = last.at_s + last.end_s - last.start_s
-            touches = abs(last.end_s - piece.start_s) < SAME_S and abs(at_end - piece.at_s) < SAME_S
-            if touches and last.gain == piece.gain:
-                joined[i] = SoundPiece(last.path, last.start_s, piece.end_s, last.at_s, last.gain)
-                break
+        line = piece.gain, round(piece.at_s - piece.start_s, 4)
+        i = last.get(line)
+        if i is not None and abs(joined[i].end_s - piece.start_s) < SAME_S:
+            joined[i] = replace(joined[i], end_s=piece.end_s)
         else:
+            last[line] = len(joined)
             joined.append(piece)
     return tuple(joined)
 
@@ -377,12 +392,17 @@ def _place_note(edit: bpy.types.Scene, scene: bpy.types.Scene) -> str:
 
 
 def write_packed(sound: StripSound) -> Iterator[None]:
-    """Write the bytes of a packed sound to its path, one piece per step; nothing for an external file.
+    """Write the bytes of a packed sound to its path, one piece per step, then decode what the worker cannot read.
 
-    Raises Fault when the temporary folder cannot be written.
+    Nothing is done for a plain file. Raises Fault when the temporary folder cannot be written.
     """
-    if not sound.packed:
-        return
+    if sound.packed:
+        yield from _write_bytes(sound)
+    if sound.decoding is not None:
+        yield from decode(sound.decoding)
+
+
+def _write_bytes(sound: StripSound) -> Iterator[None]:
     try:
         with open(sound.path, "wb") as file:
             for start in range(0, len(sound.packed), PIECE_BYTES):

@@ -32,7 +32,7 @@ MOST_FRAMES = 2_000_000
 MOST_NOTES = 1_000_000
 MOST_TEXT = 4 << 20
 """Characters of `meta`."""
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 1 << 19
 """Bytes that are read in one step."""
 UNREADABLE = (
     OSError,

@@ -85,7 +85,7 @@ def _begin_s(made_from: dict[str, Any], sound: StripSound, hands: Pace) -> float
     first = pieces[0] if isinstance(pieces, list) and pieces else {}
     name = first.get("path") or made_from.get("sound")
     begin = first.get("start_s", made_from.get("sound_start_s"))
-    if isinstance(name, str) and isinstance(begin, (int, float)):
+    if isinstance(name, str) and isinstance(begin, (int, float)) and Path(name).stem != "decoded":
         packed = "packed" in (Path(name).stem, sound.path.stem)
         return float(begin) if packed or Path(name).name == sound.path.name else None
     heard = sound.heard

@@ -65,6 +65,15 @@ def generate(fault, request, cancelled):
         cancelled["failed"] = True
         say(id=number, event="error", code="corrupt_sound", message="The recording is damaged.", detail="x")
         return
+    if fault == "late":  # the cancel is heard when the result is being saved
+        say(id=number, event="progress", stage="contact", step=1, of=1, seconds_left=0.1)
+        while number not in cancelled["ids"]:
+            time.sleep(0.002)
+        say(id=number, event="progress", stage="write", step=0, of=1, seconds_left=0.1)
+        say(id=number, event="error", code="cancelled", message="Cancelled.", detail="")
+        time.sleep(0.5)
+        shutil.copy(os.environ["FAKE_TAKE"], params["output"])
+        return
     for step in range(1, 4):
         say(id=number, event="progress", stage="sample", step=step, of=3, seconds_left=(3 - step) * 0.5)
         if fault == "infinite":

@@ -599,11 +599,25 @@ def test_a_cancel_while_the_take_is_saved_leaves_no_take(tidy, tmp_path, monkeyp
     tidy()
     session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
     pump_until(lambda: session.machine.status.stage == "write")
-    process = session.machine._client.process
+    process, take = session.machine._client.process, session._reserved
     session.cancel()
     assert not session.active
+    take.write_bytes(b"what was on its way when the worker was killed")
     pump_until(lambda: process.returncode() is not None and not session._forsaken)
     assert not leftovers(tmp_path) and not takes(tmp_path)
+
+
+def test_a_cancel_that_comes_just_before_the_take_is_saved_leaves_no_take(tidy, tmp_path, monkeypatch):
+    use_worker(monkeypatch, tmp_path, "late", tmp_path / "made.npz", cancel_grace_seconds=20.0)
+    tidy()
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    pump_until(lambda: session.machine.status.stage == "contact")
+    process = session.machine._client.process
+    session.cancel()
+    pump_until(lambda: not session.active)
+    assert session.view(0).message == "Cancelled."
+    pump_until(lambda: process.returncode() is not None or takes(tmp_path))
+    assert not takes(tmp_path)
 
 
 def test_a_whole_take_stays_when_its_hands_are_gone(tidy, tmp_path, monkeypatch):
@@ -625,30 +639,54 @@ def test_a_cancel_when_the_hands_have_the_take_keeps_it_whole(tidy, tmp_path, mo
     assert not bpy.data.actions
 
 
+def written(share):
+    """Whether so much of the keyframes is written."""
+    view = session.view(0)
+    return view.text == "Writing keyframes" and view.factor > share
+
+
 def test_an_undo_while_keyframes_are_written_begins_them_afresh(scene, monkeypatch):
     write_slowly(monkeypatch)
     bpy.ops.ed.undo_push(message="before")
     session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
-    pump_until(lambda: session.view(0).factor > 0.3)
+    pump_until(lambda: written(0.3))
     scene.frame_current += 1
     bpy.ops.ed.undo_push(message="half of the take is in this step")
-    pump_until(lambda: session.view(0).factor > 0.6)
+    pump_until(lambda: written(0.6))
+    scene.frame_current += 1
+    bpy.ops.ed.undo_push(message="more of it")
     bpy.ops.ed.undo()
+    assert session.active
     pump_until(lambda: not session.active)
     assert not session.view(0).error and len(bpy.data.actions) == 1
     bag = compat.channelbag(hands().animation_data.action, hands().animation_data.action_slot)
     assert len([c for c in bag.fcurves if '"]["' not in c.data_path]) == 2 * (16 * 3 + 3)
 
 
+def test_an_undo_when_the_hands_have_the_take_takes_it_back(scene, tmp_path, monkeypatch):
+    """Blender 5.2 crashed here: after a file was opened, undo left the hands an action that was gone."""
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"), copy=True)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
+    bpy.ops.ed.undo_push(message="opened")
+    bpy.ops.ed.undo_push(message="before")
+    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
+    pump_until(lambda: session.view(0).text == "Saving the undo step")
+    bpy.ops.ed.undo()
+    assert not session.active and not bpy.data.actions
+    bpy.ops.ed.redo()
+    assert hands().animation_data.action is not None
+
+
 def test_undo_brings_no_half_of_a_take_back(scene, monkeypatch):
     write_slowly(monkeypatch)
     bpy.ops.ed.undo_push(message="before")
     session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
-    pump_until(lambda: session.view(0).factor > 0.3)
+    pump_until(lambda: written(0.3))
     scene.frame_current += 1
     bpy.ops.ed.undo_push(message="half of the take is in this step")
     pump_until(lambda: not session.active)
     whole = bpy.data.actions[0].name
+    assert hands().animation_data.action.name == whole
     bpy.ops.ed.undo()
     assert not bpy.data.actions, "the half of the take is back"
     bpy.ops.ed.redo()

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Films and sounds that the worker cannot read, decoded as Blender plays them.
+
+Blender decodes while its window waits, so a second one does it, without a window.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from .core.process import ChildProcess, child_environment
+from .faults import Fault
+
+SCRIPT = Path(__file__).with_name("decode_script.py")
+HEAD_BYTES = 64
+"""Bytes at a file's start that tell what it is."""
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """What is to be decoded, and where to."""
+
+    source: Path
+    target: Path
+    """The WAV file; its second 0 is second `start_s` of the source."""
+    start_s: float
+    end_s: float
+
+
+def is_readable(head: bytes) -> bool:
+    """Whether the worker reads a file that begins with these bytes: WAV, AIFF, FLAC, MP3, Ogg with Vorbis or Opus."""
+    if head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE":
+        return True
+    if head[:4] == b"OggS":
+        return any(codec in head for codec in (b"vorbis", b"OpusHead", b"FLAC"))
+    layered = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0
+    return head[:4] in (b"fLaC", b"FORM", b"caff") or head[:3] == b"ID3" or layered
+
+
+def read_head(path: Path) -> bytes:
+    """A file's first bytes. Raises Fault."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError as error:
+        raise Fault(
+            "sound_unreadable", f'The sound file "{path.name}" cannot be read: {error.strerror}.', str(path)
+        ) from error
+
+
+def command(work: Decoding, blender: str) -> list[str]:
+    """The command that decodes. `blender` is empty where Blender is a Python module; that Python runs the script."""
+    quiet = ["--background", "--factory-startup", "-noaudio", "--python-exit-code", "1", "--python"]
+    program = [blender, *quiet, str(SCRIPT), "--"] if blender else [sys.executable, str(SCRIPT)]
+    return [*program, str(work.source), str(work.target), str(work.start_s), str(work.end_s)]
+
+
+def decode(work: Decoding) -> Iterator[None]:
+    """Wait for the second Blender, a look a step; it is ended when the iterator is closed. Raises Fault."""
+    try:
+        child = ChildProcess(command(work, bpy.app.binary_path), environment=child_environment(None))
+    except OSError as error:
+        raise Fault("decoding", _cannot(work), str(error)) from error
+    try:
+        said = b""
+        while not child.drained():
+            said += child.read() or b""
+            yield
+        if child.returncode() != 0 or not work.target.is_file():
+            raise Fault("decoding", _cannot(work), said.decode("utf-8", "replace") + child.stderr_tail())
+    finally:
+        child.kill()
+
+
+def _cannot(work: Decoding) -> str:
+    return (
+        f'Blender finds no sound in "{work.source.name}": choose a sound file, or convert it to WAV or FLAC.'
+    )

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Films and sounds that the worker cannot read: decoded by a second Blender, to the sample what Blender plays."""
+
+import importlib.util
+import sys
+import wave
+
+import bpy
+import numpy as np
+import pytest
+from sequencer_helpers import assembled, clicks, put, same_sound, write_clicks
+
+from s2c_blender import compat, decoding
+from s2c_blender.decoding import is_readable, read_head
+from s2c_blender.faults import Fault
+from s2c_blender.strip_audio import find_strip, strip_sound, write_packed
+
+
+@pytest.fixture
+def scene(tmp_path):
+    """An empty edit, and `film.mka` in the folder: clicks, 10 s, in a container that the worker cannot read."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    scene.render.fps, scene.frame_start, scene.frame_end = 25, 1, 250
+    scene.sequence_editor_create()
+    strip = scene.sequence_editor.strips.new_sound("rec", str(write_clicks(tmp_path / "clicks.wav")), 1, 10)
+    bpy.ops.sound.mixdown(
+        filepath=str(tmp_path / "film.mka"), container="MATROSKA", codec="FLAC", mixrate=48000
+    )
+    scene.sequence_editor.strips.remove(strip)
+    return scene
+
+
+def add(scene, folder):
+    strip = scene.sequence_editor.strips.new_sound("film", str(folder / "film.mka"), 1, 5)
+    return put(strip, left_handle_offset=51)
+
+
+def made(folder):
+    folder.mkdir()
+    return folder
+
+
+def test_a_cut_film_is_heard_as_blender_plays_it(scene, tmp_path):
+    strip = add(scene, tmp_path)
+    right = strip.split(frame=120, split_method="SOFT")
+    put(right, content_start=30.4)
+    edit, found = find_strip(bpy.context, "")
+    sound = strip_sound(edit, found, scene, None, made(tmp_path / "job"))
+    assert sound.path == tmp_path / "film.mka" and len(sound.params()["sounds"]) == 2
+    assert sum(1 for _ in write_packed(sound)) > 1, "it never waits"
+    assert sound.pieces[0].start_s == 0.0 and sound.heard.sound_start_s == pytest.approx(51 / 25)
+    with wave.open(str(tmp_path / "job" / "decoded.wav")) as file:
+        assert file.getnchannels() == 1 and file.getframerate() == 48000
+        assert file.getnframes() / 48000 == pytest.approx(10 - 51 / 25, abs=0.05), "only what is heard"
+    # Blender itself seeks in the container and is off by up to 0.1 s then; the film's own time is right.
+    film = np.arange(0.61, 8.2, 0.5)
+    expected = [at for strip in (strip, right) for at in times_within(compat.strip_timing(strip), film)]
+    times, _ = clicks(assembled(sound, scene))
+    np.testing.assert_allclose(times, sorted(expected), atol=1e-3)
+
+
+def times_within(timing, film):
+    """Scene seconds of the clicks of a film that a strip lets through."""
+    at = timing.content_start / 25 + film
+    return at[(at >= timing.left_handle / 25) & (at < timing.right_handle / 25)]
+
+
+def test_a_packed_film_is_written_and_decoded(scene, tmp_path):
+    strip = put(add(scene, tmp_path), left_handle_offset=0)
+    strip.sound.pack()
+    (tmp_path / "film.mka").unlink()
+    sound = strip_sound(scene, strip, scene, None, made(tmp_path / "job"))
+    for _ in write_packed(sound):
+        pass
+    assert sound.params()["sound"] == str(tmp_path / "job" / "decoded.wav")
+    same_sound(scene, sound, scene, tmp_path / "mix.wav")
+
+
+def test_a_film_that_cannot_be_decoded_is_a_sentence(scene, tmp_path):
+    strip = add(scene, tmp_path)
+    (tmp_path / "film.mka").write_bytes(b"no film at all " * 999)
+    sound = strip_sound(scene, strip, scene, None, made(tmp_path / "job"))
+    with pytest.raises(Fault, match=r'no sound in "film\.mka"') as fault:
+        list(write_packed(sound))
+    assert "aud.error" in fault.value.detail
+
+
+def test_a_cancelled_decoding_leaves_no_process(scene, tmp_path, monkeypatch):
+    strip, started = add(scene, tmp_path), []
+
+    class Watched(decoding.ChildProcess):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    monkeypatch.setattr(decoding, "ChildProcess", Watched)
+    work = write_packed(strip_sound(scene, strip, scene, None, made(tmp_path / "job")))
+    next(work)
+    assert started[0].returncode() is None
+    work.close()
+    assert started[0]._process.wait(10) != 0
+    assert not (tmp_path / "job" / "decoded.wav").exists()
+
+
+def test_a_program_that_cannot_be_started_is_a_sentence(scene, tmp_path, monkeypatch):
+    strip = add(scene, tmp_path)
+    sound = strip_sound(scene, strip, scene, None, made(tmp_path / "job"))
+    monkeypatch.setattr(decoding, "command", lambda *_: [str(tmp_path / "gone")])
+    with pytest.raises(Fault, match="convert it to WAV or FLAC"):
+        list(write_packed(sound))
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "readable"),
+    [
+        ("WAV", "PCM", True),
+        ("FLAC", "FLAC", True),
+        ("OGG", "VORBIS", True),
+        ("MP3", "MP3", True),
+        ("MP2", "MP2", True),
+        ("AAC", "AAC", False),
+        ("AC3", "AC3", False),
+        ("MATROSKA", "AAC", False),
+    ],
+)
+def test_what_the_worker_reads_is_told_by_the_first_bytes(scene, tmp_path, container, codec, readable):
+    add(scene, tmp_path)
+    path = tmp_path / "named.anything"
+    bpy.ops.sound.mixdown(filepath=str(path), container=container, codec=codec)
+    made_path = next(p for p in tmp_path.iterdir() if p.name.startswith("named"))
+    assert is_readable(read_head(made_path)) is readable
+    if readable and importlib.util.find_spec("soundfile") is not None:  # the worker's reader
+        samples, _ = importlib.import_module("soundfile").read(made_path)
+        assert np.abs(samples).max() > 0.05
+
+
+def test_blender_itself_runs_the_script(tmp_path):
+    work = decoding.Decoding(tmp_path / "a.mp4", tmp_path / "b.wav", 1.5, 2.5)
+    arguments = [str(work.source), str(work.target), "1.5", "2.5"]
+    command = decoding.command(work, "/opt/blender")
+    assert command[0] == "/opt/blender" and command[-6:] == [str(decoding.SCRIPT), "--", *arguments]
+    assert {"--background", "--factory-startup"} <= set(command)
+    assert decoding.command(work, "") == [sys.executable, str(decoding.SCRIPT), *arguments]
+
+
+@pytest.mark.parametrize(
+    ("head", "readable"),
+    [
+        (b"\x00\x00\x00\x20ftypM4A ", False),
+        (b"RIFF\x00\x00\x00\x00AVI LIST", False),
+        (b"OggS" + bytes(24) + b"\x80theora", False),
+        (b"OggS" + bytes(24) + b"OpusHead", True),
+        (b"FORM\x00\x00\x00\x00AIFF", True),
+        (b"\x1aE\xdf\xa3", False),
+        (b"", False),
+    ],
+)
+def test_heads(head, readable):
+    assert is_readable(head) is readable
