@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("benchmarks", "demo", "docs", "models", "s2c_blender", "tests", "training")
 TEXTS = (".py", ".md", ".toml", ".txt", ".json", ".cfg")
 MOST_LINES = 90
-LINK = re.compile(r"!?\[[^\]\n]*\]\(([^)\s]+)\)")
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 PAGE = re.compile(r"\bdocs/[\w/-]+\.(?:md|png|jpg)\b")
 HOSTS = [
@@ -90,7 +90,7 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path, monkeypatch: pytest.
     page = tmp_path / "page.md"
     page.write_text(
         "[a](other.md) [b](other.md#a-word-and-another) [c](#here) ![d](missing.png) [e](other.md#nowhere)\n"
-        "[f](https://example.org) [g](../outside.md)\n\n```\n[h](code.md)\n```\n\n## Here\n",
+        "[f](https://example.org) [g\ngoes on](../outside.md)\n\n```\n[h](code.md)\n```\n\n## Here\n",
         "utf-8",
     )
     assert broken_links(page) == ["missing.png", "other.md#nowhere", "../outside.md"]
