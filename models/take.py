@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import UserError
+from models.take_arrays import DAMAGED, Spoiled, read_arrays
 
 FORMAT_VERSION = 1
 
@@ -98,18 +98,14 @@ class Take:
                 str(path),
             )
         try:
-            with np.load(path, allow_pickle=False) as data:
-                meta = json.loads(str(data["meta"]))
-                motion = Motion(data["euler"], data["wrist"], float(data["fps"]))
-                notes, fingering = data["notes"], data["fingering"]
-                if fingering.shape[1:] == (2,) and len(fingering) != len(notes):
-                    # Of another program, which edited the notes alone: the fingers are unknown.
-                    fingering = np.full((len(notes), 2), -1, np.int8)
-                take = cls(motion, notes, fingering, meta)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+            arrays, meta = read_arrays(path)
+            motion = Motion(arrays["euler"], arrays["wrist"], float(arrays["fps"]))
+            take = cls(motion, arrays["notes"], arrays["fingering"], meta)
+        except DAMAGED as error:
+            reason = f" ({error})" if isinstance(error, Spoiled) else ""
             raise UserError(
                 "take_corrupt",
-                f"The file {path.name} is not a readable take; generate it again.",
+                f"The file {path.name} is not a readable take{reason}; generate it again.",
                 repr(error),
             ) from error
         if meta.get("format") != FORMAT_VERSION:
@@ -117,9 +113,5 @@ class Take:
                 "take_version",
                 f"The take {path.name} was written by another version of S2C Piano Hands; generate it again.",
                 f"format {meta.get('format')}, this version reads {FORMAT_VERSION}",
-            )
-        if not (np.isfinite(motion.euler).all() and np.isfinite(motion.wrist).all()):
-            raise UserError(
-                "take_corrupt", f"The take {path.name} holds numbers that are not finite; generate it again."
             )
         return take

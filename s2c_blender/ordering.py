@@ -102,7 +102,7 @@ def chosen_model(settings: bpy.types.PropertyGroup) -> str:
 
 
 def hand_size_style(armature: bpy.types.Object) -> float:
-    """The style value of the armature's hand size, measured where it does not say: the model's factor is 1 + 0.1 style."""
+    """The style value of the armature's hand size, measured where it names none; the factor is 1 + 0.1 style."""
     size = armature[HAND_SIZE_PROPERTY] if HAND_SIZE_PROPERTY in armature else piano_frame(armature).hand_size
     low, high = HAND_SIZE_STYLES
     return min(high, max(low, (float(size) - 1.0) * 10.0))

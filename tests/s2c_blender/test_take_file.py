@@ -132,22 +132,6 @@ BAD = {
         "no frames",
     ),
 }
-LENIENT = {
-    "fingering of a sixth finger",
-    "fingering of a third hand",
-    "fingering in fractions",
-    "a note that is no number",
-    "a wrist beyond single numbers",
-    "infinite frame rate",
-    "no frames",
-    "texts as angles",
-    "two frame rates",
-    "data that does not unpack",
-    "meta that is nested without end",
-    "meta that is a list",
-    "meta that is a number",
-}
-"""Until the generator's own reader looks at these."""
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -170,15 +154,7 @@ def test_a_bad_take_is_one_sentence(name, tmp_path):
 
 
 @pytest.mark.skipif(Take is None, reason="the generator's packages are not installed")
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(strict=False, reason="read without a look"))
-        if name in LENIENT
-        else name
-        for name in BAD
-    ],
-)
+@pytest.mark.parametrize("name", BAD)
 def test_the_generator_refuses_the_same_takes(name, tmp_path):
     path = tmp_path / "take.npz"
     write_take(path)
