@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import pytest
 
 from models.request import STYLES, GenerateRequest, LoadRequest, SoundPiece, TranscribeRequest
+from models.take_arrays import ARRAYS
 from models.worker.machine import hello_facts
 from models.worker.server import METHODS
 
@@ -132,3 +133,8 @@ def test_the_formats_name_what_the_worker_is_asked() -> None:
     assert {*METHODS, *hello_facts(), *fields(LoadRequest, TranscribeRequest)} <= methods
     parameters = words_between(page, "**Parameters of", "**Result of")
     assert {*STYLES, *fields(GenerateRequest, SoundPiece)} <= parameters
+
+
+def test_the_formats_name_the_arrays_of_a_take() -> None:
+    page = (ROOT / "docs" / "formats.md").read_text("utf-8")
+    assert set(ARRAYS) <= words_between(page, "| array |", "`meta` is an object")
