@@ -10,8 +10,8 @@
     setup    only make the environments, .venv (Python 3.11) and .venv-blender52 (Python 3.13)
 
 Each command first makes the environments that it needs and leaves them alone when they are complete. It needs
-nothing but the standard library. pip's own variables are respected; PIP_EXTRA_INDEX_URL=
-https://download.pytorch.org/whl/cpu, for instance, fetches the much smaller torch without CUDA.
+nothing but the standard library. pip's own variables are respected: with PIP_EXTRA_INDEX_URL set to the CPU builds'
+package index (see PyTorch's own install page) the much smaller torch without CUDA is fetched.
 """
 
 from __future__ import annotations

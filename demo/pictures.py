@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pictures for docs/animators.md, taken by a Blender with a window, of the file that the demo made.
+"""The picture of curves in docs/animators.md, taken by a Blender with a window, of the file that the demo made.
 
     blender --factory-startup --window-geometry 0 0 1920 1080 --python demo/pictures.py -- \\
         out/demo/demo.blend out/demo/data/takes/TAKE.npz docs/images
 
-On X11, with ImageMagick. Writes graph.png (generated curves in the Graph Editor) and panel-style.png (the panel with
-the style open), and ends.
+On X11, with ImageMagick. Writes graph.png (generated curves in the Graph Editor), and ends.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import bpy
 
 import s2c_blender
-from s2c_blender import panels
 
 CURVES = (("f_index.01.R", 0), ("f_ring.01.R", 0), ("f_index.02.R", 2))
 """Bones and Euler axes in the picture: two fingers that bend, and an axis that never moves."""
@@ -65,30 +63,11 @@ def show_curves() -> None:
         bpy.ops.graph.view_selected(include_handles=False)
 
 
-def show_panel() -> None:
-    """Turn the largest area into a 3D view with its sidebar."""
+def picture(path: Path) -> None:
+    """The largest area, from the X server: with software drawing Blender's own pictures are black."""
     window, area = largest_area()
-    with bpy.context.temp_override(window=window, area=area):
-        bpy.ops.object.mode_set(mode="OBJECT")
-    area.type = "VIEW_3D"
-    space = area.spaces.active
-    space.show_region_ui = True
-    space.shading.type = "SOLID"
-    space.region_3d.view_perspective = "CAMERA"
-
-
-def choose_tab() -> None:
-    """The S2C tab of the sidebar."""
-    _, area = largest_area()
-    next(region for region in area.regions if region.type == "UI").active_panel_category = "S2C"
-
-
-def picture(path: Path, sidebar: bool = False) -> None:
-    """The largest area or its sidebar, from the X server: with software drawing Blender's own pictures are black."""
-    window, area = largest_area()
-    shown = next(region for region in area.regions if region.type == "UI") if sidebar else area
-    top = window.height - shown.y - shown.height
-    crop = f"{shown.width}x{shown.height}+{shown.x}+{top}"
+    top = window.height - area.y - area.height
+    crop = f"{area.width}x{area.height}+{area.x}+{top}"
     command = ["import", "-window", "root", "-crop", crop, "+repage", "-strip"]
     subprocess.run([*command, str(path)], check=True)
 
@@ -97,16 +76,12 @@ def main() -> None:
     """Set the stages up one after another; Blender draws between them."""
     blend, take, folder = (Path(name).resolve() for name in sys.argv[sys.argv.index("--") + 1 :][:3])
     bpy.context.preferences.view.show_splash = False
-    panels.STYLE_CLOSED = False
     s2c_blender.register()
     bpy.ops.wm.open_mainfile(filepath=str(blend))
     steps = [
         lambda: bpy.ops.s2c.apply_take(filepath=str(take)),
         show_curves,
         lambda: picture(folder / "graph.png"),
-        show_panel,
-        choose_tab,
-        lambda: picture(folder / "panel-style.png", sidebar=True),
         bpy.ops.wm.quit_blender,
     ]
 

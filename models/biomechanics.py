@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Could a body do this: joint limits, fingers and hands that pass through each other, speeds (DESIGN section 8).
+"""Could a body do this: joint limits, fingers and hands that pass through each other, speeds (docs/definitions.md).
 
 Axis letters: F frames, 2 hands, 15 finger bones a hand (thumb first, base to tip), P pairs of bones.
 """

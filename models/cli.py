@@ -50,7 +50,7 @@ def _style(text: str) -> tuple[str, float]:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line of DESIGN section 9."""
+    """The command line; callers rely on its names (docs/formats.md)."""
     parser = argparse.ArgumentParser(
         prog="python -m models", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -215,7 +215,7 @@ def run_transcribe(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def run_evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
-    """`evaluate`: the figures of DESIGN section 8."""
+    """`evaluate`: the figures of docs/definitions.md."""
     from models.evaluation import evaluate_take
     from models.midi import read_midi
     from models.take import Take

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The figures of one take against the notes it should play (DESIGN section 8).
+"""The figures of one take against the notes it should play (docs/definitions.md).
 
 A key is pressed in a frame when a contact point is at least 3 mm down in it (`models.keyboard`). Frame i is the
 instant i / fps. Onset F1 looks at the moments when keys become pressed, frame F1 at every frame.
@@ -176,7 +176,7 @@ def take_onsets(take: Take) -> Onsets:
 def evaluate_take(
     take: Take, notes: NDArray[np.floating], tolerance_s: float = ONSET_TOLERANCE_S
 ) -> dict[str, Any]:
-    """All figures of section 8 for one take against true notes (n, 4); plain numbers under stable names.
+    """All figures of docs/definitions.md for one take against true notes (n, 4); plain numbers under stable names.
 
     Notes that no key of 88 can play are left out. Memory is bounded by a few bytes a frame.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Geometry of the 88 keys in the piano frame and the definition of a pressed key (DESIGN sections 3 and 8).
+"""Geometry of the 88 keys in the piano frame and the definition of a pressed key (docs/definitions.md).
 
 Units are metres; ``pitch`` is a MIDI number, 21 (A0) to 108 (C8). All functions are numpy and vectorised.
 """

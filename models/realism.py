@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real-motion distance (DESIGN section 8): how far a take's motion is from that of real pianists.
+"""Real-motion distance (docs/definitions.md): how far a take's motion is from that of real pianists.
 
 Features of a frame, at `REFERENCE_FPS`, D = 25: fingertip offsets from the wrist in X and Y (2 hands × 5 fingers × 2),
 wrist velocity in X and Y (2 × 2), and the spread between the hands (right wrist minus left in X). Each is

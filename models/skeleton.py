@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rest skeleton of both hands, read from ``hands.json`` (DESIGN section 3).
+"""The rest skeleton of both hands, read from ``hands.json`` (docs/definitions.md).
 
 ``hands.json`` is the one place for rest data; Blender's side reads the same file by path. Its keys:
 

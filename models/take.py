@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Motion and take files (DESIGN section 4): plain ``.npz`` arrays, never pickle."""
+"""Motion and take files (docs/formats.md): plain ``.npz`` arrays, never pickle."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Key geometry and the definition of a pressed key (DESIGN sections 3 and 8)."""
+"""Key geometry and the definition of a pressed key (docs/definitions.md)."""
 
 import numpy as np
 

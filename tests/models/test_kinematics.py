@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The skeleton's conventions (DESIGN section 3) and forward kinematics."""
+"""The skeleton's conventions (docs/definitions.md) and forward kinematics."""
 
 import numpy as np
 import pytest

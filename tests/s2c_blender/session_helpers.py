@@ -29,7 +29,7 @@ def write_sound(path, seconds=2.0, rate=22050):
 
 
 def write_take(path, frames=FRAMES, fps=30.0, seed=1, wave_size=0.2):
-    """A take file (DESIGN section 4) whose every channel moves in its own way; returns euler and wrist."""
+    """A take file (docs/formats.md) whose every channel moves in its own way; returns euler and wrist."""
     random = np.random.default_rng(seed)
     phase = random.uniform(0, 6, (1, 2, 16, 3))
     euler = (wave_size * np.sin(np.arange(frames)[:, None, None, None] * 0.2 + phase)).astype(np.float32)
