@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import atexit
 import tempfile
-import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bpy
@@ -18,6 +17,9 @@ from . import refusals, take_paths, temporary, unfinished
 from .session import session
 from .takes import follow
 
+TIDY_SECONDS = 0.005
+"""How long one tick spends on what dead Blenders have left."""
+_tidying: Iterator[object] = iter(())
 REDRAW_SECONDS = 0.3
 """How often the panel is drawn again while something goes on, for the time left."""
 FILE_LOADED = "The job was cancelled because another file was opened."
@@ -40,6 +42,7 @@ def tick() -> float:
             session.drawn = now
             redraw()
         return session.config.writing_seconds if session.working else session.config.interval_seconds
+    _go_on_tidying(TIDY_SECONDS)
     changed = refusals.look_again() or changed
     changed = follow.watch.look() or changed
     if session.look_at_runtime(bpy.context) or changed:
@@ -107,23 +110,26 @@ HANDLERS = (
 """`exit_pre` exists since 5.1; `atexit` serves the versions before."""
 
 
-def tidy() -> threading.Thread:
-    """Remove what Blenders that died have left on disk, beside Blender's own work."""
+def tidy() -> Iterator[object]:
+    """Remove what Blenders that died have left on disk, a little a step.
+
+    Not in a thread: in Blender 4.5 a Python thread that runs while an operator works in another scene ends Blender.
+    """
     own = Path(session.temporary_root())
-    roots, takes = (own, own.parent, tempfile.gettempdir()), session.takes_folder()
+    yield from temporary.remove_stale((own, own.parent, tempfile.gettempdir()))
+    yield from take_paths.remove_forsaken(session.takes_folder())
 
-    def work() -> None:
-        temporary.remove_stale(roots)
-        take_paths.remove_forsaken(takes)
 
-    thread = threading.Thread(target=work, name="s2c-tidy", daemon=True)
-    thread.start()
-    return thread
+def _go_on_tidying(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    for _ in _tidying:
+        if time.perf_counter() > end:
+            return
 
 
 def register() -> None:
     """Add the timer and the handlers, once: what an earlier copy of this module left is taken out first."""
-    global _timer
+    global _timer, _tidying
     _remove_handlers()
     _remove_timer()
     for name, handler in HANDLERS:
@@ -133,7 +139,9 @@ def register() -> None:
     atexit.register(session.shutdown)
     _timer = tick
     bpy.app.timers.register(tick, persistent=True)
-    tidy()
+    _tidying = tidy()
+    if bpy.app.background:  # no timer runs there
+        _go_on_tidying(float("inf"))
 
 
 def unregister() -> None:

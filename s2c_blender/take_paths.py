@@ -116,11 +116,12 @@ def is_reserved(path: Path) -> bool:
     return not path.lstat().st_size or temporary.read_note(path) is not None
 
 
-def remove_forsaken(folder: Path) -> None:
-    """Remove the names in `folder` that were taken by Blenders which died."""
+def remove_forsaken(folder: Path) -> Iterator[None]:
+    """Remove the names in `folder` that were taken by Blenders which died, a file a step."""
     latest = time.time() - FORSAKEN_SECONDS
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
+            yield
             if not entry.name.endswith(SUFFIX) or not entry.is_file(follow_symlinks=False):
                 continue
             found, path = entry.stat(follow_symlinks=False), Path(entry.path)

@@ -81,20 +81,20 @@ def remove_if_unused(folder: Path) -> bool:
     return not folder.exists()
 
 
-def remove_stale(roots: Iterable[str | Path]) -> list[Path]:
-    """Remove the folders of dead processes in `roots` and in Blender's own folders there; returns which.
+def remove_stale(roots: Iterable[str | Path]) -> Iterator[Path | None]:
+    """Remove the folders of dead processes in `roots` and in Blender's own folders there, a folder a step.
 
-    Only real folders of this user that hold a marker of this computer are touched, and no link is followed.
+    Only real folders of this user that hold a marker of this computer are touched, and no link is followed. Yields the
+    folder that was removed, None where one was looked at and left.
     """
-    removed = []
     for root in dict.fromkeys(Path(root) for root in roots):
         for entry in _folders(root):
             inner = _folders(entry) if entry.name.startswith(BLENDER_PREFIX) else [entry]
             for folder in inner:
-                if folder.name.startswith(PREFIX) and owner_is_gone(read_note(folder / MARKER)):
+                stale = folder.name.startswith(PREFIX) and owner_is_gone(read_note(folder / MARKER))
+                if stale:
                     remove(folder)
-                    removed.append(folder)
-    return removed
+                yield folder if stale else None
 
 
 def _folders(root: Path) -> Iterator[Path]:

@@ -8,7 +8,6 @@ import os
 import platform
 import subprocess
 import sys
-import threading
 import time
 
 import bpy
@@ -803,9 +802,6 @@ def test_what_dead_blenders_left_goes_when_the_extension_starts(scene, tmp_path)
     (left / temporary.MARKER).write_text(json.dumps(owner))
     old.write_text(json.dumps(owner))
     lifetime.register()
-    for thread in threading.enumerate():
-        if thread.name == "s2c-tidy":
-            thread.join(20)
     assert not left.exists() and not old.exists()
 
 

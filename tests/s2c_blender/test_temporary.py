@@ -13,6 +13,10 @@ from s2c_blender import temporary
 from s2c_blender.faults import Fault
 
 
+def removed(roots):
+    return [path for path in temporary.remove_stale(roots) if path is not None]
+
+
 @pytest.fixture(scope="module")
 def dead():
     """The number of a process that has ended."""
@@ -32,7 +36,7 @@ def folder_of(root, pid, name="s2c-old", **changes):
 
 def test_a_folder_of_this_process_stays(tmp_path):
     folder = temporary.make(tmp_path)
-    assert temporary.remove_stale([tmp_path]) == [] and folder.is_dir()
+    assert removed([tmp_path]) == [] and folder.is_dir()
     assert temporary.remove_if_unused(folder) and not folder.exists()
 
 
@@ -47,7 +51,7 @@ def test_a_folder_with_something_in_it_is_used(tmp_path):
 def test_a_folder_of_a_dead_process_goes_wherever_blender_put_it(tmp_path, dead):
     direct = folder_of(tmp_path, dead)
     inner = folder_of(tmp_path / "blender_aBc123", dead)
-    assert set(temporary.remove_stale([tmp_path, tmp_path])) == {direct, inner}
+    assert set(removed([tmp_path, tmp_path])) == {direct, inner}
     assert not direct.exists() and not inner.exists() and inner.parent.is_dir()
 
 
@@ -67,7 +71,7 @@ def test_what_is_not_ours_stays(tmp_path, dead):
     broken = tmp_path / "s2c-broken"
     broken.mkdir()
     (broken / temporary.MARKER).write_bytes(b"\xff[")
-    assert temporary.remove_stale([tmp_path, tmp_path / "none"]) == []
+    assert removed([tmp_path, tmp_path / "none"]) == []
     assert all(folder.is_dir() for folder in (*others, bare, broken))
 
 
@@ -82,7 +86,7 @@ def test_no_link_is_followed(tmp_path, dead):
     (marker_only / temporary.MARKER).symlink_to(real / temporary.MARKER)
     stale = folder_of(root, dead)
     (stale / "link").symlink_to(elsewhere)
-    assert temporary.remove_stale([root]) == [stale]
+    assert removed([root]) == [stale]
     assert (real / "keep.npz").exists() and marker_only.is_dir() and (root / "s2c-link").is_symlink()
 
 
