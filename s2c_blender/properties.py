@@ -43,7 +43,7 @@ class S2C_LeftOutNote(bpy.types.PropertyGroup):
 
     frame: IntProperty(name="Frame", description="Frame of the scene where the note is heard")
     pitch: StringProperty(name="Note", description="Name of the note; C4 is the middle C")
-    where: StringProperty(name="Where", description="Its bar, or its time from the start of the take")
+    where: StringProperty(name="Where", description="Its time from the start of the take")
 
 
 class S2C_Settings(bpy.types.PropertyGroup):

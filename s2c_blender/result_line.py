@@ -66,7 +66,7 @@ def remember_left_out(
         item = settings.left_out.add()
         item.frame = order.start_frame + round(seconds * fps)
         item.pitch = pitch_name(int(note["pitch"]))
-        item.where = f"bar {note['bar']}" if note.get("bar") else clock(seconds)
+        item.where = clock(seconds)
     total = result.get("left_out_total")
     settings.left_out_total = max(len(listed), total if isinstance(total, int) else 0)
 

@@ -14,6 +14,8 @@ from .scene import HAND_SIZE, AddOperator, add_hands, add_piano, new_collection
 SCENE_NAME = "Piano"
 FPS = 30
 """The rate at which the motion is made; nothing has to be converted at this one."""
+DEFAULT_RATE = (24, 1.0)
+"""What Blender gives a new file."""
 
 
 class S2C_OT_new_scene(AddOperator, bpy.types.Operator):
@@ -60,7 +62,6 @@ class S2C_OT_new_scene(AddOperator, bpy.types.Operator):
             self.set_up(context)
             return {"FINISHED"}
         scene = bpy.data.scenes.new(SCENE_NAME)
-        scene.render.fps, scene.render.fps_base = FPS, 1.0
         if context.window is not None:
             context.window.scene = scene
         with context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
@@ -83,10 +84,20 @@ class S2C_OT_new_scene(AddOperator, bpy.types.Operator):
         scene.camera = stage.add_camera(collection, piano)
         stage.add_lamps(collection, piano)
         stage.light_world(scene)
+        if has_default_rate(scene):
+            scene.render.fps, scene.render.fps_base = FPS, 1.0
         scene.frame_start = scene.frame_current = 1
         context.view_layer.update()
         stage.frame_views(scene, piano)
         show_panel()  # where the next step is
+
+
+def has_default_rate(scene: bpy.types.Scene) -> bool:
+    """Whether nobody has chosen the scene's frame rate: it is Blender's own, and nothing is timed yet."""
+    edit = scene.sequence_editor
+    animated = any(item.animation_data is not None and item.animation_data.action for item in scene.objects)
+    timed = animated or (edit is not None and len(edit.strips_all) > 0)
+    return not timed and (scene.render.fps, scene.render.fps_base) == DEFAULT_RATE
 
 
 CLASSES = (S2C_OT_new_scene,)

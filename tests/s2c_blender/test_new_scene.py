@@ -12,6 +12,8 @@ import s2c_blender
 from s2c_blender import stage
 from s2c_blender.piano.build import find_piano, piano_keys
 
+LENGTH = {"length": 9} if bpy.app.version >= (5, 0) else {"frame_end": 10}
+
 
 @pytest.fixture(autouse=True)
 def extension() -> Iterator[None]:
@@ -132,3 +134,15 @@ def test_edit_mode_is_refused_in_a_sentence() -> None:
     with pytest.raises(RuntimeError, match="Leave edit mode first"):
         bpy.ops.s2c.new_scene()
     bpy.ops.object.mode_set(mode="OBJECT")
+
+
+def test_the_rate_is_chosen_only_where_nobody_has():
+    scene = bpy.context.scene
+    assert scene.render.fps == 24
+    bpy.ops.s2c.new_scene()
+    assert scene.render.fps == 30
+    bpy.ops.wm.read_factory_settings()
+    scene = bpy.context.scene
+    scene.sequence_editor_create().strips.new_effect("title", "TEXT", 1, 1, **LENGTH)
+    bpy.ops.s2c.new_scene()
+    assert scene.render.fps == 24

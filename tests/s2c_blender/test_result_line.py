@@ -84,11 +84,11 @@ def test_names_and_times():
 
 def test_left_out_notes_are_kept_with_their_frames(scene):
     settings = scene.s2c_settings
-    found = [{"time_s": 12.4, "pitch": 61}, {"time_s": 20.0, "pitch": 40, "bar": 9}]
+    found = [{"time_s": 12.4, "pitch": 61}, {"time_s": 20.0, "pitch": 40}]
     remember_left_out(settings, order(start=11), 24.0, {"left_out": found, "left_out_total": 3})
     assert [(n.frame, n.pitch, n.where) for n in settings.left_out] == [
         (11 + 298, "C♯4", "0:12.4"),
-        (11 + 480, "E2", "bar 9"),
+        (11 + 480, "E2", "0:20.0"),
     ]
     assert settings.left_out_total == 3
     remember_left_out(settings, order(), 24.0, {})
