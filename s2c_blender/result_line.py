@@ -38,21 +38,21 @@ def describe(order: TakeOrder, result: dict[str, Any], seconds: float) -> str:
     """The result line of the panel; without a job's seconds the take was applied from its file."""
     if not seconds:
         return f"Take {order.output.stem}, from its file"
-    parts = [notes_sentence(result)]
+    name, parts = order.output.stem, [notes_sentence(result)]
     if order.hand:
         parts.append(f"{order.hand} hand")
     if order.frames is not None:
         first, stop = order.frames
         parts.append(f"frames {order.start_frame + first} to {order.start_frame + stop - 1}")
-    seed = str(order.params["seed"])
-    if not re.search(rf"seed\W?{seed}(?!\d)", order.output.stem):  # the name of most takes has it
-        parts.append(f"seed {seed}")
-    style = order.params.get("style") or {}
-    parts += [
-        f"{name.replace('_', ' ')} {value:+.2g}" for name, value in style.items() if abs(value) >= 0.005
+    parts.append(f"seed {order.params['seed']}")
+    # The name of most takes has some of this already.
+    parts = [
+        part for part in parts if not re.search(re.escape(part).replace(r"\ ", r"\W?") + r"(?!\d)", name)
     ]
+    style = order.params.get("style") or {}
+    parts += [f"{key.replace('_', ' ')} {value:+.2g}" for key, value in style.items() if abs(value) >= 0.005]
     parts.append(f"made in {seconds:.1f} s")
-    return f"Take {order.output.stem}: " + ", ".join(part for part in parts if part)
+    return f"Take {name}: " + ", ".join(part for part in parts if part)
 
 
 def remember_left_out(

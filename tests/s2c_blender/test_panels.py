@@ -229,7 +229,7 @@ def test_the_result_line_and_a_muted_strip(scene, tmp_path, monkeypatch, panel):
     assert draw(panel).texts.count("It is muted.") == 1  # worth knowing before Generate
     bpy.ops.s2c.generate()
     text = draw(panel).text()
-    assert "seed1" in text and "F1" not in text
+    assert "seed 1" in text and "F1" not in text
     use_worker(monkeypatch, tmp_path, "slow")
     session.order_take(bpy.context, order_new_take(bpy.context, 2))
     assert "seed1" not in draw(panel).text()

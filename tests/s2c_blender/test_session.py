@@ -137,7 +137,7 @@ def test_generate_writes_both_hands_in_one_undo_step(scene, tmp_path):
         head = armature.pose.bones[fcurves.joint_bones(armature)[hand][0]].head
         assert tuple(head) == pytest.approx(tuple(wrist[40, hand]), abs=1e-5)
     settings = scene.s2c_settings
-    assert "seed1: 1 of 2 notes played, made in " in settings.result
+    assert "seed 1: 1 of 2 notes played, made in " in settings.result
     assert settings.armature == armature and os.path.isfile(settings.take_path)
 
 
