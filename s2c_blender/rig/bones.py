@@ -22,6 +22,9 @@ from .armature import HAND_SIZE_PROPERTY, JOINT_PROPERTY, joint_label
 REST_TOLERANCE = 0.02
 """By how much measured lengths and directions may differ before a rest pose counts as edited."""
 
+SAME = 1e-5
+"""Within this the piano frame is the armature's own, as on the built-in rig; Blender's numbers are single."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -117,7 +120,8 @@ def piano_frame(armature: bpy.types.Object) -> Frame:
         middle = turn @ Vector((built_in[0] + built_in[1]) / 2 * unit)
         place = Vector((heads[0] + heads[1]) / 2) - middle
         matrix = Matrix.LocRotScale(place, turn.to_quaternion(), Vector((unit,) * 3))
-        return Frame(matrix, length / unit)
+        built_in_place = np.abs(np.array(matrix) - np.eye(4)).max() < SAME
+        return Frame(Matrix() if built_in_place else matrix, length / unit)
     parent = common_parent(armature)
     matrix = parent.matrix_local.copy() if parent is not None else Matrix()
     place, turn_of_parent, _ = matrix.decompose()

@@ -597,7 +597,11 @@ def test_a_moved_strip_is_said_and_followed(scene: bpy.types.Scene, tmp_path: Pa
     remake(tmp_path, FRAMES, 7)
     bpy.ops.s2c.regenerate_hand(hand="LEFT")
     assert "begin 1.5 s earlier than the recording" in scene.s2c_settings.result
+    scene.frame_set(START + 75)
     assert bpy.ops.s2c.follow_strip() == {"FINISHED"}
+    evaluated = hands().evaluated_get(bpy.context.evaluated_depsgraph_get())
+    at_once = np.array(evaluated.matrix_world @ evaluated.pose.bones["f_index.02.R"].matrix)
+    np.testing.assert_allclose(at_once, before, atol=1e-5)
     np.testing.assert_allclose(seen(START + 75, "f_index.02.R"), before, atol=1e-5)
     keys = next(c for c in bag().fcurves if "key C4" in c.data_path)
     assert keys.keyframe_points[0].co.x == pytest.approx(START + 45 + (0.1 - 0.0297) * 30, abs=0.1)
