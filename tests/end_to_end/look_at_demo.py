@@ -42,7 +42,7 @@ def look_at_blend(path: str) -> dict[str, Any]:
     bags = [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
     return {
         "version": bpy.app.version_string,
-        "curves": sum(len(bag.fcurves) for bag in bags),
+        "curves": sum('"]["' not in curve.data_path for bag in bags for curve in bag.fcurves),
         "result": scene.s2c_settings.result,
         "touching": touched / max(pressed, 1),
         "played": sorted(played),
