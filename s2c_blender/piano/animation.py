@@ -108,6 +108,9 @@ def write_depths(
         curve.keyframe_points.foreach_set("interpolation", np.full(len(frames), LINEAR, np.int32))
         curve.update()
         yield
+    group = bag.groups.get(GROUP)
+    if group is not None:  # 88 channels, folded away until somebody wants them
+        group.show_expanded = group.show_expanded_graph = False
 
 
 def connect(piano: bpy.types.Object, armature: bpy.types.Object) -> str:

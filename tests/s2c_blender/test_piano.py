@@ -86,6 +86,16 @@ def test_keys_go_down_with_their_notes_and_all_the_way(tmp_path: Path) -> None:
     assert depth(piano, 62, 11 + 1.2 * 30) == 0.0
 
 
+def test_the_channels_of_the_keys_are_folded_away_in_a_group_of_their_own(tmp_path: Path) -> None:
+    bpy.ops.s2c.add_hands()
+    bpy.ops.s2c.apply_take(filepath=save_take(tmp_path / "a.npz", NOTES))
+    data = bpy.context.scene.s2c_settings.armature.animation_data
+    bag = compat.channelbag(data.action, data.action_slot)
+    grouped = {curve.group.name for curve in bag.fcurves if '"key ' in curve.data_path}
+    (group,) = [bag.groups[name] for name in grouped]
+    assert len(group.channels) == 88 and not group.show_expanded and not group.show_expanded_graph
+
+
 def test_a_piano_that_is_added_later_plays_the_take_that_is_there(tmp_path: Path) -> None:
     bpy.ops.s2c.add_hands()
     bpy.ops.s2c.apply_take(filepath=save_take(tmp_path / "a.npz", NOTES))
