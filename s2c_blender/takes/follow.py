@@ -150,7 +150,9 @@ def follow_strip(context: bpy.types.Context, scene: bpy.types.Scene, armature: b
             keeping.Marks(**{**vars(marks), "start_frame": begin_frame, "fps": strip.rate}),
         )
     layer.action.update_tag()
-    scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)  # the view shows the moved keys at once
+    scene.frame_set(
+        scene.frame_current, subframe=scene.frame_subframe
+    )  # the view shows the moved keys at once
     by = f"stretched to {stretch:.3g} times its length and moved" if abs(stretch - 1) > 1e-4 else "moved"
     return f"The take was {by} to begin at frame {strip.zero:.6g}, with its recording."
 

@@ -117,23 +117,28 @@ def is_direct(armature: bpy.types.Object) -> bool:
 
     Then they can be read without evaluating; where anything blends, constrains, drives or mutes them they cannot.
     """
-    data = armature.animation_data
-    if not is_plain(armature) or data is None or data.action is None or data.action_slot is None:
+    if not is_plain(armature) or current_action(armature) is None or is_hindered(armature):
         return False
     names = {name for hand in joint_bones(armature) for name in hand}
-    if any(curve.data_path.startswith("pose.bones") for curve in data.drivers):
-        return False
+    return all(bone.rotation_mode == "XYZ" for bone in armature.pose.bones if bone.name in names)
+
+
+def is_hindered(armature: bpy.types.Object) -> bool:
+    """Whether something else than actions has a say in where the hands are, or a curve of the active one is muted."""
+    data = armature.animation_data
+    if data is None or any(curve.data_path.startswith("pose.bones") for curve in data.drivers):
+        return True
+    names = {name for hand in joint_bones(armature) for name in hand}
     bones = [bone for bone in armature.pose.bones if bone.name in names]
     if any(not c.mute and c.influence > 0 for bone in bones for c in bone.constraints):
-        return False
-    if any(bone.rotation_mode != "XYZ" for bone in bones) or armature.parent_type == "ARMATURE":
-        return False
-    between = {parent.name for bone in bones for parent in bone.parent_recursive} - names
+        return True
     carrier = armature.pose.bones[joint_bones(armature)[0][0]].parent
     allowed = {carrier.name, *(parent.name for parent in carrier.parent_recursive)} if carrier else set()
-    curves = layers(armature)[-1].curves
-    muted = any(curve.mute or (curve.group is not None and curve.group.mute) for curve in curves)
-    return between <= allowed and not muted
+    if {parent.name for bone in bones for parent in bone.parent_recursive} - names - allowed:
+        return True  # bones between the joints, which may move on their own
+    active = _active(data)
+    curves = active[0].curves if active else []
+    return any(curve.mute or (curve.group is not None and curve.group.mute) for curve in curves)
 
 
 def current_action(armature: bpy.types.Object) -> bpy.types.Action | None:

@@ -12,7 +12,7 @@ import numpy as np
 from .. import compat
 from ..orders import TakeOrder
 from ..take_file import TakeFile
-from .layers import can_replace_active, current_action, is_direct
+from .layers import can_replace_active, current_action, is_hindered
 from .reading import HandReader
 from .sampling import scene_of_its_own
 
@@ -70,9 +70,9 @@ def _push_down(data: bpy.types.AnimData) -> None:
 
 
 def is_seen(armature: bpy.types.Object, order: TakeOrder, take: TakeFile) -> bool:
-    """Whether the hands that were written are where the take puts them, at three of its frames."""
-    if is_direct(armature):
-        return True
+    """Whether the hands that were written are where the take puts them: looked at in three frames where in doubt."""
+    if not is_hindered(armature):
+        return True  # their action lies on top of all others
     last = len(take.euler) - 1
     low, high = order.frames if order.frames is not None else (0, last + 1)
     picked = sorted({low, (low + high - 1) // 2, high - 1})
