@@ -13,9 +13,10 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
-from . import refusals, take_paths, temporary, unfinished
+from . import temporary
 from .session import session
-from .takes import follow
+from .takes import follow, take_paths, unfinished
+from .ui import refusals
 
 TIDY_SECONDS = 0.005
 """How long one tick spends on what dead Blenders have left."""

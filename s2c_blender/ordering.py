@@ -9,18 +9,19 @@ from typing import Any
 
 import bpy
 
-from . import keeping, preferences
+from . import keeping
 from .core.skeleton import HANDS
 from .faults import Fault
 from .fcurves import joint_bones
-from .orders import TakeOrder
 from .rig.armature import HAND_SIZE_PROPERTY
 from .rig.bones import piano_frame
 from .rig.choice import find_armature
 from .session import preferred_device, session
 from .strip_audio import StripSound, find_strip, strip_sound
-from .take_paths import recording_title, take_path, title_of_take
 from .takes import layers
+from .takes.orders import TakeOrder
+from .takes.take_paths import recording_title, take_path, title_of_take
+from .ui import preferences
 
 MODEL_FILE = "config.json"
 """What every model folder holds."""

@@ -7,9 +7,10 @@ from types import ModuleType
 
 import bpy
 
-from . import lifetime, manual, menus, panels, preferences, properties
+from . import lifetime
 from .operators import export, follow, jobs, new_scene, notes, recording, runtime, scene, take
 from .takes import sampling
+from .ui import manual, menus, panels, preferences, properties
 
 OPERATORS: tuple[ModuleType, ...] = (
     scene,

@@ -17,15 +17,17 @@ from typing import Any
 
 import bpy
 
-from . import delivery, keeping, preferences, take_paths, temporary, unfinished
+from . import keeping, temporary
 from .core.installer import InstallConfig, Installer
 from .core.jobs import STAGES, Job, JobMachine, Request, State, Status
 from .core.runtime import PythonChoice, choose_python, user_data_folder
 from .core.time_left import in_words
 from .core.worker_client import WorkerConfig
 from .faults import Fault
-from .orders import TakeOrder
 from .strip_audio import write_packed
+from .takes import delivery, take_paths, unfinished
+from .takes.orders import TakeOrder
+from .ui import preferences
 
 Work = Generator[str | float | None, None, None]
 

@@ -17,9 +17,9 @@ import bpy
 
 from . import compat
 from .core.timebase import HeardRange, Placement, heard_pieces
-from .decoding import HEAD_BYTES, Decoding, decode, is_readable, read_head
-from .edit_sounds import Sounding, soundings, time_base
 from .faults import Fault
+from .sounds.decoding import HEAD_BYTES, Decoding, decode, is_readable, read_head
+from .sounds.edit_sounds import Sounding, soundings, time_base
 
 PIECE_BYTES = 1 << 20
 """Bytes of a packed sound that are written in one tick."""

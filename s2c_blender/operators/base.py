@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import bpy
 
-from .. import refusals
 from ..faults import Fault
+from ..ui import refusals
 
 LOG = logging.getLogger("s2c_blender")
 

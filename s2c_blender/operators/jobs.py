@@ -10,14 +10,15 @@ from collections.abc import Callable
 import bpy
 from bpy.props import EnumProperty, IntProperty
 
-from .. import keeping, refusals
+from .. import keeping
 from ..faults import Fault
 from ..ordering import order_new_take, order_part, redo_window
-from ..orders import TakeOrder
-from ..properties import SEED_MAX
 from ..rig.choice import find_armature
 from ..session import session
 from ..strip_audio import find_strip
+from ..takes.orders import TakeOrder
+from ..ui import refusals
+from ..ui.properties import SEED_MAX
 from .base import OperatorBase
 
 Preparation = Callable[[bpy.types.Context], object]

@@ -7,8 +7,8 @@ import bpy
 from bpy.props import BoolProperty, FloatProperty
 
 from .. import stage
-from ..next_step import default_cube, only_factory_objects
-from ..showing import show_panel
+from ..ui.next_step import default_cube, only_factory_objects
+from ..ui.showing import show_panel
 from .scene import HAND_SIZE, AddOperator, add_hands, add_piano, new_collection
 
 SCENE_NAME = "Piano"

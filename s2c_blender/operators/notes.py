@@ -6,10 +6,10 @@ from __future__ import annotations
 import bpy
 from bpy.props import IntProperty
 
-from .. import manual, refusals
 from ..faults import Fault
 from ..session import session
-from ..showing import show_panel
+from ..ui import manual, refusals
+from ..ui.showing import show_panel
 from .base import OperatorBase
 
 

@@ -12,8 +12,8 @@ from bpy.props import IntProperty, StringProperty
 
 from .. import compat
 from ..core.timebase import EPSILON_FRAMES
-from ..edit_sounds import recording_of, time_base
 from ..faults import Fault
+from ..sounds.edit_sounds import recording_of, time_base
 from ..strip_audio import find_strip
 from .base import OperatorBase
 

@@ -7,10 +7,10 @@ import time
 
 import bpy
 
-from .. import preferences
 from ..core.trial_notes import write_test_midi
 from ..faults import Fault
 from ..session import session
+from ..ui import preferences
 from .base import OperatorBase
 from .jobs import JobOperator
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
-from .. import delivery
 from ..faults import Fault
-from ..orders import TakeOrder
 from ..rig.choice import find_armature
 from ..session import session
+from ..takes import delivery
+from ..takes.orders import TakeOrder
 from .base import OperatorBase
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from sequencer_helpers import assembled, clicks, put, same_sound, write_clicks
 
-from s2c_blender import compat, decoding
-from s2c_blender.decoding import is_readable, read_head
+from s2c_blender import compat
 from s2c_blender.faults import Fault
+from s2c_blender.sounds import decoding
+from s2c_blender.sounds.decoding import is_readable, read_head
 from s2c_blender.strip_audio import find_strip, strip_sound, write_packed
 
 

@@ -26,6 +26,9 @@ bpy.ops.preferences.addon_enable(module="bl_pkg")
 bpy.ops.extensions.package_install_files(filepath=sys.argv[1], repo="user_default", enable_on_install=True)
 module = "bl_ext.user_default.s2c_blender"
 facts = {"enabled": module in bpy.context.preferences.addons, "folder": os.path.dirname(sys.modules[module].__file__)}
+addon = bpy.context.preferences.addons[module]
+facts["preferences"] = type(addon.preferences).__name__
+facts["guide"] = str(sys.modules[module + ".s2c_blender.ui.manual"].guide())
 before = set(bpy.data.objects)
 facts["answer"] = sorted(bpy.ops.s2c.add_hands())
 facts["bones"] = [len(o.data.bones) for o in bpy.data.objects if o not in before and o.type == "ARMATURE"]
@@ -101,6 +104,8 @@ def test_a_clean_profile_installs_it_and_adds_hands(archive: Path, tmp_path: Pat
     facts = json.loads(lines[0].removeprefix("FACTS"))
     assert facts["enabled"]
     assert Path(facts["folder"]).is_relative_to(tmp_path / "profile")
+    assert facts["preferences"] == "S2C_Preferences"
+    assert Path(facts["guide"]).is_file() and Path(facts["guide"]).is_relative_to(facts["folder"])
     assert facts["answer"] == ["FINISHED"]
     assert len(facts["bones"]) == 1 and facts["bones"][0] >= 32
     assert facts["operators_left"] == []

@@ -5,8 +5,8 @@ import bpy
 import pytest
 from sequencer_helpers import get, mixed, put, same_sound, write_clicks
 
-from s2c_blender.edit_sounds import soundings
 from s2c_blender.faults import Fault
+from s2c_blender.sounds.edit_sounds import soundings
 from s2c_blender.strip_audio import find_strip, heard_note, strip_sound
 
 CUT = "The recording is cut into {} pieces; what is heard of them is played."

@@ -10,7 +10,7 @@ import pytest
 from ui_helpers import Drawn, RecordingLayout
 
 import s2c_blender
-from s2c_blender import manual, menus, showing
+from s2c_blender.ui import manual, menus, showing
 
 NAMES = [name for name, _ in menus.ENTRIES]
 

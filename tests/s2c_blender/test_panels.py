@@ -10,14 +10,14 @@ from session_helpers import pump_until, use_worker, write_sound, write_take
 from ui_helpers import Region, draw
 
 import s2c_blender
-from s2c_blender import drawing, panels, preferences_page, properties
 from s2c_blender.core.jobs import State, Status
-from s2c_blender.next_step import next_step
 from s2c_blender.operators.jobs import order_new_take
-from s2c_blender.preferences import PANEL_HINT, S2C_Preferences
-from s2c_blender.properties import STYLES
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, session
+from s2c_blender.ui import drawing, panels, preferences_page, properties
+from s2c_blender.ui.next_step import next_step
+from s2c_blender.ui.preferences import PANEL_HINT, S2C_Preferences
+from s2c_blender.ui.properties import STYLES
 
 REQUEST = Path(__file__).resolve().parents[2] / "models" / "request.py"
 STYLES_OF_THE_GENERATOR = ast.literal_eval(

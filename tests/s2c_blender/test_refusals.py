@@ -7,9 +7,10 @@ from session_helpers import use_worker, write_sound, write_take
 from ui_helpers import draw
 
 import s2c_blender
-from s2c_blender import lifetime, panels, refusals
+from s2c_blender import lifetime
 from s2c_blender.core.jobs import State, Status
 from s2c_blender.session import SessionConfig, session
+from s2c_blender.ui import panels, refusals
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,11 +9,18 @@ from session_helpers import use_worker, write_sound, write_take
 from ui_helpers import draw
 
 import s2c_blender
-from s2c_blender import panels
 from s2c_blender.core.jobs import Status
-from s2c_blender.orders import TakeOrder
-from s2c_blender.result_line import MOST, clock, describe, extend_scene_end, pitch_name, remember_left_out
 from s2c_blender.session import SessionConfig, session
+from s2c_blender.takes.orders import TakeOrder
+from s2c_blender.takes.result_line import (
+    MOST,
+    clock,
+    describe,
+    extend_scene_end,
+    pitch_name,
+    remember_left_out,
+)
+from s2c_blender.ui import panels
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -31,8 +31,8 @@ from s2c_blender.faults import Fault
 from s2c_blender.operators import jobs as job_operators
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, View, session
-from s2c_blender.take_paths import is_reserved
 from s2c_blender.takes import clock
+from s2c_blender.takes.take_paths import is_reserved
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -16,14 +16,15 @@ from session_helpers import FAKE, write_sound, write_take
 from test_real_worker import RECORDING, worker_python
 
 import s2c_blender
-from s2c_blender import compat, keeping, lifetime, unfinished
+from s2c_blender import compat, keeping, lifetime
 from s2c_blender.core import worker_client
 from s2c_blender.core.runtime import PYTHON_VARIABLE
 from s2c_blender.faults import Fault
 from s2c_blender.ordering import order_new_take, order_part
 from s2c_blender.session import SessionConfig, session
-from s2c_blender.take_file import load_take
-from s2c_blender.take_paths import is_reserved
+from s2c_blender.takes import unfinished
+from s2c_blender.takes.take_file import load_take
+from s2c_blender.takes.take_paths import is_reserved
 
 JOBS = int(os.environ.get("S2C_SOAK_JOBS", "60"))
 SEED = int(os.environ.get("S2C_SOAK_SEED", "1"))

@@ -11,7 +11,7 @@ import pytest
 from session_helpers import write_take
 
 from s2c_blender.faults import Fault
-from s2c_blender.take_file import MOST_FRAMES, MOST_NOTES, load_take
+from s2c_blender.takes.take_file import MOST_FRAMES, MOST_NOTES, load_take
 
 try:
     from models.errors import UserError

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from s2c_blender import take_paths
 from s2c_blender.faults import Fault
-from s2c_blender.take_paths import (
+from s2c_blender.takes import take_paths
+from s2c_blender.takes.take_paths import (
     TITLE_BYTES,
     clean_title,
     is_reserved,
@@ -123,7 +123,7 @@ def test_processes_at_the_same_moment_get_a_name_each(tmp_path):
         "import importlib.util as u, types\n"
         "package = types.ModuleType('s2c_blender'); package.__path__ = [sys.argv[1] + '/s2c_blender']\n"
         "sys.modules['s2c_blender'] = package\n"
-        "from s2c_blender.take_paths import reserve, take_path\n"
+        "from s2c_blender.takes.take_paths import reserve, take_path\n"
         "time.sleep(max(0, float(sys.argv[3]) - time.time()))\n"
         "for _ in range(20): print(reserve(take_path(Path(sys.argv[2]), 'song', 1)).name)\n"
     )

@@ -8,12 +8,13 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from .core.runtime import Runtime, user_data_folder
+from ..core.runtime import Runtime, user_data_folder
 
-ADDON_ID = (__package__ or "").rpartition(".")[0] or (__package__ or "")
-"""The extension's own package, of which this one is a part; outside an extension it is the package itself."""
-ROOT = Path(__file__).resolve().parent.parent
-"""Folder that holds `models/` next to this package."""
+_OURS = (__package__ or "").rpartition(".")[0]
+ADDON_ID = _OURS.rpartition(".")[0] or _OURS
+"""The extension's own package, of which `s2c_blender` is a part; outside an extension it is `s2c_blender` itself."""
+ROOT = Path(__file__).resolve().parents[2]
+"""Folder that holds `models/` next to `s2c_blender/`."""
 REQUIREMENTS = ROOT / "models" / "requirements-worker.txt"
 
 

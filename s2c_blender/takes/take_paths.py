@@ -16,8 +16,8 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import temporary
-from .faults import Fault
+from .. import temporary
+from ..faults import Fault
 
 SUFFIX = ".npz"
 PART_SUFFIX = ".part"

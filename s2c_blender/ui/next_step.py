@@ -9,13 +9,14 @@ from typing import Any
 
 import bpy
 
-from . import keeping, preferences
-from .core.runtime import PYTHON_VARIABLE
+from .. import keeping
+from ..core.runtime import PYTHON_VARIABLE
+from ..faults import Fault
+from ..rig.choice import find_armature
+from ..session import session
+from ..strip_audio import find_strip
+from . import preferences
 from .drawing import why_grey
-from .faults import Fault
-from .rig.choice import find_armature
-from .session import session
-from .strip_audio import find_strip
 
 FACTORY_OBJECTS = {"Cube": "MESH", "Camera": "CAMERA", "Light": "LIGHT"}
 """What Blender's General template puts into a new file, name and type."""

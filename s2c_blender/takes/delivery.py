@@ -14,11 +14,14 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from . import fcurves
-from .core.splicing import Stretch
-from .core.warm_memory import WarmMemory
-from .faults import Fault
-from .keeping import Marks, by_uid, write_marks
+from .. import fcurves
+from ..core.splicing import Stretch
+from ..core.warm_memory import WarmMemory
+from ..faults import Fault
+from ..keeping import Marks, by_uid, write_marks
+from ..piano.animation import add_depths, carrier, is_key_curve, write_depths
+from ..piano.pairing import connect_all
+from . import clock, follow, layers
 from .new_action import (
     action_bytes,
     begin_action,
@@ -30,12 +33,9 @@ from .new_action import (
     find_slot,
 )
 from .orders import TakeOrder
-from .piano.animation import add_depths, carrier, is_key_curve, write_depths
-from .piano.pairing import connect_all
+from .put_on import is_seen, put_on
 from .result_line import describe, extend_scene_end, remember_left_out
 from .take_file import TakeFile, at_scene_rate, load_take
-from .takes import clock, follow, layers
-from .takes.put_on import is_seen, put_on
 
 UNDO_LABEL = "Saving the undo step"
 """A step that cannot be cut: Blender's own copy of all keys for undo."""

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import bpy
 
-from .core.jobs import Status
-from .faults import Fault
-from .session import session
+from ..core.jobs import Status
+from ..faults import Fault
+from ..session import session
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import bpy
 
-from . import compat
-from .core.timebase import Span, TimeBase, heard_span
+from .. import compat
+from ..core.timebase import Span, TimeBase, heard_span
 
 KINDS = {"META": "meta strip", "SCENE": "scene strip"}
 """What an animator calls a strip; every other is a strip."""

@@ -12,7 +12,14 @@ import time
 
 import bpy
 
-from . import compat, keeping, refusals, strip_audio
+from .. import compat, keeping, strip_audio
+from ..faults import Fault
+from ..ordering import hand_size_style, redo_window
+from ..rig.armature import HAND_SIZE_PROPERTY
+from ..rig.choice import find_armature
+from ..session import View, session
+from ..takes import follow
+from . import refusals
 from .drawing import (
     ICON,
     MARGIN,
@@ -24,15 +31,9 @@ from .drawing import (
     text_width,
     why_grey,
 )
-from .faults import Fault
 from .next_step import Step, generator_step, next_step
-from .ordering import hand_size_style, redo_window
 from .properties import STYLES
-from .rig.armature import HAND_SIZE_PROPERTY
-from .rig.choice import find_armature
-from .session import View, session
 from .showing import CATEGORY
-from .takes import follow
 
 REDO_HANDS = (("LEFT", "Redo Left"), ("RIGHT", "Redo Right"))
 REDO_RANGE = (("BOTH", "Redo Range"), ("LEFT", "Left"), ("RIGHT", "Right"))

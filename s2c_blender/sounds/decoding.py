@@ -13,8 +13,8 @@ from pathlib import Path
 
 import bpy
 
-from .core.process import ChildProcess, child_environment
-from .faults import Fault
+from ..core.process import ChildProcess, child_environment
+from ..faults import Fault
 
 SCRIPT = Path(__file__).with_name("decode_script.py")
 HEAD_BYTES = 64

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .core import skeleton
-from .keeping import Keep
-from .strip_audio import StripSound
+from ..core import skeleton
+from ..keeping import Keep
+from ..strip_audio import StripSound
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,9 +22,9 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from .core.resampling import resample
-from .faults import Fault
-from .keeping import FPS_TOLERANCE
+from ..core.resampling import resample
+from ..faults import Fault
+from ..keeping import FPS_TOLERANCE
 
 FORMATS = (1,)
 """Formats of takes that are understood."""

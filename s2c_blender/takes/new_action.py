@@ -15,13 +15,13 @@ from collections.abc import Iterator
 
 import bpy
 
-from . import compat, fcurves
-from .faults import Fault
+from .. import compat, fcurves
+from ..faults import Fault
+from ..piano.animation import is_key_curve
+from .clock import clock_channel
+from .find import by_uid
+from .layers import can_replace_active, current_action, is_plain
 from .orders import TakeOrder
-from .piano.animation import is_key_curve
-from .takes.clock import clock_channel
-from .takes.find import by_uid
-from .takes.layers import can_replace_active, current_action, is_plain
 
 CURVES_PER_STEP = 2
 """Kept curves looked at in one step."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import bpy
 
+from ..session import session
 from .panels import draw_generator_state, draw_installation
 from .preferences import ADVANCED, PANEL_HINT, S2C_Preferences
-from .session import session
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context, page: S2C_Preferences) -> None:
