@@ -8,8 +8,7 @@ evaluates is the truth, over the frames where the hands move now; the marks on a
 from __future__ import annotations
 
 import json
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +26,9 @@ from .takes.layers import TAKE_PROPERTY as MARK
 from .takes.layers import current_action
 from .takes.reading import HandReader
 from .takes.sampling import sample
+from .takes.take_file import FPS_TOLERANCE, load_take
 
 __all__ = ["MARK", "Keep", "Marks", "by_uid", "current_action", "has_take", "plan_keep", "read_marks"]
-
-FPS_TOLERANCE = 1e-3
-"""Frames a second; scenes keep their rate as a whole number over a float32 base."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +101,12 @@ def plan_keep(
         raise Fault("no_take", f'The armature "{armature.name}" plays no take yet: press Generate first.')
     layers.check_writable(armature)
     span = layers.seen_span(armature, kept)
+    if span is not None and span[1] - span[0] >= layers.MOST_FRAMES:
+        count = span[1] - span[0] + 1
+        raise Fault(
+            "too_long",
+            f'The keys of "{armature.name}" reach over {count} frames, more than any take: delete those that lie far out.',
+        )
     if span is None:
         raise Fault(
             "no_motion",
@@ -179,7 +182,7 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
         for done in sample(keep.armature_uid, keep.armature_name, frames, reader):
             yield done / keep.frames
     seconds = take_seconds(keep, reader.clock)
-    notes, fingering, meta = _notes(keep)
+    notes, fingering, meta = yield from _notes(keep)
     if len(notes):
         notes, fingering = notes_as_heard(notes, fingering, seconds, keep.fps)
     if not len(notes):
@@ -264,21 +267,24 @@ def _listen_again(keep: Keep, params: dict[str, Any], first_second: float) -> It
     )
 
 
-def _notes(keep: Keep) -> tuple[NDArray[np.float32], NDArray[np.int8], dict[str, Any]]:
+def _notes(
+    keep: Keep,
+) -> Generator[float, None, tuple[NDArray[np.float32], NDArray[np.int8], dict[str, Any]]]:
     """Notes (n, 4), fingering (n, 2) and meta: the action's notes, else those of the take's file, else none."""
     action = by_uid(bpy.data.actions, keep.action_uid)
     stored = clock.read_notes(action) if action is not None else None
-    notes, fingering, meta = _notes_of_file(Path(keep.marks.take))
+    notes, fingering = (
+        stored if stored is not None else (np.zeros((0, 4), np.float32), np.zeros((0, 2), np.int8))
+    )
+    meta: dict[str, Any] = {}
+    if stored is None:
+        try:
+            for take in load_take(Path(keep.marks.take)):
+                if take is not None:
+                    notes, fingering, meta = take.notes, take.fingering, take.meta
+                yield 1.0
+        except Fault:
+            meta = {}  # the file is gone or spoiled: the recording is listened to again
     if keep.marks.player is not None:
         meta = {**meta, "habits": keep.marks.player}
-    return (*stored, meta) if stored is not None else (notes, fingering, meta)
-
-
-def _notes_of_file(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int8], dict[str, Any]]:
-    """Notes, fingering and meta of a take file; empty ones when it is gone or no take."""
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            meta = json.loads(str(data["meta"]))
-            return data["notes"], data["fingering"], meta if isinstance(meta, dict) else {}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
-        return np.zeros((0, 4), np.float32), np.zeros((0, 2), np.int8), {}
+    return notes, fingering, meta

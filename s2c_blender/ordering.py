@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from . import keeping
+from . import consent, keeping
 from .core.skeleton import HANDS
 from .faults import Fault
 from .fcurves import joint_bones
@@ -23,6 +24,8 @@ from .takes.orders import TakeOrder
 from .takes.take_paths import recording_title, take_path, title_of_take
 from .ui import preferences
 
+PRESET_NAME = re.compile("[a-z][a-z0-9_-]{0,39}")
+"""Names of built-in models; never a path."""
 MODEL_FILE = "config.json"
 """What every model folder holds."""
 HAND_SIZE_STYLES = (-3.0, 4.0)
@@ -68,7 +71,18 @@ def common_params(
 def chosen_model(settings: bpy.types.PropertyGroup) -> str:
     """The model's folder, or the name of a built-in one. Raises Fault for a folder that holds none."""
     if not settings.model_folder:
-        return settings.preset or "default"
+        preset = settings.preset or "default"
+        if not PRESET_NAME.fullmatch(preset):
+            raise Fault(
+                "preset_unknown", "This file asks for a model that is not built in: set Preset to default."
+            )
+        return preset
+    if not consent.is_chosen_model(settings.model_folder):
+        raise Fault(
+            "model_not_chosen",
+            f'This file asks for the model "{settings.model_folder}": choose that folder again under Style > Model if '
+            "you trust it, or empty the field.",
+        )
     folder = Path(bpy.path.abspath(settings.model_folder))
     if not (folder / MODEL_FILE).is_file():
         raise Fault(

@@ -27,6 +27,7 @@ from .faults import Fault
 from .strip_audio import write_packed
 from .takes import delivery, take_paths, unfinished
 from .takes.orders import TakeOrder
+from .takes.take_file import FPS_TOLERANCE
 from .ui import preferences
 
 Work = Generator[str | float | None, None, None]
@@ -328,7 +329,11 @@ class Session:
 
     def _choose_python(self, context: bpy.types.Context) -> PythonChoice:
         chosen = preferences.get(context)
-        python = bpy.path.abspath(chosen.python_path) if chosen is not None else ""
+        python = chosen.python_path if chosen is not None else ""
+        if python.startswith("//"):  # beside a .blend that may be a stranger's
+            return PythonChoice(
+                "", "The Python in the preferences must be a whole path, not one beside the .blend."
+            )
         return choose_python(python, preferences.runtime(context), preferences.REQUIREMENTS)
 
     def _install_config(self, context: bpy.types.Context) -> InstallConfig:
@@ -479,7 +484,7 @@ def _check_rate(order: TakeOrder) -> None:
     if not order.partial or scene is None:
         return
     rate, made = scene.render.fps / scene.render.fps_base, order.params["fps"]
-    if abs(rate - made) > keeping.FPS_TOLERANCE:
+    if abs(rate - made) > FPS_TOLERANCE:
         raise Fault(
             "rate_changed",
             f"The scene went from {made:g} to {rate:g} frames a second while a part of its take was made; "

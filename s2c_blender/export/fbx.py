@@ -82,6 +82,10 @@ def export_fbx(context: bpy.types.Context, armature: bpy.types.Object, path: Pat
     span = layers.seen_span(armature) if layers.moves(armature) else None
     if span is None:
         raise Fault("no_take", f'The armature "{armature.name}" plays no take yet: press Generate first.')
+    if span[1] - span[0] >= layers.MOST_FRAMES:
+        raise Fault(
+            "too_long", f'The keys of "{armature.name}" reach over {span[1] - span[0] + 1} frames, too many.'
+        )
     layers.check_posed(armature)
     if path.suffix.lower() != ".fbx":
         path = path.with_name(path.name + ".fbx")

@@ -85,7 +85,7 @@ class S2C_OT_check_runtime(JobOperator, bpy.types.Operator):
     def begin(self, context: bpy.types.Context) -> set[str]:
         midi = session.temporary_folder() / "test.mid"
         write_test_midi(midi)
-        session.order_check(context, midi, context.scene.s2c_settings.preset or "default")
+        session.order_check(context, midi, "default")
         return {"FINISHED"}
 
     def run(self, context: bpy.types.Context) -> set[str]:

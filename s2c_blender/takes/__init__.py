@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a take is inside a .blend: the layers that play it, what Blender makes of them, its clock, its notes."""
+"""Takes: their orders and files, how they are written, and what they are inside a .blend (layers, clock, notes)."""

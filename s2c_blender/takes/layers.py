@@ -20,6 +20,8 @@ from ..rig.bones import joint_bones
 
 TAKE_PROPERTY = "s2c_take"
 """Custom property of an action that holds a take."""
+MOST_FRAMES = 500_000
+"""Longer than any take: more than two hours at 60 frames a second."""
 OBJECT_PATHS = ("location", "rotation_euler", "rotation_quaternion", "rotation_axis_angle", "scale", "delta_")
 """Curves with paths that begin so move the whole armature."""
 
@@ -169,12 +171,8 @@ def seen_span(armature: bpy.types.Object, hands: tuple[int, ...] | None = None) 
         wanted = tuple(
             f'pose.bones["{bpy.utils.escape_identifier(name)}"].' for hand in hands for name in bones[hand]
         )
-    ends: list[tuple[float, float]] = []
-    for layer in layers(armature):
-        spans = [span for curve in layer.curves if (span := _varying(curve, wanted)) is not None]
-        if spans:
-            ends.append(layer.span(min(first for first, _ in spans), max(last for _, last in spans)))
-    ends = [(first, last) for first, last in ends if last >= first]
+    playing = layers(armature)
+    ends = _ends(playing, wanted) or _ends(playing, wanted, still=True)
     if not ends:
         return None
     first, last = min(first for first, _ in ends), max(last for _, last in ends)
@@ -182,8 +180,22 @@ def seen_span(armature: bpy.types.Object, hands: tuple[int, ...] | None = None) 
     return (low, high) if high >= low else None
 
 
-def _varying(curve: bpy.types.FCurve, wanted: tuple[str, ...] | None) -> tuple[float, float] | None:
-    """First and last key of a curve that changes, where it moves what is wanted."""
+def _ends(
+    playing: list[Layer], wanted: tuple[str, ...] | None, *, still: bool = False
+) -> list[tuple[float, float]]:
+    """First and last scene frame of each layer that moves what is wanted; with `still`, of each that holds it."""
+    ends: list[tuple[float, float]] = []
+    for layer in playing:
+        spans = [span for curve in layer.curves if (span := _reach(curve, wanted, still)) is not None]
+        if spans:
+            ends.append(layer.span(min(first for first, _ in spans), max(last for _, last in spans)))
+    return [(first, last) for first, last in ends if last >= first]
+
+
+def _reach(
+    curve: bpy.types.FCurve, wanted: tuple[str, ...] | None, still: bool
+) -> tuple[float, float] | None:
+    """First and last key of a curve that moves what is wanted; one that never changes counts with `still` only."""
     path = curve.data_path
     if curve.mute or not (
         path.startswith(wanted) if wanted is not None else path.startswith(("pose.bones", *OBJECT_PATHS))
@@ -194,7 +206,7 @@ def _varying(curve: bpy.types.FCurve, wanted: tuple[str, ...] | None) -> tuple[f
         return None
     keys = np.empty(2 * len(points), np.float32)
     points.foreach_get("co", keys)
-    if np.ptp(keys[1::2]) == 0 and not curve.modifiers:
+    if np.ptp(keys[1::2]) == 0 and not curve.modifiers and not still:
         return None
     return float(keys[0]), float(keys[-2])
 

@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 
 from ..core.resampling import resample
 from ..faults import Fault
-from ..keeping import FPS_TOLERANCE
 
+FPS_TOLERANCE = 1e-3
+"""Frames a second; scenes keep their rate as a whole number over a float32 base."""
 FORMATS = (1,)
 """Formats of takes that are understood."""
 MOST_FRAMES = 2_000_000

@@ -87,8 +87,9 @@ def downloads_allowed(context: bpy.types.Context) -> bool:
 def runtime(context: bpy.types.Context) -> Runtime:
     """The managed environment, in the user's folder or the default one."""
     preferences = get(context)
-    chosen = bpy.path.abspath(preferences.runtime_folder) if preferences is not None else ""
-    return Runtime(Path(chosen) if chosen else user_data_folder() / "runtime")
+    chosen = preferences.runtime_folder if preferences is not None else ""
+    whole = chosen and not chosen.startswith("//")  # a folder beside a .blend may be a stranger's
+    return Runtime(Path(chosen) if whole else user_data_folder() / "runtime")
 
 
 CLASSES = (S2C_Preferences,)

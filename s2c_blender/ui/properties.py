@@ -17,6 +17,8 @@ from bpy.props import (
     StringProperty,
 )
 
+from .. import consent
+
 SEED_MAX = 2**31 - 1
 STYLES = ("curl", "wrist_height", "energy", "looseness")
 """Names of the style sliders, as the worker knows them. The size of the hands belongs to the armature."""
@@ -24,6 +26,11 @@ STYLES = ("curl", "wrist_height", "energy", "looseness")
 
 def _is_armature(_settings: S2C_Settings, candidate: bpy.types.Object) -> bool:
     return candidate.type == "ARMATURE"
+
+
+def _choose_model(settings: S2C_Settings, _context: bpy.types.Context) -> None:
+    """Blender calls this when the folder is set, and not when a file that names one is opened."""
+    consent.choose_model(settings.model_folder)
 
 
 def _style(name: str, description: str) -> object:
@@ -109,8 +116,10 @@ class S2C_Settings(bpy.types.PropertyGroup):
     )
     model_folder: StringProperty(
         name="Model",
-        description="Folder of a model of your own, trained or converted; empty uses the one of this extension",
+        description="Folder of a model of your own, trained or converted; empty uses the one of this extension. "
+        "For your safety, a folder that an opened file asks for has to be chosen again",
         subtype="DIR_PATH",
+        update=_choose_model,
     )
     result: StringProperty(name="Result", description="How the last take was made", default="")
     left_out: CollectionProperty(type=S2C_LeftOutNote)

@@ -8,6 +8,7 @@ import pytest
 from session_helpers import requests, use_worker, write_sound, write_take
 
 import s2c_blender
+from s2c_blender import consent
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, session
 from s2c_blender.ui import preferences
@@ -71,3 +72,28 @@ def test_downloads_need_both_consents(monkeypatch, agreed: bool, online: bool) -
     app = types.SimpleNamespace(app=types.SimpleNamespace(online_access=online))
     monkeypatch.setattr(preferences, "bpy", app)
     assert preferences.downloads_allowed(None) is (agreed and online)
+
+
+def test_a_model_that_only_the_file_asks_for_is_not_loaded(settings, tmp_path) -> None:
+    folder = tmp_path / "stranger"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    settings.model_folder = str(folder)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    consent.forget()  # another day
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
+    settings = bpy.context.scene.s2c_settings
+    with pytest.raises(RuntimeError, match="choose that folder again"):
+        bpy.ops.s2c.generate()
+    assert not asked(tmp_path, "load")
+    settings.model_folder = str(folder)
+    bpy.ops.s2c.generate()
+    assert asked(tmp_path, "load")[-1]["preset"] == str(folder)
+
+
+@pytest.mark.parametrize("preset", ["/somewhere/model", "../model", "//model", "a b"])
+def test_a_preset_is_a_name_and_never_a_path(settings, tmp_path, preset) -> None:
+    settings.preset = preset
+    with pytest.raises(RuntimeError, match="not built in"):
+        bpy.ops.s2c.generate()
+    assert not requests(tmp_path)

@@ -2,6 +2,7 @@
 """The take is what is on the armature: whatever an animator did to it, Redo and Export go by what is seen."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -638,3 +639,81 @@ def test_another_recording_is_not_followed(scene: bpy.types.Scene, tmp_path: Pat
     with pytest.raises(RuntimeError, match="another recording"):
         bpy.ops.s2c.follow_strip()
     assert requests(tmp_path) and json.loads(data().action["s2c_take"])["start_frame"] == START
+
+
+# -- a stranger's file --------------------------------------------------------------------------------------
+
+
+def mark(**changes: object) -> None:
+    """Change the marks of the take, as a stranger's .blend may have them."""
+    marks = json.loads(data().action["s2c_take"])
+    marks.update(changes)
+    data().action["s2c_take"] = json.dumps(marks)
+
+
+def test_marks_choose_neither_an_output_nor_consent(scene: bpy.types.Scene, tmp_path: Path) -> None:
+    victim = tmp_path / "thesis.txt"
+    victim.write_text("years of work")
+    sound = {"sound": str(tmp_path / "song.wav"), "sound_start_s": 0.0, "sound_end_s": 2.0}
+    mark(
+        take="/nowhere.npz", sound={**sound, "output": str(victim), "allow_download": True, "device": "cuda"}
+    )
+    del data().action[clock.NOTES_PROPERTY]
+    scene.sequence_editor.strips.remove(scene.sequence_editor.strips[0])
+    assert bpy.ops.s2c.regenerate_hand(hand="LEFT") == {"FINISHED"}
+    params = requests(tmp_path)[-1]["params"]
+    assert params["sound"] == sound["sound"] and params["allow_download"] is False
+    assert Path(params["output"]).parent == tmp_path / "data" / "takes" and params["device"] != "cuda"
+    assert victim.read_text() == "years of work"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"frames": "x"},
+        {"frames": -5},
+        {"fps": 0},
+        {"fps": "x"},
+        {"sound": None},
+        {"sound": [1]},
+        {"take": 7},
+        {"more": 1},
+    ],
+)
+def test_marks_that_make_no_sense_are_no_take(scene: bpy.types.Scene, changes: dict[str, object]) -> None:
+    mark(**changes)
+    with pytest.raises(RuntimeError, match="plays no take yet"):
+        bpy.ops.s2c.regenerate_hand(hand="LEFT")
+
+
+def test_a_pipe_as_the_takes_file_is_not_waited_for(scene: bpy.types.Scene, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.npz")
+    mark(take=str(tmp_path / "pipe.npz"))
+    del data().action[clock.NOTES_PROPERTY]
+    assert bpy.ops.s2c.regenerate_hand(hand="LEFT") == {"FINISHED"}
+    assert requests(tmp_path)[-1]["params"]["sound"].endswith("song.wav")
+
+
+def test_keys_that_reach_over_millions_of_frames_are_refused(scene: bpy.types.Scene) -> None:
+    curve = bag().fcurves.find('pose.bones["hand.R"].location', index=0)
+    curve.keyframe_points.insert(1_000_000, 0.0)
+    for operator in (lambda: bpy.ops.s2c.regenerate_hand(hand="LEFT"), export_somewhere):
+        with pytest.raises(RuntimeError, match="reach over"):
+            operator()
+
+
+def export_somewhere() -> None:
+    bpy.ops.s2c.export_fbx(filepath=bpy.app.tempdir + "a.fbx")
+
+
+def test_hands_that_hold_still_can_be_redone_around(scene: bpy.types.Scene, tmp_path: Path) -> None:
+    for path in [c.data_path for c in bag().fcurves if '"]["' in c.data_path]:
+        curve = bag().fcurves.find(path)
+        bag().fcurves.remove(curve)
+    for curve in bag().fcurves:
+        for point in curve.keyframe_points:
+            point.co.y = 0.0
+        curve.update()
+    assert layers.seen_span(hands()) == (START, START + FRAMES - 1)
+    assert bpy.ops.s2c.regenerate_hand(hand="LEFT") == {"FINISHED"}
+    assert len(sent(tmp_path)["euler"]) == FRAMES
