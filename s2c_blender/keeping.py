@@ -105,7 +105,7 @@ def plan_keep(
         count = span[1] - span[0] + 1
         raise Fault(
             "too_long",
-            f'The keys of "{armature.name}" reach over {count} frames, more than any take: delete those that lie far out.',
+            f'The keys of "{armature.name}" reach over {count} frames, too many for a take: delete those far out.',
         )
     if span is None:
         raise Fault(

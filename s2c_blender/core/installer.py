@@ -27,7 +27,9 @@ PROBE = (
 DELETE = (
     "import os, shutil, sys; [shutil.rmtree(p) if os.path.isdir(p) else os.unlink(p) for p in sys.argv[1:]]"
 )
-PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar", "off")
+ISOLATED = "-I"
+"""Every child ignores the folder that Blender was started in, and Python's own variables and user packages."""
+PIP = (ISOLATED, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar", "off")
 PIP_PATIENCE = ("--retries", "3", "--timeout", "60")
 
 
@@ -128,7 +130,7 @@ class Installer:
         failure = (
             "Some files of the generator could not be deleted; close other Blender windows and try again."
         )
-        command = (sys.executable, "-c", DELETE, str(config.runtime.venv))
+        command = (sys.executable, ISOLATED, "-c", DELETE, str(config.runtime.venv))
         self._steps = [Step("Deleting the generator", command, failure)]
         self._run(now)
 
@@ -196,7 +198,7 @@ class Installer:
             )
             self._fail("no_python", message, "\n".join(self.lines))
             return
-        self._launch(Step("Looking for a Python", (self._candidates[0], "-c", PROBE), ""), now)
+        self._launch(Step("Looking for a Python", (self._candidates[0], ISOLATED, "-c", PROBE), ""), now)
 
     def _probed(self, code: int, now: float) -> None:
         assert self._config is not None
@@ -231,11 +233,15 @@ class Installer:
             max(self._index, 0),
             len(self._steps),
         )
+        assert self._config is not None
         self._heard, self._splitter = now, LineSplitter()
         self.lines.append(f"$ {' '.join(step.command)}")
         try:
             self._child = ChildProcess(
-                step.command, environment=child_environment(None), stderr_to_stdout=True
+                step.command,
+                cwd=self._config.runtime.folder,
+                environment=child_environment(None),
+                stderr_to_stdout=True,
             )
         except OSError as error:
             if self._index < 0:
@@ -262,7 +268,7 @@ def install_steps(config: InstallConfig, python: str) -> list[Step]:
     steps = [
         Step(
             "Creating the environment",
-            (python, "-m", "venv", *config.venv_options, str(config.runtime.venv)),
+            (python, ISOLATED, "-m", "venv", *config.venv_options, str(config.runtime.venv)),
             "The environment could not be created; choose another folder or another Python.",
         ),
         Step(
@@ -277,7 +283,7 @@ def install_steps(config: InstallConfig, python: str) -> list[Step]:
     steps.append(
         Step(
             "Checking",
-            (venv_python, "-c", config.check),
+            (venv_python, ISOLATED, "-c", config.check),
             "The packages were installed but do not work together.",
         )
     )

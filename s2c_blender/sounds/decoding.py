@@ -56,7 +56,7 @@ def read_head(path: Path) -> bytes:
 def command(work: Decoding, blender: str) -> list[str]:
     """The command that decodes. `blender` is empty where Blender is a Python module; that Python runs the script."""
     quiet = ["--background", "--factory-startup", "-noaudio", "--python-exit-code", "1", "--python"]
-    program = [blender, *quiet, str(SCRIPT), "--"] if blender else [sys.executable, str(SCRIPT)]
+    program = [blender, *quiet, str(SCRIPT), "--"] if blender else [sys.executable, "-I", str(SCRIPT)]
     return [*program, str(work.source), str(work.target), str(work.start_s), str(work.end_s)]
 
 

@@ -70,6 +70,22 @@ def test_install_marks_last_and_delete_leaves_other_files(runtime, requirements)
     assert "not installed" in choose_python("", runtime, requirements).problem
 
 
+def test_nothing_of_the_folder_that_blender_was_started_in_is_run(
+    runtime, requirements, tmp_path, monkeypatch
+):
+    downloads = tmp_path / "downloads"
+    downloads.mkdir()
+    for module in ("venv", "ctypes", "ensurepip", "shutil", "pip", "runpy", "torch"):
+        (downloads / f"{module}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write({module!r})\n")
+    monkeypatch.chdir(downloads)
+    installer = Installer()
+    installer.install(plan(runtime, requirements, check="import shutil"), time.monotonic(), online=True)
+    assert finish(installer).state is State.DONE
+    installer.delete(plan(runtime, requirements), time.monotonic())
+    assert finish(installer).state is State.DONE
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_failed_check_leaves_an_unfinished_runtime_and_a_retry_repairs_it(runtime, requirements):
     installer = Installer()
     check = "raise SystemExit('torch is broken')"
