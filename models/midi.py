@@ -8,7 +8,6 @@ channel and pitches off the keyboard are left out. Hands come from track names (
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from models.errors import UserError, quoted
 from models.keyboard import KEYS, LOWEST_PITCH
 from models.notes import note_order
+from models.whole_file import whole_file
 
 MAX_FILE_BYTES = 64 * 2**20
 MAX_SECONDS = 2 * 3600.0
@@ -224,15 +224,12 @@ def write_midi(
         if (hands == hand).any() or (hand == -1 and not len(notes)):
             file.tracks.append(_track(name, channel, notes[hands == hand]))
     path = Path(path)
-    part = path.with_name(path.name + ".part")
     try:
-        file.save(part)
-        os.replace(part, path)
+        with whole_file(path) as part:
+            file.save(part)
     except OSError as error:
         sentence = f"The MIDI file {quoted(path)} cannot be written; choose another folder."
         raise UserError("cannot_write", sentence, repr(error)) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _track(name: str, channel: int, notes: NDArray[np.float64]) -> mido.MidiTrack:

@@ -13,12 +13,9 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-import os
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.errors import UserError, quoted
@@ -27,6 +24,7 @@ from models.music import Listener, Music, Sound, load_sound, load_sounds
 from models.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.stages import StageClock
 from models.take import Take
+from models.whole_file import check_output, whole_file
 
 if TYPE_CHECKING:
     from models.model import Model
@@ -41,21 +39,6 @@ class Generated:
 
     take: Take
     facts: dict[str, Any]
-
-
-def check_output(path: Path) -> None:
-    """Fail before the work, not after it, when the result could not be written."""
-    if path.is_dir():
-        raise UserError(
-            "not_a_file", f"{quoted(path)} is a folder; choose a file name for the result.", str(path)
-        )
-    if not path.parent.is_dir():
-        sentence = (
-            f"The folder {quoted(path.parent.absolute())} for the result does not exist; choose another."
-        )
-        raise UserError("folder_missing", sentence, str(path))
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
-        pass
 
 
 class Pipeline:
@@ -99,7 +82,9 @@ class Pipeline:
         """
         clock = clock or StageClock()
         clock("prepare", 0, 1)
-        check_output(request.output)
+        check_output(
+            request.output, request.sound, request.midi, request.keep, *(p.path for p in request.sounds or ())
+        )
         keep = Take.load(request.keep) if request.keep is not None else None
         sound = _load_sound(request, lambda: clock("prepare", 0, 1))
         music = None
@@ -139,7 +124,7 @@ class Pipeline:
 
         clock = clock or StageClock()
         clock("prepare", 0, 1)
-        check_output(request.output)
+        check_output(request.output, request.sound)
         sound = load_sound(request.sound, request.sound_start_s, request.sound_end_s)
         listens = self._listener.needs_transcription(sound)
         loads = ("transcriber",) if listens and not self._transcriber_loaded else ()
@@ -152,12 +137,8 @@ class Pipeline:
         clock("transcribe", 0, 1)
         notes = self._listener.transcribed(sound, request.device, clock)
         clock("write", 0, 1)
-        part = request.output.with_name(request.output.name + ".part")
-        try:
+        with whole_file(request.output) as part:
             write_midi(part, notes)
-            os.replace(part, request.output)
-        finally:
-            part.unlink(missing_ok=True)
         seconds = clock.finish()
         self._expectations.learn(work, seconds)
         facts = {"midi": str(request.output), "notes": len(notes), "duration_s": round(sound.duration_s, 3)}

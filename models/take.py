@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.errors import UserError
 from models.take_arrays import DAMAGED, Spoiled, read_arrays
+from models.whole_file import whole_file
 
 FORMAT_VERSION = 1
 
@@ -67,21 +67,16 @@ class Take:
         """Write the take; the file appears whole or not at all."""
         path = Path(path)
         meta = {"format": FORMAT_VERSION, **self.meta}
-        part = path.with_name(path.name + ".part")
-        try:
-            with open(part, "wb") as file:
-                np.savez_compressed(
-                    file,
-                    fps=np.float64(self.motion.fps),
-                    euler=self.motion.euler.astype(np.float32),
-                    wrist=self.motion.wrist.astype(np.float32),
-                    notes=self.notes.astype(np.float32),
-                    fingering=self.fingering.astype(np.int8),
-                    meta=np.array(json.dumps(meta)),
-                )
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        with whole_file(path) as part, open(part, "wb") as file:
+            np.savez_compressed(
+                file,
+                fps=np.float64(self.motion.fps),
+                euler=self.motion.euler.astype(np.float32),
+                wrist=self.motion.wrist.astype(np.float32),
+                notes=self.notes.astype(np.float32),
+                fingering=self.fingering.astype(np.int8),
+                meta=np.array(json.dumps(meta)),
+            )
 
     @classmethod
     def load(cls, path: str | Path) -> Take:

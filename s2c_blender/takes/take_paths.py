@@ -8,6 +8,7 @@ in the end. Whoever took a name lets go of it when no take came (`release`).
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import re
 import stat
@@ -20,8 +21,8 @@ from .. import temporary
 from ..faults import Fault
 
 SUFFIX = ".npz"
-PART_SUFFIX = ".part"
-"""What the worker appends while it writes."""
+PART_PATTERN = ".????????.part"
+"""What the worker appends to a name while it writes: eight letters that make it unique, and `.part`."""
 TITLE_BYTES = 80
 """Longest title as UTF-8. Seed, hand, frames and the worker's own endings add to it; 255 bytes are allowed."""
 MOST_OF_ONE_NAME = 10_000
@@ -105,7 +106,8 @@ def reserve(path: Path) -> Path:
 def release(path: Path, *, written: bool = False) -> None:
     """Remove what a job that came to nothing left under a reserved name; a whole take only if `written` says so."""
     with contextlib.suppress(OSError):
-        path.with_name(path.name + PART_SUFFIX).unlink(missing_ok=True)
+        for part in path.parent.glob(glob.escape(path.name) + PART_PATTERN):
+            part.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         if stat.S_ISREG(path.lstat().st_mode) and (written or is_reserved(path)):
             path.unlink()

@@ -164,3 +164,14 @@ def test_module_runs_as_a_program() -> None:
         [sys.executable, "-m", "models", "--version"], capture_output=True, cwd=root, check=True
     )
     assert done.stdout.strip().decode() == __import__("models").__version__
+
+
+@pytest.mark.parametrize("command", ["generate", "transcribe"])
+def test_a_result_never_takes_the_place_of_its_input(
+    tiny_preset: Path, midi: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    before = midi.read_bytes()
+    more = ["--preset", str(tiny_preset)] if command == "generate" else []
+    assert cli.main([command, str(midi), "-o", str(midi), *more]) != 0
+    assert "take the place of" in capsys.readouterr().err
+    assert midi.read_bytes() == before

@@ -282,7 +282,7 @@ def test_models_are_loaded_once_and_forgotten_on_unload(tiny_preset: Path) -> No
 def test_a_protected_folder_is_said_before_the_work(
     tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from models import pipeline as module
+    from models import whole_file as module
     from models.faults import explain
 
     def protected(*arguments: Any, **more: Any) -> None:

@@ -249,14 +249,19 @@ def test_results_that_cannot_be_written_are_said_before_the_work(
 @pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )  # numpy's ZipFile cannot close itself
-def test_a_full_disk_is_one_sentence(tiny_preset: Path, midi: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_one_sentence(
+    tiny_preset: Path, midi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from models import whole_file
     from models.errors import UserError
     from models.faults import explain
     from models.pipeline import Pipeline
     from models.request import GenerateRequest
 
     output = tmp_path / "take.npz"
-    (tmp_path / "take.npz.part").symlink_to("/dev/full")  # the name under which a take is written first
+    full = tmp_path / "take.npz.abcdefgh.part"
+    full.symlink_to("/dev/full")
+    monkeypatch.setattr(whole_file.tempfile, "mkstemp", lambda *_: (os.open(full, os.O_WRONLY), str(full)))
     with pytest.raises((OSError, UserError)) as caught:
         Pipeline().generate(GenerateRequest(midi=midi, output=output, preset=str(tiny_preset), steps=1))
     assert explain(caught.value).code == "disk_full"

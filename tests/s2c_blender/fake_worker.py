@@ -41,7 +41,7 @@ def work_steadily(request, cancelled):
                 return False
             say(id=number, event="progress", stage=stage, step=step, of=3, seconds_left=0.1)
             time.sleep(0.004)
-    part = params["output"] + ".part"
+    part = params["output"] + ".abcdefgh.part"
     with open(os.environ["FAKE_TAKE"], "rb") as take, open(part, "wb") as file:
         file.write(take.read(1000))
         file.flush()

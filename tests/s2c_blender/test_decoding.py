@@ -142,7 +142,7 @@ def test_blender_itself_runs_the_script(tmp_path):
     command = decoding.command(work, "/opt/blender")
     assert command[0] == "/opt/blender" and command[-6:] == [str(decoding.SCRIPT), "--", *arguments]
     assert {"--background", "--factory-startup"} <= set(command)
-    assert decoding.command(work, "") == [sys.executable, str(decoding.SCRIPT), *arguments]
+    assert decoding.command(work, "") == [sys.executable, "-I", str(decoding.SCRIPT), *arguments]
 
 
 @pytest.mark.parametrize(

@@ -155,9 +155,11 @@ def test_too_many_takes_of_one_name_are_a_sentence(tmp_path, monkeypatch):
 
 def test_release_removes_what_came_to_nothing(tmp_path):
     path = reserve(tmp_path / "song.npz")
-    (tmp_path / "song.npz.part").write_bytes(b"half")
+    (tmp_path / "song.npz.abcdefgh.part").write_bytes(b"half")
+    (tmp_path / "song.npz.part").write_bytes(b"of the user")
     release(path)
-    assert not list(tmp_path.iterdir())
+    assert [item.name for item in tmp_path.iterdir()] == ["song.npz.part"]
+    (tmp_path / "song.npz.part").unlink()
     release(path)
     path.write_bytes(b"a take")
     release(path)
