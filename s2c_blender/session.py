@@ -18,6 +18,7 @@ from typing import Any
 import bpy
 
 from . import keeping, temporary
+from .core.check_report import describe_check
 from .core.installer import InstallConfig, Installer
 from .core.jobs import STAGES, Job, JobMachine, Request, State, Status
 from .core.runtime import PythonChoice, choose_python, user_data_folder
@@ -502,23 +503,6 @@ def preferred_device(context: bpy.types.Context) -> str:
     """The device named in the preferences."""
     chosen = preferences.get(context)
     return chosen.device if chosen is not None else "auto"
-
-
-def describe_check(job: Job) -> list[str]:
-    """A worker's answers as lines for the panel."""
-    hello: dict[str, Any] = job.hello
-    packages = hello.get("packages") or {}
-    lines = [f"Python {hello.get('python', '?')}, torch {packages.get('torch', '?')}"]
-    for device in hello.get("devices") or []:
-        lines.append(f"{device.get('name', '?')}, {device.get('memory_gb', '?')} GB")
-    for result in job.results:
-        seconds, frames, fps = result.get("seconds") or {}, result.get("frames"), result.get("fps")
-        total = seconds.get("total")
-        if total and frames and fps:
-            lines.append(
-                f"Test: {frames / fps:.0f} s of music in {total:.1f} s on {result.get('device', '?')}"
-            )
-    return lines
 
 
 session = Session()

@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 from mathutils import Matrix
 from session_helpers import FRAMES, requests, use_worker, write_sound, write_take
+from ui_helpers import draw
 
 import s2c_blender
 from s2c_blender import compat, fcurves, keeping
 from s2c_blender.core import skeleton
 from s2c_blender.rig.bones import piano_frame
 from s2c_blender.session import SessionConfig, session
-from s2c_blender.takes import clock, layers, sampling
+from s2c_blender.takes import clock, follow, layers, sampling
 from s2c_blender.takes.reading import HandReader
+from s2c_blender.ui import panels
 
 START = 11
 
@@ -608,6 +610,19 @@ def test_a_moved_strip_is_said_and_followed(scene: bpy.types.Scene, tmp_path: Pa
     assert keys.keyframe_points[0].co.x == pytest.approx(START + 45 + (0.1 - 0.0297) * 30, abs=0.1)
     bpy.ops.s2c.regenerate_hand(hand="LEFT")
     assert "recording" not in scene.s2c_settings.result
+
+
+def test_the_panel_says_within_a_second_that_they_were_moved_apart(scene: bpy.types.Scene) -> None:
+    follow.watch.look_in(bpy.context)
+    assert follow.watch.text == "" and "s2c.follow_strip" not in draw(panels.S2C_PT_view3d).names()
+    strip_start(START + 45)
+    assert follow.watch.look_in(bpy.context) and "begin 1.5 s earlier" in follow.watch.text
+    assert not follow.watch.look_in(bpy.context)  # nothing was moved since
+    drawn = draw(panels.S2C_PT_view3d)
+    assert "s2c.follow_strip" in drawn.names() and "begin 1.5 s earlier" in drawn.text()
+    bpy.ops.s2c.follow_strip()
+    assert follow.watch.look_in(bpy.context) and follow.watch.text == ""
+    assert "s2c.follow_strip" not in draw(panels.S2C_PT_view3d).names()
 
 
 def test_a_changed_frame_rate_is_followed_by_stretching(scene: bpy.types.Scene, tmp_path: Path) -> None:
