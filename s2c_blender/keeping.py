@@ -273,18 +273,17 @@ def _notes(
     """Notes (n, 4), fingering (n, 2) and meta: the action's notes, else those of the take's file, else none."""
     action = by_uid(bpy.data.actions, keep.action_uid)
     stored = clock.read_notes(action) if action is not None else None
-    notes, fingering = (
-        stored if stored is not None else (np.zeros((0, 4), np.float32), np.zeros((0, 2), np.int8))
-    )
+    notes, fingering = np.zeros((0, 4), np.float32), np.zeros((0, 2), np.int8)
     meta: dict[str, Any] = {}
-    if stored is None:
-        try:
-            for take in load_take(Path(keep.marks.take)):
-                if take is not None:
-                    notes, fingering, meta = take.notes, take.fingering, take.meta
-                yield 1.0
-        except Fault:
-            meta = {}  # the file is gone or spoiled: the recording is listened to again
+    try:
+        for take in load_take(Path(keep.marks.take)):
+            if take is not None:
+                notes, fingering, meta = take.notes, take.fingering, take.meta
+            yield 1.0
+    except Fault:
+        meta = {}  # the file is gone or spoiled: without stored notes the recording is listened to again
+    if stored is not None:
+        notes, fingering = stored
     if keep.marks.player is not None:
         meta = {**meta, "habits": keep.marks.player}
     return notes, fingering, meta
