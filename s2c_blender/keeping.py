@@ -8,8 +8,9 @@ evaluates is the truth, over the frames where the hands move now; the marks on a
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +75,36 @@ def write_marks(action: bpy.types.Action, marks: Marks) -> None:
 
 
 def read_marks(action: bpy.types.Action) -> Marks | None:
-    """What `write_marks` wrote; None for an action that is not a take."""
+    """What `write_marks` wrote; None for an action that is not a take. A file may hold anything, so all is checked."""
     try:
         marks = Marks(**json.loads(str(action[MARK])))
-        sane = float(marks.fps) > 0 and int(marks.frames) > 0 and isinstance(marks.sound, dict)
-        return marks if sane and isinstance(marks.take, str) and int(marks.start_frame) is not None else None
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return None
+    whole = all(type(value) is int for value in (marks.start_frame, marks.frames)) and marks.frames > 0
+    rate = _is_number(marks.fps) and marks.fps > 0
+    if not (whole and rate and isinstance(marks.take, str) and isinstance(marks.sound, dict)):
+        return None
+    return replace(marks, sound=_sound(marks.sound))
+
+
+def _sound(stored: dict[str, Any]) -> dict[str, Any]:
+    """Of stored sound parameters those that make sense."""
+    sound: dict[str, Any] = {}
+    if isinstance(stored.get("sound"), str):
+        sound["sound"] = stored["sound"]
+    for name in ("sound_start_s", "sound_end_s"):
+        if _is_number(stored.get(name)):
+            sound[name] = float(stored[name])
+    pieces = stored.get("sounds")
+    if isinstance(pieces, list):
+        known = [p for p in pieces if isinstance(p, dict) and isinstance(p.get("path"), str)]
+        if known and all(_is_number(p.get("start_s")) for p in known):
+            sound["sounds"] = known
+    return sound
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def has_take(armature: bpy.types.Object) -> bool:

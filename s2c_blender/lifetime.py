@@ -35,6 +35,8 @@ def tick() -> float:
     now = time.monotonic()
     try:
         changed = session.pump(now)
+        if not session.busy:
+            changed = _look_around() or changed
     except Exception:  # Blender drops a timer that raises, and nothing would ever go on
         traceback.print_exc()
         changed = True
@@ -43,12 +45,17 @@ def tick() -> float:
             session.drawn = now
             redraw()
         return session.config.writing_seconds if session.working else session.config.interval_seconds
-    _go_on_tidying(TIDY_SECONDS)
-    changed = refusals.look_again() or changed
-    changed = follow.watch.look() or changed
-    if session.look_at_runtime(bpy.context) or changed:
+    if changed:
         redraw()
     return session.config.idle_seconds
+
+
+def _look_around() -> bool:
+    """What is done while nothing goes on. Returns True when panels should be drawn again."""
+    _go_on_tidying(TIDY_SECONDS)
+    changed = refusals.look_again()
+    changed = follow.watch.look() or changed
+    return session.look_at_runtime(bpy.context) or changed
 
 
 def redraw() -> None:

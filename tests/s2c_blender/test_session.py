@@ -31,7 +31,7 @@ from s2c_blender.faults import Fault
 from s2c_blender.operators import jobs as job_operators
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, View, session
-from s2c_blender.takes import clock
+from s2c_blender.takes import clock, follow
 from s2c_blender.takes.take_paths import is_reserved
 
 
@@ -821,3 +821,12 @@ def test_registering_twice_leaves_nothing_behind(scene, tmp_path):
 def test_one_state_machine_state_is_shown_at_a_time(scene):
     assert session.machine.status.state in (State.IDLE, State.DONE, State.FAILED)
     assert not session.view(0).active
+
+
+def test_the_timer_goes_on_whatever_is_wrong_with_the_scene(scene, monkeypatch, capsys):
+    def broken():
+        raise AttributeError("something odd in a file")
+
+    monkeypatch.setattr(follow.watch, "look", broken)
+    assert lifetime.tick() == session.config.idle_seconds
+    assert "something odd" in capsys.readouterr().err

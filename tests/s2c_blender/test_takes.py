@@ -689,6 +689,9 @@ def test_marks_choose_neither_an_output_nor_consent(scene: bpy.types.Scene, tmp_
         {"frames": -5},
         {"fps": 0},
         {"fps": "x"},
+        {"fps": "30"},
+        {"fps": float("inf")},
+        {"start_frame": 1.5},
         {"sound": None},
         {"sound": [1]},
         {"take": 7},
@@ -699,6 +702,25 @@ def test_marks_that_make_no_sense_are_no_take(scene: bpy.types.Scene, changes: d
     mark(**changes)
     with pytest.raises(RuntimeError, match="plays no take yet"):
         bpy.ops.s2c.regenerate_hand(hand="LEFT")
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        {"sounds": ["x"]},
+        {"sounds": [{"path": 3}]},
+        {"sounds": [{"path": "a"}]},
+        {"sound": 3},
+        {"sound_start_s": "x"},
+    ],
+)
+def test_the_panels_watch_survives_marks_of_any_kind(
+    scene: bpy.types.Scene, sound: dict[str, object]
+) -> None:
+    mark(sound=sound)
+    strip_start(START + 45)
+    follow.watch.look_in(bpy.context)
+    assert bpy.ops.s2c.regenerate_hand(hand="LEFT") == {"FINISHED"}
 
 
 def test_a_pipe_as_the_takes_file_is_not_waited_for(scene: bpy.types.Scene, tmp_path: Path) -> None:
