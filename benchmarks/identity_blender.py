@@ -35,6 +35,7 @@ MOMENTS = {
     b"DocumentUrl",
     b"SrcDocumentUrl",
     b"Original|FileName",
+    b"Original|ApplicationNativeFile",  # where the .blend lies
     b"Original|DateTime_GMT",
     b"LastSaved|DateTime_GMT",
 }
