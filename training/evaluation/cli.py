@@ -21,9 +21,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from models.command_line import complain
 from models.pipeline import Pipeline
 from models.request import DEVICES
 from models.take import Take
+from models.whole_file import check_output, write_text_whole
 from training.evaluation.excerpts import Excerpt, choose_excerpts, played_by_pianists
 from training.evaluation.figures import Row, as_markdown, looks_lines, measure, median_difference_mm, summary
 from training.evaluation.takes import TakeOptions, make_takes, right_hand_kept
@@ -66,8 +68,10 @@ def evaluate_main(arguments: argparse.Namespace) -> int:
     try:
         excerpts = _excerpts(arguments)
     except (OSError, KeyError, ValueError) as error:
-        print(f"evaluate: {error}", file=sys.stderr)
+        complain(error)
         return 2
+    if arguments.json is not None:
+        check_output(arguments.json)
     if not excerpts:
         print(f"no piece of the {arguments.split} split can be played by two hands", file=sys.stderr)
         return 1
@@ -133,7 +137,7 @@ def evaluate_main(arguments: argparse.Namespace) -> int:
             "seed_difference_mm": differences,
             "right_hand_kept": kept,
         }
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        write_text_whole(arguments.json, json.dumps(report, indent=1) + "\n")
     return 0
 
 

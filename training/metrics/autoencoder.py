@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models.model import file_hash
+from models.whole_file import whole_file, write_text_whole
 from training.metrics.clips import Clip, both_hands, filled
 from training.metrics.embedding import EmbeddingConfig, EmbeddingNet
 
@@ -132,10 +133,11 @@ def save_autoencoder(folder: Path, network: EmbeddingNet, facts: dict[str, objec
     """Write `autoencoder.safetensors` and `autoencoder.json`; the hash of the weights."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    save_file(state, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    with whole_file(folder / WEIGHTS_FILE) as part:
+        save_file(state, part, metadata={"format": "pt"})
     digest = file_hash(folder / WEIGHTS_FILE)
     content = {"config": dataclasses.asdict(network.config), "weights": digest, **facts}
-    (folder / CONFIG_FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_text_whole(folder / CONFIG_FILE, json.dumps(content, indent=1) + "\n")
     return digest
 
 

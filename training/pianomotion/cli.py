@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.command_line import complain
 from models.errors import UserError
 from models.notes import empty_notes
+from models.plain_text import printable
 from training.pianomotion.layout import SPLITS, ClipFiles
 
 
@@ -82,8 +84,8 @@ def export_main(arguments: argparse.Namespace) -> int:
             report=lambda line: print(line, flush=True),
         )
     except UserError as error:
-        print(error.message, file=sys.stderr)
+        complain(error)
         return 1
     sound = "" if arguments.soundfont or arguments.recording else ", without sound"
-    print(f"{arguments.out}: {count} clips{sound}")
+    print(f"{printable(str(arguments.out))}: {count} clips{sound}")
     return 0

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import time
 import zlib
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 
 from models.contact import Assignment, apply_contact, finger_notes
 from models.take import Motion
+from models.whole_file import whole_file, write_text_whole
 from training.synthesis.hand_process import HandHabits
 from training.synthesis.motion import base_motion
 from training.synthesis.performance import perform
@@ -137,8 +137,7 @@ def shard_seed(seed: int, name: str, turn: int) -> list[int]:
 
 
 def _save(path: Path, sample: Sample, piece: Piece) -> None:
-    part = path.with_suffix(".part")
-    with open(part, "wb") as file:
+    with whole_file(path) as part, open(part, "wb") as file:
         np.savez_compressed(
             file,
             euler=sample.motion.euler.astype(np.float16),
@@ -151,7 +150,6 @@ def _save(path: Path, sample: Sample, piece: Piece) -> None:
             name=np.array(piece.name),
             split=np.array(piece.split),
         )
-    os.replace(part, path)
 
 
 def _one(task: tuple[Piece, int, Path, SynthesisConfig]) -> dict[str, Any]:
@@ -203,9 +201,7 @@ def _write_index(path: Path, config: SynthesisConfig, entries: list[dict[str, An
         "shards": made,
         "unplayable": [{"piece": e["piece"], "turn": e["turn"]} for e in entries if e["seconds"] == 0],
     }
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(index, indent=1), encoding="utf-8")
-    os.replace(part, path)
+    write_text_whole(path, json.dumps(index, indent=1))
 
 
 def _known(path: Path, config: SynthesisConfig) -> dict[tuple[str, int], dict[str, Any]]:
