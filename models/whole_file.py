@@ -2,7 +2,7 @@
 """The one way in which files are written here: whole or not at all, and never in the place of something else.
 
     with whole_file(path) as part: ...       a file, by whatever writes files
-    write_text_whole(path, text)             the same for text
+    write_text_whole(path, text)             the same for text; write_bytes_whole for bytes
     with whole_folder(path) as part: ...     a folder with several files
     append_line(path, line)                  a log that grows
 
@@ -55,10 +55,18 @@ def whole_file(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def write_bytes_whole(path: Path, data: bytes | memoryview) -> None:
+    """Write bytes, whole or not at all; raises what `whole_file` raises.
+
+    For what libraries make that tell of a full disk in their own way: let them write into memory.
+    """
+    with whole_file(path) as part:
+        part.write_bytes(data)
+
+
 def write_text_whole(path: Path, text: str) -> None:
     """Write UTF-8 text, whole or not at all; raises what `whole_file` raises."""
-    with whole_file(path) as part:
-        part.write_text(text, encoding="utf-8")
+    write_bytes_whole(path, text.encode("utf-8"))
 
 
 def append_line(path: Path, line: str) -> None:

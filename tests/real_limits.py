@@ -27,7 +27,7 @@ def no_file_larger_than(size: int) -> Iterator[None]:
 
 @contextmanager
 def protected_folder() -> Iterator[Path]:
-    """An empty folder that may be read and not written to; root, from whom nothing is protected, is nobody meanwhile."""
+    """An empty folder that may not be written to; root, from whom nothing is protected, is nobody meanwhile."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         folder, user = Path(name), os.geteuid()
         folder.chmod(0o555)

@@ -27,7 +27,7 @@ from models.mano import CameraView, camera_from_piano, mano_from_euler
 from models.midi import write_midi
 from models.resampling import resample_motion
 from models.take import Motion, Take
-from models.whole_file import whole_file, write_text_whole
+from models.whole_file import write_bytes_whole, write_text_whole
 from training.data import INDEX_FILE, SPLITS
 from training.pianomotion.clip import COLUMNS, POSE, POSITION, VALID
 from training.pianomotion.layout import SPLITS as THEIR_SPLITS
@@ -161,8 +161,7 @@ def _export_one(performance: Performance, out: Path, soundfont: Path | None, rec
             files.audio.parent.mkdir(parents=True, exist_ok=True)
             encoded = io.BytesIO()  # a disk that is full is better told of by Python than by the library
             soundfile.write(encoded, piece, rate, format="MP3")
-            with whole_file(files.audio) as part:
-                part.write_bytes(encoded.getvalue())
+            write_bytes_whole(files.audio, encoded.getvalue())
     return len(spans)
 
 

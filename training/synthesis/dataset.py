@@ -11,6 +11,7 @@ Half precision keeps angles to 0.0005 rad, a tenth of a millimetre at the finger
 
 from __future__ import annotations
 
+import io
 import json
 import multiprocessing
 import time
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 
 from models.contact import Assignment, apply_contact, finger_notes
 from models.take import Motion
-from models.whole_file import whole_file, write_text_whole
+from models.whole_file import write_bytes_whole, write_text_whole
 from training.synthesis.hand_process import HandHabits
 from training.synthesis.motion import base_motion
 from training.synthesis.performance import perform
@@ -137,19 +138,20 @@ def shard_seed(seed: int, name: str, turn: int) -> list[int]:
 
 
 def _save(path: Path, sample: Sample, piece: Piece) -> None:
-    with whole_file(path) as part, open(part, "wb") as file:
-        np.savez_compressed(
-            file,
-            euler=sample.motion.euler.astype(np.float16),
-            wrist=sample.motion.wrist,
-            notes=sample.notes,
-            hands=sample.hands,
-            fingering=sample.fingering,
-            style=sample.player.vectors(),
-            fps=np.float32(sample.motion.fps),
-            name=np.array(piece.name),
-            split=np.array(piece.split),
-        )
+    archive = io.BytesIO()
+    np.savez_compressed(
+        archive,
+        euler=sample.motion.euler.astype(np.float16),
+        wrist=sample.motion.wrist,
+        notes=sample.notes,
+        hands=sample.hands,
+        fingering=sample.fingering,
+        style=sample.player.vectors(),
+        fps=np.float32(sample.motion.fps),
+        name=np.array(piece.name),
+        split=np.array(piece.split),
+    )
+    write_bytes_whole(path, archive.getbuffer())
 
 
 def _one(task: tuple[Piece, int, Path, SynthesisConfig]) -> dict[str, Any]:
