@@ -24,7 +24,7 @@ import torch
 
 from models.command_line import complain
 from models.config import ModelConfig
-from models.errors import UserError
+from models.errors import UserError, quoted
 from models.hubert import HubertPair
 from models.model import PRESETS_FOLDER, Networks, choose_device, parameter_count
 from models.plain_text import printable
@@ -232,7 +232,11 @@ def export_main(arguments: argparse.Namespace) -> int:
     """Write the model folder."""
     from training.export import export_model
 
-    notes = arguments.notes.read_text(encoding="utf-8") if arguments.notes is not None else ""
+    try:
+        notes = arguments.notes.read_text(encoding="utf-8") if arguments.notes is not None else ""
+    except UnicodeDecodeError as error:
+        sentence = f"The file {quoted(arguments.notes)} is no text in UTF-8; choose a Markdown file."
+        raise UserError("not_a_text", sentence, repr(error)) from error
     digest = export_model(arguments.out, arguments.folder, arguments.name, half=arguments.half, notes=notes)
     print(f"{printable(str(arguments.folder))}: weights {digest}")
     return 0

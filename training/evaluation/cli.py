@@ -63,7 +63,7 @@ def evaluate_main(arguments: argparse.Namespace) -> int:
     if arguments.table is not None:
         return tables_main(arguments)
     if (arguments.scores is None) == (arguments.real is None):
-        print("evaluate needs --scores, or --real, or --table for the tables of the paper", file=sys.stderr)
+        complain(ValueError("evaluate needs --scores, or --real, or --table for the tables of the paper"))
         return 2
     try:
         excerpts = _excerpts(arguments)
@@ -73,7 +73,7 @@ def evaluate_main(arguments: argparse.Namespace) -> int:
     if arguments.json is not None:
         check_output(arguments.json)
     if not excerpts:
-        print(f"no piece of the {arguments.split} split can be played by two hands", file=sys.stderr)
+        complain(ValueError(f"no piece of the {arguments.split} split can be played by two hands"))
         return 1
     options = TakeOptions(
         source=arguments.source,

@@ -8,7 +8,6 @@ python -m training export-dataset take.npz --out dataset --soundfont piano.sf2
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +47,7 @@ def check_main(arguments: argparse.Namespace) -> int:
     from training.pianomotion.layout import is_pianomotion
 
     if not is_pianomotion(arguments.folder):
-        print(f"{arguments.folder} has no folders annotation and audio", file=sys.stderr)
+        complain(ValueError(f"{arguments.folder} has no folders annotation and audio"))
         return 1
     print(
         "\n".join(

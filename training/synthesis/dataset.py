@@ -238,9 +238,9 @@ def build(scores: Path, out: Path, config: SynthesisConfig, *, say: bool = True)
 
     Stops early when no piece of a whole turn was playable.
     """
+    pieces = index_pieces(scores)
     out.mkdir(parents=True, exist_ok=True)
     index_path = out / "index.json"
-    pieces = index_pieces(scores)
     known = _known(index_path, config)
     entries: list[dict[str, Any]] = []
     seconds, fresh_seconds, started, silent = 0.0, 0.0, time.monotonic(), 0

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +64,7 @@ def fit_main(arguments: argparse.Namespace) -> int:
         complain(error)
         return 2
     if not excerpts:
-        print(f"fit-hands: {arguments.real} holds no excerpt that is long enough", file=sys.stderr)
+        complain(ValueError(f"{arguments.real} holds no excerpt that is long enough"))
         return 2
     habits = first_habits(excerpts)
     for turn in range(arguments.rounds + 1):
