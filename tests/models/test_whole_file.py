@@ -206,7 +206,10 @@ def test_a_folder_takes_the_place_of_its_older_self_only(tmp_path: Path) -> None
             (part / "config.json").write_text(text)
     assert (model / "config.json").read_text() == "new"
     (model / "thesis.txt").write_text("years of work")
-    with pytest.raises(UserError, match="which the new one has not"), whole_folder(model, replace=True) as part:
+    with (
+        pytest.raises(UserError, match="which the new one has not"),
+        whole_folder(model, replace=True) as part,
+    ):
         (part / "config.json").write_text("newer")
     with pytest.raises(UserError, match="exists"), whole_folder(model):
         pass
