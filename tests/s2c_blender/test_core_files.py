@@ -128,6 +128,10 @@ def test_old_logs_go_and_those_of_today_stay(tmp_path: Path) -> None:
     logs.sweep(tmp_path)
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"notes.txt", *(f"worker-{number:02d}.log" for number in range(12, 20))}
+    for number in range(20, 40):  # other Blenders of today
+        (tmp_path / f"worker-{number}.log").write_text("x")
+    logs.sweep(tmp_path)
+    assert {f"worker-{number}.log" for number in range(15, 40)} < {path.name for path in tmp_path.iterdir()}
     logs.sweep(tmp_path / "gone")
 
 
