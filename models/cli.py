@@ -56,13 +56,13 @@ def build_parser() -> argparse.ArgumentParser:
         prog="python -m models", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=__version__)
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one line of JSON on stdout")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    compute = argparse.ArgumentParser(add_help=False)
+    compute = Parser(add_help=False)
     compute.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
     compute.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: torch's own choice)")
-    trims = argparse.ArgumentParser(add_help=False)
+    trims = Parser(add_help=False)
     trims.add_argument(
         "--sound-start", type=float, default=0.0, metavar="S", help="begin at this second of the input"
     )
