@@ -18,17 +18,18 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from models import __version__
-from models.errors import Cancelled, UserError
-from models.faults import explain
+from models.command_line import Parser, run_command, say
+from models.errors import UserError
+from models.plain_text import printable
 from models.request import DEVICES, HANDS, STYLES, GenerateRequest, TranscribeRequest, from_params
 from models.stages import StageClock
 
-INTERRUPTED = 130
+MOST_THREADS = 1024
 STAGE_TEXT = {
     "prepare": "Reading",
     "transcribe": "Listening",
@@ -51,17 +52,17 @@ def _style(text: str) -> tuple[str, float]:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line; callers rely on its names (docs/formats.md)."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m models", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=__version__)
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one line of JSON on stdout")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    compute = argparse.ArgumentParser(add_help=False)
+    compute = Parser(add_help=False)
     compute.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
     compute.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: torch's own choice)")
-    trims = argparse.ArgumentParser(add_help=False)
+    trims = Parser(add_help=False)
     trims.add_argument(
         "--sound-start", type=float, default=0.0, metavar="S", help="begin at this second of the input"
     )
@@ -259,14 +260,17 @@ def _cell(value: Any) -> str:
         return " ".join(_cell(item) for item in value.values())
     if isinstance(value, float):
         return f"{value:.4g}"
-    return "-" if value is None else str(value)
+    return "-" if value is None else printable(str(value))
 
 
 def _limit_threads(count: int | None) -> None:
     if count is None:
         return
-    if count < 1:
-        raise UserError("bad_params", f'The setting "threads" is {count}, but it must be at least 1.')
+    if not 1 <= count <= MOST_THREADS:
+        raise UserError(
+            "bad_params",
+            f'The setting "threads" is {count}, but it must be at least 1 and at most {MOST_THREADS}.',
+        )
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(count)
 
@@ -274,21 +278,12 @@ def _limit_threads(count: int | None) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = build_parser().parse_args(argv)
-    run: Callable[[argparse.Namespace], dict[str, Any]] = arguments.run
-    try:
+
+    def command() -> int:
         _limit_threads(getattr(arguments, "threads", None))
         with contextlib.redirect_stdout(sys.stderr):  # what libraries print is not the result
-            facts = run(arguments)
-    except (KeyboardInterrupt, Cancelled):
-        print("Interrupted; nothing was written.", file=sys.stderr)
-        return INTERRUPTED
-    except Exception as error:  # whatever happens, the user gets one sentence
-        explained = explain(error)
-        if arguments.debug:
-            print(explained.detail, file=sys.stderr)
-        print(f"error: {explained.message}", file=sys.stderr)
-        if explained.code == "unexpected" and not arguments.debug:
-            print("Run the command again with --debug for the details.", file=sys.stderr)
-        return 1
-    print(json.dumps(facts) if arguments.json else as_table(facts))
-    return 0
+            facts = arguments.run(arguments)
+        say(json.dumps(facts) if arguments.json else as_table(facts))
+        return 0
+
+    return run_command(command, debug=arguments.debug)

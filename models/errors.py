@@ -12,6 +12,8 @@ import os
 import re
 from collections.abc import Callable
 
+from models.plain_text import printable, sentence, shortened
+
 Progress = Callable[[str, int, int], None]
 """`progress(stage, step, of)`: `step` of `of` steps of `stage` are done. It raises `Cancelled` when the
 job is cancelled, so a long loop only has to call it often (at least once a second)."""
@@ -21,13 +23,14 @@ class UserError(Exception):
     """Something the animator can understand and act on.
 
     code: short machine-readable name (`silent_sound`), stable across versions.
-    message: one sentence, what is wrong and what to do.
+    message: one sentence, what is wrong and what to do; made fit for a terminal, whatever names it quotes.
     detail: for the developer; may be empty.
     """
 
     def __init__(self, code: str, message: str, detail: str = "") -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", code):
             raise ValueError(f"code={code!r} must be lower-case words joined by underscores")
+        message = sentence(message)
         super().__init__(message)
         self.code = code
         self.message = message
@@ -47,4 +50,4 @@ def no_progress(stage: str, step: int, of: int) -> None:
 
 def quoted(path: str | os.PathLike[str]) -> str:
     """The file's name in quotes, as it appears in messages."""
-    return f'"{os.path.basename(os.fspath(path)) or os.fspath(path)}"'
+    return f'"{shortened(printable(os.path.basename(os.fspath(path)) or os.fspath(path)))}"'

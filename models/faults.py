@@ -14,6 +14,9 @@ from models.errors import UserError, quoted
 
 _DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_BAD_NAME = {errno.ELOOP, errno.EILSEQ}
+# What libraries that write by themselves say of a disk, in words.
+_DISK_WORDS = ("no space left on device", "os error 28", "os error 27", "file too large", "unexpected pos ")
 # What torch raises as a plain RuntimeError when the CPU allocator or an accelerator gives up.
 _MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cublas_status_alloc_failed")
 
@@ -35,6 +38,11 @@ def _explain_os_error(error: OSError, detail: str) -> UserError:
         what = name or " the result"
         sentence = f"The disk is full, so{what} could not be written; free some space and try again."
         return UserError("disk_full", sentence, detail)
+    if error.errno == errno.ENAMETOOLONG:
+        return UserError("bad_name", f"The name{name} is too long; choose a shorter one.", detail)
+    if error.errno in _BAD_NAME:
+        sentence = f"The name{name} cannot be used on this disk; choose another one."
+        return UserError("bad_name", sentence, detail)
     if error.errno in _NOT_ALLOWED:
         sentence = f"The file or folder{name} is protected; choose another folder or change its permissions."
         return UserError("not_writable", sentence, detail)
@@ -62,6 +70,8 @@ def explain(error: BaseException) -> UserError:
         )
     if isinstance(error, OSError):
         return _explain_os_error(error, detail)
+    if any(word in str(error).lower() for word in _DISK_WORDS):
+        return _explain_os_error(OSError(errno.ENOSPC, str(error)), detail)
     if isinstance(error, ImportError):
         name = f' "{error.name.split(".")[0]}"' if error.name else ""
         return UserError(

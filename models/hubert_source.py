@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +20,7 @@ import torch
 from safetensors.torch import save_file
 
 from models.errors import UserError, quoted
+from models.whole_file import whole_file, whole_folder, write_text_whole
 
 HASHES_FILE = "sha256.json"
 FILES = ("config.json", "model.safetensors")
@@ -91,22 +90,21 @@ def _sha256(path: Path) -> str:
 
 def _download(source: str, folder: Path, fetch: Fetch) -> None:
     """Bring a source to `folder`, whole or not at all."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        fetch(source, FILES[0], part)
-        try:
-            fetch(source, FILES[1], part)
-        except FileNotFoundError:
-            pickled = fetch(source, PICKLE, part)
-            state = torch.load(pickled, map_location="cpu", weights_only=True)
-            save_file({name: value.contiguous().clone() for name, value in state.items()}, part / FILES[1])
-            pickled.unlink()
-        hashes = {name: _sha256(part / name) for name in FILES}
-        (part / HASHES_FILE).write_text(json.dumps(hashes, indent=1) + "\n", encoding="utf-8")
-        if folder.exists():
+        if folder.exists():  # without its hashes it is of no use
             shutil.rmtree(folder)
-        os.replace(part, folder)
+        with whole_folder(folder) as part:
+            fetch(source, FILES[0], part)
+            try:
+                fetch(source, FILES[1], part)
+            except FileNotFoundError:
+                pickled = fetch(source, PICKLE, part)
+                state = torch.load(pickled, map_location="cpu", weights_only=True)
+                with whole_file(part / FILES[1]) as file:
+                    save_file({name: value.contiguous().clone() for name, value in state.items()}, file)
+                pickled.unlink()
+            hashes = {name: _sha256(part / name) for name in FILES}
+            write_text_whole(part / HASHES_FILE, json.dumps(hashes, indent=1) + "\n")
     except UserError:
         raise
     except Exception as error:
@@ -115,8 +113,6 @@ def _download(source: str, folder: Path, fetch: Fetch) -> None:
             f"The sound encoder {source} could not be downloaded; look at the network and try again.",
             repr(error),
         ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def fetch_from_hub(source: str, name: str, folder: Path) -> Path:

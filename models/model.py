@@ -18,6 +18,7 @@ from models.errors import UserError, quoted
 from models.hubert import HubertPair, load_pair
 from models.networks.dual_stream import DualStream
 from models.networks.position_predictor import PositionPredictors
+from models.whole_file import whole_file, whole_folder, write_text_whole
 
 PRESETS_FOLDER = Path(__file__).with_name("presets")
 CONFIG_FILE = "config.json"
@@ -148,17 +149,27 @@ def wrap(
 def save_model(
     folder: Path, config: ModelConfig, networks: Networks, card: str, *, half: bool = False
 ) -> str:
-    """Write a model folder and return the hash of its weights; `half` stores float16, half the size."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a model folder, whole or not at all, and return the hash of its weights.
+
+    half: store float16, half the size. An older model of that name is replaced; see `whole_folder` for what it raises.
+    """
+    with whole_folder(folder, replace=True) as part:
+        return write_model_files(part, config, networks, card, half=half)
+
+
+def write_model_files(
+    folder: Path, config: ModelConfig, networks: Networks, card: str, *, half: bool = False
+) -> str:
+    """The files of `save_model` into a folder that is being made."""
     kind = torch.float16 if half else torch.float32
     state = {
         name: value.detach().to("cpu", kind).contiguous() for name, value in networks.state_dict().items()
     }
     # One entry only: the library writes several in no fixed order, and the hash would change.
-    # Written here and not by the library, which lets the owner alone read its files.
-    (folder / WEIGHTS_FILE).write_bytes(save(state, metadata={"format": "pt"}))
-    (folder / CONFIG_FILE).write_text(config.to_json(), encoding="utf-8")
-    (folder / CARD_FILE).write_text(card, encoding="utf-8")
+    with whole_file(folder / WEIGHTS_FILE) as part:
+        part.write_bytes(save(state, metadata={"format": "pt"}))
+    write_text_whole(folder / CONFIG_FILE, config.to_json())
+    write_text_whole(folder / CARD_FILE, card)
     return file_hash(folder / WEIGHTS_FILE)
 
 

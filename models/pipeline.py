@@ -24,7 +24,7 @@ from models.music import Listener, Music, Sound, load_sound, load_sounds
 from models.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.stages import StageClock
 from models.take import Take
-from models.whole_file import check_output, whole_file
+from models.whole_file import check_output
 
 if TYPE_CHECKING:
     from models.model import Model
@@ -137,8 +137,7 @@ class Pipeline:
         clock("transcribe", 0, 1)
         notes = self._listener.transcribed(sound, request.device, clock)
         clock("write", 0, 1)
-        with whole_file(request.output) as part:
-            write_midi(part, notes)
+        write_midi(request.output, notes)
         seconds = clock.finish()
         self._expectations.learn(work, seconds)
         facts = {"midi": str(request.output), "notes": len(notes), "duration_s": round(sound.duration_s, 3)}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.errors import UserError
 from models.take_arrays import DAMAGED, Spoiled, read_arrays
-from models.whole_file import whole_file
+from models.whole_file import write_bytes_whole
 
 FORMAT_VERSION = 1
 
@@ -65,18 +66,20 @@ class Take:
 
     def save(self, path: str | Path) -> None:
         """Write the take; the file appears whole or not at all."""
-        path = Path(path)
         meta = {"format": FORMAT_VERSION, **self.meta}
-        with whole_file(path) as part, open(part, "wb") as file:
-            np.savez_compressed(
-                file,
-                fps=np.float64(self.motion.fps),
-                euler=self.motion.euler.astype(np.float32),
-                wrist=self.motion.wrist.astype(np.float32),
-                notes=self.notes.astype(np.float32),
-                fingering=self.fingering.astype(np.int8),
-                meta=np.array(json.dumps(meta)),
-            )
+        archive = (
+            io.BytesIO()
+        )  # an archive that is broken off on a full disk complains a second time when it goes
+        np.savez_compressed(
+            archive,
+            fps=np.float64(self.motion.fps),
+            euler=self.motion.euler.astype(np.float32),
+            wrist=self.motion.wrist.astype(np.float32),
+            notes=self.notes.astype(np.float32),
+            fingering=self.fingering.astype(np.int8),
+            meta=np.array(json.dumps(meta)),
+        )
+        write_bytes_whole(Path(path), archive.getbuffer())
 
     @classmethod
     def load(cls, path: str | Path) -> Take:

@@ -18,6 +18,7 @@ from typing import Any
 import bpy
 
 from . import keeping, temporary
+from .core import logs
 from .core.check_report import describe_check
 from .core.installer import InstallConfig, Installer
 from .core.jobs import STAGES, Job, JobMachine, Request, State, Status
@@ -310,9 +311,10 @@ class Session:
                 raise Fault("no_runtime", choice.problem)
             command = (choice.path, "-m", "models.worker")
         folder = self.data_folder()
-        log = folder / "logs" / "worker.log"
+        log = logs.log_path(folder / "logs")
         try:
-            log.parent.mkdir(parents=True, exist_ok=True)
+            log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            logs.sweep(log.parent)
             self.takes_folder().mkdir(exist_ok=True)
         except OSError as error:
             raise Fault(

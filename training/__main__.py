@@ -7,10 +7,11 @@ A subcommand is a module with `add_commands(commands)` that registers parsers wi
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+
+from models.command_line import Parser, end_cleanly_when_asked, run_command
 
 COMMANDS = (
     "training.synthesis.cli",
@@ -28,16 +29,16 @@ COMMANDS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a subcommand; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training", description="Train the models of S2C Piano Hands."
-    )
+    """Run a subcommand; returns the exit status. What can be foreseen ends in one sentence on stderr."""
+    parser = Parser(prog="python -m training", description="Train the models of S2C Piano Hands.")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of any error")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in COMMANDS:
         importlib.import_module(module).add_commands(commands)
     parsed = parser.parse_args(arguments)
-    return parsed.main(parsed)
+    return run_command(lambda: parsed.main(parsed), debug=parsed.debug, keep_traceback=True)
 
 
 if __name__ == "__main__":
+    end_cleanly_when_asked()
     sys.exit(main())

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
-import sys
-import tempfile
 from collections import Counter
 from pathlib import Path
 
 from safetensors.torch import save_file
 
+from models.command_line import complain
 from models.config import ModelConfig
 from models.model import CARD_FILE, CONFIG_FILE, PRESETS_FOLDER, WEIGHTS_FILE, file_hash
+from models.plain_text import printable
+from models.whole_file import check_new_folder, whole_file, whole_folder, write_text_whole
 from training.convert import ConversionError, Converted, Report, State, convert, read_checkpoint
 from training.hubert_config import hubert_config
 
@@ -43,23 +43,20 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def convert_main(arguments: argparse.Namespace) -> int:
     """Convert; 1 with a sentence on stderr where it cannot be done."""
-    if arguments.out.exists():
-        print(f"{arguments.out} exists; choose another folder, or delete it", file=sys.stderr)
-        return 1
     base = ModelConfig.load(PRESETS_FOLDER / arguments.preset / CONFIG_FILE)
     try:
+        check_new_folder(arguments.out)
         stage2 = _read(arguments.stage2)
         stage1 = _read(arguments.stage1) if arguments.stage1 else None
         converted = convert(stage2, stage1, base)
         sources = [*arguments.stage2, *(arguments.stage1 or [])]
         digest = write_model(arguments.out, converted, sources)
     except (ConversionError, OSError) as error:
-        print(f"Nothing was converted: {error}.", file=sys.stderr)
+        complain(error, "Nothing was converted: ")
         return 1
     print_report(converted.report, whole=arguments.report)
-    print(
-        f"{arguments.out}: weights {digest}, {sum(v.numel() for v in converted.state.values()) / 1e6:.0f} M numbers"
-    )
+    numbers = sum(value.numel() for value in converted.state.values())
+    print(f"{printable(str(arguments.out))}: weights {digest}, {numbers / 1e6:.0f} M numbers")
     return 0
 
 
@@ -82,26 +79,20 @@ def print_report(report: Report, *, whole: bool) -> None:
 
 def write_model(out: Path, converted: Converted, sources: list[Path]) -> str:
     """The model folder, whole or not at all; the hash of its weights."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    try:
+    with whole_folder(out) as part:
         if all(converted.hubert):
             for side, state in zip(SIDES, converted.hubert):
                 tensors = {name: value.contiguous() for name, value in state.items()}
-                save_file(tensors, part / f"hubert.{side}.safetensors", metadata={"format": "pt"})
+                with whole_file(part / f"hubert.{side}.safetensors") as file:
+                    save_file(tensors, file, metadata={"format": "pt"})
             text = json.dumps(hubert_config(converted.hubert[0]), indent=1) + "\n"
-            (part / HUBERT_CONFIG_FILE).write_text(text, encoding="utf-8")
+            write_text_whole(part / HUBERT_CONFIG_FILE, text)
         state = {name: value.float().contiguous() for name, value in converted.state.items()}
-        save_file(state, part / WEIGHTS_FILE, metadata={"format": "pt"})
-        (part / CONFIG_FILE).write_text(converted.config.to_json(), encoding="utf-8")
-        (part / CARD_FILE).write_text(_card(sources), encoding="utf-8")
-        digest = file_hash(part / WEIGHTS_FILE)
-        part.chmod(0o755)
-        part.rename(out)
-        return digest
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
+        with whole_file(part / WEIGHTS_FILE) as file:
+            save_file(state, file, metadata={"format": "pt"})
+        write_text_whole(part / CONFIG_FILE, converted.config.to_json())
+        write_text_whole(part / CARD_FILE, _card(sources))
+        return file_hash(part / WEIGHTS_FILE)
 
 
 def _card(sources: list[Path]) -> str:

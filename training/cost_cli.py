@@ -14,6 +14,7 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from models.whole_file import check_output, write_text_whole
 from training.cost import Cost, CostOptions, preset_cost
 
 RELEASED_SECONDS = 766
@@ -79,6 +80,8 @@ def as_markdown(costs: list[Cost]) -> str:
 
 def cost_main(arguments: argparse.Namespace) -> int:
     """Measure and print."""
+    if arguments.json is not None:
+        check_output(arguments.json)
     options = CostOptions(
         device=arguments.device,
         threads=tuple(arguments.threads),
@@ -97,5 +100,5 @@ def cost_main(arguments: argparse.Namespace) -> int:
     print(RELEASED_NOTE)
     if arguments.json is not None:
         text = json.dumps([cost.as_dict() for cost in costs], indent=1)
-        arguments.json.write_text(text + "\n", encoding="utf-8")
+        write_text_whole(arguments.json, text + "\n")
     return 0

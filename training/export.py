@@ -8,7 +8,8 @@ import json
 from pathlib import Path
 
 from models.config import ModelConfig
-from models.model import Networks, parameter_count, save_model
+from models.model import Networks, parameter_count, write_model_files
+from models.whole_file import whole_folder
 from training.hearing import export_encoder, split_state
 from training.loop import LOG_FILE, read_checkpoint
 from training.stage1 import FOLDER as STAGE1_FOLDER
@@ -77,9 +78,10 @@ def export_model(out: Path, folder: Path, name: str, *, half: bool, notes: str =
         training="".join(_training_line(stage, out / stage) for stage in (STAGE1_FOLDER, STAGE2_FOLDER)),
     )
     card += f"\n{notes}" if notes else ""
-    if encoder:
-        export_encoder(out, folder, encoder)
-    return save_model(folder, config, networks, card, half=half)
+    with whole_folder(folder, replace=True) as part:
+        if encoder:
+            export_encoder(out, part, encoder)
+        return write_model_files(part, config, networks, card, half=half)
 
 
 def _training_line(stage: str, folder: Path) -> str:

@@ -20,6 +20,7 @@ from models.condition import Heard, hear
 from models.config import ModelConfig
 from models.hubert import CONFIG_FILE, HAND_FILES, HubertEncoder, HubertPair, build_hubert, load_pair
 from models.networks.position_predictor import PositionPredictors
+from models.whole_file import whole_file, write_text_whole
 from training.data import Batch
 
 DEFAULT_HUBERT = "facebook/hubert-large-ls960-ft"
@@ -84,7 +85,7 @@ def starting_encoder(
 def write_encoder_config(out: Path, encoder: HubertPair) -> None:
     """Keep the architecture of a fine-tuned encoder beside its weights."""
     config = encoder.encoders[0].hubert.config.to_dict()  # type: ignore[union-attr, operator]
-    (out / CONFIG_FILE).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_text_whole(out / CONFIG_FILE, json.dumps(config, indent=1, sort_keys=True) + "\n")
 
 
 def split_state(
@@ -110,9 +111,9 @@ def trained_encoder(out: Path, state: dict[str, Tensor]) -> HubertPair:
 
 
 def export_encoder(out: Path, folder: Path, state: dict[str, Tensor]) -> None:
-    """Write a fine-tuned encoder into a model folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG_FILE).write_text((out / CONFIG_FILE).read_text(encoding="utf-8"), encoding="utf-8")
+    """Write a fine-tuned encoder into a model folder that is being made."""
+    write_text_whole(folder / CONFIG_FILE, (out / CONFIG_FILE).read_text(encoding="utf-8"))
     for encoder, name in zip(trained_encoder(out, state).encoders, HAND_FILES, strict=True):
         weights = encoder.hubert.state_dict()  # type: ignore[union-attr]
-        save_file({key: value.contiguous().clone() for key, value in weights.items()}, folder / name)
+        with whole_file(folder / name) as part:
+            save_file({key: value.contiguous().clone() for key, value in weights.items()}, part)

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from models.whole_file import append_line
+
 LOG_FILE = "log.jsonl"
 TENSORBOARD_FOLDER = "tensorboard"
 
@@ -80,8 +82,7 @@ class Journal:
             return
         entry: dict[str, Any] = {"step": step, "seconds": round(seconds, 1)}
         entry.update(figures if group == "train" else {group: figures})
-        with open(self.folder / LOG_FILE, "a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+        append_line(self.folder / LOG_FILE, json.dumps(entry))
         if self._curves is not None:
             for name, value in figures.items():
                 self._curves.add_scalar(f"{group}/{name}", value, step)

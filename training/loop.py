@@ -14,7 +14,6 @@ import copy
 import dataclasses
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.whole_file import whole_file, write_text_whole
 from training.distributed import (
     ALONE,
     Share,
@@ -120,12 +120,9 @@ def save_checkpoint(folder: Path, state: State, settings: TrainSettings) -> None
     }
     if state.scaler.is_enabled():
         content["scaler"] = state.scaler.state_dict()
-    part = folder / (CHECKPOINT_FILE + ".part")
-    torch.save(content, part)
-    os.replace(part, folder / CHECKPOINT_FILE)
-    (folder / SETTINGS_FILE).write_text(
-        json.dumps(dataclasses.asdict(settings), indent=1) + "\n", encoding="utf-8"
-    )
+    with whole_file(folder / CHECKPOINT_FILE) as part:
+        torch.save(content, part)
+    write_text_whole(folder / SETTINGS_FILE, json.dumps(dataclasses.asdict(settings), indent=1) + "\n")
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any]:

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from models.command_line import complain
 from models.errors import UserError
 from models.evaluation import evaluate_take
 from models.model import choose_device
+from models.plain_text import printable
 from models.take import Take
 
 FORMS = ("legacy", "fixed")
@@ -106,7 +107,7 @@ def metrics_main(arguments: argparse.Namespace) -> int:
         columns = {form: compare(real, generated, form=form, autoencoder=autoencoder) for form in forms}
         own = own_figures(arguments.generated)
     except (ValueError, FileNotFoundError, UserError) as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 1
     if arguments.json:
         note = {"fid_note": FID_NOTE} if autoencoder is not None else {}
@@ -149,7 +150,7 @@ def autoencoder_main(arguments: argparse.Namespace) -> int:
     if arguments.convert is not None:
         network = convert_checkpoint(arguments.convert)
         digest = save_autoencoder(arguments.out, network, {"converted_from": arguments.convert.name})
-        print(f"{arguments.out}: weights {digest}")
+        print(f"{printable(str(arguments.out))}: weights {digest}")
         return 0
     try:
         training, validation = (list(clip_files(arguments.data, s).items()) for s in ("train", "validation"))
@@ -158,7 +159,7 @@ def autoencoder_main(arguments: argparse.Namespace) -> int:
         chosen = _chosen(training, arguments.limit), _chosen(validation, arguments.limit // 10)
         clips, held_out = ([read_clip(path, name) for name, path in files] for files in chosen)
     except (ValueError, OSError) as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 1
     hours = sum(clip.frames / clip.fps for clip in clips) / 3600
     print(f"{len(clips)} files, {hours:.1f} hours; {len(held_out)} held out", flush=True)

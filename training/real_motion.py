@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from models.realism import REFERENCE_FPS, STATISTICS_PATH, motion_features, statistics
+from models.whole_file import write_text_whole
 from training.yardsticks import yardsticks
 
 REST_HEIGHT_M = 0.1
@@ -62,9 +63,7 @@ def main() -> None:
             "covariance": [[float(f"{value:.6g}") for value in row] for row in real.covariance],
         }
     )
-    STATISTICS_PATH.write_text(
-        text.replace("], [", "],\n  [").replace(', "', ',\n "') + "\n", encoding="utf-8"
-    )
+    write_text_whole(STATISTICS_PATH, text.replace("], [", "],\n  [").replace(', "', ',\n "') + "\n")
     print(f"wrote {STATISTICS_PATH}: {sum(map(len, excerpts))} frames of {len(excerpts)} excerpts")
     print("\n".join(yardsticks(excerpts).lines()))
 

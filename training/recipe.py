@@ -14,6 +14,8 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+from models.plain_text import printable
+
 STAGE1_SHARE = 0.15
 """Stage 1's part of the minutes: it learns faster and its error is corrected by the diffusion's wrist channels."""
 
@@ -57,7 +59,7 @@ def recipe_main(arguments: argparse.Namespace, run: Callable[[list[str]], int] |
     from training.__main__ import main
 
     for step in steps_of(arguments):
-        print(f"python -m training {shlex.join(step)}", flush=True)
+        print(f"python -m training {printable(shlex.join(step))}", flush=True)
         status = (run or main)(step)
         if status:
             return status

@@ -13,6 +13,7 @@ import subprocess
 from pathlib import Path
 
 from models.errors import UserError, quoted
+from models.whole_file import whole_file
 
 SOUNDFONTS = (
     Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"),
@@ -66,20 +67,33 @@ def render(
         raise UserError(
             "midi_missing", f"The MIDI file {quoted(midi)} does not exist; choose another.", str(midi)
         )
-    part = sound.with_name(sound.name + ".part")
-    options = ["-ni", "-q", "-g", str(gain), "-r", str(rate), "-O", "s16", "-T", "wav", "-F", str(part)]
     bank = soundfont or find_soundfont()
-    command = [find_fluidsynth(), *options, str(bank.absolute()), str(midi.absolute())]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False
-        )
+    program = find_fluidsynth()
+    with whole_file(sound) as part:
+        options = [
+            "-ni",
+            "-q",
+            "-g",
+            str(gain),
+            "-r",
+            str(rate),
+            "-O",
+            "s16",
+            "-T",
+            "wav",
+            "-F",
+            str(part.absolute()),
+        ]
+        command = [program, *options, str(bank.absolute()), str(midi.absolute())]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            sentence = (
+                f"fluidsynth took more than {TIMEOUT_S:.0f} s for {quoted(midi)}; choose a shorter piece."
+            )
+            raise UserError("rendering_failed", sentence, repr(error)) from error
         if done.returncode != 0 or not part.is_file() or part.stat().st_size <= 44:
             sentence = f"fluidsynth could not render {quoted(midi)}; check the MIDI file and the soundfont."
             raise UserError("rendering_failed", sentence, f"exit {done.returncode}: {done.stderr[-2000:]}")
-        os.replace(part, sound)
-    except subprocess.TimeoutExpired as error:
-        sentence = f"fluidsynth took more than {TIMEOUT_S:.0f} s for {quoted(midi)}; choose a shorter piece."
-        raise UserError("rendering_failed", sentence, repr(error)) from error
-    finally:
-        part.unlink(missing_ok=True)

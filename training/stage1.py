@@ -21,6 +21,7 @@ from models.config import FINGERS_A_HAND, ModelConfig, Statistics
 from models.finger_plan import SINCE_OFFSET, X_NOW
 from models.hubert import HubertPair
 from models.networks.position_predictor import PositionPredictors
+from models.whole_file import write_text_whole
 from training.data import Batch, Piece, WindowSource
 from training.distributed import ALONE, Share, barrier, rank
 from training.hearing import ListeningPredictors, heard_in, write_encoder_config
@@ -194,7 +195,7 @@ def train_stage1(
     barrier()
     if rank() == 0:
         out.mkdir(parents=True, exist_ok=True)
-        (out / "config.json").write_text(config.to_json(), encoding="utf-8")
+        write_text_whole(out / "config.json", config.to_json())
     barrier()
     normalizer = Normalizer(config, device)
     torch.manual_seed(settings.seed)

@@ -26,6 +26,7 @@ from models.hubert import HubertPair
 from models.kinematics import forward_kinematics
 from models.networks.dual_stream import DualStream
 from models.networks.position_predictor import PositionPredictors
+from models.whole_file import write_text_whole
 from training.data import Batch, WindowSource
 from training.distributed import Share, barrier, rank
 from training.hearing import heard_in, split_state, trained_encoder
@@ -203,7 +204,7 @@ def train_stage2(
             config = measure_residual(predictors, plain, config, settings, device, encoder)
         barrier()
         if rank() == 0:
-            (out / "config.json").write_text(config.to_json(), encoding="utf-8")
+            write_text_whole(out / "config.json", config.to_json())
         barrier()
     stage = Stage2(
         config, settings, predictors, Normalizer(config, device), build_schedule(config.schedule), encoder

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -23,10 +22,12 @@ from typing import Any
 
 import torch
 
+from models.command_line import complain
 from models.config import ModelConfig
-from models.errors import UserError
+from models.errors import UserError, quoted
 from models.hubert import HubertPair
 from models.model import PRESETS_FOLDER, Networks, choose_device, parameter_count
+from models.plain_text import printable
 from training.data import Piece
 from training.distributed import Share
 from training.settings import TrainSettings, parse_change, resolve
@@ -84,14 +85,16 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 def train_main(arguments: argparse.Namespace) -> int:
     """Run one stage, in one process or in those that `torchrun` started."""
     from training.distributed import process_group
+    from training.journal import MissingTensorBoardError
+    from training.loop import NonFiniteLossError
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     try:
         with process_group(choose_device(arguments.device)) as device:
             return _train(arguments, device)
-    except (ValueError, FileNotFoundError, UserError) as error:
-        print(f"train: {error}", file=sys.stderr)
+    except (ValueError, OSError, UserError, NonFiniteLossError, MissingTensorBoardError) as error:
+        complain(error)
         return 2
 
 
@@ -229,7 +232,11 @@ def export_main(arguments: argparse.Namespace) -> int:
     """Write the model folder."""
     from training.export import export_model
 
-    notes = arguments.notes.read_text(encoding="utf-8") if arguments.notes is not None else ""
+    try:
+        notes = arguments.notes.read_text(encoding="utf-8") if arguments.notes is not None else ""
+    except UnicodeDecodeError as error:
+        sentence = f"The file {quoted(arguments.notes)} is no text in UTF-8; choose a Markdown file."
+        raise UserError("not_a_text", sentence, repr(error)) from error
     digest = export_model(arguments.out, arguments.folder, arguments.name, half=arguments.half, notes=notes)
-    print(f"{arguments.folder}: weights {digest}")
+    print(f"{printable(str(arguments.folder))}: weights {digest}")
     return 0

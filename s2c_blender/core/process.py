@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from .logs import Log
+
 CHUNK_BYTES = 16 * 1024
 QUEUE_CHUNKS = 64
 STDERR_LINES = 200
@@ -90,18 +92,13 @@ class ChildProcess:
                         break
 
     def _read_stderr(self, stream: IO[bytes], log_file: Path | None) -> None:
-        log: IO[bytes] | None = None
-        if log_file is not None:
-            with contextlib.suppress(
-                OSError
-            ):  # no log on a read-only disk; the ring buffer still has the end
-                log = open(log_file, "wb", buffering=0)  # noqa: SIM115  closed below, after the stream
+        log = Log(log_file) if log_file is not None else None
         with stream:
-            for line in stream:
-                self._errors.append(line.decode("utf-8", "replace").rstrip())
+            for data in stream:
+                line = data.decode("utf-8", "replace").rstrip()
+                self._errors.append(line)
                 if log is not None:
-                    with contextlib.suppress(OSError):
-                        log.write(line)
+                    log.write(line)
         if log is not None:
             log.close()
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .whole_file import whole_file
+
 APP_NAME = "S2C Piano Hands"
 PYTHON_VARIABLE = "S2C_WORKER_PYTHON"
 """Environment variable naming the worker's Python; farms and tests set it, it wins over everything."""
@@ -72,9 +74,8 @@ class Runtime:
     def write_marker(self, requirements: Path) -> None:
         """Say that the installation is complete. OSError when the folder cannot be written."""
         marker = {"requirements": fingerprint(requirements), "python": str(self.python)}
-        temporary = self.marker.with_suffix(".part")
-        temporary.write_text(json.dumps(marker), "utf-8")
-        os.replace(temporary, self.marker)
+        with whole_file(self.marker) as part:
+            part.write_text(json.dumps(marker), "utf-8")
 
 
 def fingerprint(requirements: Path) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 import addon_utils
 import bpy
 
+from ..core.whole_file import whole_file, why_not
 from ..faults import Fault
 from ..rig.bones import skinned_meshes
 from ..takes import layers
@@ -89,16 +90,19 @@ def export_fbx(context: bpy.types.Context, armature: bpy.types.Object, path: Pat
     layers.check_posed(armature)
     if path.suffix.lower() != ".fbx":
         path = path.with_name(path.name + ".fbx")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise Fault("folder_missing", f'The folder "{path.parent}" does not exist; choose another one.')
     if not addon_utils.check(EXPORTER)[1] and addon_utils.enable(EXPORTER) is None:
         raise Fault(
             "no_exporter", "Blender's FBX add-on cannot be enabled; enable it under Preferences > Add-ons."
         )
     meshes = skinned_meshes(context.scene.objects, armature)
-    part = path.with_name(path.stem + ".part.fbx")
     try:
-        with _motion(armature, span) as (action, slot), _copies(armature, meshes) as copies:
+        with (
+            whole_file(path) as part,
+            _motion(armature, span) as (action, slot),
+            _copies(armature, meshes) as copies,
+        ):
             _on_one_strip(copies[0], action, slot, span, take_name(armature))
             with (
                 _renamed(copies[0], chosen.armature_name),
@@ -110,15 +114,10 @@ def export_fbx(context: bpy.types.Context, armature: bpy.types.Object, path: Pat
                 bpy.ops.export_scene.fbx(
                     filepath=str(part), apply_scale_options=chosen.scale, check_existing=False, **COMMON
                 )
-        os.replace(part, path)
+            if not part.stat().st_size:
+                raise OSError("the exporter wrote nothing")
     except (OSError, RuntimeError) as error:
-        raise Fault(
-            "fbx_failed",
-            f'The file "{path.name}" cannot be written to "{path.parent}"; choose another folder.',
-            str(error),
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
+        raise Fault("fbx_failed", why_not(error, path), str(error)) from error
 
 
 def take_name(armature: bpy.types.Object) -> str:

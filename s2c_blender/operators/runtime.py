@@ -8,6 +8,7 @@ import time
 import bpy
 
 from ..core.trial_notes import write_test_midi
+from ..core.whole_file import why_not
 from ..faults import Fault
 from ..session import session
 from ..ui import preferences
@@ -84,7 +85,10 @@ class S2C_OT_check_runtime(JobOperator, bpy.types.Operator):
 
     def begin(self, context: bpy.types.Context) -> set[str]:
         midi = session.temporary_folder() / "test.mid"
-        write_test_midi(midi)
+        try:
+            write_test_midi(midi)
+        except OSError as error:
+            raise Fault("temporary_folder", why_not(error, midi), str(error)) from error
         session.order_check(context, midi, "default")
         return {"FINISHED"}
 

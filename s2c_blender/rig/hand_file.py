@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.whole_file import whole_file
 from .hand_shape import HandShape, compute
 
 PATH = Path(__file__).with_name("hand_shape.npz")
@@ -32,14 +33,15 @@ def whole_steps(weights: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 def write(shape: HandShape, path: Path = PATH) -> None:
     """Keep `shape` in `path`."""
-    np.savez_compressed(
-        path,
-        vertices=shape.vertices.astype(np.float32),
-        faces=shape.faces.astype(np.uint16),
-        materials=shape.materials.astype(np.uint8),
-        weights=whole_steps(shape.weights),
-        blush=shape.blush.astype(np.float16),
-    )
+    with whole_file(path) as part, open(part, "wb") as file:
+        np.savez_compressed(
+            file,
+            vertices=shape.vertices.astype(np.float32),
+            faces=shape.faces.astype(np.uint16),
+            materials=shape.materials.astype(np.uint8),
+            weights=whole_steps(shape.weights),
+            blush=shape.blush.astype(np.float16),
+        )
 
 
 @lru_cache(maxsize=1)

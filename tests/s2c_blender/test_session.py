@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import platform
+import stat
 import subprocess
 import sys
 import time
@@ -830,3 +831,10 @@ def test_the_timer_goes_on_whatever_is_wrong_with_the_scene(scene, monkeypatch, 
     monkeypatch.setattr(follow.watch, "look", broken)
     assert lifetime.tick() == session.config.idle_seconds
     assert "something odd" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
+def test_the_workers_log_is_this_blenders_own_and_private(scene, tmp_path):
+    assert bpy.ops.s2c.generate() == {"FINISHED"}
+    (log,) = (tmp_path / "data" / "logs").iterdir()
+    assert log.name.endswith(f"-{os.getpid()}.log") and stat.S_IMODE(log.stat().st_mode) == 0o600

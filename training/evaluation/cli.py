@@ -21,9 +21,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from models.command_line import complain
 from models.pipeline import Pipeline
 from models.request import DEVICES
 from models.take import Take
+from models.whole_file import check_output, write_text_whole
 from training.evaluation.excerpts import Excerpt, choose_excerpts, played_by_pianists
 from training.evaluation.figures import Row, as_markdown, looks_lines, measure, median_difference_mm, summary
 from training.evaluation.takes import TakeOptions, make_takes, right_hand_kept
@@ -61,15 +63,17 @@ def evaluate_main(arguments: argparse.Namespace) -> int:
     if arguments.table is not None:
         return tables_main(arguments)
     if (arguments.scores is None) == (arguments.real is None):
-        print("evaluate needs --scores, or --real, or --table for the tables of the paper", file=sys.stderr)
+        complain(ValueError("evaluate needs --scores, or --real, or --table for the tables of the paper"))
         return 2
     try:
         excerpts = _excerpts(arguments)
     except (OSError, KeyError, ValueError) as error:
-        print(f"evaluate: {error}", file=sys.stderr)
+        complain(error)
         return 2
+    if arguments.json is not None:
+        check_output(arguments.json)
     if not excerpts:
-        print(f"no piece of the {arguments.split} split can be played by two hands", file=sys.stderr)
+        complain(ValueError(f"no piece of the {arguments.split} split can be played by two hands"))
         return 1
     options = TakeOptions(
         source=arguments.source,
@@ -133,7 +137,7 @@ def evaluate_main(arguments: argparse.Namespace) -> int:
             "seed_difference_mm": differences,
             "right_hand_kept": kept,
         }
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        write_text_whole(arguments.json, json.dumps(report, indent=1) + "\n")
     return 0
 
 

@@ -6,16 +6,18 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save_file
 
+from models.command_line import complain
 from models.contact.fingering import FingeringCosts
 from models.contact.fingering_costs import WEIGHTS_FILE
 from models.contact.hand_odds import WEIGHTS_FILE as HANDS_FILE
+from models.plain_text import printable
+from models.whole_file import check_output, whole_file, write_text_whole
 from training.fingering.agreement import between_editions, with_print, with_staffs
 from training.fingering.fit import FitOptions, fit
 from training.fingering.hand_fit import HandFitOptions, fit_hands
@@ -52,16 +54,17 @@ def _fingering(arguments: argparse.Namespace) -> int:
     try:
         works = read_works(arguments.data)
     except FileNotFoundError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 2
     train = [work for work in works if work.side == TRAIN]
     held_out = [work for work in works if work.side == HELD_OUT]
     if arguments.fit:
+        check_output(arguments.out)
         options = FitOptions(rounds=arguments.rounds)
         fitted = fit([work.score for work in train], FingeringCosts(), options)
         stored = {name: np.round(value.astype(float), 2).tolist() for name, value in fitted.items()}
-        arguments.out.write_text(json.dumps(stored, separators=(",", ":")) + "\n", encoding="utf-8")
-        print(f"costs stored in {arguments.out}")
+        write_text_whole(arguments.out, json.dumps(stored, separators=(",", ":")) + "\n")
+        print(f"costs stored in {printable(str(arguments.out))}")
     notes = sum(len(work.score.notes) for work in held_out)
     began = time.process_time()
     after = with_print(held_out)
@@ -80,7 +83,7 @@ def _hands(arguments: argparse.Namespace) -> int:
     try:
         pieces = index_pieces(arguments.scores)
     except FileNotFoundError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 2
     order = np.random.default_rng(0).permutation(len(pieces))
     chosen = {"train": arguments.pieces if arguments.fit else 0, "validation": arguments.count}
@@ -90,9 +93,11 @@ def _hands(arguments: argparse.Namespace) -> int:
         if len(scores[piece.split]) < chosen[piece.split] and (score := load_score(piece.path)) is not None:
             scores[piece.split].append(score)
     if arguments.fit:
+        check_output(arguments.out)
         weights = fit_hands(scores["train"], HandFitOptions(steps=arguments.steps))
-        save_file({name: np.asarray(value, np.float16) for name, value in weights.items()}, arguments.out)
-        print(f"weights stored in {arguments.out}")
+        with whole_file(arguments.out) as part:
+            save_file({name: np.asarray(value, np.float16) for name, value in weights.items()}, part)
+        print(f"weights stored in {printable(str(arguments.out))}")
     notes = sum(len(score.notes) for score in scores["validation"])
     began = time.process_time()
     found = with_staffs(scores["validation"])

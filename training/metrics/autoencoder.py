@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,9 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from models.errors import UserError, quoted
 from models.model import file_hash
+from models.whole_file import whole_file, write_text_whole
 from training.metrics.clips import Clip, both_hands, filled
 from training.metrics.embedding import EmbeddingConfig, EmbeddingNet
 
@@ -132,10 +135,11 @@ def save_autoencoder(folder: Path, network: EmbeddingNet, facts: dict[str, objec
     """Write `autoencoder.safetensors` and `autoencoder.json`; the hash of the weights."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    save_file(state, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    with whole_file(folder / WEIGHTS_FILE) as part:
+        save_file(state, part, metadata={"format": "pt"})
     digest = file_hash(folder / WEIGHTS_FILE)
     content = {"config": dataclasses.asdict(network.config), "weights": digest, **facts}
-    (folder / CONFIG_FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_text_whole(folder / CONFIG_FILE, json.dumps(content, indent=1) + "\n")
     return digest
 
 
@@ -153,7 +157,11 @@ def load_autoencoder(folder: Path) -> EmbeddingNet:
 
 def convert_checkpoint(path: Path) -> EmbeddingNet:
     """The authors' `gesture_autoencoder_checkpoint_best.bin` (a dict with `pose_dim` and `gen_dict`), loaded safely."""
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        sentence = f"The file {quoted(path)} is no checkpoint that can be read; choose the authors' one."
+        raise UserError("not_a_checkpoint", sentence, repr(error)) from error
     if not isinstance(content, dict) or "gen_dict" not in content:
         raise ValueError(f"{path.name} is no checkpoint of the gesture autoencoder: it has no gen_dict")
     network = EmbeddingNet(EmbeddingConfig(pose_dim=int(content.get("pose_dim", 96))))

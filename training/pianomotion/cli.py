@@ -8,14 +8,15 @@ python -m training export-dataset take.npz --out dataset --soundfont piano.sf2
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.command_line import complain
 from models.errors import UserError
 from models.notes import empty_notes
+from models.plain_text import printable
 from training.pianomotion.layout import SPLITS, ClipFiles
 
 
@@ -46,7 +47,7 @@ def check_main(arguments: argparse.Namespace) -> int:
     from training.pianomotion.layout import is_pianomotion
 
     if not is_pianomotion(arguments.folder):
-        print(f"{arguments.folder} has no folders annotation and audio", file=sys.stderr)
+        complain(ValueError(f"{arguments.folder} has no folders annotation and audio"))
         return 1
     print(
         "\n".join(
@@ -82,8 +83,8 @@ def export_main(arguments: argparse.Namespace) -> int:
             report=lambda line: print(line, flush=True),
         )
     except UserError as error:
-        print(error.message, file=sys.stderr)
+        complain(error)
         return 1
     sound = "" if arguments.soundfont or arguments.recording else ", without sound"
-    print(f"{arguments.out}: {count} clips{sound}")
+    print(f"{printable(str(arguments.out))}: {count} clips{sound}")
     return 0

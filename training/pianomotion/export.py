@@ -9,6 +9,7 @@ are zero.
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import re
 import tempfile
@@ -26,6 +27,7 @@ from models.mano import CameraView, camera_from_piano, mano_from_euler
 from models.midi import write_midi
 from models.resampling import resample_motion
 from models.take import Motion, Take
+from models.whole_file import write_bytes_whole, write_text_whole
 from training.data import INDEX_FILE, SPLITS
 from training.pianomotion.clip import COLUMNS, POSE, POSITION, VALID
 from training.pianomotion.layout import SPLITS as THEIR_SPLITS
@@ -135,7 +137,7 @@ def export_dataset(
             lists[split].append(f"{UPLOADER} {performance.name}")
         report(f"{performance.name}: {written} clips ({split})")
     for split, lines in lists.items():
-        (out / f"{split}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        write_text_whole(out / f"{split}.txt", "".join(f"{line}\n" for line in lines))
     return count
 
 
@@ -151,13 +153,15 @@ def _export_one(performance: Performance, out: Path, soundfont: Path | None, rec
     for number, (start, stop) in enumerate(spans):
         files = ClipFiles(out, UPLOADER, performance.name, f"{performance.name}_seq_{number:04d}")
         files.annotation.parent.mkdir(parents=True, exist_ok=True)
-        files.annotation.write_text(json.dumps(_annotation(files, rows, start, stop)), encoding="utf-8")
+        write_text_whole(files.annotation, json.dumps(_annotation(files, rows, start, stop)))
         if sound is not None:
             samples, rate = sound
             first, last = (round(frame / FPS * rate) for frame in (start, stop))
             piece = np.pad(samples[first:last], ((0, max(0, last - max(first, len(samples)))), (0, 0)))
             files.audio.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(files.audio, piece, rate, format="MP3")
+            encoded = io.BytesIO()  # a disk that is full is better told of by Python than by the library
+            soundfile.write(encoded, piece, rate, format="MP3")
+            write_bytes_whole(files.audio, encoded.getvalue())
     return len(spans)
 
 

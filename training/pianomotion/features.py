@@ -9,7 +9,6 @@ features know a little more of the music.
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from torch import nn
+
+from models.whole_file import whole_file
 
 
 def encoder_hash(encoder: nn.Module) -> str:
@@ -62,9 +63,8 @@ class FeatureCache:
                 raise LookupError(f"{path.name} is not in the feature cache {self.folder}; fill it first")
             stored = self._compute(self.encoder, audio, frames)
             path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f"{path.name}.{os.getpid()}.part")
-            save_file({"features": stored}, part)
-            os.replace(part, path)
+            with whole_file(path) as part:
+                save_file({"features": stored}, part)
         return np.broadcast_to(stored, (2, *stored.shape[1:]))
 
     @staticmethod

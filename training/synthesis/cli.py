@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from models.command_line import complain
+from models.plain_text import printable
 from training.synthesis.calibration import compare
 from training.synthesis.dataset import SynthesisConfig, build
 
@@ -39,9 +40,9 @@ def _synthesise(arguments: argparse.Namespace) -> int:
         config = SynthesisConfig(hours=arguments.hours, seed=arguments.seed, processes=arguments.processes)
         index = build(arguments.scores, arguments.out, config)
     except (ValueError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 2
-    print(f"{index} lists the shards")
+    print(f"{printable(str(index))} lists the shards")
     return 0
 
 
@@ -49,6 +50,6 @@ def _calibrate(arguments: argparse.Namespace) -> int:
     try:
         print(compare(arguments.shards, arguments.real, arguments.limit, arguments.plots))
     except (ValueError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 2
     return 0

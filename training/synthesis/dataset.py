@@ -11,9 +11,9 @@ Half precision keeps angles to 0.0005 rad, a tenth of a millimetre at the finger
 
 from __future__ import annotations
 
+import io
 import json
 import multiprocessing
-import os
 import time
 import zlib
 from collections.abc import Iterator
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from models.contact import Assignment, apply_contact, finger_notes
 from models.take import Motion
+from models.whole_file import write_bytes_whole, write_text_whole
 from training.synthesis.hand_process import HandHabits
 from training.synthesis.motion import base_motion
 from training.synthesis.performance import perform
@@ -137,21 +138,20 @@ def shard_seed(seed: int, name: str, turn: int) -> list[int]:
 
 
 def _save(path: Path, sample: Sample, piece: Piece) -> None:
-    part = path.with_suffix(".part")
-    with open(part, "wb") as file:
-        np.savez_compressed(
-            file,
-            euler=sample.motion.euler.astype(np.float16),
-            wrist=sample.motion.wrist,
-            notes=sample.notes,
-            hands=sample.hands,
-            fingering=sample.fingering,
-            style=sample.player.vectors(),
-            fps=np.float32(sample.motion.fps),
-            name=np.array(piece.name),
-            split=np.array(piece.split),
-        )
-    os.replace(part, path)
+    archive = io.BytesIO()
+    np.savez_compressed(
+        archive,
+        euler=sample.motion.euler.astype(np.float16),
+        wrist=sample.motion.wrist,
+        notes=sample.notes,
+        hands=sample.hands,
+        fingering=sample.fingering,
+        style=sample.player.vectors(),
+        fps=np.float32(sample.motion.fps),
+        name=np.array(piece.name),
+        split=np.array(piece.split),
+    )
+    write_bytes_whole(path, archive.getbuffer())
 
 
 def _one(task: tuple[Piece, int, Path, SynthesisConfig]) -> dict[str, Any]:
@@ -203,9 +203,7 @@ def _write_index(path: Path, config: SynthesisConfig, entries: list[dict[str, An
         "shards": made,
         "unplayable": [{"piece": e["piece"], "turn": e["turn"]} for e in entries if e["seconds"] == 0],
     }
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(index, indent=1), encoding="utf-8")
-    os.replace(part, path)
+    write_text_whole(path, json.dumps(index, indent=1))
 
 
 def _known(path: Path, config: SynthesisConfig) -> dict[tuple[str, int], dict[str, Any]]:
@@ -240,9 +238,9 @@ def build(scores: Path, out: Path, config: SynthesisConfig, *, say: bool = True)
 
     Stops early when no piece of a whole turn was playable.
     """
+    pieces = index_pieces(scores)
     out.mkdir(parents=True, exist_ok=True)
     index_path = out / "index.json"
-    pieces = index_pieces(scores)
     known = _known(index_path, config)
     entries: list[dict[str, Any]] = []
     seconds, fresh_seconds, started, silent = 0.0, 0.0, time.monotonic(), 0

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.skeleton import FINGERS
+from models.whole_file import whole_file
 from training.synthesis.calibration import SPEED_PERCENTILES, Body
 
 _COLOURS = ("tab:orange", "tab:blue")
@@ -27,7 +28,8 @@ def draw(bodies: list[tuple[str, Body]], folder: Path) -> list[Path]:
     for name, maker in makers.items():
         figure = maker(bodies)
         path = folder / f"calibration-{name}.png"
-        figure.savefig(path, dpi=90, bbox_inches="tight")
+        with whole_file(path) as part:
+            figure.savefig(part, dpi=90, bbox_inches="tight", format="png")
         plt.close(figure)
         paths.append(path)
     return paths

@@ -14,15 +14,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.command_line import complain
 from models.habits import draw_scores
 from models.realism import distance_to_real, motion_features
 from models.skeleton import LEFT, RIGHT
+from models.whole_file import write_text_whole
 from training.synthesis.contact_fit import SCORE_FPS, played_scores
 from training.synthesis.hand_notes import notes_of_hand
 from training.synthesis.hand_process import FITTED_PATH, HandHabits, HandPath, draw_hand
@@ -60,10 +61,10 @@ def fit_main(arguments: argparse.Namespace) -> int:
     try:
         excerpts = real_excerpts(arguments.real)[:: max(arguments.every, 1)]
     except (OSError, KeyError, ValueError) as error:
-        print(f"fit-hands: {error}", file=sys.stderr)
+        complain(error)
         return 2
     if not excerpts:
-        print(f"fit-hands: {arguments.real} holds no excerpt that is long enough", file=sys.stderr)
+        complain(ValueError(f"{arguments.real} holds no excerpt that is long enough"))
         return 2
     habits = first_habits(excerpts)
     for turn in range(arguments.rounds + 1):
@@ -191,4 +192,4 @@ def write_habits(habits: HandHabits, path: Path) -> None:
         "lean": numbers(habits.lean),
         "middle": numbers(habits.middle),
     }
-    path.write_text(json.dumps(data).replace("], [", "],\n  [").replace(', "', ',\n "') + "\n", "utf-8")
+    write_text_whole(path, json.dumps(data).replace("], [", "],\n  [").replace(', "', ',\n "') + "\n")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from models.command_line import complain
 from models.config import ModelConfig
 from training.data import INDEX_FILE, read_pieces
 from training.sources import Windows
@@ -74,7 +75,7 @@ def tables_main(arguments: argparse.Namespace) -> int:
     from training.tables.run import Bench, Budget, run_table
 
     if arguments.data is None or arguments.out is None:
-        print("--table needs --data and --out", file=sys.stderr)
+        complain(ValueError("--table needs --data and --out"))
         return 2
     base = base_config(arguments.reduced)
     budget = Budget(

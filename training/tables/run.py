@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from models.config import ModelConfig
+from models.whole_file import write_text_whole
 from training.comparators import SYSTEMS
 from training.loop import LOG_FILE, read_checkpoint
 from training.metrics.clips import Clip
@@ -135,7 +136,7 @@ def _begin_row(bench: Bench, row: Row, seed: int, stage1: Path) -> Path:
         shutil.copytree(stage1 / STAGE1_FOLDER, out / STAGE1_FOLDER, dirs_exist_ok=True)
         measured = ModelConfig.load(stage1 / "config.json").statistics
         config = dataclasses.replace(row.config(bench.base), statistics=measured)
-        (out / "config.json").write_text(config.to_json(), encoding="utf-8")
+        write_text_whole(out / "config.json", config.to_json())
     return out
 
 
@@ -176,7 +177,7 @@ def run_row(
     }
     path = result_path(bench.out, row, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_text_whole(path, json.dumps(result, indent=1) + "\n")
     return result
 
 
