@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from .core.shown import shown
+
 
 class Fault(Exception):
     """Something is wrong with the scene, the settings or a file.
@@ -12,7 +14,7 @@ class Fault(Exception):
     """
 
     def __init__(self, code: str, message: str, detail: str = "") -> None:
-        super().__init__(message)
         self.code = code
-        self.message = message
+        self.message = shown(message)
+        super().__init__(self.message)
         self.detail = detail
