@@ -118,7 +118,7 @@ class Worker:
             self._refuse(request_id, UserError("bad_params", 'The field "params" must be an object.'))
         elif method == "cancel":
             self._cancel(request_id, params or {})
-        elif method == "ping":  # answered by the thread that listens: whoever waits knows that this process lives
+        elif method == "ping":  # answered by the thread that listens: whoever waits knows that we live
             self._channel.send(request_id, "result", result={})
         elif method == "shutdown":
             self._channel.send(request_id, "result", result={})

@@ -15,13 +15,19 @@ MOST_DEVICES = 16
 def describe_check(job: Job) -> list[str]:
     """A worker's answers as lines for the panel."""
     hello = job.hello
-    lines = [f"Python {_word(hello.get('python'))}, torch {_word(_object(hello.get('packages')).get('torch'))}"]
+    lines = [
+        f"Python {_word(hello.get('python'))}, torch {_word(_object(hello.get('packages')).get('torch'))}"
+    ]
     devices = hello.get("devices")
     for device in devices[:MOST_DEVICES] if isinstance(devices, list) else []:
         name, memory = _object(device).get("name"), _object(device).get("memory_gb")
         lines.append(f"{_word(name)}, {_word(memory)} GB")
     for result in job.results:
-        total, frames, fps = _object(result.get("seconds")).get("total"), result.get("frames"), result.get("fps")
+        total, frames, fps = (
+            _object(result.get("seconds")).get("total"),
+            result.get("frames"),
+            result.get("fps"),
+        )
         if all(is_number(value) and value > 0 for value in (total, frames, fps)):
             music = frames / max(fps, 1e-3)
             lines.append(f"Test: {music:.0f} s of music in {total:.1f} s on {_word(result.get('device'))}")

@@ -53,7 +53,9 @@ def is_number(value: object) -> bool:
     """Whether a value of a reply is a number that can be counted with."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
-    return not math.isnan(value) and abs(value) <= LARGEST if isinstance(value, float) else abs(value) <= LARGEST
+    return (
+        not math.isnan(value) and abs(value) <= LARGEST if isinstance(value, float) else abs(value) <= LARGEST
+    )
 
 
 def encode(request_id: int, method: str, params: dict[str, Any]) -> bytes:

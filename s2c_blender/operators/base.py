@@ -69,6 +69,7 @@ class OperatorBase:
             if os.environ.get(RERAISE_VARIABLE) == "1":
                 raise
             self.say(
-                f"{self.bl_label} failed because of a defect; the system console holds the full report.", "ERROR"
+                f"{self.bl_label} failed because of a defect; the system console holds the full report.",
+                "ERROR",
             )
         return {"CANCELLED"}

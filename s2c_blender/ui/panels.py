@@ -59,7 +59,7 @@ class S2C_UL_left_out(bpy.types.UIList):
         _active_property: str,
     ) -> None:
         row = layout.row(align=True)
-        row.label(text=shown(f"{item.where}  {item.pitch}", 40))
+        row.label(text=f"{shown(item.where, 20)}  {shown(item.pitch, 20)}")
         row.operator("s2c.jump_to_note", text="", icon="FORWARD", emboss=False).frame = item.frame
 
 
