@@ -28,7 +28,7 @@ def describe_check(job: Job) -> list[str]:
             result.get("frames"),
             result.get("fps"),
         )
-        if all(is_number(value) and value > 0 for value in (total, frames, fps)):
+        if is_number(total) and is_number(frames) and is_number(fps) and min(total, frames, fps) > 0:
             music = frames / max(fps, 1e-3)
             lines.append(f"Test: {music:.0f} s of music in {total:.1f} s on {_word(result.get('device'))}")
     return lines

@@ -11,7 +11,7 @@ import json
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 PROTOCOL = 1
 EVENTS = ("progress", "log", "result", "error")
@@ -49,7 +49,7 @@ class Reply:
         return value if isinstance(value, dict) else {}
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether a value of a reply is a number that can be counted with."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
