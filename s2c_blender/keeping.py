@@ -8,7 +8,6 @@ evaluates is the truth, over the frames where the hands move now; the marks on a
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import compat, fcurves
+from .core.protocol import is_number
 from .faults import Fault
 from .strip_audio import StripSound, write_packed
 from .takes import clock, layers
@@ -30,6 +30,17 @@ from .takes.sampling import sample
 from .takes.take_file import FPS_TOLERANCE, load_take
 
 __all__ = ["MARK", "Keep", "Marks", "by_uid", "current_action", "has_take", "plan_keep", "read_marks"]
+
+
+LAST_FRAME = 1_048_574
+"""Blender's own last frame."""
+MOST_FPS = 1e5
+MOST_STORED = 4 << 20
+"""Longest mark, in characters."""
+MOST_PATH = 4096
+MOST_PIECES = 10_000
+MOST_HABITS = 64
+PIECE_NUMBERS = ("start_s", "end_s", "at_s", "gain")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,35 +87,53 @@ def write_marks(action: bpy.types.Action, marks: Marks) -> None:
 
 def read_marks(action: bpy.types.Action) -> Marks | None:
     """What `write_marks` wrote; None for an action that is not a take. A file may hold anything, so all is checked."""
+    stored = action.get(MARK)
+    if not isinstance(stored, str) or len(stored) > MOST_STORED:
+        return None
     try:
-        marks = Marks(**json.loads(str(action[MARK])))
-    except (KeyError, TypeError, ValueError, RecursionError):
+        marks = Marks(**json.loads(stored))
+    except (TypeError, ValueError, RecursionError):
         return None
-    whole = all(type(value) is int for value in (marks.start_frame, marks.frames)) and marks.frames > 0
-    rate = _is_number(marks.fps) and marks.fps > 0
-    if not (whole and rate and isinstance(marks.take, str) and isinstance(marks.sound, dict)):
+    whole = type(marks.start_frame) is int and abs(marks.start_frame) <= LAST_FRAME
+    long = type(marks.frames) is int and 0 < marks.frames <= layers.MOST_FRAMES
+    rate = is_number(marks.fps) and 0 < marks.fps <= MOST_FPS
+    if not (whole and long and rate and _is_path(marks.take) and isinstance(marks.sound, dict)):
         return None
-    return replace(marks, sound=_sound(marks.sound))
+    player = marks.player if _is_player(marks.player) else None
+    return replace(marks, sound=_sound(marks.sound), player=player)
 
 
 def _sound(stored: dict[str, Any]) -> dict[str, Any]:
     """Of stored sound parameters those that make sense."""
     sound: dict[str, Any] = {}
-    if isinstance(stored.get("sound"), str):
+    if _is_path(stored.get("sound")):
         sound["sound"] = stored["sound"]
     for name in ("sound_start_s", "sound_end_s"):
-        if _is_number(stored.get(name)):
+        if is_number(stored.get(name)):
             sound[name] = float(stored[name])
     pieces = stored.get("sounds")
     if isinstance(pieces, list):
-        known = [p for p in pieces if isinstance(p, dict) and isinstance(p.get("path"), str)]
-        if known and all(_is_number(p.get("start_s")) for p in known):
-            sound["sounds"] = known
+        known = [p for p in pieces[:MOST_PIECES] if isinstance(p, dict) and _is_path(p.get("path"))]
+        if known and all(is_number(p.get("start_s")) for p in known):
+            sound["sounds"] = [{"path": p["path"], **_numbers(p)} for p in known]
     return sound
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+def _numbers(piece: dict[str, Any]) -> dict[str, float]:
+    return {name: float(piece[name]) for name in PIECE_NUMBERS if is_number(piece.get(name))}
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= MOST_PATH and "\0" not in value
+
+
+def _is_player(value: object) -> bool:
+    """Whether it is two short rows of numbers."""
+    rows = value if isinstance(value, list) and len(value) == 2 else []
+    return bool(rows) and all(
+        isinstance(row, list) and len(row) <= MOST_HABITS and all(is_number(item) for item in row)
+        for row in rows
+    )
 
 
 def has_take(armature: bpy.types.Object) -> bool:

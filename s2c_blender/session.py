@@ -104,7 +104,6 @@ class Session:
         self._awaiting = False
         """Whether the end of a worker's job is still to be looked at."""
         self._delivering = False
-        self._watch: unfinished.Watch | None = None
         self._temporary: Path | None = None
         self._reserved: Path | None = None
         """The file whose name the running job has taken."""
@@ -237,7 +236,6 @@ class Session:
 
     def cancel(self, message: str = "Cancelled.") -> None:
         """Stop whatever goes on; the scene stays as it was."""
-        self._finish_what_is_bound()
         if self._work is not None:
             self._work.close()
             self._finish(Status(State.IDLE, message))
@@ -248,19 +246,11 @@ class Session:
     def before_undo(self) -> None:
         """Undo or redo is about to put other data in the place of what was read or written so far.
 
-        What is read or written begins afresh after it. When the hands have the take already, its undo step comes
-        first: Blender takes an object that no step knows as changed for unchanged, and would leave it an action that
-        is gone.
+        What is read or written begins afresh after it.
         """
-        self._finish_what_is_bound()
         if self._work is not None:
             self._work.close()
             self._undone = True
-
-    def _finish_what_is_bound(self) -> None:
-        if self._work_label == delivery.UNDO_LABEL and not self._undone:
-            while self._work is not None:
-                self._advance(self._work)
 
     def install(self, context: bpy.types.Context) -> None:
         """Begin to build the runtime."""
@@ -394,20 +384,14 @@ class Session:
                 said = next(work)
             if isinstance(said, str):
                 self._work_label = said
-                if said == delivery.UNDO_LABEL:
-                    self._watch = None
-                    unfinished.finish()
             else:
                 self._work_factor = said or self._work_factor
-            if self._watch is not None:
-                self._watch.mark()
             return isinstance(said, str)
         except StopIteration:
             self._work = None
             if self._awaiting:
                 self._settle()
             else:
-                unfinished.finish()
                 self._finish(self.machine.status)
         except Fault as fault:
             self._finish(Status(State.FAILED, fault.message, fault.code, fault.detail))
@@ -442,7 +426,7 @@ class Session:
             self._finish(status)
             return
         result, seconds = job.results[-1], job.seconds
-        self._delivering, self._watch = True, unfinished.Watch()
+        self._delivering = True
 
         def deliver() -> Work:
             _check_rate(order)
@@ -459,7 +443,7 @@ class Session:
             if not self._delivering:
                 self._forsaken.append(self._reserved)
         self._work, self._begin_work, self._undone = None, None, False
-        self._order, self._watch, self._reserved = None, None, None
+        self._order, self._reserved = None, None
         self._delivering, self._refused = False, False
         self.machine.status = status
         unfinished.sweep()

@@ -2,8 +2,8 @@
 """The worker's two threads: one listens and answers at once, the main thread does one job at a time.
 
 Methods: `hello` (versions and devices), `load` and `unload` (models), `generate`, `transcribe`, `cancel`
-(`{"target": id}`), `shutdown`. `hello`, `cancel` and `shutdown` are answered while a job runs; another job is refused
-as `busy`.
+(`{"target": id}`), `ping`, `shutdown`. `cancel`, `ping` and `shutdown` are answered while a job runs, `hello` after
+it; another job is refused as `busy`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ END_GRACE_S = 3.0
 """How long a job may take to end by itself once nobody listens any more."""
 
 JOBS = ("hello", "load", "generate", "transcribe", "unload")
-METHODS = (*JOBS, "cancel", "shutdown")
+METHODS = (*JOBS, "cancel", "ping", "shutdown")
 
 
 @dataclass
@@ -118,6 +118,8 @@ class Worker:
             self._refuse(request_id, UserError("bad_params", 'The field "params" must be an object.'))
         elif method == "cancel":
             self._cancel(request_id, params or {})
+        elif method == "ping":  # answered by the thread that listens: whoever waits knows that we live
+            self._channel.send(request_id, "result", result={})
         elif method == "shutdown":
             self._channel.send(request_id, "result", result={})
             self._end()

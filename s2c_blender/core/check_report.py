@@ -6,20 +6,38 @@ from __future__ import annotations
 from typing import Any
 
 from .jobs import Job
+from .protocol import is_number
+from .shown import shown
+
+MOST_DEVICES = 16
 
 
 def describe_check(job: Job) -> list[str]:
     """A worker's answers as lines for the panel."""
-    hello: dict[str, Any] = job.hello
-    packages = hello.get("packages") or {}
-    lines = [f"Python {hello.get('python', '?')}, torch {packages.get('torch', '?')}"]
-    for device in hello.get("devices") or []:
-        lines.append(f"{device.get('name', '?')}, {device.get('memory_gb', '?')} GB")
+    hello = job.hello
+    lines = [
+        f"Python {_word(hello.get('python'))}, torch {_word(_object(hello.get('packages')).get('torch'))}"
+    ]
+    devices = hello.get("devices")
+    for device in devices[:MOST_DEVICES] if isinstance(devices, list) else []:
+        name, memory = _object(device).get("name"), _object(device).get("memory_gb")
+        lines.append(f"{_word(name)}, {_word(memory)} GB")
     for result in job.results:
-        seconds, frames, fps = result.get("seconds") or {}, result.get("frames"), result.get("fps")
-        total = seconds.get("total")
-        if total and frames and fps:
-            lines.append(
-                f"Test: {frames / fps:.0f} s of music in {total:.1f} s on {result.get('device', '?')}"
-            )
+        total, frames, fps = (
+            _object(result.get("seconds")).get("total"),
+            result.get("frames"),
+            result.get("fps"),
+        )
+        if is_number(total) and is_number(frames) and is_number(fps) and min(total, frames, fps) > 0:
+            music = frames / max(fps, 1e-3)
+            lines.append(f"Test: {music:.0f} s of music in {total:.1f} s on {_word(result.get('device'))}")
     return lines
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _word(value: object) -> str:
+    """A short text or a number of an answer; a question mark for anything else."""
+    return shown(str(value), 60) if isinstance(value, str) or is_number(value) else "?"

@@ -13,9 +13,12 @@ from enum import Enum
 from typing import Any
 
 from .protocol import PROTOCOL, Reply
+from .shown import sentence, shown
 from .time_left import TimeLeft
 from .worker_client import WorkerClient, WorkerConfig
 
+LONGEST_PASS_S = 1.0
+"""Between two pumps no more than this counts: the computer slept, or Blender was busy, and nobody listened."""
 SET_UP_HINT = "Press Check Generator in the S2C panel"
 
 
@@ -115,6 +118,14 @@ class JobMachine:
         self._cancel_message = ""
         self._left = TimeLeft()
         self._dying: list[WorkerClient] = []
+        self._ping_id: int | None = None
+        """The ping that has no answer yet."""
+        self._asked_at = 0.0
+        self._unanswered = 0.0
+        """Seconds of pumping since that ping; a Blender that slept or rendered could not hear an answer."""
+        self._stopped = 0.0
+        """Seconds of pumping for which the system has called the worker stopped."""
+        self._pumped = 0.0
 
     @property
     def active(self) -> bool:
@@ -140,6 +151,7 @@ class JobMachine:
             raise RuntimeError("a job is already running")
         self.job, self._index, self._started, self._heard = job, 0, now, now
         self._left.reset()
+        self._pumped, self._stopped, self._unanswered, self._ping_id = now, 0.0, 0.0, None
         self.status = Status(State.STARTING, stage="start")
         if self._client is not None and (self._client.config != config or not self.worker_running):
             self._drop_worker()
@@ -184,7 +196,9 @@ class JobMachine:
         if client is None:
             return False
         self._left.advance(now)
+        passed, self._pumped = min(max(0.0, now - self._pumped), LONGEST_PASS_S), now
         changed = False
+        client.process.flush()
         for reply in client.poll():
             changed = self._handle(reply, now) or changed
             if client is not self._client:
@@ -193,7 +207,7 @@ class JobMachine:
             if client.gone():
                 self._drop_worker()
             return changed
-        return self._watch(client, now) or changed
+        return self._watch(client, now) or self._look_whether_it_lives(client, passed, now) or changed
 
     def unload(self) -> None:
         """End the worker when no job runs, which frees its memory and the GPU's."""
@@ -215,16 +229,17 @@ class JobMachine:
     # -- inside -------------------------------------------------------------------------------------
 
     def _handle(self, reply: Reply, now: float) -> bool:
+        self._ping_id, self._asked_at = None, now  # whatever it says, it lives
         if not self.active or reply.id != self._wanted_id:
             self.stale_replies += 1
             return False
         self._heard = now
         status = self.status
         if reply.event == "log":
-            status.log = reply.text("text")
+            status.log = shown(reply.text("text"))
             return False
         if reply.event == "progress":
-            status.stage = reply.text("stage", status.stage)
+            status.stage = shown(reply.text("stage", status.stage), 40)
             status.step, status.of = int(reply.number("step") or 0), int(reply.number("of") or 0)
             left = reply.number("seconds_left")
             if left is not None:
@@ -236,11 +251,11 @@ class JobMachine:
         if status.state is State.CANCELLING:
             self._end(State.IDLE, self._cancel_message, now)
         elif reply.event == "error":
-            code = reply.text("code", "worker_error")
+            code = reply.code("worker_error")
             if code == "cancelled":
                 self._end(State.IDLE, "Cancelled.", now)
             else:
-                message = reply.text("message") or "The generator failed without saying why."
+                message = sentence(reply.text("message")) or "The generator failed without saying why."
                 self._fail(code, message, reply.text("detail"), now, keep_worker=True)
         else:
             self._accept(reply.result(), now)
@@ -253,7 +268,7 @@ class JobMachine:
                 self._fail(
                     "worker_protocol",
                     "The generator belongs to another version of this extension; install the generator again.",
-                    f"wanted protocol {PROTOCOL}, got {result}",
+                    f"wanted protocol {PROTOCOL}, got {shown(str(result.get('protocol')), 60)}",
                     now,
                 )
                 return
@@ -282,7 +297,7 @@ class JobMachine:
 
     def _send(self, method: str, params: dict[str, Any], now: float) -> None:
         assert self._client is not None
-        self._heard = now
+        self._heard = self._asked_at = now
         # A request that cannot be written means a dying worker; `_watch` finds that with its last words.
         self._wanted_id = self._client.send(method, params)
 
@@ -313,7 +328,9 @@ class JobMachine:
             self._drop_worker()
             self._end(State.IDLE, self._cancel_message, now)
             return True
-        silence = config.start_seconds if state is State.STARTING else config.silence_seconds
+        silence = {State.STARTING: config.start_seconds, State.LOADING: config.loading_seconds}.get(
+            state, config.silence_seconds
+        )
         if now - self._heard <= silence:
             return False
         if client.garbage_lines:
@@ -330,6 +347,34 @@ class JobMachine:
                 client.diagnosis(),
                 now,
             )
+        return True
+
+    def _look_whether_it_lives(self, client: WorkerClient, passed: float, now: float) -> bool:
+        """Ask a silent worker whether it is there: its listening thread answers while it computes or downloads.
+
+        While it starts or loads it may be too busy to answer, when the system reads a gigabyte of libraries for it:
+        there it is given more time, unless the system itself says that it was stopped.
+        """
+        state, config = self.status.state, client.config
+        if not self.active or state is State.CANCELLING:
+            return False
+        self._stopped = self._stopped + passed if client.process.stopped() else 0.0
+        if self._ping_id is None:
+            self._unanswered = 0.0
+            if state is not State.STARTING and now - self._asked_at >= config.ping_seconds:
+                self._ping_id, self._asked_at = client.send("ping", {}), now
+        else:
+            self._unanswered += passed
+        most = config.stopped_seconds if state is State.RUNNING else config.silence_seconds
+        deaf = state is not State.STARTING and self._unanswered > most
+        if not deaf and self._stopped <= config.stopped_seconds:
+            return False
+        self._fail(
+            "worker_stopped",
+            "The generator has stopped answering and was ended; press Generate to start it afresh.",
+            client.diagnosis(),
+            now,
+        )
         return True
 
     def _fail(self, code: str, message: str, detail: str, now: float, keep_worker: bool = False) -> None:

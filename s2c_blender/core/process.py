@@ -70,6 +70,9 @@ class ChildProcess:
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._stdin: IO[bytes] = self._process.stdin
+        self._unsent = b""
+        if os.name == "posix":  # a child that does not read must not hold whoever writes to it
+            os.set_blocking(self._stdin.fileno(), False)
         self._threads = [self._thread(self._read_stdout, self._process.stdout)]
         if self._process.stderr is not None:
             self._threads.append(self._thread(self._read_stderr, self._process.stderr, log_file))
@@ -103,13 +106,29 @@ class ChildProcess:
             log.close()
 
     def write(self, data: bytes) -> bool:
-        """Send bytes to the child; False when it no longer listens."""
+        """Send bytes to the child, what its pipe does not take now with a later `flush`; False when it is gone."""
+        self._unsent += data
+        return self.flush()
+
+    def flush(self) -> bool:
+        """Send what could not be sent before; False when the child no longer listens."""
         try:
-            self._stdin.write(data)
-            self._stdin.flush()
+            while self._unsent:
+                sent = self._stdin.write(self._unsent)
+                if not sent:  # the pipe is full
+                    break
+                self._unsent = self._unsent[sent:]
         except (OSError, ValueError):
             return False
         return True
+
+    def stopped(self) -> bool:
+        """Whether the system says that the child was stopped by a signal; False where it does not tell (Linux does)."""
+        try:
+            stat = Path(f"/proc/{self._process.pid}/stat").read_text("ascii", "replace")
+        except OSError:
+            return False
+        return stat.rpartition(")")[2].split()[:1] == ["T"]
 
     def read(self) -> bytes | None:
         """The next chunk of stdout, or None when nothing is there now."""

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import json
 import math
-import sys
+import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 PROTOCOL = 1
 EVENTS = ("progress", "log", "result", "error")
 MAX_LINE_BYTES = 1 << 20
+LARGEST = 1e9
+"""No count and no time in a reply is larger; what is, is no number."""
+CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
+"""What the name of an error looks like."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +35,27 @@ class Reply:
         return value if isinstance(value, str) else default
 
     def number(self, key: str) -> float | None:
-        """A finite number, or None: JSON as Python reads it knows infinity, too."""
+        """A number of at most `LARGEST`, or None: JSON as Python reads it knows infinity, too."""
         value = self.body.get(key)
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or abs(value) > sys.float_info.max:
-            return None
-        return None if math.isnan(value) else float(value)
+        return float(value) if is_number(value) else None
+
+    def code(self, default: str) -> str:
+        """The machine-readable name of an error."""
+        value = self.body.get("code")
+        return value if isinstance(value, str) and CODE.fullmatch(value) else default
 
     def result(self) -> dict[str, Any]:
         value = self.body.get("result")
         return value if isinstance(value, dict) else {}
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value of a reply is a number that can be counted with."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return (
+        not math.isnan(value) and abs(value) <= LARGEST if isinstance(value, float) else abs(value) <= LARGEST
+    )
 
 
 def encode(request_id: int, method: str, params: dict[str, Any]) -> bytes:

@@ -27,7 +27,13 @@ class WorkerConfig:
     start_seconds: float = 180.0
     """Longest wait for the first answer. Importing torch from a cold disk takes a minute."""
     silence_seconds: float = 180.0
-    """Longest silence of a working worker before it is taken for hung."""
+    """Longest time without news of a job that is being done before its worker is taken for hung."""
+    loading_seconds: float = 3600.0
+    """The same while a model is loaded and the worker says that it is there: the sound encoder may be downloaded."""
+    ping_seconds: float = 3.0
+    """A worker that has said nothing for so long is asked whether it is there."""
+    stopped_seconds: float = 25.0
+    """Longest wait for that answer, and how long the system may call a worker stopped."""
     cancel_grace_seconds: float = 5.0
     """How long a cancelled worker may take to answer before it is killed."""
     lines_per_pump: int = 50
@@ -38,7 +44,14 @@ class WorkerConfig:
     def __post_init__(self) -> None:
         if not self.command or not all(self.command):
             raise ValueError(f"command={self.command!r} must name a program")
-        for name in ("start_seconds", "silence_seconds", "cancel_grace_seconds"):
+        for name in (
+            "start_seconds",
+            "silence_seconds",
+            "loading_seconds",
+            "cancel_grace_seconds",
+            "ping_seconds",
+            "stopped_seconds",
+        ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}={getattr(self, name)} must be positive")
         for name in ("lines_per_pump", "chunks_per_pump"):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import bpy
 
+from ..core.shown import shown
 from ..faults import Fault
 from ..ui import refusals
 
@@ -39,7 +40,7 @@ class OperatorBase:
         """Whether `disabled_reason` is empty; the reason becomes the button's tooltip."""
         reason = cls.disabled_reason(context)
         if reason:
-            cls.poll_message_set(reason)  # type: ignore[attr-defined]
+            cls.poll_message_set(shown(reason))  # type: ignore[attr-defined]
         return not reason
 
     def run(self, context: bpy.types.Context) -> set[str]:
@@ -52,19 +53,23 @@ class OperatorBase:
             refusals.dismiss()
         return self.guarded(lambda: self.run(context))
 
+    def say(self, text: str, level: str = "INFO") -> None:
+        """Report in the status line; level as Blender calls it."""
+        self.report({level}, shown(text))  # type: ignore[attr-defined]
+
     def guarded(self, work: Callable[[], set[str]]) -> set[str]:
         """Call `work()`; on an error report it and return {'CANCELLED'}. For `execute`, `invoke` and `modal`."""
         try:
             return work()
         except Fault as fault:
             LOG.warning("%s: %s [%s] %s", self.bl_label, fault.message, fault.code, fault.detail)
-            self.report({"ERROR"}, fault.message)  # type: ignore[attr-defined]
+            self.say(fault.message, "ERROR")
         except Exception:
             LOG.exception("%s failed in Blender %s", self.bl_label, bpy.app.version_string)
             if os.environ.get(RERAISE_VARIABLE) == "1":
                 raise
-            self.report(  # type: ignore[attr-defined]
-                {"ERROR"},
+            self.say(
                 f"{self.bl_label} failed because of a defect; the system console holds the full report.",
+                "ERROR",
             )
         return {"CANCELLED"}

@@ -9,7 +9,7 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from ..export.fbx import PRESETS, export_fbx
-from ..faults import Fault, plain
+from ..faults import Fault
 from ..takes import layers
 from .base import OperatorBase
 from .jobs import find_armature
@@ -53,7 +53,7 @@ class S2C_OT_export_fbx(OperatorBase, bpy.types.Operator):
             raise Fault("no_file", "Choose a file name for the FBX.")
         path = Path(bpy.path.abspath(self.filepath))
         export_fbx(context, find_armature(context), path, self.preset)
-        self.report({"INFO"}, f"Wrote {plain(path.name)} for {PRESETS[self.preset].label}.")
+        self.say(f"Wrote {path.name} for {PRESETS[self.preset].label}.")
         return {"FINISHED"}
 
 

@@ -38,7 +38,7 @@ class S2C_OT_follow_strip(OperatorBase, bpy.types.Operator):
         scene = context.scene
         done = follow.follow_strip(context, scene, find_armature(context))
         scene.s2c_settings.result = done
-        self.report({"INFO"}, done)
+        self.say(done)
         return {"FINISHED"}
 
 

@@ -86,7 +86,7 @@ class S2C_OT_add_recording(OperatorBase, bpy.types.Operator):
             said.append(f"the scene now ends with it at frame {last}")
         if scene.sync_mode == "NONE":
             scene.sync_mode = "AUDIO_SYNC"
-        self.report({"INFO"}, "; ".join(said) + ".")
+        self.say("; ".join(said) + ".")
         return {"FINISHED"}
 
     def _take_midi(self, scene: bpy.types.Scene, path: Path) -> set[str]:
@@ -98,7 +98,7 @@ class S2C_OT_add_recording(OperatorBase, bpy.types.Operator):
                 "take made from it by the command line.",
             )
         settings.midi_path = stored_path(path)
-        self.report({"INFO"}, f'The hands will play the notes of "{path.name}".')
+        self.say(f'The hands will play the notes of "{path.name}".')
         return {"FINISHED"}
 
 

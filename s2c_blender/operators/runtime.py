@@ -95,7 +95,7 @@ class S2C_OT_check_runtime(JobOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> set[str]:
         result = super().run(context)
         if bpy.app.background:
-            self.report({"INFO"}, "; ".join(session.check_text) or session.view(time.monotonic()).message)
+            self.say("; ".join(session.check_text) or session.view(time.monotonic()).message)
         return result
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A finished take becomes keyframes: a few curves a step, so that Blender's window never waits for it.
 
-The curves are written into an action that nobody plays yet; the armature gets it in the last step, followed by
-one undo step. Whatever goes wrong before that removes the action again and leaves the scene as it was.
+The curves are written into an action that nobody plays yet; the armature gets it in the last step, together with
+one undo step. Whatever goes wrong before that, Cancel included, removes the action again and leaves the scene as it
+was.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ..faults import Fault
 from ..keeping import Marks, by_uid, write_marks
 from ..piano.animation import add_depths, carrier, is_key_curve, write_depths
 from ..piano.pairing import connect_all
-from . import clock, follow, layers
+from . import clock, follow, layers, unfinished
 from .new_action import (
     action_bytes,
     begin_action,
@@ -34,11 +35,11 @@ from .new_action import (
 )
 from .orders import TakeOrder
 from .put_on import is_seen, put_on
-from .result_line import describe, extend_scene_end, remember_left_out
+from .result_line import checked, describe, extend_scene_end, remember_left_out
 from .take_file import TakeFile, at_scene_rate, load_take
 
 UNDO_LABEL = "Saving the undo step"
-"""A step that cannot be cut: Blender's own copy of all keys for undo."""
+"""The last step, which cannot be cut: the armature gets the action, and Blender copies all keys for undo."""
 SOUND_KEYS = ("sound", "sound_start_s", "sound_end_s", "sounds")
 LAYERS_CHANGED = (
     "The NLA tracks of the hands were changed while the take was made; use Apply Take to put it on them."
@@ -48,9 +49,10 @@ LAYERS_CHANGED = (
 def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterator[str | float | None]:
     """Write the take of `order` onto its armature. Yields progress from 0 to 1, or a label where the next step is long.
 
-    result: the worker's answer; seconds: what the whole job took. Raises Fault when the armature or the scene was
-    deleted meanwhile or the take cannot be used; nothing is changed then.
+    result: the worker's answer, which may be odd; seconds: what the whole job took. Raises Fault when the armature or
+    the scene was deleted meanwhile or the take cannot be used; nothing is changed then.
     """
+    result = checked(result)
     armature = find_armature(order)
     layers.check_writable(armature)
     plain = layers.is_plain(armature)
@@ -70,15 +72,14 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
         yield from _write_music(order, action_uid, slot_handle, take)
         size = action_bytes(find_action(action_uid))
         yield from memory.warm(2 * size)
-        memory.release(size)
+        yield UNDO_LABEL  # said before anything changes: from here to the undo step nothing can come between
         if layers.is_plain(find_armature(order)) != plain and order.partial:
             raise Fault("layers_changed", LAYERS_CHANGED)
+        memory.release(size)
         _bind(order, action_uid, slot_handle, take, result, seconds)
-        try:
-            yield UNDO_LABEL
-        finally:  # also when the job is cancelled now: the scene has changed
-            memory.release()
-            bpy.ops.ed.undo_push(message="S2C Take")
+        unfinished.finish()
+        memory.release()
+        bpy.ops.ed.undo_push(message="S2C Take")
     except BaseException:  # GeneratorExit too: a cancelled delivery leaves nothing behind
         action = by_uid(bpy.data.actions, action_uid)
         if action is not None and not action.users:

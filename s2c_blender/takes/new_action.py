@@ -18,6 +18,7 @@ import bpy
 from .. import compat, fcurves
 from ..faults import Fault
 from ..piano.animation import is_key_curve
+from . import unfinished
 from .clock import clock_channel
 from .find import by_uid
 from .layers import can_replace_active, current_action, is_plain
@@ -91,6 +92,7 @@ def begin_action(order: TakeOrder) -> tuple[int, int]:
     else:
         action = bpy.data.actions.new(name)
         handle = action.slots.new(id_type="OBJECT", name=armature.name).handle
+    unfinished.mark(action)
     return action.session_uid, handle
 
 

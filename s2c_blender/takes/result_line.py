@@ -8,10 +8,13 @@ from typing import Any
 
 import bpy
 
+from ..core.protocol import is_number
 from .orders import TakeOrder
 
 MOST = 200
 """As many left-out notes are listed."""
+LATEST_S = 1e6
+"""No note of a take lies later."""
 NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 
 
@@ -24,6 +27,25 @@ def clock(seconds: float) -> str:
     """A time as 0:12.4."""
     tenths = max(0, round(seconds * 10))
     return f"{tenths // 600}:{tenths % 600 // 10:02d}.{tenths % 10}"
+
+
+def checked(result: dict[str, Any]) -> dict[str, Any]:
+    """What the panel uses of a worker's answer, as far as it makes sense; the rest is left out."""
+    found = {
+        name: result[name]
+        for name in ("notes", "notes_played", "left_out_total")
+        if isinstance(result.get(name), int) and is_number(result[name]) and result[name] >= 0
+    }
+    listed = result.get("left_out")
+    notes = listed[:MOST] if isinstance(listed, list) else []
+    left_out = [note for note in notes if isinstance(note, dict) and _is_note(note)]
+    return {**found, "left_out": left_out}
+
+
+def _is_note(note: dict[str, Any]) -> bool:
+    seconds, pitch = note.get("time_s"), note.get("pitch")
+    timed = isinstance(seconds, (int, float)) and is_number(seconds) and 0 <= seconds <= LATEST_S
+    return timed and isinstance(pitch, int) and not isinstance(pitch, bool) and 0 <= pitch <= 127
 
 
 def notes_sentence(result: dict[str, Any]) -> str:

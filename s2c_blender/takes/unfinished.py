@@ -9,18 +9,9 @@ MARK = "s2c_unfinished"
 """Custom property of an action that is being written."""
 
 
-class Watch:
-    """Marks the actions that appear while a take is written."""
-
-    def __init__(self) -> None:
-        self._known = {action.session_uid for action in bpy.data.actions}
-
-    def mark(self) -> None:
-        """Mark what is new; called whenever Blender may do something else next."""
-        for action in bpy.data.actions:
-            if action.session_uid not in self._known and not action.users:
-                self._known.add(action.session_uid)
-                action[MARK] = True
+def mark(action: bpy.types.Action) -> None:
+    """This action is being written."""
+    action[MARK] = True
 
 
 def finish() -> None:

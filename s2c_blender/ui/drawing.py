@@ -6,6 +6,8 @@ from __future__ import annotations
 import blf
 import bpy
 
+from ..core.shown import shown
+
 NARROW = 260.0
 """A region below this width, in pixels at interface scale 1, has no room for two buttons in a row."""
 MARGIN = 64.0
@@ -72,7 +74,7 @@ def draw_text(
     taken = MARGIN + room + (ICON if icon != "NONE" else 0.0)
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for line in wrap(context, text, max(region_width(context) - taken, LEAST)):
+    for line in wrap(context, shown(text), max(region_width(context) - taken, LEAST)):
         column.label(text=line, icon=icon)
         icon = "BLANK1" if icon != "NONE" else "NONE"
 

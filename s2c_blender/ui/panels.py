@@ -13,6 +13,7 @@ import time
 import bpy
 
 from .. import compat, keeping, strip_audio
+from ..core.shown import shown
 from ..faults import Fault
 from ..ordering import hand_size_style, redo_window
 from ..rig.armature import HAND_SIZE_PROPERTY
@@ -58,7 +59,7 @@ class S2C_UL_left_out(bpy.types.UIList):
         _active_property: str,
     ) -> None:
         row = layout.row(align=True)
-        row.label(text=f"{item.where}  {item.pitch}")
+        row.label(text=f"{shown(item.where, 20)}  {shown(item.pitch, 20)}")
         row.operator("s2c.jump_to_note", text="", icon="FORWARD", emboss=False).frame = item.frame
 
 
@@ -103,7 +104,7 @@ def draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context, factor
         draw_text(layout, context, text)
         text = f"{factor:.0%}"
     row = layout.row(align=True)
-    row.progress(factor=factor, text=text, type="BAR")
+    row.progress(factor=factor, text=shown(text, 120), type="BAR")
     row.operator("s2c.cancel", text="", icon="X")
 
 

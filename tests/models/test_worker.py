@@ -18,8 +18,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from models.errors import UserError
 from models.midi import write_midi
+from models.pipeline import Pipeline
+from models.request import LoadRequest
 from models.take import Take
+from models.worker.channel import Channel
+from models.worker.server import Worker
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120.0
@@ -137,6 +142,34 @@ def test_lines_that_are_no_requests(worker: Client, line: bytes, code: str) -> N
     reply = worker.reply()
     assert (reply["id"], reply["event"], reply["code"]) == (None, "error", code)
     assert worker.call("hello")["event"] == "result"
+
+
+def test_a_ping_is_answered_while_a_silent_download_goes_on() -> None:
+    """The caller tells by it a worker that waits for the network from one that was stopped."""
+    downloading, done = threading.Event(), threading.Event()
+
+    class Downloads(Pipeline):
+        def load(self, request: LoadRequest) -> Any:
+            downloading.set()
+            assert done.wait(PATIENCE_S)
+            raise UserError("download_failed", "The network is gone.")
+
+    (to_worker, requests), (replies, from_worker) = os.pipe(), os.pipe()
+    served = threading.Thread(target=Worker(Channel(to_worker, from_worker), Downloads()).run, daemon=True)
+    served.start()
+    with os.fdopen(replies, "rb") as lines:
+        os.write(requests, b'{"id": 1, "method": "load", "params": {"preset": "default"}}\n')
+        assert downloading.wait(PATIENCE_S)
+        assert json.loads(lines.readline())["event"] == "progress"
+        os.write(requests, b'{"id": 2, "method": "ping"}\n')
+        assert json.loads(lines.readline()) == {"id": 2, "event": "result", "result": {}}
+        done.set()
+        assert json.loads(lines.readline())["code"] == "download_failed"
+        os.close(requests)
+        served.join(PATIENCE_S)
+    assert not served.is_alive()
+    os.close(from_worker)
+    os.close(to_worker)
 
 
 def test_unknown_method_and_wrong_params_name_the_fault(worker: Client) -> None:

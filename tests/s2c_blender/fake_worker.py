@@ -145,6 +145,8 @@ def main():
             say(id=number, event="result", result={"preset": request["params"]["preset"]})
         elif method == "generate":
             jobs.append(request)
+        elif method == "ping" and fault not in ("hangs", "deaf"):
+            say(id=number, event="result", result={})
         elif method == "cancel" and fault not in ("hangs", "ignores_cancel"):
             shared["ids"].add(request["params"]["target"])
             say(id=number, event="result", result={"cancelled": True})

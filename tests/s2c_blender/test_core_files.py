@@ -175,7 +175,7 @@ def test_what_a_child_says_goes_to_the_log_without_its_paths(tmp_path: Path) -> 
 
 def test_a_fault_can_be_shown_whatever_it_quotes() -> None:
     said = Fault("x", f'The file "ev\nil\x1b[31m\udcff\u202e" of {"9" * 300} notes is odd.').message
-    assert said == 'The file "ev\\x0ail\\x1b[31m\\xff\\u202e" of 999999999999… (300 digits) notes is odd.'
+    assert said == 'The file "ev il [31m " of 999999… notes is odd.'
     said.encode("utf-8")
-    assert len(Fault("x", "a" * 10_000).message) < 1300
+    assert len(Fault("x", "a" * 10_000).message) <= 600
     assert Fault("x", "Größe 日本 … “ok”").message == "Größe 日本 … “ok”"

@@ -5,10 +5,14 @@ S2C_SOAK_SEED sets the first seed (1), S2C_SOAK_JOBS the number of jobs with the
 S2C_SOAK_REAL_JOBS that with the real one (3).
 """
 
+import gc
 import os
 import random
+import signal
 import sys
+import threading
 import time
+from pathlib import Path
 
 import bpy
 import pytest
@@ -32,6 +36,13 @@ REAL_JOBS = int(os.environ.get("S2C_SOAK_REAL_JOBS", "3"))
 CLOCKS, PIANO_KEYS = 2, 88
 CURVES = 2 * (16 * 3 + 3)
 PATIENCE = {"start_seconds": 60.0, "silence_seconds": 60.0, "cancel_grace_seconds": 1.0}
+PATIENCE |= {"ping_seconds": 0.5, "stopped_seconds": 4.0}
+CAN_STOP = hasattr(signal, "SIGSTOP")
+WARM_UP = 8
+"""Jobs until every cache is filled."""
+GROWTH_KB = 30_000
+GROWTH_KB_PER_JOB = 300
+"""More memory than this a job is a leak."""
 
 
 def step_back():
@@ -44,7 +55,7 @@ class Soak:
     """A scene, a session, and a source of trouble."""
 
     def __init__(self, tmp_path, seed, command=(), recording=None):
-        self.folder, self.random = tmp_path, random.Random(seed)
+        self.folder, self.random, self.first_seed = tmp_path, random.Random(seed), seed
         self.recording = recording or write_sound(tmp_path / "my song.wav")
         self.processes = []
         self.seed = 0
@@ -116,6 +127,7 @@ class Soak:
         name = self.random.choice(
             ["nothing", "cancel", "cancel", "kill", "push", "undo", "undo redo", "open", "home"]
             + ["delete", "rate", "save", "rename", "refused"]
+            + (["stop", "stop and go on"] if CAN_STOP else [])
         )
         self.happened.append(f"{name} at {session.view(time.monotonic()).text or 'the end'}")
         getattr(self, name.replace(" ", "_"))()
@@ -129,6 +141,21 @@ class Soak:
     def kill(self):
         if session.machine._client is not None:
             session.machine._client.process._process.kill()
+
+    def stop(self):
+        """The worker stands still, for good."""
+        self.signal("SIGSTOP")
+
+    def stop_and_go_on(self):
+        """It stands still for a moment, as when a laptop is closed."""
+        self.signal("SIGSTOP")
+        self.pump(self.random.uniform(0, 0.3))
+        self.signal("SIGCONT")
+
+    def signal(self, name):
+        client = session.machine._client
+        if client is not None and client.process.returncode() is None:
+            os.kill(client.process.pid, getattr(signal, name))
 
     def push(self):
         """Another step of the animator's, so that half of a take is in the history."""
@@ -270,13 +297,47 @@ def soak(tmp_path, monkeypatch):
     s2c_blender.unregister()
 
 
+def resources():
+    """Open files, threads, children and resident kilobytes of this process; zeros where nobody tells (no /proc)."""
+    gc.collect()
+    own = Path("/proc/self")
+    if not own.exists():
+        return 0, threading.active_count(), 0, 0
+    children = (own / "task" / str(os.getpid()) / "children").read_text().split()
+    memory = next(line for line in (own / "status").read_text().splitlines() if line.startswith("VmRSS"))
+    return len(list((own / "fd").iterdir())), threading.active_count(), len(children), int(memory.split()[1])
+
+
+def at_rest(soak):
+    """What is held when the worker has ended and an empty file is open."""
+    session.machine.shutdown()
+    soak.home()
+    end = time.monotonic() + 5
+    while any(t.name == "s2c-pipe" for t in threading.enumerate()) and time.monotonic() < end:
+        time.sleep(0.01)
+    blocks = [getattr(bpy.data, name) for name in dir(bpy.data)]
+    counted = sum(len(found) for found in blocks if isinstance(found, bpy.types.bpy_prop_collection))
+    lists = [getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers)]
+    handlers = sum(len(found) for found in lists if isinstance(found, list))
+    return *resources(), counted, handlers, bpy.app.timers.is_registered(lifetime.tick)
+
+
 def run(soak, jobs, longest):
+    held = None
+    print(f"soak: seed {soak.first_seed}, {jobs} jobs")
     for number in range(jobs):
         try:
             soak.round(longest)
         except Exception:
-            print(f"job {number}: {soak.happened}", file=sys.stderr)
+            print(f"seed {soak.first_seed}, job {number}: {soak.happened}", file=sys.stderr)
             raise
+        if number == WARM_UP:
+            held = at_rest(soak)
+    if held is not None:
+        now = at_rest(soak)
+        print(f"soak: files, threads, children, kB, data blocks, handlers, timer: {held} -> {now}")
+        assert now[:3] == held[:3] and now[4:] == held[4:]
+        assert now[3] - held[3] < GROWTH_KB + GROWTH_KB_PER_JOB * (jobs - WARM_UP)
     # Whatever was busy is left in the midst of it.
     soak.prepare()
     soak.order()

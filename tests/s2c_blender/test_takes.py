@@ -696,6 +696,13 @@ def test_marks_choose_neither_an_output_nor_consent(scene: bpy.types.Scene, tmp_
         {"sound": [1]},
         {"take": 7},
         {"more": 1},
+        {"frames": 12_000_000},
+        {"frames": True},
+        {"start_frame": 10**12},
+        {"fps": 10**400},
+        {"fps": 1e300},
+        {"take": "x" * 100_000},
+        {"take": "a\0b"},
     ],
 )
 def test_marks_that_make_no_sense_are_no_take(scene: bpy.types.Scene, changes: dict[str, object]) -> None:
@@ -712,6 +719,9 @@ def test_marks_that_make_no_sense_are_no_take(scene: bpy.types.Scene, changes: d
         {"sounds": [{"path": "a"}]},
         {"sound": 3},
         {"sound_start_s": "x"},
+        {"sound_start_s": 10**400},
+        {"sounds": [{"path": "a", "start_s": 10**400}]},
+        {"sound": "a\0b"},
     ],
 )
 def test_the_panels_watch_survives_marks_of_any_kind(
