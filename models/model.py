@@ -18,13 +18,13 @@ from models.hubert import HubertPair, load_pair
 from models.networks.dual_stream import DualStream
 from models.networks.position_predictor import PositionPredictors
 from models.plain_file import WEIGHTS, sha256_of
-from models.request import shown
 from models.weights_file import Misfit, load_into, outline
 
 PRESETS_FOLDER = Path(__file__).with_name("presets")
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
+LONGEST_REASON = 300
 
 
 class Networks(nn.Module):
@@ -109,7 +109,7 @@ def load_model(
     try:
         config = ModelConfig.load(folder / CONFIG_FILE)
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
-        why = shown(error) if isinstance(error, ConfigError) else "it is no JSON"
+        why = str(error)[:LONGEST_REASON] if isinstance(error, ConfigError) else "it is no JSON"
         raise UserError(
             "model_config",
             f"The configuration of the model {quoted(folder)} cannot be used, because {why}; install the model again.",

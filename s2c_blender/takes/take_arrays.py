@@ -178,10 +178,10 @@ def _read(archive: zipfile.ZipFile, name: str, array: Array) -> Generator[None, 
         shape, by_columns, dtype, taken = _header(stream, array)
         size = math.prod(shape) * dtype.itemsize
         if member.file_size != taken + size or member.compress_size * DENSEST < size:
-            raise Spoiled(f"its {array.words} are cut off or too long")
+            raise Spoiled(f"the data of its {array.words} is cut off or too long")
         values = yield from _numbers(stream, array, math.prod(shape), dtype)
         if stream.read(1):  # which also compares the checksum
-            raise Spoiled(f"its {array.words} are too long")
+            raise Spoiled(f"the data of its {array.words} is too long")
     return values.reshape(shape[::-1]).T if by_columns else values.reshape(shape)
 
 
@@ -190,28 +190,28 @@ def _header(stream: IO[bytes], array: Array) -> tuple[tuple[int, ...], bool, np.
     start = stream.read(8)
     wide = {b"\x93NUMPY\x01\x00": 2, b"\x93NUMPY\x02\x00": 4}.get(start)
     if wide is None:
-        raise Spoiled(f"its {array.words} are no array")
+        raise Spoiled(f"what should be its {array.words} is no array")
     length = int.from_bytes(stream.read(wide), "little")
     if not 0 < length <= MOST_HEADER:
-        raise Spoiled(f"its {array.words} are no array")
+        raise Spoiled(f"what should be its {array.words} is no array")
     text = stream.read(length)
     header = ast.literal_eval(text.decode("latin1").strip()) if len(text) == length else None
     if not isinstance(header, dict) or set(header) != {"descr", "fortran_order", "shape"}:
-        raise Spoiled(f"its {array.words} are no array")
+        raise Spoiled(f"what should be its {array.words} is no array")
     kind, shape = header["descr"], header["shape"]
     if not isinstance(kind, str) or not re.fullmatch(rf"[<>|=]?[{array.kinds}][0-9]{{1,8}}", kind):
-        raise Spoiled(f"its {array.words} are of an unknown kind")
+        raise Spoiled(f"the kind of its {array.words} is unknown")
     dtype = np.dtype(kind)
     if not 1 <= dtype.itemsize <= (4 * MOST_TEXT if array.kinds == "U" else 8):
-        raise Spoiled(f"its {array.words} are of an unknown kind")
+        raise Spoiled(f"the kind of its {array.words} is unknown")
     if not isinstance(shape, tuple) or not all(type(size) is int for size in shape):
-        raise Spoiled(f"its {array.words} have another shape than a take's")
+        raise Spoiled(f"the shape of its {array.words} is not a take's")
     if len(shape) != len(array.shape) or any(
         size != wanted for size, wanted in zip(shape, array.shape, strict=True) if wanted is not None
     ):
-        raise Spoiled(f"its {array.words} have another shape than a take's")
+        raise Spoiled(f"the shape of its {array.words} is not a take's")
     if shape and not 0 <= shape[0] <= array.most:
-        raise Spoiled(f"its {array.words} are too many")
+        raise Spoiled(f"it has too many {array.words}")
     return shape, bool(header["fortran_order"]), dtype, 8 + wide + length
 
 
@@ -225,7 +225,7 @@ def _numbers(
         stop = min(start + step, count)
         data = stream.read((stop - start) * dtype.itemsize)
         if len(data) < (stop - start) * dtype.itemsize:
-            raise Spoiled(f"its {array.words} are cut off")
+            raise Spoiled(f"the data of its {array.words} is cut off")
         piece = np.frombuffer(data, dtype)
         if array.kinds != "U":
             _check_numbers(piece, array)
@@ -238,15 +238,12 @@ def _check_numbers(piece: NDArray[Any], array: Array) -> None:
     if piece.dtype.kind == "f":
         with np.errstate(over="ignore"):
             if not np.isfinite(piece.astype(array.dtype)).all():
-                raise Spoiled(f"its {array.words} hold numbers that are not finite")
+                raise Spoiled(f"there are numbers in its {array.words} that are not finite")
     low, high = array.range
     if not ((piece >= low) & (piece <= high)).all():
-        what = (
-            "names hands or fingers that there are not"
-            if array.kinds == "iu"
-            else f"goes beyond {low:g} to {high:g}"
-        )
-        raise Spoiled(f"its {array.words} {what}")
+        if array.kinds == "iu":
+            raise Spoiled("its fingering names hands or fingers that there are not")
+        raise Spoiled(f"there are numbers in its {array.words} beyond {low:g} to {high:g}")
 
 
 def _refuse_constant(name: str) -> Any:
@@ -267,7 +264,7 @@ def _meta(text: NDArray[Any]) -> dict[str, Any]:
     for name, (low, high) in _NUMBERS.items():
         value = meta.get(name)
         if value is not None and (type(value) not in (int, float) or not low <= value <= high):
-            raise Spoiled(f'its description has a "{name}" that goes beyond {low:g} to {high:g}')
+            raise Spoiled(f'its description has a "{name}" that is no number from {low:g} to {high:g}')
     for name in ("sound_sha256", "midi_sha256"):
         value = meta.get(name)
         if value is not None and not (isinstance(value, str) and _HASH.fullmatch(value)):

@@ -44,7 +44,7 @@ def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
 def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
     notes = np.array([{"a": 1}], dtype=object)
     np.savez(tmp_path / "evil.npz", notes=notes, fps=30.0, meta='{"format": 1}')
-    with pytest.raises(UserError, match="not a readable take, because its notes are of an unknown kind"):
+    with pytest.raises(UserError, match="not a readable take, because the kind of its notes is unknown"):
         Take.load(tmp_path / "evil.npz")
 
 
