@@ -102,7 +102,9 @@ class EncoderConfig:
                 "encoder.centred_bins must be 0 and finger_plan false where the encoder does not read notes"
             )
         if self.kind == "hubert" and not (self.source or self.per_hand):
-            raise ConfigError("encoder.source must name a HuBERT where the model folder holds none (per_hand)")
+            raise ConfigError(
+                "encoder.source must name a HuBERT where the model folder holds none (per_hand)"
+            )
         if self.kind != "hubert" and (self.source or self.per_hand):
             raise ConfigError("encoder.source and per_hand belong to the encoder hubert")
 
@@ -352,7 +354,9 @@ class ModelConfig:
         if not self.name or not all(c.isalnum() or c in "-_." for c in self.name):
             raise ConfigError(f"name is {self.name!r}; it must be letters, digits, '-', '_' or '.'")
         if self.format_version != FORMAT_VERSION:
-            raise ConfigError(f"format_version is {shown(self.format_version)}; this version reads {FORMAT_VERSION}")
+            raise ConfigError(
+                f"format_version is {shown(self.format_version)}; this version reads {FORMAT_VERSION}"
+            )
         _check_choice("model", "predictor_output", self.predictor_output, OUTPUTS)
         _check_choice("model", "representation", self.representation, REPRESENTATIONS)
         if self.representation == "mano" and (self.shared_hands or self.wrist_residual):
@@ -365,7 +369,9 @@ class ModelConfig:
             )
         _check_range("model", "window_frames", self.window_frames, 8, 4096)
         _check_range("model", "fps", self.fps, 1.0, 240.0)
-        heads = max(self.predictor.heads, self.refiner.heads, self.unet.attention_heads, self.interaction.heads)
+        heads = max(
+            self.predictor.heads, self.refiner.heads, self.unet.attention_heads, self.interaction.heads
+        )
         if heads * self.window_frames**2 > MOST_ATTENTION:
             raise ConfigError(
                 f"window_frames is {self.window_frames}; with {heads} heads that is more than a computer can hold"

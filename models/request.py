@@ -140,7 +140,8 @@ class SoundPiece:
         for key in value:
             if key not in names:
                 raise UserError(
-                    "bad_params", f'The setting {_named(name, key)} is not known; known are {", ".join(names)}.'
+                    "bad_params",
+                    f"The setting {_named(name, key)} is not known; known are {', '.join(names)}.",
                 )
         for key in names[:-1]:
             if value.get(key) is None:

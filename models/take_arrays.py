@@ -99,7 +99,12 @@ ARRAYS = {
 }
 """In the order of reading: what is small and tells most comes first."""
 _HASH = re.compile(r"[0-9a-f]{8,64}")
-_NUMBERS = {"hand_size": (0.1, 10.0), "sound_start_s": (0.0, 1e6), "sound_end_s": (0.0, 1e6), "seed": (0, 2**63)}
+_NUMBERS = {
+    "hand_size": (0.1, 10.0),
+    "sound_start_s": (0.0, 1e6),
+    "sound_end_s": (0.0, 1e6),
+    "seed": (0, 2**63),
+}
 """Numbers of the meta that something is worked out from."""
 
 
@@ -137,7 +142,9 @@ def _open(path: Path) -> IO[bytes]:
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise Spoiled("it is no plain file")
     # A pipe that took the file's place meanwhile would wait for somebody to write to it.
-    file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb")
+    file = os.fdopen(
+        os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb"
+    )
     try:
         _check_archive(file)
     except BaseException:

@@ -120,7 +120,9 @@ def compare(found: Mapping[str, Stored], wanted: Mapping[str, tuple[int, ...]]) 
     """Raise `Misfit` that names the first tensor that is missing, not known or of another shape."""
     numbers = sum(math.prod(shape) for shape in wanted.values())
     if numbers > MOST_NUMBERS:
-        raise Misfit(f"the configuration asks for {min(numbers, 10**15):,} numbers, more than a model can have")
+        raise Misfit(
+            f"the configuration asks for {min(numbers, 10**15):,} numbers, more than a model can have"
+        )
     for name, shape in wanted.items():
         if name not in found:
             raise Misfit(f"the tensor {_short(name)} is missing")

@@ -107,7 +107,11 @@ class Worker:
         request_id = message.get("id") if isinstance(message, dict) else None
         if type(request_id) is not int or abs(request_id) > LARGEST_ID:
             self._refuse(
-                None, UserError("bad_request", 'A request must be an object with a whole number of at most 15 digits as "id".')
+                None,
+                UserError(
+                    "bad_request",
+                    'A request must be an object with a whole number of at most 15 digits as "id".',
+                ),
             )
             return
         method, params = message.get("method"), message.get("params", {})

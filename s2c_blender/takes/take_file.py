@@ -48,7 +48,9 @@ def load_take(path: Path) -> Iterator[TakeFile | None]:
         sentence = f'The take "{path.name}" does not exist any more; generate it again.'
         raise Fault("take_missing", sentence, str(path)) from error
     except OtherFormat as error:
-        sentence = f'The take "{path.name}" was written by another version of S2C Piano Hands; generate it again.'
+        sentence = (
+            f'The take "{path.name}" was written by another version of S2C Piano Hands; generate it again.'
+        )
         raise Fault("take_version", sentence, str(error)) from error
     except DAMAGED as error:
         why = str(error) if isinstance(error, Spoiled) else "it is damaged or no take at all"

@@ -192,7 +192,10 @@ BAD_CONFIGS = {
     "a text for a list": (with_config(unet__widths="wide"), "widths is 'wide'"),
     "null": (with_config(unet=None), "unet is None"),
     "no number": (with_config(fps=float("nan")), "fps is nan"),
-    "a mean that is no number": (with_config(statistics__euler_mean=[float("nan")] * 48), "euler_mean is nan"),
+    "a mean that is no number": (
+        with_config(statistics__euler_mean=[float("nan")] * 48),
+        "euler_mean is nan",
+    ),
     "a spread beyond sense": (with_config(statistics__euler_std=[1e300] * 48), "euler_std is 1e[+]300"),
     "400 digits": (lambda text: text.replace('"fps": 30.0', '"fps": 1' + "0" * 400), "too many digits"),
     "5000 digits": (lambda text: text.replace('"fps": 30.0', '"fps": 1' + "0" * 5000), "no JSON"),
@@ -245,7 +248,5 @@ def test_weights_that_say_anything_end_in_a_sentence(folder):
     save_model(folder, TINY, networks, "")
     notes = np.array([[0.1, 0.5, 60, 80]], np.float32)
     with pytest.raises(UserError) as error:
-        generate(
-            load_model(folder, "cpu"), notes, np.array([1]), duration_s=1.0, settings=GenerateSettings()
-        )
+        generate(load_model(folder, "cpu"), notes, np.array([1]), duration_s=1.0, settings=GenerateSettings())
     assert error.value.code == "model_output"

@@ -66,7 +66,9 @@ def test_missing_empty_too_large_and_names_that_cannot_be(tmp_path: Path) -> Non
     assert code(tmp_path / "\0.wav") == "sound_unreadable"
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read everything")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read everything"
+)
 def test_a_protected_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"abc")
     (tmp_path / "a.wav").chmod(0)
@@ -100,7 +102,10 @@ def test_a_thousand_channels_are_read_in_little_memory(tmp_path: Path) -> None:
     np.testing.assert_allclose(audio.samples[:][:, 0], (levels.astype(float) - 128) / 128, atol=1e-6)
 
 
-@pytest.mark.parametrize(("rate", "fits"), [(1, False), (191_999, True), (384_000, True), (384_001, False), (10**7, False)])
+RATES = [(1, False), (191_999, True), (384_000, True), (384_001, False), (10**7, False)]
+
+
+@pytest.mark.parametrize(("rate", "fits"), RATES)
 def test_rates_that_no_sound_has(tmp_path: Path, rate: int, fits: bool) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, np.sin(np.arange(4000) * 0.1), 44100)

@@ -195,8 +195,8 @@ ODD_VALUES = {
     "lists of texts": ["\x1b[2J" * 1000] * 3,
 }
 GENERATE_NAMES = [
-    "output", "sound", "sounds", "midi", "seed", "preset", "sampler", "steps", "contact", "fps", "style", "keep", "hand",
-    "range", "device", "sound_start_s", "sound_end_s", "allow_download",
+    "output", "sound", "sounds", "midi", "seed", "preset", "sampler", "steps", "contact", "fps", "style", "keep",
+    "hand", "range", "device", "sound_start_s", "sound_end_s", "allow_download",
 ]  # fmt: skip
 
 

@@ -133,7 +133,9 @@ def locked(path):
     content = path.read_bytes()
     for sign, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         parts = content.split(sign)
-        content = sign.join([parts[0], *(p[: at - 4] + bytes([p[at - 4] | 1]) + p[at - 3 :] for p in parts[1:])])
+        content = sign.join(
+            [parts[0], *(p[: at - 4] + bytes([p[at - 4] | 1]) + p[at - 3 :] for p in parts[1:])]
+        )
     path.write_bytes(content)
 
 
