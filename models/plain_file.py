@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from models.errors import UserError, quoted
 
@@ -40,7 +41,7 @@ CONFIG = Kind("configuration", "model_config", 1 << 20, "install the model again
 WEIGHTS = Kind("weights file", "model_weights", 4 << 30, "install the model again")
 
 
-def open_plain(path: Path, kind: Kind) -> BinaryIO:
+def open_plain(path: Path, kind: Kind) -> io.BufferedReader:
     """The file, open for reading.
 
     Raises:
@@ -80,7 +81,7 @@ def check_kind(mode: int, path: Path, kind: Kind) -> None:
         raise UserError("not_a_file", f"{quoted(path)} is {what}; choose a {kind.words}.", str(path))
 
 
-def _check(file: BinaryIO, path: Path, kind: Kind) -> None:
+def _check(file: io.BufferedReader, path: Path, kind: Kind) -> None:
     found = os.fstat(file.fileno())
     check_kind(found.st_mode, path, kind)
     if not found.st_size:

@@ -215,7 +215,7 @@ def _sensible(model: Model, numbers: Tensor) -> Tensor:
     if not bool((numbers.abs() <= WILDEST).all()):
         raise UserError(
             "model_output",
-            f"The model {quoted(model.preset)} gives no sensible motion; install it again, or choose the model default.",
+            f"The model {quoted(model.preset)} gives no sensible motion; install it again or choose another model.",
         )
     return numbers
 

@@ -259,6 +259,8 @@ class Worker:
         return self._pipeline.transcribe(request, self._clock(job))
 
     def _unload(self, job: Job) -> dict[str, Any]:
+        if job.params:
+            raise UserError("bad_params", 'The method "unload" takes no settings.')
         self._pipeline.unload()
         return {}
 
