@@ -8,7 +8,6 @@ samples of a long sound wait on disk until they are looked at.
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from models.errors import UserError, quoted
+from models.plain_file import SOUND, open_plain, sha256_of
 
 MAX_SECONDS = 30 * 60.0
 AUDIBLE = 10 ** (-60 / 20)
@@ -27,7 +27,11 @@ AUDIBLE = 10 ** (-60 / 20)
 LOUDEST = 1e3
 """A float file may go above full scale, but beyond this (60 dB above) its samples are not sound."""
 RATES = (4_000, 768_000)
+UNEVEN_RATE = 192_000
+"""Above this, rates are multiples of 100: between two others the filter of `models.sound_rate` would grow too long."""
 BLOCK_FRAMES = 1 << 18
+BLOCK_SAMPLES = 1 << 20
+"""Of all channels together: a block of many channels has fewer frames."""
 LEAD_FRAMES = 1 << 14
 """Samples that are decoded before a part: two of Vorbis' longest blocks."""
 MEMORY_BYTES = 32 << 20
@@ -105,9 +109,9 @@ def load_audio(
         UserError: the file is missing, unreadable, no sound, damaged, empty, too long or silent.
     """
     path = Path(path)
-    sha256 = _hash(path)
     with open_sound(path) as file:
         first, last = _part(file, path, start_s, end_s, max_seconds)
+        sha256 = sha256_of(path, SOUND)
         samples = decode(file, path, first, last)
     if (peak := loudest(samples)) < AUDIBLE:
         sentence = f"The sound {quoted(path)} is silent; choose a recording, or a part of it, with music."
@@ -117,15 +121,16 @@ def load_audio(
 
 def open_sound(path: Path) -> soundfile.SoundFile:
     """A sound file, opened, its header read and found sensible; `UserError` where it is none."""
+    check_file(path)
     try:
         file = soundfile.SoundFile(path)
-    except (soundfile.SoundFileError, OSError, RuntimeError) as error:
+    except (soundfile.SoundFileError, OSError, RuntimeError, TypeError, ValueError) as error:
+        # TypeError: a name that ends in .raw; what such a file holds is told nowhere.
         sentence = f"The file {quoted(path)} is not a sound that can be read; convert it to WAV, FLAC or OGG."
         raise UserError("not_audio", sentence, f"{path}: {error!r}") from error
-    if not RATES[0] <= file.samplerate <= RATES[1]:
-        sentence = (
-            f"The sound {quoted(path)} has {file.samplerate} samples a second; convert it to 44100 or 48000."
-        )
+    rate = file.samplerate
+    if not RATES[0] <= rate <= RATES[1] or (rate > UNEVEN_RATE and rate % 100):
+        sentence = f"The sound {quoted(path)} has {rate} samples a second; convert it to 44100 or 48000."
         raise UserError("sample_rate", sentence, str(path))
     if file.frames <= 0:
         sentence = f"The sound {quoted(path)} has no samples; export it again or choose another."
@@ -133,27 +138,9 @@ def open_sound(path: Path) -> soundfile.SoundFile:
     return file
 
 
-def _hash(path: Path) -> str:
-    check_file(path)
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def check_file(path: Path) -> None:
-    """Raise `UserError` where there is no file that can be read, or an empty one."""
-    if path.is_dir():
-        raise UserError("not_a_file", f"{quoted(path)} is a folder; choose a sound file.", str(path))
-    try:
-        with open(path, "rb") as file:
-            if not file.read(1):
-                sentence = f"The sound file {quoted(path)} is empty; export it again or choose another."
-                raise UserError("sound_empty", sentence, str(path))
-    except FileNotFoundError as error:
-        sentence = f"The sound file {quoted(path)} does not exist any more; choose another."
-        raise UserError("sound_missing", sentence, str(path)) from error
-    except OSError as error:
-        sentence = f"The sound file {quoted(path)} may not be read; check its permissions and its disk."
-        raise UserError("sound_unreadable", sentence, repr(error)) from error
+    """Raise `UserError` where there is no plain file that can be read, or an empty or far too large one."""
+    open_plain(path, SOUND).close()
 
 
 def _part(
@@ -163,13 +150,14 @@ def _part(
     rate, length = file.samplerate, file.frames
     if start_s < 0 or (end_s is not None and end_s <= start_s):
         raise ValueError(f"start_s={start_s} must not be below 0, end_s={end_s} must be above it")
-    first = round(start_s * rate)
     check_part_begins(file, path, start_s)
+    first = round(start_s * rate)
     last = length if end_s is None else min(length, max(round(end_s * rate), first + 1))
     if last - first > max_seconds * rate:
         minutes = (last - first) / rate / 60
+        lasts = f"lasts {minutes:.0f} minutes" if minutes < 10_000 else "says that it lasts for weeks"
         most = f"{max_seconds / 60:g} minutes"
-        sentence = f"The sound {quoted(path)} lasts {minutes:.0f} minutes; use a part of at most {most}."
+        sentence = f"The sound {quoted(path)} {lasts}; use a part of at most {most}."
         raise UserError("too_long", sentence, f"{path}: {length} frames at {rate} Hz")
     return first, last
 
@@ -198,8 +186,9 @@ def decode(
         before = min(first, LEAD_FRAMES)
         file.seek(first - before)
         file.read(before, dtype="float32")
+        most = min(BLOCK_FRAMES, max(BLOCK_SAMPLES // file.channels, 1))
         while len(samples) < wanted:
-            block = file.read(min(BLOCK_FRAMES, wanted - len(samples)), dtype="float32", always_2d=True)
+            block = file.read(min(most, wanted - len(samples)), dtype="float32", always_2d=True)
             if not len(block):
                 break
             if not (np.abs(block) <= LOUDEST).all():

@@ -139,8 +139,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def is_midi(path: Path) -> bool:
-    """Whether a file is MIDI, by its first bytes, or by its name where there is no such file."""
+    """Whether a file is MIDI, by its first bytes, or by its name where there is no plain file to look into."""
     try:
+        if not path.is_file():  # a pipe would wait for ever
+            return path.suffix.lower() in (".mid", ".midi")
         with open(path, "rb") as file:
             return file.read(4) == b"MThd"
     except OSError:

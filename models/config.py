@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from models.habits import HABITS
-from models.request import STYLES
+from models.plain_file import CONFIG, read_plain
+from models.request import STYLES, shown
 
 JOINT_CHANNELS = 48
 """16 joints of 3 Euler angles: the paper's channels of one hand."""
@@ -30,16 +31,30 @@ PLAN_FEATURES = 11
 """What the networks read about each finger (`models.finger_plan`)."""
 
 FORMAT_VERSION = 1
+MOST_STEPS = 1000
+"""Evaluations of the network that a model may ask for by itself."""
+MOST_ATTENTION = 1 << 24
+"""Heads times frames times frames of a window: what a network without shortcuts holds of it is half a gigabyte."""
+LONGEST_TEXT = 300
+
+
+class ConfigError(ValueError):
+    """A value in a configuration that cannot be; the text names it."""
 
 
 def _check_range(owner: str, name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        raise ValueError(f"{owner}.{name} is {value!r}; it must be between {low} and {high}")
+        raise ConfigError(f"{owner}.{name} is {shown(value)}; it must be between {low} and {high}")
 
 
 def _check_choice(owner: str, name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise ValueError(f"{owner}.{name} is {value!r}; it must be one of {', '.join(allowed)}")
+        raise ConfigError(f"{owner}.{name} is {shown(value)}; it must be one of {', '.join(allowed)}")
+
+
+def _check_text(where: str, value: str) -> None:
+    if len(value) > LONGEST_TEXT or not value.isprintable():
+        raise ConfigError(f"{where} is {shown(value)}; it must be a line of at most {LONGEST_TEXT} letters")
 
 
 ENCODERS = ("notes", "features", "hubert")
@@ -75,20 +90,23 @@ class EncoderConfig:
     def __post_init__(self) -> None:
         _check_choice("encoder", "kind", self.kind, ENCODERS)
         _check_range("encoder", "feature_dim", self.feature_dim, 1, 8192)
+        _check_text("encoder.source", self.source)
         _check_range("encoder", "centred_bins", self.centred_bins, 0, 128)
         _check_range("encoder", "centred_spacing_m", self.centred_spacing_m, 0.001, 0.1)
         if self.kind == "notes" and self.feature_dim != CANONICAL_KEYS * NOTE_FEATURES:
-            raise ValueError(
+            raise ConfigError(
                 f"encoder.feature_dim is {self.feature_dim}; notes have {CANONICAL_KEYS * NOTE_FEATURES}"
             )
         if self.kind != "notes" and (self.centred_bins or self.finger_plan):
-            raise ValueError(
+            raise ConfigError(
                 "encoder.centred_bins must be 0 and finger_plan false where the encoder does not read notes"
             )
         if self.kind == "hubert" and not (self.source or self.per_hand):
-            raise ValueError("encoder.source must name a HuBERT where the model folder holds none (per_hand)")
+            raise ConfigError(
+                "encoder.source must name a HuBERT where the model folder holds none (per_hand)"
+            )
         if self.kind != "hubert" and (self.source or self.per_hand):
-            raise ValueError("encoder.source and per_hand belong to the encoder hubert")
+            raise ConfigError("encoder.source and per_hand belong to the encoder hubert")
 
     @property
     def plan_dim(self) -> int:
@@ -125,9 +143,9 @@ class TransformerConfig:
     def __post_init__(self) -> None:
         _check_choice("transformer", "layout", self.layout, LAYOUTS)
         if self.layout == "released" and self.input_kernel != 1:
-            raise ValueError(f"transformer.input_kernel is {self.input_kernel}; the released layout has 1")
+            raise ConfigError(f"transformer.input_kernel is {self.input_kernel}; the released layout has 1")
         if self.layout != "released" and self.causal_bias:
-            raise ValueError("transformer.causal_bias belongs to the released layout")
+            raise ConfigError("transformer.causal_bias belongs to the released layout")
         _check_range("transformer", "width", self.width, 4, 8192)
         _check_range("transformer", "heads", self.heads, 1, 64)
         _check_range("transformer", "feedforward", self.feedforward, 4, 32768)
@@ -136,11 +154,11 @@ class TransformerConfig:
         _check_range("transformer", "input_kernel", self.input_kernel, 1, 63)
         _check_range("transformer", "dropout", self.dropout, 0.0, 0.9)
         if self.width % self.heads:
-            raise ValueError(
+            raise ConfigError(
                 f"transformer.width {self.width} must be a multiple of transformer.heads {self.heads}"
             )
         if self.input_kernel % 2 == 0:
-            raise ValueError(f"transformer.input_kernel is {self.input_kernel}; it must be odd")
+            raise ConfigError(f"transformer.input_kernel is {self.input_kernel}; it must be odd")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,15 +188,15 @@ class UNetConfig:
     def __post_init__(self) -> None:
         _check_choice("unet", "layout", self.layout, LAYOUTS)
         if self.layout == "released" and self.patch != 1:
-            raise ValueError(f"unet.patch is {self.patch}; the released layout has 1")
+            raise ConfigError(f"unet.patch is {self.patch}; the released layout has 1")
         if not 2 <= len(self.widths) <= 6:
-            raise ValueError(f"unet.widths has {len(self.widths)} entries; it needs 2 to 6")
+            raise ConfigError(f"unet.widths has {len(self.widths)} entries; it needs 2 to 6")
         _check_range("unet", "patch", self.patch, 1, 8)
         _check_range("unet", "groups", self.groups, 1, 64)
         for width in self.widths:
             _check_range("unet", "widths", width, 4, 8192)
             if width % self.groups:
-                raise ValueError(
+                raise ConfigError(
                     f"unet.widths has {width}; every width must be a multiple of unet.groups {self.groups}"
                 )
         _check_range("unet", "blocks_per_level", self.blocks_per_level, 1, 8)
@@ -188,7 +206,7 @@ class UNetConfig:
         _check_range("unet", "noise_embedding", self.noise_embedding, 0, 8192)
         _check_range("unet", "time_width", self.time_width, 8, 8192)
         if self.input_kernel % 2 == 0:
-            raise ValueError(f"unet.input_kernel is {self.input_kernel}; it must be odd")
+            raise ConfigError(f"unet.input_kernel is {self.input_kernel}; it must be odd")
 
     @property
     def stride(self) -> int:
@@ -267,9 +285,10 @@ class Statistics:
         for name, size in sizes.items():
             values = getattr(self, name)
             if len(values) != size:
-                raise ValueError(f"statistics.{name} has {len(values)} values; it needs {size}")
-            if name.endswith("_std") and min(values) <= 0:
-                raise ValueError(f"statistics.{name} has {min(values)}; every spread must be above 0")
+                raise ConfigError(f"statistics.{name} has {len(values)} values; it needs {size}")
+            low, high = (1e-6, 1e3) if name.endswith("_std") else (-1e3, 1e3)
+            for value in values:
+                _check_range("statistics", name, value, low, high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -330,43 +349,54 @@ class ModelConfig:
     """Bound of the estimated clean motion in every sampling step, normalised units; 0 means none."""
 
     def __post_init__(self) -> None:
+        if len(self.name) > LONGEST_TEXT:
+            raise ConfigError(f"name has {len(self.name)} letters; it must have at most {LONGEST_TEXT}")
         if not self.name or not all(c.isalnum() or c in "-_." for c in self.name):
-            raise ValueError(f"name is {self.name!r}; it must be letters, digits, '-', '_' or '.'")
+            raise ConfigError(f"name is {self.name!r}; it must be letters, digits, '-', '_' or '.'")
         if self.format_version != FORMAT_VERSION:
-            raise ValueError(f"format_version is {self.format_version}; this version reads {FORMAT_VERSION}")
+            raise ConfigError(
+                f"format_version is {shown(self.format_version)}; this version reads {FORMAT_VERSION}"
+            )
         _check_choice("model", "predictor_output", self.predictor_output, OUTPUTS)
         _check_choice("model", "representation", self.representation, REPRESENTATIONS)
         if self.representation == "mano" and (self.shared_hands or self.wrist_residual):
-            raise ValueError("representation mano needs shared_hands and wrist_residual false")
+            raise ConfigError("representation mano needs shared_hands and wrist_residual false")
         _check_range("model", "style_dim", self.style_dim, 0, 64)
         told = (self.style_dim, self.habit_dim)
         if self.habit_dim and told != (len(STYLES), len(HABITS)):
-            raise ValueError(
+            raise ConfigError(
                 f"style_dim and habit_dim are {told}; with habits they must be {(len(STYLES), len(HABITS))}"
             )
         _check_range("model", "window_frames", self.window_frames, 8, 4096)
         _check_range("model", "fps", self.fps, 1.0, 240.0)
+        heads = max(
+            self.predictor.heads, self.refiner.heads, self.unet.attention_heads, self.interaction.heads
+        )
+        if heads * self.window_frames**2 > MOST_ATTENTION:
+            raise ConfigError(
+                f"window_frames is {self.window_frames}; with {heads} heads that is more than a computer can hold"
+            )
         _check_choice("model", "sampler", self.sampler, SAMPLER_NAMES)
-        _check_range("model", "sampling_steps", self.sampling_steps, 1, self.schedule.steps)
+        _check_range("model", "sampling_steps", self.sampling_steps, 1, min(self.schedule.steps, MOST_STEPS))
         _check_range("model", "smoothing_frames", self.smoothing_frames, 0.0, 30.0)
         _check_range("model", "still_smoothing_frames", self.still_smoothing_frames, 0.0, 30.0)
         _check_range("model", "pose_noise", self.pose_noise, 0.0, 2.0)
         _check_range("model", "wrist_noise", self.wrist_noise, 0.0, 2.0)
         _check_range("model", "clamp", self.clamp, 0.0, 100.0)
         if self.window_frames % self.unet.stride:
-            raise ValueError(
+            raise ConfigError(
                 f"window_frames {self.window_frames} must be a multiple of {self.unet.stride}, "
                 f"because of unet.patch and the {len(self.unet.widths)} entries of unet.widths"
             )
         if self.unet.layout == "released" and self.player_dim:
-            raise ValueError(
+            raise ConfigError(
                 f"style_dim is {self.style_dim}; the released layout of the U-Net knows no style"
             )
         if (
             self.interaction.kind in ("hcaa", "cross_attention")
             and self.unet.widths[-1] % self.interaction.heads
         ):
-            raise ValueError(
+            raise ConfigError(
                 f"interaction.heads {self.interaction.heads} must divide the last of unet.widths, "
                 f"{self.unet.widths[-1]}"
             )
@@ -394,15 +424,18 @@ class ModelConfig:
     @classmethod
     def from_json(cls, text: str) -> ModelConfig:
         """Read `to_json`'s text; `ValueError` for anything unknown, missing a type or out of range."""
-        data = json.loads(text)
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ConfigError("it is no JSON") from error
         if not isinstance(data, dict):
-            raise ValueError("the configuration must be a JSON object")
+            raise ConfigError("the configuration must be a JSON object")
         return _build(cls, data, "")
 
     @classmethod
     def load(cls, path: Path) -> ModelConfig:
         """Read a `config.json`."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        return cls.from_json(read_plain(Path(path), CONFIG).decode("utf-8"))
 
 
 def _build(kind: type, data: dict[str, Any], where: str) -> Any:
@@ -410,23 +443,23 @@ def _build(kind: type, data: dict[str, Any], where: str) -> Any:
     hints = typing.get_type_hints(kind)
     unknown = sorted(set(data) - set(hints))
     if unknown:
-        raise ValueError(f"unknown setting {where}{unknown[0]}; known here: {', '.join(sorted(hints))}")
+        raise ConfigError(f"the setting {shown(where + unknown[0])} is not known")
     return kind(**{name: _convert(hints[name], value, f"{where}{name}") for name, value in data.items()})
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, dict):
-            raise ValueError(f"{where} is {value!r}; it must be an object")
+            raise ConfigError(f"{where} is {shown(value)}; it must be an object")
         return _build(hint, value, where + ".")
     if typing.get_origin(hint) is tuple:
         if not isinstance(value, (list, tuple)):
-            raise ValueError(f"{where} is {value!r}; it must be a list")
+            raise ConfigError(f"{where} is {shown(value)}; it must be a list")
         return tuple(_convert(typing.get_args(hint)[0], item, where) for item in value)
     if isinstance(hint, types.UnionType):
         raise TypeError(f"{where}: unions are not supported in configurations")
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    if hint is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
         return float(value)
     if hint in (int, float, str, bool) and type(value) is not hint:
-        raise ValueError(f"{where} is {value!r}; it must be of type {hint.__name__}")
+        raise ConfigError(f"{where} is {shown(value)}; it must be of type {hint.__name__}")
     return value

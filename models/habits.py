@@ -46,7 +46,7 @@ def scores_of_take(meta: Mapping[str, Any]) -> NDArray[np.float64] | None:
     """(2, 3) the player that a take's ``meta`` names; None where it names none or something else stands there."""
     try:
         scores = np.array(meta["habits"], float)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     fits = scores.shape == (2, len(SCORES)) and bool(np.isfinite(scores).all())
     return np.clip(scores, -EXTREME, EXTREME) if fits else None

@@ -20,6 +20,9 @@ from torch.nn import functional as F
 
 from models.config import EncoderConfig
 from models.errors import UserError, quoted
+from models.hubert_config import checked
+from models.plain_file import CONFIG, read_plain
+from models.weights_file import Misfit, compare, read_list, shapes_of
 
 SAMPLE_RATE = 16_000
 CONFIG_FILE = "hubert.json"
@@ -118,30 +121,42 @@ def load_pair(config: EncoderConfig, folder: Path, *, allow_download: bool = Fal
 
 def _from_files(config_path: Path, weights_path: Path) -> HubertEncoder:
     for path in (config_path, weights_path):
-        if not path.is_file():
+        if not path.exists():
             raise UserError(
                 "encoder_missing",
                 f"The sound encoder of the model is missing from {quoted(path.parent)}; install the model again.",
                 f"no {path}",
             )
     try:
-        hubert = build_hubert(json.loads(config_path.read_text(encoding="utf-8")))
-        hubert.load_state_dict(_plain_names(load_file(weights_path)), strict=True)
+        config = checked(json.loads(read_plain(config_path, CONFIG).decode("utf-8")))
+        with torch.device("meta"):
+            wanted = shapes_of(build_hubert(config))
+        found = read_list(weights_path)
+        names = {name: new for name in found if (new := _plain_name(name)) is not None}
+        compare({new: found[name] for name, new in names.items()}, wanted)
+        hubert = build_hubert(config)
+        state = _plain_names(load_file(weights_path))
+        for name, value in state.items():
+            if not torch.isfinite(value).all():
+                raise Misfit(f"the tensor {name} holds numbers that are not finite")
+        hubert.load_state_dict(state, strict=True)
     except (SafetensorError, RuntimeError, OSError, ValueError, TypeError) as error:
         raise UserError(
             "encoder_damaged",
             f"The sound encoder in {quoted(weights_path.parent)} is damaged or of another kind; install it again.",
-            str(error),
+            str(error)[:2000],
         ) from error
     return HubertEncoder(hubert)
 
 
+def _plain_name(name: str) -> str | None:
+    """Name as today's `HubertModel` has it: without its prefix; None for the speech head of a fine-tuned one."""
+    name = name.removeprefix("hubert.")
+    stem, _, last = name.rpartition(".")
+    if name.startswith("lm_head."):
+        return None
+    return f"{stem}.{WEIGHT_NORM[last]}" if last in WEIGHT_NORM else name
+
+
 def _plain_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Names as today's `HubertModel` has them: without its prefix, without the speech head of a fine-tuned one."""
-    plain = {}
-    for name, value in state.items():
-        name = name.removeprefix("hubert.")
-        stem, _, last = name.rpartition(".")
-        if not name.startswith("lm_head."):
-            plain[f"{stem}.{WEIGHT_NORM[last]}" if last in WEIGHT_NORM else name] = value.float()
-    return plain
+    return {new: value.float() for name, value in state.items() if (new := _plain_name(name)) is not None}

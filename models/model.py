@@ -3,27 +3,29 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import nn
 
 from models.canonical import Normalizer
-from models.config import ModelConfig
+from models.config import ConfigError, ModelConfig
 from models.errors import UserError, quoted
 from models.hubert import HubertPair, load_pair
 from models.networks.dual_stream import DualStream
 from models.networks.position_predictor import PositionPredictors
+from models.plain_file import WEIGHTS, sha256_of
+from models.weights_file import Misfit, load_into, outline
 from models.whole_file import whole_file, whole_folder, write_text_whole
 
 PRESETS_FOLDER = Path(__file__).with_name("presets")
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
+LONGEST_REASON = 300
 
 
 class Networks(nn.Module):
@@ -78,7 +80,7 @@ def preset_folder(preset_or_folder: str | Path) -> Path:
     """The folder that a preset's name or a path means."""
     named = PRESETS_FOLDER / str(preset_or_folder)
     folder = named if named.is_dir() else Path(preset_or_folder)
-    if not (folder / CONFIG_FILE).is_file():
+    if not (folder / CONFIG_FILE).exists():
         raise UserError(
             "model_missing",
             f"There is no model called {quoted(preset_or_folder)}; "
@@ -98,7 +100,7 @@ def load_model(
     """
     folder = preset_folder(preset_or_folder)
     weights = folder / WEIGHTS_FILE
-    if not weights.is_file():
+    if not weights.exists():
         raise UserError(
             "weights_missing",
             f"The model {quoted(folder)} comes without weights: train it, or convert the authors' checkpoints, "
@@ -107,21 +109,24 @@ def load_model(
         )
     try:
         config = ModelConfig.load(folder / CONFIG_FILE)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError, OverflowError) as error:
+        why = str(error)[:LONGEST_REASON] if isinstance(error, ConfigError) else "it is no JSON"
         raise UserError(
-            "model_config", f"The configuration of the model {quoted(folder)} cannot be used.", repr(error)
+            "model_config",
+            f"The configuration of the model {quoted(folder)} cannot be used, because {why}; install the model again.",
+            repr(error)[:2000],
         ) from error
     chosen = choose_device(device)
-    networks = Networks(config)
     try:
-        state = {name: value.float() for name, value in load_file(weights).items()}
-        networks.load_state_dict(state, strict=True)
-    except (RuntimeError, SafetensorError, OSError) as error:
+        networks = outline(lambda: Networks(config))
+        load_into(networks, weights)
+    except (Misfit, RuntimeError, SafetensorError, OSError, ValueError) as error:
+        why = f", because {error}" if isinstance(error, Misfit) else ""
         raise UserError(
             "model_weights",
             f"The weights of the model {quoted(folder)} are damaged or belong to another "
-            "version; install the model again.",
-            str(error),
+            f"version{why}; install the model again.",
+            str(error)[:2000],
         ) from error
     encoder = None
     if config.encoder.kind == "hubert":
@@ -175,5 +180,4 @@ def write_model_files(
 
 def file_hash(path: Path) -> str:
     """First 16 hexadecimal digits of a file's SHA-256."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    return sha256_of(path, WEIGHTS)[:16]

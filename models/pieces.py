@@ -91,7 +91,6 @@ def _common_form(files: dict[Path, list[SoundPiece]]) -> tuple[int, int]:
     """Rate and channels that the files are brought to."""
     rates, channels = set(), 1
     for path, pieces in files.items():
-        audio.check_file(path)
         with audio.open_sound(path) as file:
             rates.add(int(file.samplerate))
             channels = 2 if file.channels == 2 else channels

@@ -24,6 +24,7 @@ from models.music import Listener, Music, Sound, load_sound, load_sounds
 from models.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.stages import StageClock
 from models.take import Take
+from models.take_arrays import MOST_FRAMES, MOST_SECONDS
 from models.whole_file import check_output
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Pipeline:
             work = self._work(request, sound.duration_s, listens=True)
         else:
             music = self._music(request, keep, sound, clock)
+            _check_frames(music.duration_s, request.fps)
             work = self._work(request, music.duration_s, listens=False)
         clock.expect(self._expectations.plan(work))
         clock("load", 0, 1)
@@ -175,6 +177,16 @@ class Pipeline:
             contact=request.contact > 0,
             range_s=request.range,
         )
+
+
+def _check_frames(duration_s: float, fps: float) -> None:
+    """A take that could not be read again is not made."""
+    if duration_s * fps > MOST_FRAMES or duration_s > MOST_SECONDS:
+        sentence = (
+            f"The take would have {duration_s * fps:,.0f} frames, more than the {MOST_FRAMES:,} of the longest take; "
+            "choose fewer frames a second or a part of the music."
+        )
+        raise UserError("too_many_frames", sentence, f"{duration_s} s at {fps} fps")
 
 
 def _load_sound(request: GenerateRequest, tell: Callable[[], None]) -> Sound | None:

@@ -7,7 +7,7 @@ Imports nothing heavy, so that a wrong request is answered at once.
 from __future__ import annotations
 
 import dataclasses
-import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,9 @@ SEED_RANGE = (0, 2**63 - 1)
 MOST_PIECES = 1000
 MOST_GAIN = 16.0
 MOST_S = 1e6
+LONGEST_PATH = 4096
+LONGEST_NAME = 1000
+"""Letters of a name: of a preset, a sampler; a preset may also be a folder's path."""
 
 
 def style_range(name: str) -> tuple[float, float]:
@@ -38,16 +41,34 @@ def style_range(name: str) -> tuple[float, float]:
     return HAND_SIZE_RANGE if name == "hand_size" else (-STYLE_LIMIT, STYLE_LIMIT)
 
 
+def shown(value: Any, longest: int = 80) -> str:
+    """A value as it stands in a sentence: short and on one line, whatever it is."""
+    if isinstance(value, (str, bool, type(None), float)):
+        text = repr(value[: 2 * longest] if isinstance(value, str) else value)
+    elif isinstance(value, int):
+        text = repr(value) if abs(value) < 10**30 else "a number of far too many digits"
+    elif isinstance(value, Path):
+        text = repr(str(value)[: 2 * longest])
+    elif isinstance(value, (list, tuple)):
+        plain = len(value) <= 4 and all(isinstance(item, (int, float, str)) for item in value)
+        text = f"[{', '.join(shown(item, 20) for item in value)}]" if plain else f"a list of {len(value)}"
+    elif isinstance(value, Mapping):
+        text = f"an object of {len(value)}"
+    else:
+        text = f"of the kind {type(value).__name__}"
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
 def bad(field_name: str, value: Any, wanted: str) -> UserError:
     """The error for a parameter that does not fit; names it, its value and what would fit."""
-    return UserError("bad_params", f'The setting "{field_name}" is {value!r}, but it must be {wanted}.')
+    return UserError("bad_params", f'The setting "{field_name}" is {shown(value)}, but it must be {wanted}.')
 
 
 def _number(name: str, value: Any, low: float, high: float, unit: str = "") -> float:
     wanted = f"a number from {low:g} to {high:g}{unit}"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise bad(name, value, wanted)
-    if not (math.isfinite(value) and low <= value <= high):
+    if not low <= value <= high:  # also what is no number; a whole one may have any number of digits
         raise bad(name, value, wanted)
     return float(value)
 
@@ -61,20 +82,34 @@ def _whole(name: str, value: Any, low: int, high: int) -> int:
 
 
 def _path(name: str, value: Any) -> Path:
+    wanted = "the path of a file"
     if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):
-        raise bad(name, value, "the path of a file")
+        raise bad(name, value, wanted)
+    try:
+        if len(os.fsencode(value)) > LONGEST_PATH:
+            raise bad(name, value, f"{wanted} of at most {LONGEST_PATH} bytes")
+    except UnicodeEncodeError as error:
+        raise bad(name, value, f"{wanted}, in letters that a file's name can have") from error
     return Path(value)
 
 
 def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise bad(name, value, "a name")
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NAME or "\0" in value:
+        raise bad(name, value, f"a name of 1 to {LONGEST_NAME} letters")
+    _path(name, value)  # a preset may be a folder
     return value
 
 
 def _yes_or_no(name: str, value: Any) -> None:
     if not isinstance(value, bool):
         raise bad(name, value, "true or false")
+
+
+def _named(*parts: Any) -> str:
+    """A setting's name in quotes, not longer than a line."""
+    name = ".".join(map(str, parts))
+    short = name if len(name) <= 60 else name[:57] + "..."
+    return f'"{short}"' if short.isprintable() else ascii(short)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +140,8 @@ class SoundPiece:
         for key in value:
             if key not in names:
                 raise UserError(
-                    "bad_params", f'The setting "{name}.{key}" is not known; known are {", ".join(names)}.'
+                    "bad_params",
+                    f"The setting {_named(name, key)} is not known; known are {', '.join(names)}.",
                 )
         for key in names[:-1]:
             if value.get(key) is None:
@@ -289,8 +325,8 @@ def from_params(kind: type[R], params: Mapping[str, Any]) -> R:
     fields = {item.name: item for item in dataclasses.fields(kind)}
     unknown = sorted(set(params) - set(fields))
     if unknown:
-        sentence = f'The setting "{unknown[0]}" is not known; known are {", ".join(fields)}.'
-        raise UserError("bad_params", sentence, f"unknown: {unknown}")
+        sentence = f"The setting {_named(unknown[0])} is not known; known are {', '.join(fields)}."
+        raise UserError("bad_params", sentence, f"{len(unknown)} unknown")
     given = {name: value for name, value in params.items() if value is not None}
     for name, item in fields.items():
         required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING

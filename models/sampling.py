@@ -19,7 +19,7 @@ from models.config import JOINT_CHANNELS
 from models.diffusion.parameterization import v_from_x0
 from models.diffusion.samplers import SAMPLERS, draw_noise
 from models.diffusion.schedule import build_schedule
-from models.errors import Progress
+from models.errors import Progress, UserError, quoted
 from models.kinematics import clamp_to_limits
 from models.mano import piano_from_camera
 from models.model import Model
@@ -34,6 +34,8 @@ BATCH_WINDOWS = 4
 BATCH_WINDOWS_GPU = 32
 BLOCK_FRAMES = 2048
 """Frames that leave normalised space together, so that memory does not grow with the song."""
+WILDEST = 1e5
+"""Spreads from the mean; numbers around zero that go further, or are none, come from weights that are not a model's."""
 SEAM_FRAMES = 5
 SEAM_SPREAD = 2.0
 """Frames to either side of a seam that are smoothed, and the spread of the Gaussian."""
@@ -205,7 +207,17 @@ def _positions(model: Model, music: Music, first: int, end: int, style: Tensor, 
             span = slice(start - first, start - first + width)
             total[:, span] += weight * window
             weights[span] += weight
-    return (total / weights)[:, : end - first]
+    return _sensible(model, total / weights)[:, : end - first]
+
+
+def _sensible(model: Model, numbers: Tensor) -> Tensor:
+    """What networks say, unless it is nothing that a hand could do; with other weights they may say anything."""
+    if not bool((numbers.abs() <= WILDEST).all()):
+        raise UserError(
+            "model_output",
+            f"The model {quoted(model.preset)} gives no sensible motion; install it again or choose another model.",
+        )
+    return numbers
 
 
 def _windows(
@@ -256,7 +268,7 @@ def _windows(
         clamp=config.clamp,
         callback=callback,
     )
-    return torch.where(known, values, x0)
+    return torch.where(known, values, _sensible(model, x0))
 
 
 def _hear(model: Model, music: Music, starts: list[int]) -> Heard:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import UserError
-from models.take_arrays import DAMAGED, Spoiled, read_arrays
+from models.errors import UserError, quoted
+from models.take_arrays import DAMAGED, FORMATS, OtherFormat, Spoiled, read_arrays
 from models.whole_file import write_bytes_whole
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = FORMATS[-1]
 
 
 @dataclass(frozen=True)
@@ -89,27 +89,17 @@ class Take:
             UserError: when the file is missing, is not a take or its arrays do not fit each other.
         """
         path = Path(path)
-        if not path.is_file():
-            raise UserError(
-                "take_missing",
-                f"The take file {path.name} does not exist any more; generate it again.",
-                str(path),
-            )
         try:
-            arrays, meta = read_arrays(path)
-            motion = Motion(arrays["euler"], arrays["wrist"], float(arrays["fps"]))
-            take = cls(motion, arrays["notes"], arrays["fingering"], meta)
+            *_, found = read_arrays(path)
+        except FileNotFoundError as error:
+            sentence = f"The take file {quoted(path)} does not exist any more; generate it again."
+            raise UserError("take_missing", sentence, str(path)) from error
+        except OtherFormat as error:
+            sentence = f"The take {quoted(path)} was written by another version of S2C Piano Hands; generate it again."
+            raise UserError("take_version", sentence, str(error)) from error
         except DAMAGED as error:
-            reason = f" ({error})" if isinstance(error, Spoiled) else ""
-            raise UserError(
-                "take_corrupt",
-                f"The file {path.name} is not a readable take{reason}; generate it again.",
-                repr(error),
-            ) from error
-        if meta.get("format") != FORMAT_VERSION:
-            raise UserError(
-                "take_version",
-                f"The take {path.name} was written by another version of S2C Piano Hands; generate it again.",
-                f"format {meta.get('format')}, this version reads {FORMAT_VERSION}",
-            )
-        return take
+            why = str(error) if isinstance(error, Spoiled) else "it is damaged or no take at all"
+            sentence = f"The file {quoted(path)} is not a readable take, because {why}; generate it again."
+            raise UserError("take_corrupt", sentence, repr(error)) from error
+        assert found is not None  # the last step
+        return cls(Motion(found.euler, found.wrist, found.fps), found.notes, found.fingering, found.meta)

@@ -21,7 +21,7 @@ from typing import Any
 from models.errors import Cancelled, UserError
 from models.faults import explain
 from models.pipeline import Pipeline
-from models.request import GenerateRequest, LoadRequest, TranscribeRequest, from_params
+from models.request import GenerateRequest, LoadRequest, TranscribeRequest, from_params, shown
 from models.stages import StageClock
 from models.worker.channel import MAX_LINE_BYTES, Channel, ClientGone
 from models.worker.machine import hello_facts
@@ -34,6 +34,7 @@ END_GRACE_S = 3.0
 
 JOBS = ("hello", "load", "generate", "transcribe", "unload")
 METHODS = (*JOBS, "cancel", "ping", "shutdown")
+LARGEST_ID = 10**15 - 1
 
 
 @dataclass
@@ -104,15 +105,19 @@ class Worker:
             self._refuse(None, UserError("bad_json", "A request is not a line of JSON.", repr(error)))
             return
         request_id = message.get("id") if isinstance(message, dict) else None
-        if isinstance(request_id, bool) or not isinstance(request_id, int):
+        if type(request_id) is not int or abs(request_id) > LARGEST_ID:
             self._refuse(
-                None, UserError("bad_request", 'A request must be an object with a whole number as "id".')
+                None,
+                UserError(
+                    "bad_request",
+                    'A request must be an object with a whole number of at most 15 digits as "id".',
+                ),
             )
             return
         method, params = message.get("method"), message.get("params", {})
         if method not in METHODS:
             known = ", ".join(METHODS)
-            sentence = f'The worker knows no method {json.dumps(method)}; "method" must be one of {known}.'
+            sentence = f'The worker knows no method {shown(method)}; "method" must be one of {known}.'
             self._refuse(request_id, UserError("unknown_method", sentence))
         elif params is not None and not isinstance(params, dict):
             self._refuse(request_id, UserError("bad_params", 'The field "params" must be an object.'))
@@ -151,7 +156,7 @@ class Worker:
     def _cancel(self, request_id: int, params: dict[str, Any]) -> None:
         target = params.get("target")
         if isinstance(target, bool) or not isinstance(target, int):
-            sentence = f'The setting "target" is {json.dumps(target)}, but it must be the id of a request.'
+            sentence = f'The setting "target" is {shown(target)}, but it must be the id of a request.'
             self._refuse(request_id, UserError("bad_params", sentence))
             return
         with self._lock:
@@ -256,6 +261,8 @@ class Worker:
         return self._pipeline.transcribe(request, self._clock(job))
 
     def _unload(self, job: Job) -> dict[str, Any]:
+        if job.params:
+            raise UserError("bad_params", 'The method "unload" takes no settings.')
         self._pipeline.unload()
         return {}
 

@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Model folders: what is saved is what is loaded, and what does not fit is refused in one sentence."""
 
+import json
+import math
+
+import numpy as np
 import pytest
 import torch
 from tiny_model import TINY, tiny_model
 
+from models import weights_file
+from models.config import ModelConfig
 from models.errors import UserError
-from models.model import CONFIG_FILE, WEIGHTS_FILE, load_model, save_model
+from models.generator import GenerateSettings, generate
+from models.model import CONFIG_FILE, PRESETS_FOLDER, WEIGHTS_FILE, Networks, load_model, save_model
 
 
 @pytest.fixture
@@ -78,3 +85,168 @@ def test_devices_are_checked(folder):
     with pytest.raises(UserError) as error:
         load_model(folder, "abacus")
     assert error.value.code == "unknown_device"
+
+
+def stored(folder):
+    """The list and the data of a weights file."""
+    content = (folder / WEIGHTS_FILE).read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length]), bytearray(content[8 + length :])
+
+
+def store(folder, entries, data):
+    text = json.dumps(entries).encode()
+    (folder / WEIGHTS_FILE).write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+def some(entries):
+    """A name of a tensor of several numbers."""
+    return next(
+        name for name, entry in entries.items() if name != "__metadata__" and len(entry["shape"]) == 2
+    )
+
+
+def changed(**changes):
+    def spoil(folder):
+        entries, data = stored(folder)
+        entries[some(entries)].update(changes)
+        store(folder, entries, data)
+
+    return spoil
+
+
+def without(folder):
+    entries, data = stored(folder)
+    del entries[some(entries)]
+    store(folder, entries, data)
+
+
+def with_more(folder):
+    entries, data = stored(folder)
+    store(folder, {**entries, "surprise": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}, data)
+
+
+def not_finite(folder):
+    entries, data = stored(folder)
+    start = entries[some(entries)]["data_offsets"][0]
+    data[start : start + 4] = np.float32(np.nan).tobytes()
+    store(folder, entries, data)
+
+
+def content(data):
+    return lambda folder: (folder / WEIGHTS_FILE).write_bytes(data)
+
+
+BAD_WEIGHTS = {
+    "another shape": (changed(shape=[4, 4], data_offsets=[0, 64]), "the configuration needs"),
+    "a shape that is not its data's": (changed(shape=[1000, 1000]), "cut off"),
+    "a shape beyond all memory": (changed(shape=[2**60, 2**60]), "no shape"),
+    "data beyond the file": (changed(data_offsets=[0, 2**62]), "no shape"),
+    "whole numbers": (changed(dtype="I64"), "another kind"),
+    "a tensor too few": (without, "is missing"),
+    "a tensor too many": (with_more, '"surprise" is not known'),
+    "numbers that are none": (not_finite, "not finite"),
+    "a list of 2^63 bytes": (content((2**63).to_bytes(8, "little") + b"{}"), "do not begin"),
+    "a list of 100 MB": (content((100 << 20).to_bytes(8, "little") + b" " * (100 << 20)), "do not begin"),
+    "a list nested without end": (content((100_000).to_bytes(8, "little") + b"[" * 100_000), "no JSON"),
+    "a list that is a number": (content((2).to_bytes(8, "little") + b"12"), "is none"),
+    "nothing": (content(b""), "empty"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_WEIGHTS)
+def test_bad_weights_are_refused_by_name_before_they_are_read(name, folder, monkeypatch):
+    spoil, words = BAD_WEIGHTS[name]
+    spoil(folder)
+    if name != "numbers that are none":
+        monkeypatch.setattr(weights_file, "load_file", lambda path: pytest.fail("the weights were read"))
+    with pytest.raises(UserError, match=words) as error:
+        load_model(folder, "cpu")
+    assert error.value.code.startswith("model_weights") and error.value.message.endswith(".")
+    assert len(error.value.message) < 400
+
+
+def with_config(**changes):
+    """A configuration with other values, named by their place: `unet__patch`."""
+
+    def spoil(text):
+        config = json.loads(text)
+        for place, value in changes.items():
+            *path, last = place.split("__")
+            inner = config
+            for step in path:
+                inner = inner[step]
+            inner[last] = value
+        return json.dumps(config)
+
+    return spoil
+
+
+WIDE = {"width": 8192, "heads": 4, "feedforward": 32768, "encoder_layers": 48, "decoder_layers": 48}
+BAD_CONFIGS = {
+    "a width of gigabytes": (with_config(predictor=WIDE, refiner=WIDE), "numbers, more than a model"),
+    "a window of gigabytes": (with_config(window_frames=4096), "more than a computer can hold"),
+    "a negative size": (with_config(unet__patch=-2), "patch is -2"),
+    "a fraction": (with_config(window_frames=48.0), "window_frames is 48.0"),
+    "a truth for a number": (with_config(window_frames=True), "window_frames is True"),
+    "a text for a list": (with_config(unet__widths="wide"), "widths is 'wide'"),
+    "null": (with_config(unet=None), "unet is None"),
+    "no number": (with_config(fps=float("nan")), "fps is nan"),
+    "a mean that is no number": (
+        with_config(statistics__euler_mean=[float("nan")] * 48),
+        "euler_mean is nan",
+    ),
+    "a spread beyond sense": (with_config(statistics__euler_std=[1e300] * 48), "euler_std is 1e[+]300"),
+    "400 digits": (lambda text: text.replace('"fps": 30.0', '"fps": 1' + "0" * 400), "too many digits"),
+    "5000 digits": (lambda text: text.replace('"fps": 30.0', '"fps": 1' + "0" * 5000), "no JSON"),
+    "a name of 100,000 letters": (with_config(name="a" * 100_000), "name has 100000 letters"),
+    "an unknown setting": (with_config(surprise=1), "'surprise' is not known"),
+    "an unknown setting of many letters": (with_config(**{"a" * 10_000: 1}), "is not known"),
+    "nested without end": (lambda text: "[" * 100_000, "no JSON"),
+    "a list": (lambda text: "[]", "JSON object"),
+    "nothing": (lambda text: "", "empty"),
+    "50 MB": (lambda text: " " * 50_000_000 + text, "larger than 1 MB"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CONFIGS)
+def test_a_bad_configuration_takes_no_memory_and_is_one_sentence(name, folder):
+    change, words = BAD_CONFIGS[name]
+    path = folder / CONFIG_FILE
+    path.write_text(change(path.read_text()))
+    before = resident()
+    with pytest.raises(UserError, match=words) as error:
+        load_model(folder, "cpu")
+    assert resident() - before < 300 << 20
+    assert error.value.code.startswith("model_") and error.value.message.endswith(".")
+    assert len(error.value.message) < 500 and "\n" not in error.value.message
+
+
+def resident():
+    """Bytes that this process has had at most."""
+    resource = pytest.importorskip("resource", reason="no such count on this system")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def test_an_outline_takes_no_memory_and_names_what_the_networks_have():
+    networks = weights_file.outline(lambda: Networks(TINY))
+    assert all(value.is_meta for value in networks.state_dict().values())
+    assert weights_file.shapes_of(networks) == weights_file.shapes_of(tiny_model().networks)
+
+
+@pytest.mark.parametrize("preset", ["paper", "official"])
+def test_the_papers_networks_are_within_the_limits(preset):
+    config = ModelConfig.load(PRESETS_FOLDER / preset / CONFIG_FILE)
+    shapes = weights_file.shapes_of(weights_file.outline(lambda: Networks(config)))
+    assert sum(map(math.prod, shapes.values())) < weights_file.MOST_NUMBERS
+
+
+def test_weights_that_say_anything_end_in_a_sentence(folder):
+    networks = tiny_model().networks
+    for value in networks.parameters():
+        torch.nn.init.constant_(value, 1e30)
+    save_model(folder, TINY, networks, "")
+    notes = np.array([[0.1, 0.5, 60, 80]], np.float32)
+    with pytest.raises(UserError) as error:
+        generate(load_model(folder, "cpu"), notes, np.array([1]), duration_s=1.0, settings=GenerateSettings())
+    assert error.value.code == "model_output"

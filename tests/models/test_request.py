@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Wrong settings are refused with the field's name, before anything heavy is loaded."""
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -175,3 +176,46 @@ def test_missing_settings() -> None:
 def test_requests_need_no_torch() -> None:
     code = "import sys, models.request, models.worker.server, models.cli; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+DEEP: Any = []
+for _ in range(900):
+    DEEP = [DEEP]
+ODD_VALUES = {
+    "deep": DEEP,
+    "400 digits": 10**400,
+    "a long text": "a" * 100_000,
+    "half a letter": "\ud800",
+    "NUL": "a\0b",
+    "nothing": "",
+    "a large object": {str(i): i for i in range(100_000)},
+    "a large list": [0.5] * 100_000,
+    "no number": float("nan"),
+    "endless": float("-inf"),
+    "lists of texts": ["\x1b[2J" * 1000] * 3,
+}
+GENERATE_NAMES = [
+    "output", "sound", "sounds", "midi", "seed", "preset", "sampler", "steps", "contact", "fps", "style", "keep",
+    "hand", "range", "device", "sound_start_s", "sound_end_s", "allow_download",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ODD_VALUES)
+@pytest.mark.parametrize("name", GENERATE_NAMES)
+def test_whatever_stands_in_a_request_is_one_short_sentence(name: str, kind: str) -> None:
+    with pytest.raises(UserError) as caught:
+        from_params(GenerateRequest, {**GOOD, name: ODD_VALUES[kind]})
+    message = caught.value.message
+    assert caught.value.code == "bad_params" and f'"{name}' in message
+    assert message.isprintable() and len(message) < 300
+
+
+def test_every_parameter_of_a_request_is_tried() -> None:
+    assert set(GENERATE_NAMES) == {item.name for item in dataclasses.fields(GenerateRequest)}
+
+
+def test_odd_names_of_settings_are_cut() -> None:
+    for name in ("a" * 100_000, "\ud800", "\x1b[2J", ""):
+        with pytest.raises(UserError) as caught:
+            from_params(GenerateRequest, {**GOOD, name: 1})
+        assert caught.value.message.isprintable() and len(caught.value.message) < 400

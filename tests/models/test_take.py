@@ -34,16 +34,17 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
 
 
 def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"gone\.npz does not exist"):
+    with pytest.raises(UserError, match=r'gone\.npz" does not exist'):
         Take.load(tmp_path / "gone.npz")
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 nonsense")
-    with pytest.raises(UserError, match=r"broken\.npz is not a readable take"):
+    with pytest.raises(UserError, match=r'broken\.npz" is not a readable take'):
         Take.load(tmp_path / "broken.npz")
 
 
 def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
-    np.savez(tmp_path / "evil.npz", euler=np.array([{"a": 1}], dtype=object), meta="{}")
-    with pytest.raises(UserError, match="not a readable take"):
+    notes = np.array([{"a": 1}], dtype=object)
+    np.savez(tmp_path / "evil.npz", notes=notes, fps=30.0, meta='{"format": 1}')
+    with pytest.raises(UserError, match="not a readable take, because the kind of its notes is unknown"):
         Take.load(tmp_path / "evil.npz")
 
 
