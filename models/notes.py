@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from models.keyboard import KEYS, LOWEST_PITCH
 
+MAX_NOTES = 100_000
+"""Of one take: fourteen a second for two hours."""
 ONSET, SUSTAIN = 0, 1
 """Channels of a roll."""
 
