@@ -29,6 +29,7 @@ from models.request import DEVICES, HANDS, STYLES, GenerateRequest, TranscribeRe
 from models.stages import StageClock
 
 INTERRUPTED = 130
+MOST_THREADS = 256
 STAGE_TEXT = {
     "prepare": "Reading",
     "transcribe": "Listening",
@@ -265,8 +266,12 @@ def _cell(value: Any) -> str:
 def _limit_threads(count: int | None) -> None:
     if count is None:
         return
-    if count < 1:
-        raise UserError("bad_params", f'The setting "threads" is {count}, but it must be at least 1.')
+    if not 1 <= count <= MOST_THREADS:
+        shown = count if abs(count) < 1e9 else "a number of many digits"
+        sentence = (
+            f'The setting "threads" is {shown}, but it must be a whole number from 1 to {MOST_THREADS}.'
+        )
+        raise UserError("bad_params", sentence)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(count)
 

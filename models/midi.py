@@ -72,7 +72,7 @@ def read_midi(path: str | Path) -> MidiNotes:
     if strokes > MAX_NOTES:
         raise UserError(
             "too_many_notes",
-            f"The MIDI file {quoted(path)} has {strokes} notes; choose one of at most {MAX_NOTES}, or cut it into parts.",
+            f"The MIDI file {quoted(path)} has {strokes} notes; cut it into parts of at most {MAX_NOTES}.",
             str(path),
         )
     seconds = _clock(events, path)
@@ -100,7 +100,9 @@ def _minutes(seconds: float) -> str:
 
 def _of_piano(track: Track) -> Track:
     """The track without drums and pitches off the keyboard."""
-    keys = (track.pitch >= LOWEST_PITCH) & (track.pitch < LOWEST_PITCH + KEYS) & (track.channel != DRUM_CHANNEL)
+    keys = (
+        (track.pitch >= LOWEST_PITCH) & (track.pitch < LOWEST_PITCH + KEYS) & (track.channel != DRUM_CHANNEL)
+    )
     parts = {name: getattr(track, name)[keys] for name in ("tick", "channel", "pitch", "velocity")}
     return replace(track, **parts)
 
@@ -122,7 +124,9 @@ def _notes(track: Track) -> NDArray[np.int64]:
             notes.append((start, tick, pitch, loudness))
     for key, waiting in down.items():
         off = last_off.get(key, 0)
-        notes.extend((start, off if off > start else track.end, key[1], loudness) for start, loudness in waiting)
+        notes.extend(
+            (start, off if off > start else track.end, key[1], loudness) for start, loudness in waiting
+        )
     return np.array(notes, np.int64).reshape(-1, 4)
 
 
@@ -159,8 +163,8 @@ def _open(path: Path) -> Events:
             data = file.read(MAX_FILE_BYTES + 1)
         if len(data) > MAX_FILE_BYTES:
             sentence = (
-                f"The MIDI file {quoted(path)} is larger than {MAX_FILE_BYTES >> 20} MB, more than a piano piece needs; "
-                "choose another."
+                f"The MIDI file {quoted(path)} is larger than {MAX_FILE_BYTES >> 20} MB; choose another, "
+                "or leave out what is not notes."
             )
             raise UserError("midi_too_large", sentence, str(path))
         events = read_events(data)

@@ -30,6 +30,23 @@ def note_order(notes: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
     return np.lexsort((notes[:, 1], notes[:, 2], notes[:, 0]))
 
 
+def held_frames(
+    first: NDArray[np.integer],
+    end: NDArray[np.integer],
+    column: NDArray[np.integer],
+    frames: int,
+    columns: int,
+) -> NDArray[np.bool_]:
+    """Bool (frames, columns): whether any of n stretches first <= i < end in a column covers the frame.
+
+    Work grows with stretches and frames, not with how long stretches are.
+    """
+    steps = np.zeros((frames + 1, columns), np.int32)
+    np.add.at(steps, (first, column), 1)
+    np.add.at(steps, (np.maximum(end, first), column), -1)
+    return np.cumsum(steps, 0)[:frames] > 0
+
+
 def note_rolls(
     notes: NDArray[np.floating[Any]], fps: float, start_frame: int, frames: int
 ) -> NDArray[np.float32]:
