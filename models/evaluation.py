@@ -147,7 +147,7 @@ def _onset_score(
 
 def sounding_roll(notes: NDArray[np.floating], frames: int, fps: float) -> NDArray[np.bool_]:
     """Bool (frames, 88): which keys are held at the instant of each frame, onset <= i / fps < offset."""
-    notes = playable(np.asarray(notes, np.float64).reshape(len(notes), -1))
+    notes = playable(np.asarray(notes, np.float64).reshape(-1, np.shape(notes)[1]))
     key = notes[:, 2].astype(int) - LOWEST_PITCH
     first, end = (np.clip(np.ceil(notes[:, i] * fps - 1e-4), 0, frames).astype(int) for i in (0, 1))
     return held_frames(first, end, key, frames, KEYS)

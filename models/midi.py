@@ -67,7 +67,7 @@ def read_midi(path: str | Path) -> MidiNotes:
     """
     path = Path(path)
     events = _open(path)
-    tracks = [_of_piano(track) for track in events.tracks]
+    tracks = [_of_piano(track) for track in events.tracks if len(track.tick)]
     strokes = sum(int(np.count_nonzero(track.velocity)) for track in tracks)
     if strokes > MAX_NOTES:
         raise UserError(
@@ -76,7 +76,7 @@ def read_midi(path: str | Path) -> MidiNotes:
             str(path),
         )
     seconds = _clock(events, path)
-    duration_s = float(seconds(np.array([max((track.end for track in tracks), default=0)]))[0])
+    duration_s = float(seconds(np.array([max((track.end for track in events.tracks), default=0)]))[0])
     if duration_s > MAX_SECONDS:
         raise UserError(
             "midi_too_long",
@@ -193,8 +193,9 @@ def _clock(events: Events, path: Path) -> Callable[[NDArray[np.int64]], NDArray[
             raise _corrupt(path, f"SMPTE division {events.division:#x}")
         rate = (30000 / 1001 if frames == 29 else frames) * ticks
         return lambda tick: tick / rate
-    at = np.concatenate([[0], *(track.tempo_tick for track in events.tracks)]).astype(np.int64)
-    tempo = np.concatenate([[BEAT_US], *(track.tempo_us for track in events.tracks)])
+    tracks = [track for track in events.tracks if len(track.tempo_us)]
+    at = np.concatenate([[0], *(track.tempo_tick for track in tracks)]).astype(np.int64)
+    tempo = np.concatenate([[BEAT_US], *(track.tempo_us for track in tracks)])
     at, tempo = at[tempo > 0], tempo[tempo > 0]  # a beat that takes no time is no tempo
     order = np.argsort(at, kind="stable")
     at, tempo = at[order], tempo[order]

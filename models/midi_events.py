@@ -126,6 +126,8 @@ def _read_track(data: bytes) -> Track:
             at = _after(at, _SYSTEM_BYTES[status], size)
         else:
             raise BadMidi(f"an event has the unknown status {status:#x}")
+    if not keys and not tempos:  # a file may have 65,535 of these
+        return Track(name or "", *_NOTHING, tick)
     table = np.frombuffer(bytes(keys), np.uint8).reshape(-1, 3)
     pitch, velocity = (np.minimum(table[:, i], 127) for i in (1, 2))
     strikes = table[:, 0] >= 0x90
@@ -139,6 +141,9 @@ def _read_track(data: bytes) -> Track:
         _array(tempos),
         tick,
     )
+
+
+_NOTHING = tuple(np.zeros(0, kind) for kind in (np.int64, np.uint8, np.uint8, np.uint8, np.int64, np.int64))
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
@@ -159,7 +164,7 @@ def _after(at: int, length: int, size: int) -> int:
 
 def _text(data: bytes) -> str:
     """Latin letters, also where each takes two bytes."""
-    return data.replace(b"\0", b"").decode("latin-1")
+    return data.lstrip(b"\xff\xfe").replace(b"\0", b"").decode("latin-1")  # without a mark of the byte order
 
 
 def _array(values: array[Any]) -> NDArray[np.int64]:
