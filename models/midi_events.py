@@ -127,14 +127,14 @@ def _read_track(data: bytes) -> Track:
         else:
             raise BadMidi(f"an event has the unknown status {status:#x}")
     if not keys and not tempos:  # a file may have 65,535 of these
-        return Track(name or "", *_NOTHING, tick)
+        return Track(name or "", _NO_TICKS, _NO_BYTES, _NO_BYTES, _NO_BYTES, _NO_TICKS, _NO_TICKS, tick)
     table = np.frombuffer(bytes(keys), np.uint8).reshape(-1, 3)
     pitch, velocity = (np.minimum(table[:, i], 127) for i in (1, 2))
     strikes = table[:, 0] >= 0x90
     return Track(
         name or "",
         _array(ticks),
-        table[:, 0] & 0x0F,
+        (table[:, 0] & 0x0F).astype(np.uint8),
         pitch,
         np.where(strikes, velocity, 0).astype(np.uint8),
         _array(tempo_ticks),
@@ -143,7 +143,7 @@ def _read_track(data: bytes) -> Track:
     )
 
 
-_NOTHING = tuple(np.zeros(0, kind) for kind in (np.int64, np.uint8, np.uint8, np.uint8, np.int64, np.int64))
+_NO_TICKS, _NO_BYTES = np.zeros(0, np.int64), np.zeros(0, np.uint8)
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
