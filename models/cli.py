@@ -29,7 +29,7 @@ from models.plain_text import printable
 from models.request import DEVICES, HANDS, STYLES, GenerateRequest, TranscribeRequest, from_params
 from models.stages import StageClock
 
-MOST_THREADS = 1024
+MOST_THREADS = 256
 STAGE_TEXT = {
     "prepare": "Reading",
     "transcribe": "Listening",
@@ -269,10 +269,8 @@ def _limit_threads(count: int | None) -> None:
     if count is None:
         return
     if not 1 <= count <= MOST_THREADS:
-        raise UserError(
-            "bad_params",
-            f'The setting "threads" is {count}, but it must be at least 1 and at most {MOST_THREADS}.',
-        )
+        sentence = f'The setting "threads" is {count}, but it must be a whole number from 1 to {MOST_THREADS}.'
+        raise UserError("bad_params", sentence)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(count)
 

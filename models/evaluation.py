@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from models.biomechanics import biomechanics, fingertips
 from models.keyboard import KEYS, LOWEST_PITCH, pressed_keys
 from models.looks import looks
+from models.notes import held_frames
 from models.realism import real_motion_distance
 from models.take import Take
 
@@ -146,13 +147,10 @@ def _onset_score(
 
 def sounding_roll(notes: NDArray[np.floating], frames: int, fps: float) -> NDArray[np.bool_]:
     """Bool (frames, 88): which keys are held at the instant of each frame, onset <= i / fps < offset."""
-    roll = np.zeros((frames, KEYS), bool)
-    for onset_s, offset_s, pitch in np.asarray(notes, np.float64)[:, :3]:
-        key = int(pitch) - LOWEST_PITCH
-        if 0 <= key < KEYS:
-            first, end = (int(np.ceil(time_s * fps - 1e-4)) for time_s in (onset_s, offset_s))
-            roll[max(first, 0) : max(end, 0), key] = True
-    return roll
+    notes = playable(np.asarray(notes, np.float64).reshape(-1, np.shape(notes)[1]))
+    key = notes[:, 2].astype(int) - LOWEST_PITCH
+    first, end = (np.clip(np.ceil(notes[:, i] * fps - 1e-4), 0, frames).astype(int) for i in (0, 1))
+    return held_frames(first, end, key, frames, KEYS)
 
 
 def frame_score(pressed: NDArray[np.bool_], fps: float, notes: NDArray[np.floating]) -> Score:

@@ -10,6 +10,8 @@ Axes: B batch, H = 2 hands, T frames, 5 fingers (0 thumb to 4 little finger).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -41,14 +43,32 @@ def finger_plan(
         notes: (n, 4) onset s, offset s, pitch, velocity, sorted by onset.
         fingering: (n, 2) hand, finger; -1 for a note that nobody plays.
     """
+    return window_plan(notes_by_finger(notes, fingering), fps, start, frames)
+
+
+def notes_by_finger(notes: NDArray[np.floating], fingering: NDArray[np.integer]) -> list[NDArray[np.float64]]:
+    """The notes (m, 4) of each of the ten fingers, the left hand's first."""
+    return [
+        notes[(fingering[:, 0] == hand) & (fingering[:, 1] == finger)].astype(np.float64)
+        for hand in (0, 1)
+        for finger in range(FINGERS_A_HAND)
+    ]
+
+
+def window_plan(
+    by_finger: Sequence[NDArray[np.float64]], fps: float, start: int, frames: int
+) -> NDArray[np.float32]:
+    """`finger_plan` of the notes of each finger (`notes_by_finger`), which many windows of one song share."""
     plan = np.zeros((frames, 2, FINGERS_A_HAND, PLAN_CHANNELS), np.float32)
     plan[..., SINCE_ONSET] = plan[..., SINCE_OFFSET] = plan[..., UNTIL_NEXT] = FAR_S
     time = (start + np.arange(frames)) / fps
-    for hand in (0, 1):
-        for finger in range(FINGERS_A_HAND):
-            mine = notes[(fingering[:, 0] == hand) & (fingering[:, 1] == finger)].astype(np.float64)
-            if len(mine):
-                _one_finger(plan[:, hand, finger], mine, time)
+    for i, mine in enumerate(by_finger):
+        if len(mine) and frames:
+            first, last = np.searchsorted(mine[:, 0], time[[0, -1]], side="right")
+            # One note before the window and one after it are all that it sees of others.
+            _one_finger(
+                plan[:, i // FINGERS_A_HAND, i % FINGERS_A_HAND], mine[max(first - 1, 0) : last + 1], time
+            )
     return plan
 
 

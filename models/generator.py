@@ -24,12 +24,14 @@ from models import __version__
 from models.audio import Audio
 from models.config import SAMPLER_NAMES, ModelConfig
 from models.contact import Assignment, apply_contact
+from models.contact.separation import separate_hands
 from models.diffusion.samplers import SAMPLERS
 from models.errors import Progress, UserError, no_progress
 from models.fingering_plan import plan_fingering
 from models.habits import habit_numbers, scores_of_seed, scores_of_take
 from models.kinematics import clamp_to_limits
 from models.model import Model
+from models.passages import REACHES_S, Span, frame_spans, passages, rest, silences
 from models.request import STYLE_LIMIT, STYLES, style_range
 from models.resampling import frame_count, resample_motion, splice
 from models.sampling import Redo, SamplingSettings, sample_song, song_shift
@@ -147,12 +149,15 @@ def generate(
     length = frame_count(duration_s, config.fps)
     given = _redo(keep_hand, redo_range, config.fps, length)
     music = Music(notes, assignment.fingering, config.fps, features)
-    shift = song_shift(model, music, length, sampling.style)
-    sampled = sample_song(model, music, length, sampling, kept, given, progress, shift)
+    parts = passages(notes, duration_s)
+    heard, spans = frame_spans(parts, config.fps, length), frame_spans(parts, settings.fps, frames)
+    shift = song_shift(model, music, length, sampling.style, heard)
+    sampled = sample_song(model, music, length, sampling, kept, given, progress, shift, heard)
     motion = resample_motion(sampled, settings.fps, frames)
     if kept is not None:
         motion = _inside_limits(splice(kept, motion, redo.hands, redo.start, redo.stop), redo)
-    motion = _contact(motion, notes, assignment, settings, redo, progress)
+    motion = _contact(motion, notes, assignment, settings, redo, progress, spans)
+    motion = _rested(motion, spans, settings, redo)
     meta = _meta(model, settings, keep, keep_hand, redo_range)
     if config.habit_dim:
         meta["habits"] = habits.tolist()
@@ -206,6 +211,7 @@ def _contact(
     settings: GenerateSettings,
     redo: Redo,
     progress: Progress,
+    spans: list[Span],
 ) -> Motion:
     """Key contact for what was made anew."""
     whole = redo.start == 0 and redo.stop == motion.frames
@@ -219,7 +225,23 @@ def _contact(
         frames=None if whole else (redo.start, redo.stop),
         assignment=assignment,
         progress=progress,
+        spans=spans,
     ).motion
+
+
+def _rested(motion: Motion, spans: list[Span], settings: GenerateSettings, redo: Redo) -> Motion:
+    """What was made anew with hands at rest in long silences, and apart on their way out of them."""
+    gaps = silences(spans, redo.start, redo.stop)
+    motion = rest(motion, gaps, redo.hands)
+    if settings.contact == 0:
+        return motion
+    for low, high in gaps:
+        part = slice(max(high - round(2 * REACHES_S * motion.fps), low), high)
+        way = Motion(motion.euler[part], motion.wrist[part], motion.fps)
+        movable = np.zeros((way.frames, 2), bool)
+        movable[:, list(redo.hands)] = True
+        motion.wrist[part] = separate_hands(way, movable, settings.hand_size)
+    return motion
 
 
 def _meta(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.notes import held_frames
 from models.skeleton import FINGER_JOINTS, LEFT
 from models.take import Take
 
@@ -57,12 +58,12 @@ def playing_fingers(
     fingering: NDArray[np.integer], notes: NDArray[np.floating], frames: int, fps: float
 ) -> NDArray[np.bool_]:
     """Bool (F, 2, 5): fingers that hold a key, will do so shortly, or did so a moment ago."""
-    busy = np.zeros((frames, 2, 5), bool)
-    for (onset, offset), (hand, finger) in zip(notes[:, :2], fingering.astype(int), strict=True):
-        if finger >= 0:
-            start, stop = (onset - BEFORE_S) * fps, (offset + AFTER_S) * fps
-            busy[max(int(start), 0) : max(int(stop) + 1, 0), hand, finger] = True
-    return busy
+    plays = fingering[:, 1] >= 0
+    notes, slot = notes[plays].astype(np.float64), fingering[plays].astype(int) @ np.array([5, 1])
+    start, stop = (notes[:, 0] - BEFORE_S) * fps, (notes[:, 1] + AFTER_S) * fps
+    first = np.clip(np.trunc(start).astype(int), 0, frames)
+    last = np.clip(np.trunc(stop).astype(int) + 1, 0, frames)
+    return held_frames(first, last, slot, frames, 10).reshape(frames, 2, 5)
 
 
 def _share(what: NDArray[np.bool_], where: NDArray[np.bool_]) -> float | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Notes from MIDI files and back.
+"""Notes from MIDI files (`models.midi_events`) and back.
 
 Read: formats 0 and 1, tempo changes anywhere, SMPTE time, running status, note-ons of velocity 0, notes that
 are never released. The sustain pedal is ignored: an offset is the moment the finger leaves the key. The drum
@@ -9,9 +9,9 @@ channel and pitches off the keyboard are left out. Hands come from track names (
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 
 from models.errors import UserError, quoted
 from models.keyboard import KEYS, LOWEST_PITCH
-from models.notes import note_order
+from models.midi_events import BadMidi, Events, Track, read_events
+from models.notes import MAX_NOTES, note_order
 from models.whole_file import whole_file
 
-MAX_FILE_BYTES = 64 * 2**20
+MAX_FILE_BYTES = 16 * 2**20
+"""A piano piece has some ten thousand notes and, pedals and all, less than a megabyte."""
 MAX_SECONDS = 2 * 3600.0
 MIN_NOTE_S = 0.03
 """A shorter note (grace notes often have no length) lasts this long or until its key is struck again."""
@@ -60,65 +62,72 @@ def read_midi(path: str | Path) -> MidiNotes:
     """Read a MIDI file.
 
     Raises:
-        UserError: the file is missing, no readable MIDI file, or longer than `MAX_SECONDS`.
+        UserError: the file is missing, no readable MIDI file, larger than `MAX_FILE_BYTES`, longer than `MAX_SECONDS`
+            or of more than `MAX_NOTES` notes.
     """
     path = Path(path)
-    file = _open(path)
-    seconds = _clock(file, path)
-    found: list[tuple[float, float, float, float, int]] = []
-    last_tick = 0
-    for track in file.tracks:
-        hand = hand_of_name(track.name)
-        tick, sounding = 0, _Keys()
-        for message in track:
-            tick += message.time
-            sounding.take(message, tick)
-        last_tick = max(last_tick, tick)
-        for start, end, pitch, velocity in sounding.notes(tick):
-            found.append((seconds(start), seconds(end), pitch, velocity, hand))
-    duration_s = seconds(last_tick)
+    events = _open(path)
+    tracks = [_of_piano(track) for track in events.tracks if len(track.tick)]
+    strokes = sum(int(np.count_nonzero(track.velocity)) for track in tracks)
+    if strokes > MAX_NOTES:
+        raise UserError(
+            "too_many_notes",
+            f"The MIDI file {quoted(path)} has {strokes} notes; cut it into parts of at most {MAX_NOTES}.",
+            str(path),
+        )
+    seconds = _clock(events, path)
+    duration_s = float(seconds(np.array([max((track.end for track in events.tracks), default=0)]))[0])
     if duration_s > MAX_SECONDS:
         raise UserError(
             "midi_too_long",
-            f"The MIDI file {quoted(path)} lasts {duration_s / 60:.0f} minutes; choose one of at most "
+            f"The MIDI file {quoted(path)} lasts {_minutes(duration_s)}; choose one of at most "
             f"{MAX_SECONDS / 60:.0f} minutes.",
             str(path),
         )
-    table = np.array(found, np.float64).reshape(-1, 5)
-    notes, hands = _separate(table[:, :4], table[:, 4].astype(np.int8))
+    hands = np.array([hand_of_name(track.name) for track in tracks], np.int8)
+    found = [_notes(track) for track in tracks]
+    table = np.concatenate([np.zeros((0, 4), np.int64), *found])
+    notes = table.astype(np.float64)
+    notes[:, 0], notes[:, 1] = seconds(table[:, 0]), seconds(table[:, 1])
+    notes, hands = _separate(notes, np.repeat(hands, [len(part) for part in found]))
     return MidiNotes(notes.astype(np.float32), hands, max(duration_s, float(notes[:, 1].max(initial=0.0))))
 
 
-class _Keys:
-    """Collects the notes of one track, in ticks."""
+def _minutes(seconds: float) -> str:
+    minutes = seconds / 60
+    return f"{minutes:.0f} minutes" if minutes < 1e5 else "months or more"
 
-    def __init__(self) -> None:
-        self._down: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
-        self._last_off: dict[tuple[int, int], int] = {}
-        self._notes: list[tuple[int, int, int, int]] = []
 
-    def take(self, message: Any, tick: int) -> None:
-        if message.type not in ("note_on", "note_off") or message.channel == DRUM_CHANNEL:
-            return
-        if not LOWEST_PITCH <= message.note < LOWEST_PITCH + KEYS:
-            return
-        key = (message.channel, message.note)
-        if message.type == "note_on" and message.velocity > 0:
-            self._down[key].append((tick, message.velocity))
-            return
-        self._last_off[key] = tick
-        if self._down[key]:  # the first note down is the first up
-            start, velocity = self._down[key].pop(0)
-            self._notes.append((start, tick, message.note, velocity))
+def _of_piano(track: Track) -> Track:
+    """The track without drums and pitches off the keyboard."""
+    keys = (
+        (track.pitch >= LOWEST_PITCH) & (track.pitch < LOWEST_PITCH + KEYS) & (track.channel != DRUM_CHANNEL)
+    )
+    parts = {name: getattr(track, name)[keys] for name in ("tick", "channel", "pitch", "velocity")}
+    return replace(track, **parts)
 
-    def notes(self, end: int) -> list[tuple[int, int, int, int]]:
-        """(start, end, pitch, velocity) of each note; one never released ends with its key or its track."""
-        open_notes = []
-        for key, waiting in self._down.items():
-            for start, velocity in waiting:
-                off = self._last_off.get(key, 0)
-                open_notes.append((start, off if off > start else end, key[1], velocity))
-        return self._notes + open_notes
+
+def _notes(track: Track) -> NDArray[np.int64]:
+    """(n, 4) start tick, end tick, pitch, velocity of each note; one never released ends with its key or its track."""
+    down: defaultdict[tuple[int, int], deque[tuple[int, int]]] = defaultdict(deque)
+    last_off: dict[tuple[int, int], int] = {}
+    notes: list[tuple[int, int, int, int]] = []
+    columns = (track.tick, track.channel, track.pitch, track.velocity)
+    for tick, channel, pitch, velocity in zip(*(column.tolist() for column in columns), strict=True):
+        key = (channel, pitch)
+        if velocity:
+            down[key].append((tick, velocity))
+            continue
+        last_off[key] = tick
+        if down[key]:  # the first note down is the first up
+            start, loudness = down[key].popleft()
+            notes.append((start, tick, pitch, loudness))
+    for key, waiting in down.items():
+        off = last_off.get(key, 0)
+        notes.extend(
+            (start, off if off > start else track.end, key[1], loudness) for start, loudness in waiting
+        )
+    return np.array(notes, np.int64).reshape(-1, 4)
 
 
 def _separate(
@@ -143,27 +152,32 @@ def _separate(
     return notes[keep], hands[keep]
 
 
-def _open(path: Path) -> mido.MidiFile:
+def _open(path: Path) -> Events:
     if path.is_dir():
         raise UserError("not_a_file", f"{quoted(path)} is a folder; choose a MIDI file.", str(path))
     if not path.is_file():
         sentence = f"The MIDI file {quoted(path)} does not exist; choose another."
         raise UserError("midi_missing", sentence, str(path))
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise ValueError(f"{size} bytes are more than any piano piece needs")
-        file = mido.MidiFile(path, clip=True)
-        if file.type == 2:
-            raise ValueError("format 2, independent patterns")
-        if file.ticks_per_beat == 0:
-            raise ValueError("no ticks in a beat")
-        return file
-    except PermissionError as error:
+        with open(path, "rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
+            sentence = (
+                f"The MIDI file {quoted(path)} is larger than {MAX_FILE_BYTES >> 20} MB; choose another, "
+                "or leave out what is not notes."
+            )
+            raise UserError("midi_too_large", sentence, str(path))
+        events = read_events(data)
+        if events.kind == 2:
+            raise BadMidi("format 2, independent patterns")
+        if events.division == 0:
+            raise BadMidi("no ticks in a beat")
+        return events
+    except OSError as error:
         sentence = f"The MIDI file {quoted(path)} may not be read; check its permissions."
         raise UserError("midi_unreadable", sentence, repr(error)) from error
-    except (OSError, EOFError, ValueError, LookupError, TypeError, mido.KeySignatureError) as error:
-        raise _corrupt(path, repr(error)) from error
+    except BadMidi as error:
+        raise _corrupt(path, str(error)) from error
 
 
 def _corrupt(path: Path, detail: str) -> UserError:
@@ -171,29 +185,27 @@ def _corrupt(path: Path, detail: str) -> UserError:
     return UserError("midi_corrupt", sentence, f"{path}: {detail}")
 
 
-def _clock(file: mido.MidiFile, path: Path) -> Callable[[int], float]:
-    """The second of a tick, by the tempo changes of all tracks."""
-    if file.ticks_per_beat < 0:  # SMPTE: frames a second (negated) and ticks a frame, in two bytes
-        division = file.ticks_per_beat & 0xFFFF
-        frames, ticks = 256 - (division >> 8), division & 0xFF
+def _clock(events: Events, path: Path) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
+    """The seconds of ticks (n,), by the tempo changes of all tracks."""
+    if events.division >= 0x8000:  # SMPTE: frames a second (negated) and ticks a frame, in two bytes
+        frames, ticks = 256 - (events.division >> 8), events.division & 0xFF
         if ticks == 0:
-            raise _corrupt(path, f"SMPTE division {division:#x}")
+            raise _corrupt(path, f"SMPTE division {events.division:#x}")
         rate = (30000 / 1001 if frames == 29 else frames) * ticks
         return lambda tick: tick / rate
-    changes: dict[int, float] = {0: BEAT_US}
-    for track in file.tracks:
-        tick = 0
-        for message in track:
-            tick += message.time
-            if message.type == "set_tempo":
-                changes[tick] = message.tempo
-    at = np.array(sorted(changes), np.float64)
-    per_tick = np.array([changes[int(tick)] for tick in at]) * 1e-6 / file.ticks_per_beat
+    tracks = [track for track in events.tracks if len(track.tempo_us)]
+    at = np.concatenate([[0], *(track.tempo_tick for track in tracks)]).astype(np.int64)
+    tempo = np.concatenate([[BEAT_US], *(track.tempo_us for track in tracks)])
+    at, tempo = at[tempo > 0], tempo[tempo > 0]  # a beat that takes no time is no tempo
+    order = np.argsort(at, kind="stable")
+    at, tempo = at[order], tempo[order]
+    last = np.diff(at, append=at[-1] + 1) > 0  # of several changes at one tick
+    at, per_tick = at[last].astype(np.float64), tempo[last] * 1e-6 / events.division
     since = np.concatenate([[0.0], np.cumsum(np.diff(at) * per_tick[:-1])])
 
-    def seconds(tick: int) -> float:
-        part = int(np.searchsorted(at, tick, "right")) - 1
-        return float(since[part] + (tick - at[part]) * per_tick[part])
+    def seconds(tick: NDArray[np.int64]) -> NDArray[np.float64]:
+        part = np.searchsorted(at, tick, "right") - 1
+        return since[part] + (tick - at[part]) * per_tick[part]
 
     return seconds
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.passages import LONG_SILENCE_S
 from models.request import GenerateRequest, SoundPiece
 from models.stages import StageClock
 from models.take import Take
@@ -38,6 +39,8 @@ class Music:
     """Where they come from: hashes and trims, for the take's meta."""
     audio: Audio | None = None
     """The recording, where there is one."""
+    cut: bool = False
+    """Whether it ends before the second that was asked for, because the music does."""
 
 
 @dataclass(frozen=True)
@@ -155,9 +158,9 @@ def _from_midi(path: Path, request: GenerateRequest, sound: Sound | None, source
         notes, hands = trim_notes(notes, hands, start_s, np.inf if end_s is None else end_s)
         source.update(sound_start_s=start_s, sound_end_s=end_s)
     if sound is not None:
-        duration_s = sound.duration_s
-    elif end_s is not None:
-        duration_s = end_s - start_s
-    else:
-        duration_s = float(notes[:, 1].max(initial=0.0)) + TAIL_S
-    return Music(notes, hands, duration_s, source)
+        return Music(notes, hands, sound.duration_s, source)
+    over_s = float(notes[:, 1].max(initial=0.0))
+    if end_s is None:
+        return Music(notes, hands, over_s + TAIL_S, source)
+    longest_s = over_s + LONG_SILENCE_S
+    return Music(notes, hands, min(end_s - start_s, longest_s), source, cut=end_s - start_s > longest_s)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from models.keyboard import KEYS, LOWEST_PITCH
 
+MAX_NOTES = 100_000
+"""Of one take: fourteen a second for two hours."""
 ONSET, SUSTAIN = 0, 1
 """Channels of a roll."""
 
@@ -26,6 +28,23 @@ def empty_notes() -> NDArray[np.float32]:
 def note_order(notes: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
     """Indices (n,) that sort notes (n, 4) by onset, then pitch, then offset; equal notes keep their order."""
     return np.lexsort((notes[:, 1], notes[:, 2], notes[:, 0]))
+
+
+def held_frames(
+    first: NDArray[np.integer],
+    end: NDArray[np.integer],
+    column: NDArray[np.integer],
+    frames: int,
+    columns: int,
+) -> NDArray[np.bool_]:
+    """Bool (frames, columns): whether any of n stretches first <= i < end in a column covers the frame.
+
+    Work grows with stretches and frames, not with how long stretches are.
+    """
+    steps = np.zeros((frames + 1, columns), np.int32)
+    np.add.at(steps, (first, column), 1)
+    np.add.at(steps, (np.maximum(end, first), column), -1)
+    return np.cumsum(steps, 0)[:frames] > 0
 
 
 def note_rolls(

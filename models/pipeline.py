@@ -2,7 +2,9 @@
 """The one road from a recording or a MIDI file to a take; command line, worker and Python callers use it.
 
     from models.pipeline import Pipeline
-    from models.request import GenerateRequest
+    from models.notes import MAX_NOTES
+from models.passages import passages, seconds_of
+from models.request import GenerateRequest
     result = Pipeline().generate(GenerateRequest(midi=Path("song.mid"), output=Path("take.npz"), seed=1))
 
 A `Pipeline` keeps loaded models and transcribed notes, so that another take of the same sound is quick. torch and
@@ -21,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 from models.errors import UserError, quoted
 from models.expectations import USUAL_STEPS, Expectations, Work
 from models.music import Listener, Music, Sound, load_sound, load_sounds
+from models.notes import MAX_NOTES
+from models.passages import passages, seconds_of
 from models.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.stages import StageClock
 from models.take import Take
@@ -94,7 +98,7 @@ class Pipeline:
         else:
             music = self._music(request, keep, sound, clock)
             _check_frames(music.duration_s, request.fps)
-            work = self._work(request, music.duration_s, listens=False)
+            work = self._work(request, seconds_of(passages(music.notes, music.duration_s)), listens=False)
         clock.expect(self._expectations.plan(work))
         clock("load", 0, 1)
         model = self.load(
@@ -116,6 +120,8 @@ class Pipeline:
         take.save(request.output)
         clock("write", 1, 1)
         facts = _facts(request, model, take)
+        if music.cut:
+            facts["cut_to_s"] = round(music.duration_s, 3)
         facts["seconds"] = clock.finish()
         self._expectations.learn(work, facts["seconds"])
         return Generated(take, facts)
@@ -159,6 +165,9 @@ class Pipeline:
             raise UserError(
                 "no_notes", f"No piano notes were found in {name}; choose a part where the piano plays."
             )
+        if len(music.notes) > MAX_NOTES:
+            sentence = f"There are {len(music.notes)} notes in this; choose a part of at most {MAX_NOTES}."
+            raise UserError("too_many_notes", sentence, str(request.source))
         return music if sound is None else dataclasses.replace(music, audio=sound.audio)
 
     def _work(self, request: GenerateRequest, duration_s: float, listens: bool) -> Work:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.condition import Heard, build_condition, hear, predict_positions
-from models.config import JOINT_CHANNELS
+from models.config import JOINT_CHANNELS, ModelConfig
 from models.diffusion.parameterization import v_from_x0
 from models.diffusion.samplers import SAMPLERS, draw_noise
 from models.diffusion.schedule import build_schedule
@@ -23,6 +23,7 @@ from models.errors import Progress, UserError, quoted
 from models.kinematics import clamp_to_limits
 from models.mano import piano_from_camera
 from models.model import Model
+from models.passages import Span, rest, silences
 from models.representation import from_piano, keyboard_shift, to_piano
 from models.resampling import resample_motion
 from models.smoothing import smooth, smooth_wrists, smoothing_reach
@@ -71,21 +72,69 @@ def sample_song(
     redo: Redo,
     progress: Progress,
     shift: float = 0.0,
+    spans: Sequence[Span] | None = None,
 ) -> Motion:
     """Motion of all `frames` frames at the model's rate, inside the joint limits; kept frames only roughly.
 
     shift: see `song_shift`.
+    spans: the frames that are sampled, each span by itself; None for all. Between them hands rest.
     """
-    config, context = model.config, model.config.window_frames // 4
-    first, stop = (
-        (0, frames) if kept is None else (max(redo.start - context, 0), min(redo.stop + context, frames))
-    )
-    style = torch.from_numpy(settings.style).to(model.device)[None]
-    rounds = sampling_rounds(first, stop, config)
+    config = model.config
+    parts = [(0, frames)] if spans is None else list(spans)
+    out_euler, out_wrist = np.zeros((frames, 2, 16, 3), np.float32), np.zeros((frames, 2, 3), np.float32)
+    if kept is not None:
+        context = config.window_frames // 4
+        parts = [
+            (max(redo.start - context, start), min(redo.stop + context, stop))
+            for start, stop in parts
+            if redo.start < stop and redo.stop > start
+        ]
+        given = resample_motion(kept, config.fps, frames)
+        out_euler[:], out_wrist[:] = given.euler, given.wrist
     size = BATCH_WINDOWS if model.device.type == "cpu" else BATCH_WINDOWS_GPU
-    batches = [part[i : i + size] for part in rounds for i in range(0, len(part), size)]
-    total = len(batches) * settings.steps
+    plans = [_plan(first, stop, config, size) for first, stop in parts]
+    total, done = max(sum(len(batches) for _, batches in plans) * settings.steps, 1), 0
     progress("sample", 0, total)
+    for (first, stop), (rounds, batches) in zip(parts, plans, strict=True):
+
+        def step_done(step: int, done: int = done) -> None:
+            progress("sample", done + step, total)
+
+        values, positions = _sample_span(
+            model, music, first, rounds, batches, settings, kept, redo, step_done, shift
+        )
+        done += len(batches) * settings.steps
+        for start in range(first, stop, BLOCK_FRAMES):
+            block = slice(start, min(start + BLOCK_FRAMES, stop))
+            out_euler[block], out_wrist[block] = _smoothed(
+                model, values, positions, block, first, stop, shift
+            )
+    motion = Motion(out_euler, out_wrist, config.fps)
+    return motion if spans is None or kept is not None else rest(motion, silences(spans, 0, frames))
+
+
+def _plan(first: int, stop: int, config: ModelConfig, size: int) -> tuple[list[list[int]], list[list[int]]]:
+    """Rounds of window starts, and the batches that they go in."""
+    rounds = sampling_rounds(first, stop, config)
+    return rounds, [part[i : i + size] for part in rounds for i in range(0, len(part), size)]
+
+
+def _sample_span(
+    model: Model,
+    music: Music,
+    first: int,
+    rounds: list[list[int]],
+    batches: list[list[int]],
+    settings: SamplingSettings,
+    kept: Motion | None,
+    redo: Redo,
+    tell: Callable[[int], None],
+    shift: float,
+) -> tuple[Tensor, Tensor]:
+    """Values [2, T, C] and predicted positions [2, T, 3] from frame `first` on; `tell` hears of every step."""
+    config = model.config
+    style = torch.from_numpy(settings.style).to(model.device)[None]
+    size = BATCH_WINDOWS if model.device.type == "cpu" else BATCH_WINDOWS_GPU
     end = max(max(starts) for starts in batches) + config.window_frames
     positions = _positions(model, music, first, end, style, size)  # [2, end - first, 3]
     values = torch.zeros(2, end - first, config.channels, device=model.device)
@@ -99,7 +148,7 @@ def sample_song(
             return torch.stack([song[:, span] for span in spans])
 
         def step_done(step: int, of: int, batch: int = i) -> None:
-            progress("sample", batch * of + step, total)
+            tell(batch * of + step)
 
         if not cut(known).all():
             x0 = _windows(
@@ -110,14 +159,7 @@ def sample_song(
     soften_seams(
         values, [start - first for start in rounds[1]] if len(rounds) > 1 else [], config.window_frames
     )
-    out_euler, out_wrist = np.zeros((frames, 2, 16, 3), np.float32), np.zeros((frames, 2, 3), np.float32)
-    if kept is not None:
-        given = resample_motion(kept, config.fps, frames)
-        out_euler[:], out_wrist[:] = given.euler, given.wrist
-    for start in range(first, stop, BLOCK_FRAMES):
-        block = slice(start, min(start + BLOCK_FRAMES, stop))
-        out_euler[block], out_wrist[block] = _smoothed(model, values, positions, block, first, stop, shift)
-    return Motion(out_euler, out_wrist, config.fps)
+    return values, positions
 
 
 def soften_seams(values: Tensor, gaps: list[int], window: int) -> None:
@@ -171,12 +213,18 @@ def _given(
     )[0]
     known = torch.ones(2, end - first, 1, dtype=torch.bool, device=model.device)
     for hand in redo.hands:
-        known[hand, redo.start - first : redo.stop - first] = False
+        known[hand, max(redo.start - first, 0) : redo.stop - first] = False
     return values, known
 
 
 @torch.inference_mode()
-def song_shift(model: Model, music: Music, frames: int, style: NDArray[np.float32]) -> float:
+def song_shift(
+    model: Model,
+    music: Music,
+    frames: int,
+    style: NDArray[np.float32],
+    spans: Sequence[Span] | None = None,
+) -> float:
     """Metres in X that bring a camera's positions over the keys of the song; 0 where positions are the piano's.
 
     From the predicted positions of the whole song: the same for every take of it, and for what is redone in one.
@@ -185,8 +233,12 @@ def song_shift(model: Model, music: Music, frames: int, style: NDArray[np.float3
         return 0.0
     look = torch.from_numpy(style).to(model.device)[None]
     size = BATCH_WINDOWS if model.device.type == "cpu" else BATCH_WINDOWS_GPU
-    positions = _positions(model, music, 0, frames, look, size)
-    wrist = piano_from_camera(model.normalizer.metres(positions).transpose(0, 1)).cpu().numpy()
+    wrist = np.zeros((frames, 2, 3), np.float32)
+    for start, stop in spans or [(0, frames)]:  # every note begins in a span
+        positions = _positions(model, music, start, stop, look, size)
+        wrist[start:stop] = (
+            piano_from_camera(model.normalizer.metres(positions).transpose(0, 1)).cpu().numpy()
+        )
     return keyboard_shift(wrist, music.notes, music.fps)
 
 

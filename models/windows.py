@@ -9,6 +9,7 @@ for a chain of windows, so they go in batches.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.config import ModelConfig
-from models.finger_plan import finger_plan
+from models.finger_plan import notes_by_finger, window_plan
 from models.keyboard import KEYS
 from models.notes import note_rolls
 
@@ -53,9 +54,13 @@ class Music:
                 out[i, j] = note_rolls(group, self.fps, start, frames)
         return torch.from_numpy(out)
 
+    @cached_property
+    def _by_finger(self) -> list[NDArray[np.float64]]:
+        return notes_by_finger(self.notes, self.fingering)
+
     def plans(self, starts: list[int], frames: int) -> Tensor:
         """Finger plans [B, 2, frames, 5, PLAN_CHANNELS] from each start frame on."""
-        parts = [finger_plan(self.notes, self.fingering, self.fps, start, frames) for start in starts]
+        parts = [window_plan(self._by_finger, self.fps, start, frames) for start in starts]
         return torch.from_numpy(np.stack(parts)).transpose(1, 2)
 
 

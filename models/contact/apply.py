@@ -8,7 +8,7 @@ the song beyond its notes and the motion itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from models.contact.separation import separate_hands
 from models.contact.stretch import PASSES, solve_stretch
 from models.errors import Progress
 from models.kinematics import clamp_to_limits, forward_kinematics
+from models.passages import Span
 from models.take import Motion
 
 STAGE = "contact"
@@ -57,6 +58,7 @@ def apply_contact(
     timing: PressTiming | None = None,
     progress: Progress | None = None,
     stretch_s: float = STRETCH_S,
+    spans: Sequence[Span] | None = None,
 ) -> ContactResult:
     """Put the playing fingers on their keys.
 
@@ -71,6 +73,7 @@ def apply_contact(
         assignment: fingering to use; found here when None.
         progress: called once a pass; raises to cancel.
         stretch_s: seconds worked on at a time, at least two.
+        spans: the frames in which there is music, some seconds apart; the others stay. None for all.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"strength is {strength}; it must be between 0 and 1")
@@ -85,10 +88,15 @@ def apply_contact(
     changed = frames or (0, motion.frames)
     # One frame more on both sides: what the redone range has to meet.
     first, last = max(changed[0] - 1, 0), min(changed[1] + 1, motion.frames)
-    euler = np.zeros((last - first, 2, 16, 3), np.float32)
-    wrist = np.zeros((last - first, 2, 3), np.float32)
-    cuts = list(_stretches(first, last, motion.fps, stretch_s))
-    total = PASSES * len(cuts)
+    euler, wrist = (part[first:last].astype(np.float32) for part in (motion.euler, motion.wrist))
+    parts = [(0, motion.frames)] if spans is None else spans
+    cuts = [
+        cut
+        for start, stop in parts
+        if start < last and stop > first
+        for cut in _stretches(max(start, first), min(stop, last), motion.fps, stretch_s)
+    ]
+    total = max(PASSES * len(cuts), 1)
     for index, (start, stop) in enumerate(cuts):
 
         def step_done(step: int, done: int = index * PASSES) -> None:
@@ -110,7 +118,7 @@ def apply_contact(
             timing=timing,
             step_done=step_done,
         )
-        overlap = cuts[index - 1][1] - start if index else 0
+        overlap = max(cuts[index - 1][1] - start, 0) if index else 0
         for out, values in zip((euler, wrist), solved, strict=True):
             _write(out[start - first : stop - first], values[start - begin : stop - begin], overlap)
     if progress is not None:
@@ -118,9 +126,22 @@ def apply_contact(
     result = _restore(motion, euler, wrist, first, only_hand, changed)
     movable = np.zeros((motion.frames, 2), bool)
     movable[changed[0] : changed[1], list(_hands(only_hand))] = True
+    if spans is None:
+        return ContactResult(_settled(result, movable, strength, hand_size), assignment.fingering)
+    euler, wrist = result.euler.copy(), result.wrist.copy()
+    for start, stop in spans:
+        span = slice(start, stop)
+        part = Motion(result.euler[span], result.wrist[span], motion.fps)
+        part = _settled(part, movable[span], strength, hand_size)
+        euler[span], wrist[span] = part.euler, part.wrist
+    return ContactResult(Motion(euler, wrist, motion.fps), assignment.fingering)
+
+
+def _settled(motion: Motion, movable: NDArray[np.bool_], strength: float, hand_size: float) -> Motion:
+    """The motion without tangled fingers and colliding hands where hands are movable (F, 2)."""
     if strength == 1:
-        result = mend(result, movable, hand_size)
-    return ContactResult(_separate(result, movable, strength, hand_size), assignment.fingering)
+        motion = mend(motion, movable, hand_size)
+    return _separate(motion, movable, strength, hand_size)
 
 
 def _hands(only_hand: int | None) -> tuple[int, ...]:

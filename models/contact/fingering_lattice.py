@@ -26,6 +26,8 @@ MAX_SPAN = 0.225
 STATES = 10
 """Most states that a chord can have."""
 
+_BLOCK = 4096  # chords whose pairs are spread at a time: 20 MB or, where all are full, 100
+
 STATE_FINGERS = [np.array(list(combinations(range(FINGERS), n)), np.int64) for n in range(FINGERS + 1)]
 """(states, n) fingers of each state of a chord of n keys."""
 STATE_COUNT = np.array([len(states) for states in STATE_FINGERS])
@@ -44,6 +46,12 @@ class Pairs:
     second: NDArray[np.int64]
     row: NDArray[np.int64]
     weight: NDArray[np.float32]
+
+    def part(self, which: slice) -> Pairs:
+        """Some of the pairs."""
+        return Pairs(
+            self.chord[which], self.first[which], self.second[which], self.row[which], self.weight[which]
+        )
 
 
 @dataclass(frozen=True)
@@ -200,12 +208,15 @@ def spread(lattice: Lattice, pairs: Pairs, back: int, table: NDArray[np.float32]
     """Sum of the pairs' costs: (chords, 10) for pairs within chords (``back`` 0), else (chords, 10, 10)."""
     shape = (STATES,) if back == 0 else (STATES, STATES)
     cost = np.zeros((len(lattice.size), *shape), np.float32)
-    if len(pairs.chord):
-        column = columns(lattice.size[pairs.chord - back], lattice.size[pairs.chord], pairs, joint=back == 0)
-        wide = (slice(None), *(None for _ in shape))
-        each = table[pairs.row[wide], column] * pairs.weight[wide]
-        starts = np.flatnonzero(np.diff(pairs.chord, prepend=-1))
-        cost[pairs.chord[starts]] = np.add.reduceat(each, starts, axis=0)
+    starts = np.flatnonzero(np.diff(pairs.chord, prepend=-1))
+    wide = (slice(None), *(None for _ in shape))
+    for first in range(0, len(starts), _BLOCK):
+        begins = starts[first : first + _BLOCK]
+        end = starts[first + _BLOCK] if first + _BLOCK < len(starts) else len(pairs.chord)
+        part = pairs.part(slice(begins[0], end))
+        column = columns(lattice.size[part.chord - back], lattice.size[part.chord], part, joint=back == 0)
+        each = table[part.row[wide], column] * part.weight[wide]
+        cost[pairs.chord[begins]] = np.add.reduceat(each, begins - begins[0], axis=0)
     return cost
 
 

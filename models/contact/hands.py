@@ -16,6 +16,7 @@ from models import keyboard
 from models.contact.fingering_costs import FINGERS
 from models.contact.fingering_lattice import HELD_S
 from models.contact.hand_odds import by_chord_and_pitch, note_features, right_hand_odds, stored_weights
+from models.keyboard import KEYS
 
 _COMFORTABLE_SPAN, _WIDEST_SPAN = 0.165, 0.215  # metres between outer keys
 _SURE = 40.0  # odds, in natural logarithms, of what is given
@@ -88,7 +89,7 @@ def _split(
     hands = (odds > 0).astype(np.int8)
     bounds = np.flatnonzero(np.diff(chord, prepend=-1, append=chord[-1] + 1)).tolist()
     onsets, offsets, places, scores = notes[:, 0].tolist(), notes[:, 1].tolist(), x.tolist(), odds.tolist()
-    held: tuple[list[tuple[float, float]], list[tuple[float, float]]] = ([], [])  # X, offset
+    held: tuple[list[tuple[float, float]], list[tuple[float, float]]] = ([], [])  # X, offset; the latest ones
     for start, stop in zip(bounds, bounds[1:], strict=False):
         time = onsets[start] + HELD_S
         held = ([key for key in held[0] if key[1] > time], [key for key in held[1] if key[1] > time])
@@ -96,16 +97,21 @@ def _split(
         if not _crosses(given[start:stop].tolist()):
             cost = sum(max(-score, 0.0) for score in scores[start:stop])  # all to the right hand
             best, split = np.inf, 0
+            left, right = (_reach(part) for part in held)
             for k in range(stop - start + 1):
+                total = cost
                 if k:
                     cost += scores[start + k - 1]
-                total = cost + _hold_cost(keys[:k], held[0], costs) + _hold_cost(keys[k:], held[1], costs)
+                    total = cost + _hold_cost(keys[0], keys[k - 1], k, left, costs)
+                if k < len(keys):
+                    total += _hold_cost(keys[k], keys[-1], len(keys) - k, right, costs)
                 if total < best:
                     best, split = total, k
             hands[start : start + split] = 0
             hands[start + split : stop] = 1
         for i in range(start, stop):
             held[hands[i]].append((places[i], offsets[i]))
+        held = (held[0][-KEYS:], held[1][-KEYS:])
     return hands
 
 
@@ -115,13 +121,17 @@ def _crosses(given: list[int]) -> bool:
     return known != sorted(known)
 
 
-def _hold_cost(keys: list[float], held: list[tuple[float, float]], costs: HandCosts) -> float:
-    """Cost of a hand's striking ``keys`` (rising X) while it holds others."""
-    if not keys:
-        return 0.0
-    low, high, count = keys[0], keys[-1], len(keys) + len(held)
-    for place, _ in held:
-        low, high = min(low, place), max(high, place)
+def _reach(held: list[tuple[float, float]]) -> tuple[float, float, int]:
+    """The lowest and the highest X of keys that are held, and their number."""
+    places = [place for place, _ in held]
+    return min(places, default=np.inf), max(places, default=-np.inf), len(places)
+
+
+def _hold_cost(
+    low: float, high: float, count: int, held: tuple[float, float, int], costs: HandCosts
+) -> float:
+    """Cost of a hand's striking ``count`` keys between two X while it holds others (`_reach`)."""
+    low, high, count = min(low, held[0]), max(high, held[1]), count + held[2]
     span = high - low
     if span <= _COMFORTABLE_SPAN and count <= FINGERS:
         return 0.0

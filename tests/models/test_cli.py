@@ -175,3 +175,23 @@ def test_a_result_never_takes_the_place_of_its_input(
     assert cli.main([command, str(midi), "-o", str(midi), *more]) != 0
     assert "take the place of" in capsys.readouterr().err
     assert midi.read_bytes() == before
+
+
+@pytest.mark.parametrize("count", ["0", "-3", "257", "9" * 40])
+def test_a_number_of_threads_that_no_computer_has(
+    capsys: pytest.CaptureFixture[str], midi: Path, tmp_path: Path, count: str
+) -> None:
+    assert cli.main(["generate", str(midi), "-o", str(tmp_path / "t.npz"), "--threads", count]) == 1
+    message = capsys.readouterr().err
+    assert "must be a whole number from 1 to 256" in message and len(message) < 120
+
+
+def test_an_end_far_behind_the_music_is_cut_and_told(
+    capsys: pytest.CaptureFixture[str], tiny_preset: Path, midi: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "take.npz"
+    facts = run_json(capsys, *generate(tiny_preset, midi, output, "--sound-end", "20000"))
+    assert facts["cut_to_s"] == pytest.approx(31.6, abs=0.01) and facts["frames"] == 948
+    assert "cut_to_s" not in Take.load(output).meta
+    facts = run_json(capsys, *generate(tiny_preset, midi, output, "--sound-end", "10"))
+    assert "cut_to_s" not in facts and facts["frames"] == 300

@@ -355,3 +355,20 @@ def test_without_contact_the_list_is_in_order_of_time_and_short(
     # Random weights hold the hands where they press nothing in time; the unison of both hands is one press.
     assert (facts["notes"], facts["notes_played"], facts["left_out_total"]) == (4, 0, 4)
     assert [note["pitch"] for note in facts["left_out"]] == [64, 60, 62]
+
+
+def test_more_notes_than_a_take_can_have_are_refused_in_a_sentence(
+    tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.pipeline.MAX_NOTES", 1)
+    with pytest.raises(UserError, match="2 notes in this; choose a part of at most 1"):
+        Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sound=sound))
+
+
+def test_the_time_left_goes_by_the_music_and_not_by_its_silences(tiny_preset: Path, tmp_path: Path) -> None:
+    write_midi(tmp_path / "a.mid", np.array([[0.5, 1, 60, 80], [1000, 1001, 62, 80]]))
+    pipeline, planned = Pipeline(), []
+    plan = pipeline._expectations.plan
+    pipeline._expectations.plan = lambda work: planned.append(work) or plan(work)  # type: ignore[method-assign, func-returns-value]
+    pipeline.generate(request(tiny_preset, tmp_path / "a.npz", midi=tmp_path / "a.mid"))
+    assert planned and all(work.duration_s == pytest.approx(19, abs=0.1) for work in planned)
