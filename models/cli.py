@@ -78,7 +78,13 @@ def build_parser() -> argparse.ArgumentParser:
     generate.add_argument(
         "--midi", type=Path, metavar="NOTES.mid", help="use these notes instead of transcribing"
     )
-    generate.add_argument("--seed", type=int, default=0, help="another seed, another take (default: 0)")
+    generate.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="another seed, another take; the same seed gives the same take for any number of threads, but not on "
+        "another kind of processor or on a GPU, where the last digits differ (default: 0)",
+    )
     generate.add_argument("--preset", default="default", help="preset or model folder (default: default)")
     generate.add_argument(
         "--allow-download",

@@ -6,7 +6,9 @@ Axes: B windows, H = 2 hands, T frames of the model's rate, C motion channels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +18,11 @@ from torch import Tensor
 
 from models.condition import Heard, build_condition, hear, predict_positions
 from models.config import JOINT_CHANNELS
+from models.crew import Crew
 from models.diffusion.parameterization import v_from_x0
 from models.diffusion.samplers import SAMPLERS, draw_noise
 from models.diffusion.schedule import build_schedule
-from models.errors import Progress
+from models.errors import Cancelled, Progress
 from models.kinematics import clamp_to_limits
 from models.mano import piano_from_camera
 from models.model import Model
@@ -32,6 +35,12 @@ from models.windows import CONTEXT_FRAMES, FADE_FRAMES, Music, fade_weights, sam
 BATCH_WINDOWS = 4
 """Windows that go through the networks together on a CPU; more would take memory and no less time."""
 BATCH_WINDOWS_GPU = 32
+PAIR = 2
+"""A full batch is done on a CPU as pairs of windows, each by one core. The cut follows from the song alone, never from
+the number of threads: a batch of another size may round otherwise."""
+ONE_CORE_NUMBERS = 30_000_000
+"""A model with up to so many weights has each of its windows done by one core. A window of a larger one needs all cores
+at once, and how many they are decides the last digits."""
 BLOCK_FRAMES = 2048
 """Frames that leave normalised space together, so that memory does not grow with the song."""
 SEAM_FRAMES = 5
@@ -79,35 +88,37 @@ def sample_song(
         (0, frames) if kept is None else (max(redo.start - context, 0), min(redo.stop + context, frames))
     )
     style = torch.from_numpy(settings.style).to(model.device)[None]
-    rounds = sampling_rounds(first, stop, config)
-    size = BATCH_WINDOWS if model.device.type == "cpu" else BATCH_WINDOWS_GPU
-    batches = [part[i : i + size] for part in rounds for i in range(0, len(part), size)]
-    total = len(batches) * settings.steps
-    progress("sample", 0, total)
-    end = max(max(starts) for starts in batches) + config.window_frames
-    positions = _positions(model, music, first, end, style, size)  # [2, end - first, 3]
-    values = torch.zeros(2, end - first, config.channels, device=model.device)
-    known = torch.zeros(2, end - first, 1, dtype=torch.bool, device=model.device)
-    if kept is not None:
-        values, known = _given(model, kept, redo, first, end, positions, shift)
-    for i, starts in enumerate(batches):
-        spans = [slice(start - first, start - first + config.window_frames) for start in starts]
+    rounds = [_pieces(starts, model) for starts in sampling_rounds(first, stop, config)]
+    end = max(max(starts) for pieces in rounds for starts in pieces) + config.window_frames
+    total = sum(map(len, rounds)) * settings.steps
+    with (
+        _crew(model) as crew,
+        _steps(progress, total) as step_done,
+    ):  # in this order: the crew waits for its threads
+        positions = _positions(model, music, first, end, style, crew)  # [2, end - first, 3]
+        values = torch.zeros(2, end - first, config.channels, device=model.device)
+        known = torch.zeros(2, end - first, 1, dtype=torch.bool, device=model.device)
+        if kept is not None:
+            values, known = _given(model, kept, redo, first, end, positions, shift)
 
-        def cut(song: Tensor, spans: Sequence[slice] = spans) -> Tensor:
-            return torch.stack([song[:, span] for span in spans])
+        def spans(starts: list[int]) -> list[slice]:
+            return [slice(start - first, start - first + config.window_frames) for start in starts]
 
-        def step_done(step: int, of: int, batch: int = i) -> None:
-            progress("sample", batch * of + step, total)
+        def sampled(starts: list[int]) -> Tensor:
+            where = spans(starts)
+            parts = (torch.stack([song[:, span] for span in where]) for song in (positions, values, known))
+            return _windows(model, music, starts, *parts, style, settings, step_done)
 
-        if not cut(known).all():
-            x0 = _windows(
-                model, music, starts, cut(positions), cut(values), cut(known), style, settings, step_done
-            )
-            for window, span in zip(x0, spans):
-                values[:, span], known[:, span] = window, True
-    soften_seams(
-        values, [start - first for start in rounds[1]] if len(rounds) > 1 else [], config.window_frames
-    )
+        for pieces in rounds:
+            new = [starts for starts in pieces if not all(known[:, span].all() for span in spans(starts))]
+            for _ in range((len(pieces) - len(new)) * settings.steps):
+                step_done()
+            # Windows of one round do not touch each other, so that none waits for another's result.
+            for starts, x0 in zip(new, crew.each(sampled, new), strict=True):
+                for window, span in zip(x0, spans(starts), strict=True):
+                    values[:, span], known[:, span] = window, True
+    gaps = [start - first for starts in rounds[1] for start in starts] if len(rounds) > 1 else []
+    soften_seams(values, gaps, config.window_frames)
     out_euler, out_wrist = np.zeros((frames, 2, 16, 3), np.float32), np.zeros((frames, 2, 3), np.float32)
     if kept is not None:
         given = resample_motion(kept, config.fps, frames)
@@ -116,6 +127,56 @@ def sample_song(
         block = slice(start, min(start + BLOCK_FRAMES, stop))
         out_euler[block], out_wrist[block] = _smoothed(model, values, positions, block, first, stop, shift)
     return Motion(out_euler, out_wrist, config.fps)
+
+
+def _batch_size(model: Model) -> int:
+    return BATCH_WINDOWS if model.device.type == "cpu" else BATCH_WINDOWS_GPU
+
+
+def _pieces(starts: list[int], model: Model) -> list[list[int]]:
+    """The windows of a round as they go through the networks together."""
+    size = _batch_size(model)
+    batches = [starts[i : i + size] for i in range(0, len(starts), size)]
+    if not _one_core(model):
+        return batches
+    cuts = ((batch, PAIR if len(batch) == size else size) for batch in batches)
+    return [batch[i : i + width] for batch, width in cuts for i in range(0, len(batch), width)]
+
+
+def _one_core(model: Model) -> bool:
+    """Whether a piece of work is one core's from beginning to end."""
+    if model.device.type != "cpu" or model.config.encoder.kind != "notes":
+        return False
+    return sum(weight.numel() for weight in model.networks.parameters()) <= ONE_CORE_NUMBERS
+
+
+def _crew(model: Model) -> Crew:
+    return Crew(model.device, wanted=_one_core(model))
+
+
+@contextmanager
+def _steps(progress: Progress, total: int) -> Iterator[Callable[[], None]]:
+    """A function that several threads call after each of `total` steps; once the job has ended early it ends them."""
+    lock, done, ended = threading.Lock(), 0, False
+    progress("sample", 0, total)
+
+    def step_done() -> None:
+        nonlocal done, ended
+        with lock:
+            if ended:
+                raise Cancelled
+            done += 1
+            try:
+                progress("sample", done, total)
+            except BaseException:
+                ended = True
+                raise
+
+    try:
+        yield step_done
+    except BaseException:
+        ended = True
+        raise
 
 
 def soften_seams(values: Tensor, gaps: list[int], window: int) -> None:
@@ -182,13 +243,13 @@ def song_shift(model: Model, music: Music, frames: int, style: NDArray[np.float3
     if model.config.representation == "euler":
         return 0.0
     look = torch.from_numpy(style).to(model.device)[None]
-    size = BATCH_WINDOWS if model.device.type == "cpu" else BATCH_WINDOWS_GPU
-    positions = _positions(model, music, 0, frames, look, size)
+    with _crew(model) as crew:
+        positions = _positions(model, music, 0, frames, look, crew)
     wrist = piano_from_camera(model.normalizer.metres(positions).transpose(0, 1)).cpu().numpy()
     return keyboard_shift(wrist, music.notes, music.fps)
 
 
-def _positions(model: Model, music: Music, first: int, end: int, style: Tensor, size: int) -> Tensor:
+def _positions(model: Model, music: Music, first: int, end: int, style: Tensor, crew: Crew) -> Tensor:
     """Normalised predicted positions [2, end - first, 3], windows faded into each other."""
     width = model.config.window_frames
     overlap = min(FADE_FRAMES, width // 4)
@@ -197,11 +258,15 @@ def _positions(model: Model, music: Music, first: int, end: int, style: Tensor, 
     length = starts[-1] - first + width
     total = torch.zeros(2, length, 3, device=model.device)
     weights = torch.zeros(length, 1, device=model.device)
-    for i in range(0, len(starts), size):
-        part = starts[i : i + size]
+
+    def predicted(part: list[int]) -> Tensor:
         heard = _hear(model, music, part)
-        predicted = predict_positions(model.networks.predictors, heard, style.expand(len(part), -1, -1))
-        for start, window in zip(part, predicted):
+        return predict_positions(model.networks.predictors, heard, style.expand(len(part), -1, -1))
+
+    size = _batch_size(model)
+    parts = [starts[i : i + size] for i in range(0, len(starts), size)]
+    for part, windows in zip(parts, crew.each(predicted, parts), strict=True):
+        for start, window in zip(part, windows, strict=True):
             span = slice(start - first, start - first + width)
             total[:, span] += weight * window
             weights[span] += weight
@@ -217,7 +282,7 @@ def _windows(
     known: Tensor,
     style: Tensor,
     settings: SamplingSettings,
-    callback: Callable[[int, int], None],
+    step_done: Callable[[], None],
 ) -> Tensor:
     """Sample windows: positions [B, 2, T, 3], given values [B, 2, T, C] and mask [B, 2, T, 1] to x0 [B, 2, T, C]."""
     config, networks = model.config, model.networks
@@ -254,7 +319,7 @@ def _windows(
         steps=settings.steps,
         generators=generators,
         clamp=config.clamp,
-        callback=callback,
+        callback=lambda step, of: step_done(),
     )
     return torch.where(known, values, x0)
 
