@@ -7,7 +7,7 @@ Axes: B windows, H = 2 hands, T frames of the model's rate, C motion channels.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 

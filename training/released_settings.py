@@ -39,9 +39,9 @@ _STAGE_2 = {
 }
 _OF_TRAINING = frozenset(
     # What was learned from and how, where things lie on the disk.
-    "adjust batch_size begin_note check_val_every_n_iteration classes_num continue_train data_root experiment_name gpu0_bs "
-    "is_random iterations logdir loss_mode lr piano2posi_path preload return_beta save_every_n_iteration tiny up_list "
-    "use_midiguide valid_batch_size weight_rec weight_vel "
+    "adjust batch_size begin_note check_val_every_n_iteration classes_num continue_train data_root experiment_name "
+    "gpu0_bs is_random iterations logdir loss_mode lr piano2posi_path preload return_beta save_every_n_iteration tiny "
+    "up_list use_midiguide valid_batch_size weight_rec weight_vel "
     # The longest sound that masks were made for; it cuts nothing that fits.
     "max_seq_len".split()
 )

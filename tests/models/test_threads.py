@@ -123,7 +123,7 @@ def test_progress_counts_up_and_a_cancel_ends_every_thread(threads):
 
 def test_an_error_in_one_piece_ends_the_others(threads):
     threads(2)
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     def both():
         with (
@@ -133,7 +133,9 @@ def test_an_error_in_one_piece_ends_the_others(threads):
 
             def work(piece):
                 if piece == 0:
+                    begun.wait(20)
                     raise ValueError("broken")
+                begun.set()
                 give_up = time.monotonic() + 20
                 try:
                     while time.monotonic() < give_up:
