@@ -106,8 +106,10 @@ def sample_song(
 
         def sampled(starts: list[int]) -> Tensor:
             where = spans(starts)
-            parts = (torch.stack([song[:, span] for span in where]) for song in (positions, values, known))
-            return _windows(model, music, starts, *parts, style, settings, step_done)
+            place, given, mask = (
+                torch.stack([song[:, span] for span in where]) for song in (positions, values, known)
+            )
+            return _windows(model, music, starts, place, given, mask, style, settings, step_done)
 
         for pieces in rounds:
             new = [starts for starts in pieces if not all(known[:, span].all() for span in spans(starts))]
