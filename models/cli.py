@@ -79,7 +79,13 @@ def build_parser() -> argparse.ArgumentParser:
     generate.add_argument(
         "--midi", type=Path, metavar="NOTES.mid", help="use these notes instead of transcribing"
     )
-    generate.add_argument("--seed", type=int, default=0, help="another seed, another take (default: 0)")
+    generate.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="another seed, another take; the same seed gives the same take for any number of threads, but not on "
+        "another kind of processor or on a GPU, where the last digits differ (default: 0)",
+    )
     generate.add_argument("--preset", default="default", help="preset or model folder (default: default)")
     generate.add_argument(
         "--allow-download",
@@ -269,7 +275,9 @@ def _limit_threads(count: int | None) -> None:
     if count is None:
         return
     if not 1 <= count <= MOST_THREADS:
-        sentence = f'The setting "threads" is {count}, but it must be a whole number from 1 to {MOST_THREADS}.'
+        sentence = (
+            f'The setting "threads" is {count}, but it must be a whole number from 1 to {MOST_THREADS}.'
+        )
         raise UserError("bad_params", sentence)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(count)

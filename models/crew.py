@@ -24,17 +24,21 @@ class Crew:
 
     with Crew(device) as crew:
         results = crew.each(work, pieces)
+
+    An operation that is split between cores rounds otherwise than one that is not. Here none is, so results are the
+    same, bit for bit, for any number of threads.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, *, wanted: bool = True) -> None:
+        """Not `wanted`: torch splits its operations as it likes, and pieces are done one after another."""
         self._threads = torch.get_num_threads()
         self._pool: ThreadPoolExecutor | None = None
-        self._wanted = device.type == "cpu" and self._threads > 1
+        self._wanted = wanted and device.type == "cpu" and self._threads > 1
 
     def __enter__(self) -> Crew:
         if self._wanted:
             torch.set_num_threads(1)
-            self._pool = ThreadPoolExecutor(self._threads, "s2c-crew")
+            self._pool = ThreadPoolExecutor(self._threads, "s2c-crew", torch.set_num_threads, (1,))
         return self
 
     def __exit__(

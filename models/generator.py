@@ -25,6 +25,7 @@ from models.audio import Audio
 from models.config import SAMPLER_NAMES, ModelConfig
 from models.contact import Assignment, apply_contact
 from models.contact.separation import separate_hands
+from models.crew import Crew
 from models.diffusion.samplers import SAMPLERS
 from models.errors import Progress, UserError, no_progress
 from models.fingering_plan import plan_fingering
@@ -215,18 +216,20 @@ def _contact(
 ) -> Motion:
     """Key contact for what was made anew."""
     whole = redo.start == 0 and redo.stop == motion.frames
-    return apply_contact(
-        motion,
-        notes,
-        assignment.fingering[:, 0],
-        strength=settings.contact,
-        hand_size=settings.hand_size,
-        only_hand=redo.hands[0] if len(redo.hands) == 1 else None,
-        frames=None if whole else (redo.start, redo.stop),
-        assignment=assignment,
-        progress=progress,
-        spans=spans,
-    ).motion
+    # Operations that are split between cores round otherwise, and contact makes hundredths of a radian of that.
+    with Crew(torch.device("cpu")):
+        return apply_contact(
+            motion,
+            notes,
+            assignment.fingering[:, 0],
+            strength=settings.contact,
+            hand_size=settings.hand_size,
+            only_hand=redo.hands[0] if len(redo.hands) == 1 else None,
+            frames=None if whole else (redo.start, redo.stop),
+            assignment=assignment,
+            progress=progress,
+            spans=spans,
+        ).motion
 
 
 def _rested(motion: Motion, spans: list[Span], settings: GenerateSettings, redo: Redo) -> Motion:

@@ -6,7 +6,9 @@ Axes: B windows, H = 2 hands, T frames of the model's rate, C motion channels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.condition import Heard, build_condition, hear, predict_positions
-from models.config import JOINT_CHANNELS, ModelConfig
+from models.config import JOINT_CHANNELS
+from models.crew import Crew
 from models.diffusion.parameterization import v_from_x0
 from models.diffusion.samplers import SAMPLERS, draw_noise
 from models.diffusion.schedule import build_schedule
-from models.errors import Progress, UserError, quoted
+from models.errors import Cancelled, Progress, UserError, quoted
 from models.kinematics import clamp_to_limits
 from models.mano import piano_from_camera
 from models.model import Model
@@ -33,6 +36,12 @@ from models.windows import CONTEXT_FRAMES, FADE_FRAMES, Music, fade_weights, sam
 BATCH_WINDOWS = 4
 """Windows that go through the networks together on a CPU; more would take memory and no less time."""
 BATCH_WINDOWS_GPU = 32
+PAIR = 2
+"""A full batch is done on a CPU as pairs of windows, each by one core. The cut follows from the song alone, never from
+the number of threads: a batch of another size may round otherwise."""
+ONE_CORE_NUMBERS = 30_000_000
+"""A model with up to so many weights has each of its windows done by one core. A window of a larger one needs all cores
+at once, and how many they are decides the last digits."""
 BLOCK_FRAMES = 2048
 """Frames that leave normalised space together, so that memory does not grow with the song."""
 WILDEST = 1e5
@@ -91,75 +100,123 @@ def sample_song(
         ]
         given = resample_motion(kept, config.fps, frames)
         out_euler[:], out_wrist[:] = given.euler, given.wrist
-    size = BATCH_WINDOWS if model.device.type == "cpu" else BATCH_WINDOWS_GPU
-    plans = [_plan(first, stop, config, size) for first, stop in parts]
-    total, done = max(sum(len(batches) for _, batches in plans) * settings.steps, 1), 0
-    progress("sample", 0, total)
-    for (first, stop), (rounds, batches) in zip(parts, plans, strict=True):
-
-        def step_done(step: int, done: int = done) -> None:
-            progress("sample", done + step, total)
-
-        values, positions = _sample_span(
-            model, music, first, rounds, batches, settings, kept, redo, step_done, shift
-        )
-        done += len(batches) * settings.steps
-        for start in range(first, stop, BLOCK_FRAMES):
-            block = slice(start, min(start + BLOCK_FRAMES, stop))
-            out_euler[block], out_wrist[block] = _smoothed(
-                model, values, positions, block, first, stop, shift
+    plans = [
+        [_pieces(starts, model) for starts in sampling_rounds(first, stop, config)] for first, stop in parts
+    ]
+    total = max(sum(len(pieces) for rounds in plans for pieces in rounds) * settings.steps, 1)
+    with (
+        _crew(model) as crew,
+        _steps(progress, total) as step_done,
+    ):  # in this order: the crew waits for its threads
+        for (first, stop), rounds in zip(parts, plans, strict=True):
+            values, positions = _sample_span(
+                model, music, first, rounds, settings, kept, redo, crew, step_done, shift
             )
+            for start in range(first, stop, BLOCK_FRAMES):
+                block = slice(start, min(start + BLOCK_FRAMES, stop))
+                out_euler[block], out_wrist[block] = _smoothed(
+                    model, values, positions, block, first, stop, shift
+                )
     motion = Motion(out_euler, out_wrist, config.fps)
     return motion if spans is None or kept is not None else rest(motion, silences(spans, 0, frames))
-
-
-def _plan(first: int, stop: int, config: ModelConfig, size: int) -> tuple[list[list[int]], list[list[int]]]:
-    """Rounds of window starts, and the batches that they go in."""
-    rounds = sampling_rounds(first, stop, config)
-    return rounds, [part[i : i + size] for part in rounds for i in range(0, len(part), size)]
 
 
 def _sample_span(
     model: Model,
     music: Music,
     first: int,
-    rounds: list[list[int]],
-    batches: list[list[int]],
+    rounds: list[list[list[int]]],
     settings: SamplingSettings,
     kept: Motion | None,
     redo: Redo,
-    tell: Callable[[int], None],
+    crew: Crew,
+    step_done: Callable[[], None],
     shift: float,
 ) -> tuple[Tensor, Tensor]:
-    """Values [2, T, C] and predicted positions [2, T, 3] from frame `first` on; `tell` hears of every step."""
+    """Values [2, T, C] and predicted positions [2, T, 3] from frame `first` on.
+
+    rounds: for each round the windows' first frames, in the pieces that go through the networks together.
+    """
     config = model.config
     style = torch.from_numpy(settings.style).to(model.device)[None]
-    size = BATCH_WINDOWS if model.device.type == "cpu" else BATCH_WINDOWS_GPU
-    end = max(max(starts) for starts in batches) + config.window_frames
-    positions = _positions(model, music, first, end, style, size)  # [2, end - first, 3]
+    end = max(max(starts) for pieces in rounds for starts in pieces) + config.window_frames
+    positions = _positions(model, music, first, end, style, crew)  # [2, end - first, 3]
     values = torch.zeros(2, end - first, config.channels, device=model.device)
     known = torch.zeros(2, end - first, 1, dtype=torch.bool, device=model.device)
     if kept is not None:
         values, known = _given(model, kept, redo, first, end, positions, shift)
-    for i, starts in enumerate(batches):
-        spans = [slice(start - first, start - first + config.window_frames) for start in starts]
 
-        def cut(song: Tensor, spans: Sequence[slice] = spans) -> Tensor:
-            return torch.stack([song[:, span] for span in spans])
+    def spans(starts: list[int]) -> list[slice]:
+        return [slice(start - first, start - first + config.window_frames) for start in starts]
 
-        def step_done(step: int, of: int, batch: int = i) -> None:
-            tell(batch * of + step)
+    def sampled(starts: list[int]) -> Tensor:
+        where = spans(starts)
+        place, given, mask = (
+            torch.stack([song[:, span] for span in where]) for song in (positions, values, known)
+        )
+        return _windows(model, music, starts, place, given, mask, style, settings, step_done)
 
-        if not cut(known).all():
-            x0 = _windows(
-                model, music, starts, cut(positions), cut(values), cut(known), style, settings, step_done
-            )
-            for window, span in zip(x0, spans):
+    for pieces in rounds:
+        new = [starts for starts in pieces if not all(known[:, span].all() for span in spans(starts))]
+        for _ in range((len(pieces) - len(new)) * settings.steps):
+            step_done()
+        # Windows of one round do not touch each other, so that none waits for another's result.
+        for starts, x0 in zip(new, crew.each(sampled, new), strict=True):
+            for window, span in zip(x0, spans(starts), strict=True):
                 values[:, span], known[:, span] = window, True
-    soften_seams(
-        values, [start - first for start in rounds[1]] if len(rounds) > 1 else [], config.window_frames
-    )
+    gaps = [start - first for starts in rounds[1] for start in starts] if len(rounds) > 1 else []
+    soften_seams(values, gaps, config.window_frames)
     return values, positions
+
+
+def _batch_size(model: Model) -> int:
+    return BATCH_WINDOWS if model.device.type == "cpu" else BATCH_WINDOWS_GPU
+
+
+def _pieces(starts: list[int], model: Model) -> list[list[int]]:
+    """The windows of a round as they go through the networks together."""
+    size = _batch_size(model)
+    batches = [starts[i : i + size] for i in range(0, len(starts), size)]
+    if not _one_core(model):
+        return batches
+    cuts = ((batch, PAIR if len(batch) == size else size) for batch in batches)
+    return [batch[i : i + width] for batch, width in cuts for i in range(0, len(batch), width)]
+
+
+def _one_core(model: Model) -> bool:
+    """Whether a piece of work is one core's from beginning to end."""
+    if model.device.type != "cpu" or model.config.encoder.kind != "notes":
+        return False
+    return sum(weight.numel() for weight in model.networks.parameters()) <= ONE_CORE_NUMBERS
+
+
+def _crew(model: Model) -> Crew:
+    return Crew(model.device, wanted=_one_core(model))
+
+
+@contextmanager
+def _steps(progress: Progress, total: int) -> Iterator[Callable[[], None]]:
+    """A function that several threads call after each of `total` steps; once the job has ended early it ends them."""
+    lock, done, ended = threading.Lock(), 0, False
+    progress("sample", 0, total)
+
+    def step_done() -> None:
+        nonlocal done, ended
+        with lock:
+            if ended:
+                raise Cancelled
+            done += 1
+            try:
+                progress("sample", done, total)
+            except BaseException:
+                ended = True
+                raise
+
+    try:
+        yield step_done
+    except BaseException:
+        ended = True
+        raise
 
 
 def soften_seams(values: Tensor, gaps: list[int], window: int) -> None:
@@ -232,17 +289,17 @@ def song_shift(
     if model.config.representation == "euler":
         return 0.0
     look = torch.from_numpy(style).to(model.device)[None]
-    size = BATCH_WINDOWS if model.device.type == "cpu" else BATCH_WINDOWS_GPU
     wrist = np.zeros((frames, 2, 3), np.float32)
-    for start, stop in spans or [(0, frames)]:  # every note begins in a span
-        positions = _positions(model, music, start, stop, look, size)
-        wrist[start:stop] = (
-            piano_from_camera(model.normalizer.metres(positions).transpose(0, 1)).cpu().numpy()
-        )
+    with _crew(model) as crew:
+        for start, stop in spans or [(0, frames)]:  # every note begins in a span
+            positions = _positions(model, music, start, stop, look, crew)
+            wrist[start:stop] = (
+                piano_from_camera(model.normalizer.metres(positions).transpose(0, 1)).cpu().numpy()
+            )
     return keyboard_shift(wrist, music.notes, music.fps)
 
 
-def _positions(model: Model, music: Music, first: int, end: int, style: Tensor, size: int) -> Tensor:
+def _positions(model: Model, music: Music, first: int, end: int, style: Tensor, crew: Crew) -> Tensor:
     """Normalised predicted positions [2, end - first, 3], windows faded into each other."""
     width = model.config.window_frames
     overlap = min(FADE_FRAMES, width // 4)
@@ -251,11 +308,15 @@ def _positions(model: Model, music: Music, first: int, end: int, style: Tensor, 
     length = starts[-1] - first + width
     total = torch.zeros(2, length, 3, device=model.device)
     weights = torch.zeros(length, 1, device=model.device)
-    for i in range(0, len(starts), size):
-        part = starts[i : i + size]
+
+    def predicted(part: list[int]) -> Tensor:
         heard = _hear(model, music, part)
-        predicted = predict_positions(model.networks.predictors, heard, style.expand(len(part), -1, -1))
-        for start, window in zip(part, predicted):
+        return predict_positions(model.networks.predictors, heard, style.expand(len(part), -1, -1))
+
+    size = _batch_size(model)
+    parts = [starts[i : i + size] for i in range(0, len(starts), size)]
+    for part, windows in zip(parts, crew.each(predicted, parts), strict=True):
+        for start, window in zip(part, windows, strict=True):
             span = slice(start - first, start - first + width)
             total[:, span] += weight * window
             weights[span] += weight
@@ -281,7 +342,7 @@ def _windows(
     known: Tensor,
     style: Tensor,
     settings: SamplingSettings,
-    callback: Callable[[int, int], None],
+    step_done: Callable[[], None],
 ) -> Tensor:
     """Sample windows: positions [B, 2, T, 3], given values [B, 2, T, C] and mask [B, 2, T, 1] to x0 [B, 2, T, C]."""
     config, networks = model.config, model.networks
@@ -318,7 +379,7 @@ def _windows(
         steps=settings.steps,
         generators=generators,
         clamp=config.clamp,
-        callback=callback,
+        callback=lambda step, of: step_done(),
     )
     return torch.where(known, values, _sensible(model, x0))
 

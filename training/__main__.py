@@ -18,6 +18,7 @@ COMMANDS = (
     "training.synthesis.process_fit",
     "training.fingering.cli",
     "training.train_cli",
+    "training.statistics_cli",
     "training.convert_cli",
     "training.recipe",
     "training.evaluation.cli",

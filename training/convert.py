@@ -7,6 +7,7 @@ HuBERT under `piano2posi.`, and the tables of the noise schedule. A stage-1 chec
 the prefix. Nothing of a checkpoint is run: it is read with `weights_only=True`, tensors and that namespace only.
 
 Every key is mapped, ignored for a reason that is said, or unknown; an unknown or a missing one stops the conversion.
+So does a setting that says that these tensors compute something else (`training.released_settings`).
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import argparse
 import dataclasses
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,6 +29,7 @@ from models.diffusion.schedule import build_schedule
 from models.hubert import WEIGHT_NORM, build_hubert
 from models.model import Networks
 from training.hubert_config import hubert_config
+from training.released_settings import Settings, SettingsError, check_settings, check_sizes
 
 State = dict[str, Tensor]
 
@@ -101,8 +104,16 @@ class Converted:
     report: Report
 
 
-def read_checkpoint(path: Path) -> State:
-    """The tensors of a released checkpoint; raises `ConversionError` with a sentence for anything else."""
+class Checkpoint(NamedTuple):
+    """What a released file holds."""
+
+    state: State
+    settings: Settings
+    """`hyper_parameters`; empty where the file has none."""
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Tensors and settings of a released checkpoint; raises `ConversionError` with a sentence for anything else."""
     try:
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -116,7 +127,33 @@ def read_checkpoint(path: Path) -> State:
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ConversionError(f"{path.name} has no state_dict of tensors")
-    return {name.removeprefix("module."): value for name, value in state.items()}
+    settings = content.get("hyper_parameters") if "state_dict" in content else None
+    if isinstance(settings, argparse.Namespace):
+        settings = vars(settings)
+    if not isinstance(settings, Mapping | None):
+        raise ConversionError(
+            f"{path.name} has hyper_parameters of an unknown kind, {type(settings).__name__}"
+        )
+    return Checkpoint(
+        {name.removeprefix("module."): value for name, value in state.items()}, dict(settings or {})
+    )
+
+
+def check_hyper_parameters(
+    checkpoints: Sequence[Checkpoint], stage: int, labels: Sequence[str], config: ModelConfig | None = None
+) -> None:
+    """The settings of both hands are those of a model that can be converted, their sizes those of `config`.
+
+    Raises:
+        ConversionError: names the setting.
+    """
+    for checkpoint, label in zip(checkpoints, labels, strict=True):
+        try:
+            check_settings(checkpoint.settings, stage, label)
+            if config is not None:
+                check_sizes(checkpoint.settings, stage, config, label)
+        except SettingsError as error:
+            raise ConversionError(str(error)) from error
 
 
 def _target(name: str, hand: int) -> str | None:

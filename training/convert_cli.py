@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -22,7 +23,14 @@ from models.config import ModelConfig
 from models.model import CARD_FILE, CONFIG_FILE, PRESETS_FOLDER, WEIGHTS_FILE, file_hash
 from models.plain_text import printable
 from models.whole_file import check_new_folder, whole_file, whole_folder, write_text_whole
-from training.convert import ConversionError, Converted, Report, State, convert, read_checkpoint
+from training.convert import (
+    ConversionError,
+    Converted,
+    Report,
+    check_hyper_parameters,
+    convert,
+    read_checkpoint,
+)
 from training.hubert_config import hubert_config
 
 HUBERT_CONFIG_FILE = "hubert.json"
@@ -46,9 +54,7 @@ def convert_main(arguments: argparse.Namespace) -> int:
     base = ModelConfig.load(PRESETS_FOLDER / arguments.preset / CONFIG_FILE)
     try:
         check_new_folder(arguments.out)
-        stage2 = _read(arguments.stage2)
-        stage1 = _read(arguments.stage1) if arguments.stage1 else None
-        converted = convert(stage2, stage1, base)
+        converted = _converted(arguments.stage2, arguments.stage1, base)
         sources = [*arguments.stage2, *(arguments.stage1 or [])]
         digest = write_model(arguments.out, converted, sources)
     except (ConversionError, OSError) as error:
@@ -60,9 +66,20 @@ def convert_main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _read(paths: list[Path]) -> tuple[State, State]:
-    left, right = (read_checkpoint(path) for path in paths)
-    return left, right
+def _converted(stage2: list[Path], stage1: list[Path] | None, base: ModelConfig) -> Converted:
+    given = {2: stage2} | ({1: stage1} if stage1 else {})
+    names = {stage: [path.name for path in paths] for stage, paths in given.items()}
+    read = {stage: [read_checkpoint(path) for path in paths] for stage, paths in given.items()}
+    for stage, checkpoints in read.items():
+        check_hyper_parameters(checkpoints, stage, names[stage])
+    states = {stage: (left.state, right.state) for stage, (left, right) in read.items()}
+    converted = convert(states[2], states.get(1), base)
+    for stage, checkpoints in read.items():
+        check_hyper_parameters(checkpoints, stage, names[stage], converted.config)
+        for checkpoint, name in zip(checkpoints, names[stage], strict=True):
+            if not checkpoint.settings:
+                print(f"{name} has no hyper_parameters; the released scripts' are taken", file=sys.stderr)
+    return converted
 
 
 def print_report(report: Report, *, whole: bool) -> None:

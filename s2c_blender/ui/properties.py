@@ -79,7 +79,8 @@ class S2C_Settings(bpy.types.PropertyGroup):
     frame_end: IntProperty(name="End", description="Last frame that the next take plays", default=250)
     seed: IntProperty(
         name="Seed",
-        description="Number of the take: the same seed gives the same take again, another one another take",
+        description="Number of the take: the same seed gives the same take again, another one another take. "
+        "A GPU or another kind of processor rounds differently and may bend a finger a little otherwise",
         default=1,
         min=0,
     )

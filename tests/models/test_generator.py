@@ -211,7 +211,7 @@ def test_long_songs_pass_through_the_networks_a_few_windows_at_a_time(model, mon
         ],
     )
     make(model, *song(60.0), 60.0)
-    assert max(sizes) == sampling.BATCH_WINDOWS and sum(sizes) == len(window_starts(0, 1800, 48, 12))
+    assert max(sizes) < sampling.BATCH_WINDOWS and sum(sizes) == len(window_starts(0, 1800, 48, 12))
 
 
 def test_settings_that_the_model_cannot_serve_are_said_in_a_sentence(model):

@@ -9,6 +9,7 @@ import torch
 from tiny_model import TINY, tiny_model
 
 from models import sampling
+from models.crew import Crew
 from models.errors import no_progress
 from models.generator import GenerateSettings, generate
 from models.take import Motion
@@ -35,8 +36,9 @@ class Start:
 
 @pytest.fixture
 def starts(monkeypatch):
-    """Every batch of windows that was sampled."""
+    """Every batch of windows that was sampled, in the order of the song: by one thread."""
     heard = []
+    monkeypatch.setattr(sampling, "_crew", lambda model: Crew(model.device, wanted=False))
     plain = sampling.SAMPLERS[TINY.sampler]
 
     def listening(denoise, x, schedule, **rest):

@@ -76,7 +76,32 @@ def _stage2_state(side: str) -> dict[str, Tensor]:
     }
 
 
-def save(path: Path, state: dict[str, Tensor]) -> Path:
-    """A file as the released training loop writes it."""
-    torch.save({"state_dict": state, "hyper_parameters": argparse.Namespace(unet_dim=16, fusion=4)}, path)
+STAGE_2 = {
+    "bs_dim": 96,
+    "feature_dim": 832,
+    "period": 30,
+    "max_seq_len": 5000,
+    "batch_size": 16,
+    "experiment_name": "piano2pose",
+    "is_random": True,
+    "up_list": [],
+    "timesteps": 6,
+    "unet_dim": 16,
+    "xyz_guide": True,
+    "remap_noise": True,
+    "hidden_type": "audio_f",
+    "latest_layer": "tanh",
+    "encoder_type": "transformer",
+    "num_layer": 1,
+    "train_sec": 8,
+    "lr": 1e-5,
+    "fusion": 4,
+    "obj": "pred_v",
+}
+"""What the released command of stage 2 sets, at the size of the fixture."""
+
+
+def save(path: Path, state: dict[str, Tensor], **settings: object) -> Path:
+    """A file as the released training loop writes it; `settings` that are not the released command's."""
+    torch.save({"state_dict": state, "hyper_parameters": argparse.Namespace(**{**STAGE_2, **settings})}, path)
     return path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Converted checkpoints compute what the released code computes; nothing else is let in."""
+"""Converted checkpoints compute what the released code computes, within a few 1e-6; nothing else is let in."""
 
 import pickle
 
@@ -82,7 +82,7 @@ def test_a_sampling_run_with_the_same_noise_ends_in_the_same_motion(networks, fe
         clamp=config.clamp,
     )
     assert not queue
-    torch.testing.assert_close(found, released.outputs()["sample"], atol=1e-4, rtol=0)
+    torch.testing.assert_close(found, released.outputs()["sample"], atol=1e-5, rtol=0)
 
 
 def test_the_causal_bias_of_a_single_window(features) -> None:
@@ -202,6 +202,93 @@ def test_what_does_not_fit_stops_the_conversion(change, sentence) -> None:
     change(left)
     with pytest.raises(ConversionError, match=sentence):
         convert((left, right), None, BASE)
+
+
+STAGE_1 = {
+    "bs_dim": 6,
+    "feature_dim": 32,
+    "wav2vec_path": "facebook/hubert-large-ls960-ft",
+    "encoder_type": "transformer",
+    "latest_layer": "tanh",
+    "period": 30,
+    "num_layer": 1,
+    "train_sec": 8,
+    "fps": 30,
+    "loss_mode": "naive_l1",
+}
+
+
+def refused(tmp_path, capsys, name, *, stage=2, **settings) -> None:
+    """The command says the setting's name in one sentence, and nothing is there afterwards."""
+    paths = []
+    for side in released.SIDES:
+        state = released.stage2_state(side)
+        changed = settings if stage == 2 and side == "right" else {}
+        paths.append(str(released.save(tmp_path / f"{side}.ckpt", state, **changed)))
+    command = ["convert", "--stage2", *paths, "--out", str(tmp_path / "model")]
+    if stage == 1:
+        first = {k.removeprefix("piano2posi."): v for k, v in state.items() if k.startswith("piano2posi.")}
+        width = first["audio_feature_map_cont.weight"].shape[0]
+        content = {"state_dict": first, "hyper_parameters": {**STAGE_1, "feature_dim": width, **settings}}
+        torch.save(content, tmp_path / "first.ckpt")
+        command += ["--stage1", *[str(tmp_path / "first.ckpt")] * 2]
+    expected = 1 if name else 0
+    assert main(command) == expected
+    said = capsys.readouterr().err
+    assert (tmp_path / "model").exists() == (not name)
+    if name:
+        assert f"has {name} = " in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"obj": "pred_noise"},
+        {"obj": "pred_x0"},
+        {"latest_layer": "sigmoid"},
+        {"latest_layer": "none"},
+        {"encoder_type": "mamba"},
+        {"fusion": 2},
+        {"fusion": True},
+        {"hidden_type": "both"},
+        {"xyz_guide": False},
+        {"remap_noise": False},
+        {"bs_dim": 122},
+        {"unet_dim": 128},
+        {"timesteps": 500},
+        {"num_layer": 16},
+        {"train_sec": 4},
+        {"objective": "pred_v"},
+        {"obj": torch.ones(3)},
+    ],
+)
+def test_a_checkpoint_that_computes_something_else_is_refused_by_name(tmp_path, capsys, settings) -> None:
+    refused(tmp_path, capsys, next(iter(settings)), **settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"latest_layer": "sigmoid"},
+        {"encoder_type": "mamba"},
+        {"wav2vec_path": "facebook/wav2vec2-large-960h"},
+        {"feature_dim": 832},
+        {"num_layer": 6},
+        {"period": 25},
+        {"obj": "pred_v"},
+    ],
+)
+def test_a_stage_1_checkpoint_is_refused_by_name_too(tmp_path, capsys, settings) -> None:
+    refused(tmp_path, capsys, next(iter(settings)), stage=1, **settings)
+
+
+def test_settings_of_training_and_missing_ones_do_not_matter(tmp_path, capsys) -> None:
+    refused(tmp_path, capsys, "", stage=1, lr=1.0, up_list=["a"], data_root="elsewhere")
+    for side in released.SIDES:
+        torch.save({"state_dict": released.stage2_state(side)}, tmp_path / f"{side}.ckpt")
+    paths = [str(tmp_path / f"{side}.ckpt") for side in released.SIDES]
+    assert main(["convert", "--stage2", *paths, "--out", str(tmp_path / "bare")]) == 0
+    assert "left.ckpt has no hyper_parameters" in capsys.readouterr().err
 
 
 class Harmful:
