@@ -20,9 +20,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -192,24 +190,17 @@ def install(environment: Environment, lock: Path, *options: str) -> None:
 
 
 def install_torch(environment: Environment) -> None:
-    """torch for the CPU alone where pip finds that, else the usual one and on Linux its libraries for NVIDIA GPUs."""
+    """torch for the CPU alone where pip finds that, else the usual one, on Linux with its libraries for NVIDIA GPUs."""
     _, usual, for_cpu = locks(environment)
-    version = next(pin for pin in project()["project"]["optional-dependencies"]["worker"] if "torch" in pin)
-    hashes = re.findall(r"--hash=\S+", torch_entry(usual) + torch_entry(for_cpu))
     index = os.environ.get(TORCH_INDEX, "")
-    with tempfile.TemporaryDirectory() as folder:
-        either = Path(folder) / "torch.txt"
-        either.write_text(" ".join([version, *hashes]) + "\n", "utf-8")
-        install(environment, either, *([f"--index-url={index}"] if index else []))
+    if index:
+        install(environment, for_cpu, f"--index-url={index}")
+    else:  # a mirror or a folder of files that pip knows may have it
+        command = [str(environment.python), *PIP, *LOCKED, "-r", str(for_cpu)]
+        subprocess.run(command, cwd=ROOT, env=variables(), capture_output=True, check=False)
     check = [str(environment.python), ISOLATED, "-c", TORCH_IS_FOR_CPU]
-    if subprocess.run(check, env=variables(), check=False).returncode:
+    if subprocess.run(check, env=variables(), capture_output=True, check=False).returncode:
         install(environment, usual)
-
-
-def torch_entry(lock: Path) -> str:
-    """torch's own lines of a lock file."""
-    entries = re.split(r"\n(?=\S)", lock.read_text("utf-8"))
-    return next(entry for entry in entries if entry.startswith("torch=="))
 
 
 def ensure_main() -> None:

@@ -14,12 +14,11 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .jobs import ACTIVE, State, Status
 from . import pip_settings
+from .jobs import ACTIVE, State, Status
 from .process import ChildProcess, child_environment
 from .protocol import LineSplitter
 from .runtime import PYTHON_MIN, Runtime

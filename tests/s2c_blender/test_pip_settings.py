@@ -21,7 +21,7 @@ MIRROR = "https://user:secret@mirror.example/simple"
 def test_a_mirror_replaces_and_nothing_adds():
     lines = [
         "global.index-url='https://other.example'",
-        f"global.cert='/etc/company.pem'\r",
+        "global.cert='/etc/company.pem'\r",
         f"install.index-url='{MIRROR}'",
         "global.extra-index-url='https://stranger.example'",
         "global.find-links='/tmp/wheels'",
