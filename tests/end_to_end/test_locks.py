@@ -45,6 +45,10 @@ def environments(pythons: tuple[str, ...]) -> list[dict[str, str]]:
     ]
 
 
+def named(environment: dict[str, str]) -> str:
+    return f"{environment['platform_machine']}-{environment['python_version']}"
+
+
 def chosen(entries: list[Entry], environment: dict[str, str]) -> dict[str, str]:
     """Name and version of what a lock installs there; never two versions of one package."""
     found: dict[str, str] = {}
