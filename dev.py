@@ -8,17 +8,18 @@
     format   put the code into the project's format
     build    build the Blender extension into dist/
     setup    only make the environments, .venv (Python 3.11) and .venv-blender52 (Python 3.13)
+    lock     write the lock files anew, after a pin in pyproject.toml was changed (see locks/make.py)
 
 Each command first makes the environments that it needs and leaves them alone when they are complete. It needs
-nothing but the standard library. pip's own variables are respected: with PIP_EXTRA_INDEX_URL set to the CPU builds'
-package index (see PyTorch's own install page) the much smaller torch without CUDA is fetched.
+nothing but the standard library. Only files whose hashes are locked are installed, from the index that pip asks here.
+With S2C_TORCH_INDEX set to the address of PyTorch's index of CPU builds (its install page names it), the much smaller
+torch without CUDA is fetched from there.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -37,7 +38,12 @@ SHIPPED = "__init__.py blender_manifest.toml LICENSE README.md CHANGELOG.md mode
 SHIPPED.append("docs/animators.md")  # the guide, which the panel opens
 MARKER = "s2c-complete.json"
 PROBE = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
-PIP = ("-m", "pip", "--disable-pip-version-check", "install", "--retries", "5", "--timeout", "60")
+ISOLATED = "-I"
+"""Of our own children: neither the folder that this is run in nor Python's variables say what they import."""
+PIP = (ISOLATED, "-m", "pip", "--disable-pip-version-check", "install", "--retries", "5", "--timeout", "60")
+LOCKED = ("--require-hashes", "--only-binary", ":all:", "--no-deps")
+TORCH_INDEX = "S2C_TORCH_INDEX"
+TORCH_IS_FOR_CPU = "import importlib.metadata as m, sys; sys.exit('+cpu' not in m.version('torch'))"
 
 
 class DevError(Exception):
@@ -46,13 +52,14 @@ class DevError(Exception):
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment in the checkout and the dependency groups of pyproject.toml that it holds."""
+    """A virtual environment in the checkout."""
 
     name: str
     version: str
-    groups: tuple[str, ...]
-    no_deps: bool = False
-    """Whether the packages of `tool.s2c.no-deps` go in, too."""
+    lock: str
+    """Its lock file in `locks/`."""
+    torch: bool = False
+    """Whether torch goes in, too."""
 
     @property
     def folder(self) -> Path:
@@ -66,8 +73,8 @@ class Environment:
         return self.folder / ("Scripts" if WINDOWS else "bin") / (name + (".exe" if WINDOWS else ""))
 
 
-MAIN = Environment(".venv", "3.11", ("worker", "train", "test", "dev", "blender"), no_deps=True)
-BLENDER52 = Environment(".venv-blender52", "3.13", ("test", "blender"))
+MAIN = Environment(".venv", "3.11", "main.txt", torch=True)
+BLENDER52 = Environment(".venv-blender52", "3.13", "blender52.txt")
 
 
 @dataclass(frozen=True)
@@ -91,25 +98,26 @@ def project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
-def pins(environment: Environment) -> tuple[list[str], list[str]]:
-    """The requirements of an environment: with their dependencies, and without."""
-    data = project()
-    groups = data["project"]["optional-dependencies"]
-    plain = [pin for group in environment.groups for pin in groups[group]]
-    return plain, data["tool"]["s2c"]["no-deps"] if environment.no_deps else []
+def locks(environment: Environment) -> list[Path]:
+    """The lock files of an environment."""
+    shipped = ROOT / "models" / "locks"
+    torch = [shipped / "torch.txt", shipped / "torch-cpu.txt"] if environment.torch else []
+    return [ROOT / "locks" / environment.lock, *torch]
 
 
 def fingerprint(environment: Environment) -> str:
     """Changes whenever the environment has to be made anew or completed."""
-    text = json.dumps([environment.version, *pins(environment)])
-    return hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256(environment.version.encode())
+    for path in locks(environment):
+        digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()
 
 
 def probe(command: Sequence[str]) -> str:
     """'3.13' for a Python that runs and can make environments, else ''."""
     try:
         done = subprocess.run(
-            [*command, "-c", PROBE], capture_output=True, text=True, timeout=60, check=False
+            [*command, ISOLATED, "-c", PROBE], capture_output=True, text=True, timeout=60, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
@@ -165,17 +173,34 @@ def ensure(environment: Environment) -> bool:
         if python is None:
             return False
         say(f"Making {environment.name} with Python {environment.version}")
-        call([*python, "-m", "venv", "--clear", str(environment.folder)])
+        call([*python, ISOLATED, "-m", "venv", "--clear", str(environment.folder)])
     marker.unlink(missing_ok=True)
-    plain, alone = pins(environment)
-    say(f"Installing into {environment.name}: {', '.join([*plain, *alone])}")
+    say(f"Installing into {environment.name} what locks/{environment.lock} names")
     started = time.monotonic()
-    call([str(environment.python), *PIP, *plain])
-    if alone:
-        call([str(environment.python), *PIP, "--no-deps", *alone])
+    if environment.torch:
+        install_torch(environment)
+    install(environment, locks(environment)[0])
     marker.write_text(wanted, "utf-8")
     say(f"{environment.name} is complete after {time.monotonic() - started:.0f} s")
     return True
+
+
+def install(environment: Environment, lock: Path, *options: str) -> None:
+    call([str(environment.python), *PIP, *LOCKED, *options, "-r", str(lock)])
+
+
+def install_torch(environment: Environment) -> None:
+    """torch for the CPU alone where pip finds that, else the usual one, on Linux with its libraries for NVIDIA GPUs."""
+    _, usual, for_cpu = locks(environment)
+    index = os.environ.get(TORCH_INDEX, "")
+    if index:
+        install(environment, for_cpu, f"--index-url={index}")
+    else:  # a mirror or a folder of files that pip knows may have it
+        command = [str(environment.python), *PIP, *LOCKED, "-r", str(for_cpu)]
+        subprocess.run(command, cwd=ROOT, env=variables(), capture_output=True, check=False)
+    check = [str(environment.python), ISOLATED, "-c", TORCH_IS_FOR_CPU]
+    if subprocess.run(check, env=variables(), capture_output=True, check=False).returncode:
+        install(environment, usual)
 
 
 def ensure_main() -> None:
@@ -192,7 +217,8 @@ def say(text: str) -> None:
 
 def variables() -> dict[str, str]:
     """The environment of child processes: nothing of the user's own Python packages leaks in."""
-    return {**os.environ, "PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1"}
+    plain = {name: value for name, value in os.environ.items() if not name.upper().startswith("PYTHON")}
+    return {**plain, "PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1"}
 
 
 def call(command: Sequence[str]) -> None:
@@ -286,7 +312,7 @@ def format_code() -> int:
 def build_extension(python: Path, folder: Path) -> Path:
     """Build the extension with the builder of the Blender that `python` holds; the path of the checked zip."""
     find = "import importlib.util as u; print(u.find_spec('bpy').submodule_search_locations[0])"
-    bpy = Path(subprocess.check_output([str(python), "-c", find], text=True).strip())
+    bpy = Path(subprocess.check_output([str(python), ISOLATED, "-c", find], text=True).strip())
     builder = str(next(bpy.glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py")))
     tags = "--valid-tags=" + str(next(bpy.glob("*/scripts/modules/_bpy_internal/extensions/tags.py")))
     folder.mkdir(parents=True, exist_ok=True)
@@ -299,8 +325,20 @@ def build_extension(python: Path, folder: Path) -> Path:
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
             elif source.exists():
                 shutil.copy(source, target)
-        call([str(python), builder, "build", tags, "--source-dir", copied, "--output-filepath", str(archive)])
-    call([str(python), builder, "validate", tags, str(archive)])
+        call(
+            [
+                str(python),
+                ISOLATED,
+                builder,
+                "build",
+                tags,
+                "--source-dir",
+                copied,
+                "--output-filepath",
+                str(archive),
+            ]
+        )
+    call([str(python), ISOLATED, builder, "validate", tags, str(archive)])
     return archive
 
 
@@ -315,6 +353,17 @@ def setup() -> int:
     ensure_main()
     if not ensure(BLENDER52):
         say(f"No Python {BLENDER52.version} was found: {BLENDER52.name} (tests in Blender 5.2) was left out.")
+    return 0
+
+
+def lock(arguments: Sequence[str]) -> int:
+    """Write the lock files with the pinned uv, which gets an environment of its own."""
+    (pin,) = project()["project"]["optional-dependencies"]["lock"]
+    with tempfile.TemporaryDirectory() as folder:
+        environment = Environment(folder, "", "")
+        call([sys.executable, ISOLATED, "-m", "venv", folder])
+        call([str(environment.python), *PIP, "--only-binary", ":all:", pin])
+        call([sys.executable, ISOLATED, "locks/make.py", "--uv", str(environment.script("uv")), *arguments])
     return 0
 
 
@@ -334,12 +383,13 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = {"test": test, "lint": lint, "format": format_code, "build": build, "setup": setup}
-    parser.add_argument("command", choices=["demo", *commands])
+    passing = {"demo": demo, "lock": lock}
+    parser.add_argument("command", choices=[*passing, *commands])
     known, rest = parser.parse_known_args()
-    if rest and known.command != "demo":
+    if rest and known.command not in passing:
         parser.error(f"unknown arguments: {' '.join(rest)}")
     try:
-        return demo(rest) if known.command == "demo" else commands[known.command]()
+        return passing[known.command](rest) if known.command in passing else commands[known.command]()
     except DevError as error:
         print(f"\n[dev] {error}", file=sys.stderr)
         return 1

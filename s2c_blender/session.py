@@ -24,7 +24,7 @@ from .core.installer import InstallConfig, Installer
 from .core.jobs import STAGES, Job, JobMachine, Request, State, Status
 from .core.runtime import PythonChoice, choose_python, user_data_folder
 from .core.time_left import in_words
-from .core.worker_client import WorkerConfig
+from .core.worker_client import WorkerConfig, isolated_worker
 from .faults import Fault
 from .strip_audio import write_packed
 from .takes import delivery, take_paths, unfinished
@@ -299,7 +299,7 @@ class Session:
             choice = self._choose_python(context)
             if choice.problem:
                 raise Fault("no_runtime", choice.problem)
-            command = (choice.path, "-m", "models.worker")
+            command = isolated_worker(choice.path, preferences.ROOT, self.data_folder() / "cache")
         folder = self.data_folder()
         log = logs.log_path(folder / "logs")
         try:
@@ -315,7 +315,6 @@ class Session:
         return WorkerConfig(
             command=command,
             root=preferences.ROOT,
-            pycache=folder / "cache",
             log_file=log,
             **self.config.patience,
         )
@@ -334,7 +333,7 @@ class Session:
         return InstallConfig(
             runtime=preferences.runtime(context),
             requirements=preferences.REQUIREMENTS,
-            index_url=chosen.index_url if chosen is not None else "",
+            cpu_index=chosen.cpu_index.strip() if chosen is not None else "",
         )
 
     def _begin(self, label: str, work: Callable[[], Work]) -> None:

@@ -3,18 +3,21 @@
 
 Each step is one command whose output is streamed line by line. The completion marker is removed first and
 written last, so an interrupted installation is always seen as one.
+
+What is installed stands in the lock files: each package with its version and the hashes of its files, so neither an
+index nor whoever stands before it decides what runs here. There is one index at a time: the usual one, or the mirror
+that the user's own pip asks (see `pip_settings`); torch for the CPU alone comes from its own, in a step of its own.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import pip_settings
 from .jobs import ACTIVE, State, Status
 from .process import ChildProcess, child_environment
 from .protocol import LineSplitter
@@ -29,8 +32,11 @@ DELETE = (
 )
 ISOLATED = "-I"
 """Every child ignores the folder that Blender was started in, and Python's own variables and user packages."""
-PIP = (ISOLATED, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar", "off")
-PIP_PATIENCE = ("--retries", "3", "--timeout", "60")
+PIP = (ISOLATED, "-m", "pip", "--disable-pip-version-check", "--no-input")
+INSTALL = (*PIP, "install", "--progress-bar", "off", "--retries", "3", "--timeout", "60")
+LOCKED = ("--require-hashes", "--only-binary", ":all:", "--no-deps")
+"""Nothing but the files whose hashes are locked; the locks hold the whole tree, and no package is built here."""
+PACKAGES, TORCH, TORCH_CPU = "packages.txt", "torch.txt", "torch-cpu.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,17 +45,15 @@ class InstallConfig:
 
     runtime: Runtime
     requirements: Path
-    """pip requirements of the worker."""
-    no_deps: tuple[str, ...] = ("transkun==2.0.1",)
-    """Installed without what they ask for: transkun names packages that only its training needs."""
+    """The folder of the worker's lock files."""
     check: str = "import torch, numpy, safetensors, transkun"
     """Python code that succeeds in a working environment."""
     base_pythons: tuple[str, ...] = ()
     """Pythons to build on, best first; empty looks for them."""
     venv_options: tuple[str, ...] = ("--clear",)
     """Options of `python -m venv`."""
-    index_url: str = ""
-    """Another package index for torch builds (for instance CPU only), besides the default one."""
+    cpu_index: str = ""
+    """Address of PyTorch's index of CPU builds; where it is given, Linux gets torch from there and no GPU libraries."""
     silence_seconds: float = 900.0
     """Longest silence of a step. One torch wheel of gigabytes is one silent download."""
     lines_per_pump: int = 50
@@ -67,13 +71,28 @@ class Step:
     command: tuple[str, ...]
     failure: str
     """The sentence shown when it fails."""
+    asks_pip: bool = False
+    """Whether it prints the settings of the user's pip: kept for the next steps, shown nowhere (passwords)."""
 
 
 def base_pythons() -> tuple[str, ...]:
     """Pythons that could carry the environment: Blender's own first, then those on the path."""
     names = [f"python3.{minor}" for minor in (12, 11, 13)] + ["python3", "python"]
-    found = [sys.executable, *(shutil.which(name) or "" for name in names)]
+    found = [sys.executable, *(on_path(name) for name in names)]
     return tuple(dict.fromkeys(path for path in found if path and os.path.isfile(path)))
+
+
+def on_path(name: str) -> str:
+    """The program of this name on the path; '' for none.
+
+    Not `shutil.which`: on Windows it looks into the current folder first, and a path may hold relative folders.
+    """
+    ending = ".exe" if sys.platform == "win32" else ""
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        program = os.path.join(folder, name + ending)
+        if os.path.isabs(folder) and os.path.isfile(program) and os.access(program, os.X_OK):
+            return program
+    return ""
 
 
 class Installer:
@@ -89,6 +108,7 @@ class Installer:
         self._heard = 0.0
         self._child: ChildProcess | None = None
         self._splitter = LineSplitter()
+        self._pip_settings: list[str] = []
         self._deleting = False
 
     @property
@@ -175,17 +195,23 @@ class Installer:
         self._config, self._deleting = config, deleting
         self._steps, self._index, self._splitter = [], 0, LineSplitter()
         self.lines.clear()
+        self._pip_settings.clear()
         self.status = Status(State.RUNNING)
 
     def _stream(self, child: ChildProcess, config: InstallConfig, now: float) -> bool:
         before = len(self.lines), self.status.log
+        secret = 0 <= self._index < len(self._steps) and self._steps[self._index].asks_pip
         for _ in range(config.lines_per_pump // 8 + 1):
             chunk = child.read()
             if chunk is None:
                 break
             for line in self._splitter.feed(chunk):
-                self.status.log = line.decode("utf-8", "replace")
-                self.lines.append(self.status.log)
+                text = line.decode("utf-8", "replace")
+                if secret:
+                    self._pip_settings.append(text)
+                    continue
+                self.status.log = text
+                self.lines.append(text)
             self._heard = now
         return before != (len(self.lines), self.status.log)
 
@@ -240,7 +266,7 @@ class Installer:
             self._child = ChildProcess(
                 step.command,
                 cwd=self._config.runtime.folder,
-                environment=child_environment(None),
+                environment=self._environment(step),
                 stderr_to_stdout=True,
             )
         except OSError as error:
@@ -250,6 +276,10 @@ class Installer:
                 self._fail("install", step.failure, str(error))
             return
         self._child.close_stdin()
+
+    def _environment(self, step: Step) -> dict[str, str]:
+        plain = child_environment()
+        return plain if step.asks_pip else pip_settings.environment(plain, self._pip_settings)
 
     def _stop_child(self) -> None:
         child, self._child = self._child, None
@@ -262,29 +292,31 @@ class Installer:
 
 def install_steps(config: InstallConfig, python: str) -> list[Step]:
     """The commands of an installation on the base interpreter `python`."""
-    venv_python = str(config.runtime.python)
-    index: Sequence[str] = ("--extra-index-url", config.index_url) if config.index_url else ()
+    venv_python, locks = str(config.runtime.python), config.requirements
+    cpu_only = bool(config.cpu_index) and sys.platform.startswith("linux")
+    index = (f"--index-url={config.cpu_index}",) if cpu_only else ()
     download = "Downloading the packages failed; check the network and the free disk space, then press Install again."
-    steps = [
+
+    def install(lock: str, *options: str) -> tuple[str, ...]:
+        return (venv_python, *INSTALL, *LOCKED, *options, "-r", str(locks / lock))
+
+    return [
         Step(
             "Creating the environment",
             (python, ISOLATED, "-m", "venv", *config.venv_options, str(config.runtime.venv)),
             "The environment could not be created; choose another folder or another Python.",
         ),
         Step(
-            "Downloading packages",
-            (venv_python, *PIP, *PIP_PATIENCE, *index, "-r", str(config.requirements)),
-            download,
+            "Asking pip for its settings",
+            (venv_python, *PIP, "config", "list"),
+            "The settings of pip on this computer cannot be read; run `pip config list` in a terminal and mend them.",
+            asks_pip=True,
         ),
-    ]
-    if config.no_deps:
-        command = (venv_python, *PIP, *PIP_PATIENCE, *index, "--no-deps", *config.no_deps)
-        steps.append(Step("Downloading the piano transcriber", command, download))
-    steps.append(
+        Step("Downloading torch", install(TORCH_CPU if cpu_only else TORCH, *index), download),
+        Step("Downloading packages", install(PACKAGES), download),
         Step(
             "Checking",
             (venv_python, ISOLATED, "-c", config.check),
             "The packages were installed but do not work together.",
-        )
-    )
-    return steps
+        ),
+    ]

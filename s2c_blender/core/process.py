@@ -25,21 +25,13 @@ QUEUE_CHUNKS = 64
 STDERR_LINES = 200
 
 
-def child_environment(root: Path | None, pycache: Path | None = None) -> dict[str, str]:
-    """This process's environment made fit for another Python.
+def child_environment() -> dict[str, str]:
+    """This process's environment made fit for another Python: none of Python's own variables in it.
 
-    Blender's own Python variables would break a foreign interpreter. root: folder put on the child's
-    import path; pycache: where it may write compiled files, since `root` may be the extension's folder,
-    which is not ours to write into.
+    They would break a foreign interpreter, or make it run a file that nobody here chose.
     """
-    environment = {
-        k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP")
-    }
+    environment = {k: v for k, v in os.environ.items() if not k.upper().startswith("PYTHON")}
     environment.update(PYTHONUTF8="1", PYTHONUNBUFFERED="1", PYTHONNOUSERSITE="1")
-    if root is not None:
-        environment["PYTHONPATH"] = str(root)
-    if pycache is not None:
-        environment["PYTHONPYCACHEPREFIX"] = str(pycache)
     return environment
 
 

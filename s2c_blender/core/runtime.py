@@ -58,7 +58,8 @@ class Runtime:
 
     def complete(self, requirements: Path) -> bool:
         """True when everything that `requirements` names was installed to the end."""
-        return self.python.exists() and self.read_marker().get("requirements") == fingerprint(requirements)
+        wanted = fingerprint(requirements)
+        return bool(wanted) and self.python.exists() and self.read_marker().get("requirements") == wanted
 
     def begun(self) -> bool:
         """True when there is something of ours in the folder, finished or not."""
@@ -79,11 +80,15 @@ class Runtime:
 
 
 def fingerprint(requirements: Path) -> str:
-    """SHA-256 of the requirements file, line ends aside; empty when it is missing."""
+    """SHA-256 of a folder's lock files, line ends aside; empty when there is none that can be read."""
+    digest = hashlib.sha256()
     try:
-        return hashlib.sha256(requirements.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+        files = sorted(requirements.glob("*.txt"))
+        for path in files:
+            digest.update(path.name.encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
     except OSError:
         return ""
+    return digest.hexdigest() if files else ""
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,8 @@ def choose_python(preferred: str, runtime: Runtime, requirements: Path) -> Pytho
         (preferred, "preferences", "the extension's preferences"),
     ):
         if path:
+            if not os.path.isabs(path):  # whatever folder Blender was started in would complete it
+                return PythonChoice("", f'The Python "{path}" named in {where} must be a whole path.', source)
             if os.path.isfile(path):
                 return PythonChoice(path, "", source)
             return PythonChoice("", f'The Python "{path}" named in {where} does not exist.', source)

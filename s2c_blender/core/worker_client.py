@@ -12,6 +12,16 @@ from . import protocol
 from .process import ChildProcess, child_environment
 
 
+def isolated_worker(python: str, root: Path, pycache: Path) -> tuple[str, ...]:
+    """The command of the worker in `root`, which takes packages from nowhere but there and its own environment.
+
+    `-I` makes Python deaf to its variables, so what they would say stands here. pycache: where it may keep compiled
+    files, since `root` may be the extension's folder, which is not ours to write into.
+    """
+    options = ("-I", "-u", "-X", "utf8", "-X", f"pycache_prefix={pycache}")
+    return (python, *options, str(root / "models" / "worker" / "__main__.py"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class WorkerConfig:
     """How to start a worker and how long to be patient with it."""
@@ -19,9 +29,7 @@ class WorkerConfig:
     command: tuple[str, ...]
     """Program and arguments, run without a shell."""
     root: Path | None = None
-    """Folder that contains `models/`: the worker's working folder and import path."""
-    pycache: Path | None = None
-    """Where the worker's Python may keep compiled files."""
+    """The worker's working folder."""
     log_file: Path | None = None
     """Where the worker's stderr goes; None keeps only its last lines in memory."""
     start_seconds: float = 180.0
@@ -75,7 +83,7 @@ class WorkerClient:
         self.process = ChildProcess(
             self.config.command,
             cwd=self.config.root,
-            environment=child_environment(self.config.root, self.config.pycache),
+            environment=child_environment(),
             log_file=self.config.log_file,
         )
 

@@ -63,7 +63,9 @@ def command(work: Decoding, blender: str) -> list[str]:
 def decode(work: Decoding) -> Iterator[None]:
     """Wait for the second Blender, a look a step; it is ended when the iterator is closed. Raises Fault."""
     try:
-        child = ChildProcess(command(work, bpy.app.binary_path), environment=child_environment(None))
+        child = ChildProcess(
+            command(work, bpy.app.binary_path), cwd=work.target.parent, environment=child_environment()
+        )
     except OSError as error:
         raise Fault("decoding", _cannot(work), str(error)) from error
     try:

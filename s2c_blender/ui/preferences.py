@@ -15,11 +15,12 @@ ADDON_ID = _OURS.rpartition(".")[0] or _OURS
 """The extension's own package, of which `s2c_blender` is a part; outside an extension it is `s2c_blender` itself."""
 ROOT = Path(__file__).resolve().parents[2]
 """Folder that holds `models/` next to `s2c_blender/`."""
-REQUIREMENTS = ROOT / "models" / "requirements-worker.txt"
+REQUIREMENTS = ROOT / "models" / "locks"
+"""What the generator needs, each package with the hashes of its files."""
 
 
 PANEL_HINT = "The panel: press N in the 3D View or the Video Sequencer and choose the S2C tab of the sidebar."
-ADVANCED = ("device", "python_path", "runtime_folder", "index_url", "allow_downloads")
+ADVANCED = ("device", "python_path", "runtime_folder", "cpu_index", "allow_downloads")
 """What hardly anybody has to change."""
 
 
@@ -49,9 +50,10 @@ class S2C_Preferences(bpy.types.AddonPreferences):
         description="Where Install Generator puts it (1 GB, more with a GPU); empty is your user data folder",
         subtype="DIR_PATH",
     )
-    index_url: StringProperty(
-        name="Package Index",
-        description="Another address to download torch from, for one kind of GPU; empty uses the usual one",
+    cpu_index: StringProperty(
+        name="CPU Package Index",
+        description="Linux without an NVIDIA GPU: the address of PyTorch's package index for CPU builds, which its "
+        "install page names, saves most of the download. Nothing else than the builds known here is taken from it",
     )
     allow_downloads: BoolProperty(
         name="Allow Model Downloads",

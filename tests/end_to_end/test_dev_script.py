@@ -11,20 +11,15 @@ import pytest
 
 import dev
 
-PYPROJECT = """
-[project.optional-dependencies]
-test = ["one==1.0"]
-blender = ["bpy==5.2.3"]
-[tool.s2c]
-no-deps = ["alone==2.0"]
-"""
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty checkout with its own pyproject.toml."""
-    (tmp_path / "pyproject.toml").write_text(PYPROJECT, "utf-8")
+    """An empty checkout with lock files of its own."""
+    for name in ("locks/env.txt", "models/locks/torch.txt", "models/locks/torch-cpu.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("one==1.0\n", "utf-8")
     monkeypatch.setattr(dev, "ROOT", tmp_path)
     return tmp_path
 
@@ -49,22 +44,68 @@ def test_an_environment_is_made_once_and_completed_when_a_pin_changes(
     checkout: Path, calls: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dev, "probe", lambda command: HERE)
-    environment = dev.Environment("env", HERE, ("test",), no_deps=True)
+    environment = dev.Environment("env", HERE, "env.txt")
     assert dev.ensure(environment)
-    assert [command[1:3] for command in calls] == [["-m", "venv"], ["-m", "pip"], ["-m", "pip"]]
-    assert calls[1][-1] == "one==1.0" and "--no-deps" not in calls[1]
-    assert calls[2][-2:] == ["--no-deps", "alone==2.0"]
+    assert [command[1:4] for command in calls] == [["-I", "-m", "venv"], ["-I", "-m", "pip"]]
+    assert calls[1][-2:] == ["-r", str(checkout / "locks" / "env.txt")]
+    assert {"--require-hashes", "--no-deps", "--only-binary"} <= set(calls[1])
     del calls[:]
     assert dev.ensure(environment) and calls == []
-    (checkout / "pyproject.toml").write_text(PYPROJECT.replace("1.0", "1.1"), "utf-8")
+    (checkout / "locks" / "env.txt").write_bytes(b"one==1.0\r\n")  # a checkout on Windows
+    assert dev.ensure(environment) and calls == []
+    (checkout / "locks" / "env.txt").write_text("one==1.1\n", "utf-8")
     assert dev.ensure(environment)
-    assert [command[-1] for command in calls] == ["one==1.1", "alone==2.0"]  # and no new environment
+    assert [command[2:4] for command in calls] == [["-m", "pip"]]  # and no new environment
+
+
+@pytest.mark.parametrize(
+    ("index", "found", "installed"),
+    [
+        ("", True, ["torch-cpu.txt", "env.txt"]),
+        ("", False, ["torch-cpu.txt", "torch.txt", "env.txt"]),
+        ("https://cpu.example", True, ["torch-cpu.txt", "env.txt"]),
+    ],
+)
+def test_torch_for_the_cpu_is_taken_where_pip_finds_it(
+    index: str,
+    found: bool,
+    installed: list[str],
+    checkout: Path,
+    calls: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Done:
+        returncode = 0 if found else 1
+
+    def run(command: Sequence[str], **how: object) -> Done:
+        if "pip" in command:
+            calls.append(list(command))
+        return Done()
+
+    monkeypatch.setattr(dev, "probe", lambda command: HERE)
+    monkeypatch.setattr(dev.subprocess, "run", run)
+    monkeypatch.setenv(dev.TORCH_INDEX, index)
+    assert dev.ensure(dev.Environment("env", HERE, "env.txt", torch=True))
+    commands = [command for command in calls if "pip" in command]
+    assert [Path(command[-1]).name for command in commands] == installed
+    asked = [part for command in commands for part in command if "index" in part]
+    assert asked == ([f"--index-url={index}"] if index else [])
+
+
+def test_no_variable_of_python_reaches_a_child_and_no_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "venv.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert dev.probe([sys.executable]) == HERE
+    assert "PYTHONPATH" not in dev.variables() and not (tmp_path / "ran").exists()
 
 
 def test_an_installation_that_fails_is_not_taken_for_complete(
     checkout: Path, calls: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    environment = dev.Environment("env", HERE, ("test",))
+    environment = dev.Environment("env", HERE, "env.txt")
     working = dev.call
 
     def breaks(command: Sequence[str]) -> None:
@@ -81,7 +122,7 @@ def test_an_installation_that_fails_is_not_taken_for_complete(
 def test_a_folder_with_another_python_is_left_alone(
     checkout: Path, calls: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    environment = dev.Environment("env", "3.13", ("test",))
+    environment = dev.Environment("env", "3.13", "env.txt")
     environment.python.parent.mkdir(parents=True)
     environment.python.touch()
     monkeypatch.setattr(dev, "probe", lambda command: "3.12")

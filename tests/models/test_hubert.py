@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The sound encoder: transformers' own numbers, any number of frames, and nothing from the network unasked."""
 
+import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import tiny_hubert
@@ -12,7 +14,8 @@ from models import hubert_source
 from models.config import EncoderConfig
 from models.errors import UserError
 from models.hubert import HAND_FILES, SAMPLE_RATE, HubertEncoder, build_hubert, load_pair, normalise
-from models.hubert_source import HASHES_FILE, find_source
+from models.hubert_source import find_source
+from models.published_encoders import PUBLISHED, Published
 
 
 def encoder_config(**changes) -> EncoderConfig:
@@ -78,48 +81,95 @@ def test_missing_damaged_and_other_encoders_are_told(tmp_path) -> None:
         load_pair(encoder_config(), folder)
 
 
-def test_nothing_is_downloaded_unasked(tmp_path) -> None:
-    def fetch(*unused):
-        raise AssertionError("asked the network")
+NAME, REVISION = "someone/hubert", "0123abcd"
+
+
+class Hub:
+    """A hub in a folder, with one published encoder; `asked` lists what was fetched from it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = tiny_hubert.save_source(folder)
+        self.asked: list[tuple[str, str, str]] = []
+        weights = (self.folder / "model.safetensors").read_bytes()
+        self.published = Published(REVISION, hashlib.sha256(weights).hexdigest(), tiny_hubert.CONFIG)
+
+    def fetch(self, source: str, revision: str, name: str, folder: Path) -> None:
+        self.asked.append((source, revision, name))
+        shutil.copy(self.folder / name, folder / name)
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch) -> Hub:
+    made = Hub(tmp_path / "hub")
+    monkeypatch.setattr(hubert_source, "PUBLISHED", {NAME: made.published})
+    return made
+
+
+def test_nothing_is_downloaded_unasked(tmp_path, hub) -> None:
+    def find(source: str, allowed: bool) -> Path:
+        return find_source(
+            source, tmp_path, allow_download=allowed, cache=tmp_path / "cache", fetch=hub.fetch
+        )
 
     with pytest.raises(UserError, match="allow downloads") as caught:
-        find_source("someone/hubert", tmp_path, allow_download=False, cache=tmp_path, fetch=fetch)
+        find(NAME, False)
     assert caught.value.code == "download_not_allowed"
     with pytest.raises(UserError, match="is not there"):
-        find_source("../no such folder", tmp_path, allow_download=True, cache=tmp_path, fetch=fetch)
-    assert not list(tmp_path.iterdir())
+        find("../no such folder", True)
+    with pytest.raises(UserError, match="not among the encoders") as caught:
+        find("stranger/hubert", True)  # a model may name whatever it wants
+    assert caught.value.code == "encoder_unknown"
+    assert hub.asked == [] and not (tmp_path / "cache").exists()
 
 
-@pytest.mark.parametrize("pickled", [False, True])
-def test_a_download_is_kept_and_checked(tmp_path, pickled) -> None:
-    origin, cache = tiny_hubert.save_source(tmp_path / "hub"), tmp_path / "cache"
-    if pickled:
-        (origin / "model.safetensors").unlink()
-        torch.save(tiny_hubert.weights(), origin / hubert_source.PICKLE)
-    asked = []
-
-    def fetch(source, name, folder):
-        asked.append(name)
-        shutil.copy(origin / name, folder / name)
-        return folder / name
-
-    folder = find_source("someone/hubert", tmp_path, allow_download=True, cache=cache, fetch=fetch)
+def test_a_download_is_the_pinned_version_kept_and_compared_at_every_use(tmp_path, hub) -> None:
+    cache = tmp_path / "cache"
+    folder = find_source(NAME, tmp_path, allow_download=True, cache=cache, fetch=hub.fetch)
     load_pair(encoder_config(per_hand=False, source=str(folder)), tmp_path)
-    count = len(asked)
-    assert find_source("someone/hubert", tmp_path, allow_download=False, cache=cache, fetch=fetch) == folder
-    assert len(asked) == count and [path.name for path in cache.iterdir()] == [folder.name]
-    hashes = json.loads((folder / HASHES_FILE).read_text())
-    assert set(hashes) == {"config.json", "model.safetensors"}
-    (folder / "config.json").write_text("{}")
-    with pytest.raises(UserError, match="not what was downloaded"):
-        find_source("someone/hubert", tmp_path, allow_download=True, cache=cache, fetch=fetch)
+    assert hub.asked == [(NAME, REVISION, "model.safetensors")]
+    assert find_source(NAME, tmp_path, allow_download=False, cache=cache, fetch=hub.fetch) == folder
+    assert len(hub.asked) == 1 and [path.name for path in cache.iterdir()] == [folder.name]
+    for name in hubert_source.FILES:
+        kept = (folder / name).read_bytes()
+        (folder / name).write_bytes(kept[:-2] + b"x\n")
+        with pytest.raises(UserError, match="not what was published"):
+            find_source(NAME, tmp_path, allow_download=True, cache=cache, fetch=hub.fetch)
+        (folder / name).write_bytes(kept)
 
 
-def test_a_download_that_breaks_leaves_nothing(tmp_path) -> None:
-    def fetch(source, name, folder):
+def test_another_file_than_the_published_one_is_thrown_away(tmp_path, hub) -> None:
+    tiny_hubert.save_source(hub.folder, seed=1)  # a good file, but not that one
+    with pytest.raises(UserError, match="was thrown away") as caught:
+        find_source(NAME, tmp_path, allow_download=True, cache=tmp_path / "cache", fetch=hub.fetch)
+    assert caught.value.code == "download_damaged"
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_a_download_that_breaks_leaves_nothing(tmp_path, hub) -> None:
+    def fetch(source, revision, name, folder):
         (folder / "half").write_bytes(b"x")
         raise ConnectionError("gone")
 
     with pytest.raises(UserError, match="could not be downloaded"):
-        find_source("someone/hubert", tmp_path, allow_download=True, cache=tmp_path / "cache", fetch=fetch)
+        find_source(NAME, tmp_path, allow_download=True, cache=tmp_path / "cache", fetch=fetch)
     assert not list((tmp_path / "cache").iterdir())
+
+
+def test_the_hub_is_asked_for_a_commit_and_is_not_told_who_asks(tmp_path, monkeypatch) -> None:
+    import huggingface_hub
+
+    asked = {}
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda *names, **how: asked.update(how))
+    hubert_source.fetch_from_hub(NAME, REVISION, "model.safetensors", tmp_path)
+    assert asked == {"revision": REVISION, "local_dir": tmp_path, "token": False}
+
+
+def test_what_is_published_names_a_commit_a_hash_and_an_architecture() -> None:
+    for published in PUBLISHED.values():
+        assert len(bytes.fromhex(published.revision)) == 20
+        assert len(bytes.fromhex(published.sha256)) == 32
+        json.dumps(dict(published.config))
+        with torch.device("meta"):
+            hubert = build_hubert(dict(published.config))
+        assert hubert.config.hidden_size == 1024
+        assert sum(p.numel() for p in hubert.parameters()) == 315_438_720  # without the speech head

@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The worker's environment: built by real child processes, complete only at the very end, deleted cleanly."""
 
+import os
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from s2c_blender.core.installer import InstallConfig, Installer, install_steps
+from s2c_blender.core.installer import LOCKED, InstallConfig, Installer, base_pythons, install_steps
 from s2c_blender.core.jobs import State
 from s2c_blender.core.runtime import PYTHON_VARIABLE, Runtime, choose_python, user_data_folder
 
 
 @pytest.fixture
 def requirements(tmp_path):
-    path = tmp_path / "requirements.txt"
-    path.write_text("# nothing\n")
-    return path
+    folder = tmp_path / "locks"
+    folder.mkdir()
+    for name in ("packages.txt", "torch.txt", "torch-cpu.txt"):
+        (folder / name).write_text("# nothing\n")
+    return folder
 
 
 @pytest.fixture
@@ -38,7 +41,6 @@ def plan(runtime, requirements, **values):
         **{
             "runtime": runtime,
             "requirements": requirements,
-            "no_deps": (),
             "check": "print('fine')",
             "base_pythons": (sys.executable,),
             "venv_options": QUICK,
@@ -70,22 +72,6 @@ def test_install_marks_last_and_delete_leaves_other_files(runtime, requirements)
     assert "not installed" in choose_python("", runtime, requirements).problem
 
 
-def test_nothing_of_the_folder_that_blender_was_started_in_is_run(
-    runtime, requirements, tmp_path, monkeypatch
-):
-    downloads = tmp_path / "downloads"
-    downloads.mkdir()
-    for module in ("venv", "ctypes", "ensurepip", "shutil", "pip", "runpy", "torch"):
-        (downloads / f"{module}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write({module!r})\n")
-    monkeypatch.chdir(downloads)
-    installer = Installer()
-    installer.install(plan(runtime, requirements, check="import shutil"), time.monotonic(), online=True)
-    assert finish(installer).state is State.DONE
-    installer.delete(plan(runtime, requirements), time.monotonic())
-    assert finish(installer).state is State.DONE
-    assert not (tmp_path / "ran").exists()
-
-
 def test_a_failed_check_leaves_an_unfinished_runtime_and_a_retry_repairs_it(runtime, requirements):
     installer = Installer()
     check = "raise SystemExit('torch is broken')"
@@ -103,8 +89,17 @@ def test_other_requirements_make_it_incomplete(runtime, requirements):
     runtime.python.write_text("")
     runtime.write_marker(requirements)
     assert runtime.complete(requirements)
-    requirements.write_text("torch==9\n")
+    (requirements / "torch.txt").write_bytes(b"# nothing\r\n")  # a checkout on Windows
+    assert runtime.complete(requirements)
+    (requirements / "torch.txt").write_text("torch==9\n")
     assert not runtime.complete(requirements)
+
+
+def test_without_lock_files_nothing_is_complete(runtime, tmp_path):
+    runtime.python.parent.mkdir(parents=True)
+    runtime.python.write_text("")
+    runtime.write_marker(tmp_path / "missing")
+    assert not runtime.complete(tmp_path / "missing")
 
 
 def test_offline_is_a_sentence_and_touches_nothing(runtime, requirements):
@@ -152,18 +147,49 @@ def test_a_stalled_step_is_ended_and_cancel_stops(runtime, requirements):
     assert installer.status.state is State.IDLE and not installer.pump(time.monotonic())
 
 
-def test_steps_never_upgrade_pip_by_network_and_transkun_comes_without_its_dependencies(
-    runtime, requirements
-):
-    steps = install_steps(InstallConfig(runtime=runtime, requirements=requirements), sys.executable)
-    commands = [" ".join(step.command) for step in steps]
-    assert any("--no-deps transkun" in command for command in commands)
-    assert str(requirements) in commands[1] and commands[0].endswith(str(runtime.venv))
+def installing(config):
+    """The commands that install something, by the lock file that they install."""
+    steps = install_steps(config, sys.executable)
+    commands = [step.command for step in steps if "install" in step.command]
+    return {Path(command[-1]).name: command for command in commands}
+
+
+def test_only_locked_files_are_installed_from_one_index(runtime, requirements):
+    found = installing(InstallConfig(runtime=runtime, requirements=requirements))
+    assert list(found) == ["torch.txt", "packages.txt"]
+    for command in found.values():
+        assert "".join(LOCKED) in "".join(command) and command[1] == "-I"
+        assert not [part for part in command if "index" in part or "links" in part]
+
+
+def test_torch_for_the_cpu_comes_from_its_index_and_nothing_else_does(runtime, requirements, monkeypatch):
+    config = InstallConfig(runtime=runtime, requirements=requirements, cpu_index="https://cpu.example/whl")
+    monkeypatch.setattr(sys, "platform", "linux")
+    found = installing(config)
+    assert list(found) == ["torch-cpu.txt", "packages.txt"]
+    assert "--index-url=https://cpu.example/whl" in found["torch-cpu.txt"]
+    assert "example" not in "".join(found["packages.txt"]) and "extra" not in "".join(found["torch-cpu.txt"])
+    monkeypatch.setattr(sys, "platform", "win32")  # the usual index has that one
+    assert list(installing(config)) == ["torch.txt", "packages.txt"]
+
+
+def test_a_python_of_the_current_folder_or_of_a_relative_path_is_not_tried(tmp_path, monkeypatch):
+    for name in ("python3.11", "python3", "python", "python3.exe"):
+        (tmp_path / name).write_text("#!/bin/sh\ntouch ran\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", os.pathsep.join(["", ".", "relative"]))
+    assert base_pythons() == (sys.executable,)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if sys.platform != "win32":
+        assert base_pythons()[1] == str(tmp_path / "python3.11")
 
 
 def test_the_choice_of_python(runtime, requirements, monkeypatch, tmp_path):
     assert choose_python(sys.executable, runtime, requirements).source == "preferences"
     assert "does not exist" in choose_python(str(tmp_path / "x"), runtime, requirements).problem
+    monkeypatch.chdir(Path(sys.executable).parent)
+    assert "whole path" in choose_python(Path(sys.executable).name, runtime, requirements).problem
     monkeypatch.setenv(PYTHON_VARIABLE, sys.executable)
     assert choose_python("anything", runtime, requirements).source == "environment"
 

@@ -15,8 +15,6 @@ from pathlib import Path
 import pytest
 
 import dev
-from s2c_blender.core.installer import InstallConfig
-from s2c_blender.core.runtime import Runtime
 
 INSTALL = """
 import json, os, sys
@@ -57,7 +55,8 @@ def test_everything_that_the_extension_needs_is_in_the_zip(names: set[str], proj
     files = [path for package in ("s2c_blender", "models") for path in (project_root / package).rglob("*")]
     paths = [path.relative_to(project_root) for path in files if path.is_file()]
     existing = {path.as_posix() for path in paths if "__pycache__" not in path.parts and path.name[0] != "."}
-    assert {"models/hands.json", "models/requirements-worker.txt", "s2c_blender/__init__.py"} <= existing
+    assert {"models/hands.json", "s2c_blender/__init__.py"} <= existing
+    assert {f"models/locks/{name}.txt" for name in ("packages", "torch", "torch-cpu")} <= existing
     assert existing <= names
     assert {"__init__.py", "blender_manifest.toml", "LICENSE", "README.md"} <= names
 
@@ -111,14 +110,9 @@ def test_a_clean_profile_installs_it_and_adds_hands(archive: Path, tmp_path: Pat
     assert facts["operators_left"] == []
 
 
-def test_requirements_and_versions_have_one_source(project_root: Path) -> None:
+def test_versions_have_one_source(project_root: Path) -> None:
     data = tomllib.loads((project_root / "pyproject.toml").read_text("utf-8"))
     manifest = tomllib.loads((project_root / "blender_manifest.toml").read_text("utf-8"))
-    file = project_root / "models" / "requirements-worker.txt"
-    lines = [line for line in file.read_text("utf-8").splitlines() if line and not line.startswith("#")]
-    assert lines == data["project"]["optional-dependencies"]["worker"]
-    installer = InstallConfig(runtime=Runtime(project_root), requirements=file)
-    assert list(installer.no_deps) == data["tool"]["s2c"]["no-deps"]
     assert f'__version__ = "{manifest["version"]}"' in (project_root / "models" / "__init__.py").read_text(
         "utf-8"
     )
