@@ -138,3 +138,13 @@ def test_the_formats_name_what_the_worker_is_asked() -> None:
 def test_the_formats_name_the_arrays_of_a_take() -> None:
     page = (ROOT / "docs" / "formats.md").read_text("utf-8")
     assert set(ARRAYS) <= words_between(page, "| array |", "`meta` is an object")
+
+
+def test_every_promise_names_a_test_that_is_there() -> None:
+    promises = re.findall(
+        r"`(tests/[\w/]+\.py)(?:::(\w+))?`", (ROOT / "docs" / "security.md").read_text("utf-8")
+    )
+    assert len(promises) >= 40
+    for name, function in promises:
+        source = (ROOT / name).read_text("utf-8")
+        assert not function or re.search(rf"^def {function}\(", source, re.MULTILINE), f"{name}::{function}"
