@@ -18,6 +18,7 @@ from pathlib import Path
 from models.config import ModelConfig, Statistics
 from models.errors import UserError
 from models.model import CONFIG_FILE, PRESETS_FOLDER
+from models.whole_file import write_text_whole
 from training.data import INDEX_FILE, read_pieces
 from training.pianomotion.source import open_source
 from training.settings import preset_names, resolve
@@ -61,6 +62,6 @@ def statistics_main(arguments: argparse.Namespace) -> int:
         print(f"statistics: {error}", file=sys.stderr)
         return 1
     if arguments.write is not None:
-        path.write_text(dataclasses.replace(config, statistics=found).to_json(), encoding="utf-8")
+        write_text_whole(path, dataclasses.replace(config, statistics=found).to_json())
     print(json.dumps(dataclasses.asdict(found), indent=1))
     return 0

@@ -37,7 +37,7 @@ def test_what_the_forms_send_people_to_is_there() -> None:
     texts = {form.stem: form.read_text("utf-8") for form in FORMS}
     blender = "\n".join(path.read_text("utf-8") for path in (ROOT / "s2c_blender").rglob("*.py"))
     assert "Check Generator" in texts["bug"] and 'bl_label = "Check Generator"' in blender
-    assert "logs/worker.log" in texts["bug"] and '"logs" / "worker.log"' in blender
+    assert "logs/worker-" in texts["bug"] and 'PREFIX, SUFFIX = "worker", ".log"' in blender
     assert "failed in Blender" in texts["bug"] and "failed in Blender" in blender
     assert "What cannot be done yet" in texts["wish"]
     assert "## What cannot be done yet" in (ROOT / "docs" / "animators.md").read_text("utf-8")

@@ -174,7 +174,7 @@ def test_a_ping_is_answered_while_a_silent_download_goes_on() -> None:
 
 def test_unknown_method_and_wrong_params_name_the_fault(worker: Client) -> None:
     reply = worker.call("dance")
-    assert reply["code"] == "unknown_method" and '"dance"' in reply["message"]
+    assert reply["code"] == "unknown_method" and "'dance'" in reply["message"]
     worker.write(b'{"id": 1001, "method": "generate", "params": [1]}')
     assert worker.until(1001)["code"] == "bad_params"
     reply = worker.call("generate", midi="a.mid", output="b.npz", contact=3)
