@@ -40,7 +40,7 @@ AREAS = {
          "tests/models/test_hands.py"],
     ),
     "sampling": (
-        ["models/sampling.py"],
+        ["models/generation/sampling.py"],
         ["tests/models/test_sampling.py", "tests/models/test_generator.py", "tests/models/test_seams.py"],
     ),
     "core": (

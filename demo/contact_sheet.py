@@ -22,8 +22,8 @@ import bpy
 
 import s2c_blender
 from demo.looks import moments, room, sheet
-from models.evaluation import hand_size_of
-from models.take import Take
+from models.body.take import Take
+from models.evaluation.scores import hand_size_of
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make the demo recording from its score: `score.mid` -> `recording.mid`, `recording.flac`.
 
-    python demo/perform.py          (needs fluidsynth and a soundfont, see training/rendering.py)
+    python demo/perform.py          (needs fluidsynth and a soundfont, see training/data/rendering.py)
 
 The result lies in the repository; this script is here so that anyone can see how it was made, and make
 another. The performance is a handful of a waltz pianist's habits: the melody on top sings, the bass on the
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from models.midi import read_midi, write_midi  # noqa: E402
-from training.rendering import render  # noqa: E402
+from models.music.midi import read_midi, write_midi  # noqa: E402
+from training.data.rendering import render  # noqa: E402
 
 SEED = 1893
 BEAT_S = 0.48387  # the score's quarter note, 124 a minute

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m models`: see `models.cli`."""
+"""`python -m models`: see `models.app.cli`."""
 
 import sys
 
-from models.cli import main
-from models.command_line import end_cleanly_when_asked
+from models.app.cli import main
+from models.app.command_line import end_cleanly_when_asked
 
 if __name__ == "__main__":
     end_cleanly_when_asked()

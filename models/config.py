@@ -15,20 +15,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.habits import HABITS
+from models.body.player import PLAYER_FEATURES, STYLES
+from models.checks import shown
 from models.plain_file import CONFIG, read_plain
-from models.request import STYLES, shown
 
 JOINT_CHANNELS = 48
 """16 joints of 3 Euler angles: the paper's channels of one hand."""
 WRIST_CHANNELS = 3
-CANONICAL_KEYS = 93
+HAND_SPACE_KEYS = 93
 """Pitches 16 to 108: the 88 keys and what the reflection about D (pitch p -> 124 - p) needs below them."""
 NOTE_FEATURES = 3
 """Onset, sustain and the hint about the hand (own hand positive, other hand negative, unknown zero)."""
 FINGERS_A_HAND = 5
 PLAN_FEATURES = 11
-"""What the networks read about each finger (`models.finger_plan`)."""
+"""What the networks read about each finger (`models.conditioning.finger_features`)."""
 
 FORMAT_VERSION = 1
 MOST_STEPS = 1000
@@ -73,8 +73,8 @@ class EncoderConfig:
 
     kind: str = "notes"
     """`notes`: 93-key onset, sustain and hand-hint rolls; `features`: vectors that the caller computed; `hubert`: the
-    last hidden state of a HuBERT, from the sound itself (`models.hubert`)."""
-    feature_dim: int = CANONICAL_KEYS * NOTE_FEATURES
+    last hidden state of a HuBERT, from the sound itself (`models.conditioning.hubert`)."""
+    feature_dim: int = HAND_SPACE_KEYS * NOTE_FEATURES
     """Numbers in a frame and hand."""
     centred_bins: int = 27
     """Bins of the hand-centred roll that joins the condition (`notes` only); 0 leaves it out."""
@@ -93,9 +93,9 @@ class EncoderConfig:
         _check_text("encoder.source", self.source)
         _check_range("encoder", "centred_bins", self.centred_bins, 0, 128)
         _check_range("encoder", "centred_spacing_m", self.centred_spacing_m, 0.001, 0.1)
-        if self.kind == "notes" and self.feature_dim != CANONICAL_KEYS * NOTE_FEATURES:
+        if self.kind == "notes" and self.feature_dim != HAND_SPACE_KEYS * NOTE_FEATURES:
             raise ConfigError(
-                f"encoder.feature_dim is {self.feature_dim}; notes have {CANONICAL_KEYS * NOTE_FEATURES}"
+                f"encoder.feature_dim is {self.feature_dim}; notes have {HAND_SPACE_KEYS * NOTE_FEATURES}"
             )
         if self.kind != "notes" and (self.centred_bins or self.finger_plan):
             raise ConfigError(
@@ -312,7 +312,7 @@ class ModelConfig:
     statistics: Statistics = field(default_factory=Statistics)
     representation: str = "euler"
     """What a hand's 48 channels and its position are: `euler` XYZ angles in bone frames and the wrist over the piano;
-    `mano` rotation vectors and the camera's view, as PianoMotion10M stores them (`models.mano`)."""
+    `mano` rotation vectors and the camera's view, as PianoMotion10M stores them (`models.body.mano`)."""
     wrist_residual: bool = True
     """Three more channels: the wrist's offset from the predicted position, so that diffusion shapes the wrist too."""
     decoupled_noise: bool = True
@@ -328,7 +328,7 @@ class ModelConfig:
     style_dim: int = 5
     """Style numbers (hand size, curl, wrist height, energy, looseness); 0 for a model without style."""
     habit_dim: int = 0
-    """Numbers of how each hand lies over the keys (`models.habits`); 0 for a model that is not told them."""
+    """Numbers of how each hand lies over the keys (`models.body.player`); 0 for a model that is not told them."""
     window_frames: int = 240
     fps: float = 30.0
     sampler: str = "dpm++2m"
@@ -339,7 +339,7 @@ class ModelConfig:
     """Spread of the Gaussian that takes the trembling out of the sampled motion before key contact, frames; 0 leaves
     it. Contact puts the quick movements of striking fingers back in."""
     still_smoothing_frames: float = 0.0
-    """The same of wrists that hardly move, where it is the larger one (`models.smoothing`)."""
+    """The same of wrists that hardly move, where it is the larger one (`models.body.smoothing`)."""
     pose_noise: float = 1.0
     """Spread of the noise that sampling begins with, the joint angles' channels. A little above 1 gives back what few
     evaluations and networks that are not perfect take from the variety of the motion."""
@@ -363,9 +363,9 @@ class ModelConfig:
             raise ConfigError("representation mano needs shared_hands and wrist_residual false")
         _check_range("model", "style_dim", self.style_dim, 0, 64)
         told = (self.style_dim, self.habit_dim)
-        if self.habit_dim and told != (len(STYLES), len(HABITS)):
+        if self.habit_dim and told != (len(STYLES), len(PLAYER_FEATURES)):
             raise ConfigError(
-                f"style_dim and habit_dim are {told}; with habits they must be {(len(STYLES), len(HABITS))}"
+                f"style_dim and habit_dim are {told}; with habits they must be {(len(STYLES), len(PLAYER_FEATURES))}"
             )
         _check_range("model", "window_frames", self.window_frames, 8, 4096)
         _check_range("model", "fps", self.fps, 1.0, 240.0)

@@ -2,8 +2,8 @@
 """Opening a file that somebody gave us: it must be a plain file of a size that its kind can have.
 
 A pipe would wait for ever, a device would never end, and a file larger than its kind can be is another thing under its
-name. Links to plain files are followed. `models.take_arrays` does the same for takes by itself: Blender's side reads by
-that file too.
+name. Links to plain files are followed. `models.body.take_arrays` does the same for takes by itself: Blender's side
+reads by that file too.
 """
 
 from __future__ import annotations

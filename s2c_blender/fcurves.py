@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from . import compat
 from .core.splicing import LINEAR, Keys, Stretch, splice
-from .faults import Fault
+from .errors import UserError
 from .rig.bones import joint_bones, wrist_rest
 
 __all__ = ["channels", "evaluate", "joint_bones", "splice_channel", "wrist_rest", "write_channel"]
@@ -144,7 +144,7 @@ def splice_channel(
 def check_spliceable(curve: bpy.types.FCurve) -> None:
     """Raise Fault for a curve whose keys are not all that shapes it."""
     if len(curve.modifiers) or len(curve.sampled_points):
-        raise Fault(
+        raise UserError(
             "curve_modified",
             f'The curve "{curve.data_path}" was baked to samples or has modifiers: turn it into keys '
             "(Graph Editor > Channel > Bake Channels) before a range is made anew.",

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from . import compat, fcurves
 from .core.protocol import is_number
-from .faults import Fault
+from .errors import UserError
 from .strip_audio import StripSound, write_packed
 from .takes import clock, layers
-from .takes.find import by_uid
 from .takes.layers import TAKE_PROPERTY as MARK
 from .takes.layers import current_action
+from .takes.lookup import by_uid
 from .takes.reading import HandReader
 from .takes.sampling import sample
 from .takes.take_file import FPS_TOLERANCE, load_take
@@ -151,23 +151,23 @@ def plan_keep(
     layer = layers.take_layer(armature)
     marks = read_marks(layer.action) if layer is not None else None
     if layer is None or marks is None:
-        raise Fault("no_take", f'The armature "{armature.name}" plays no take yet: press Generate first.')
+        raise UserError("no_take", f'The armature "{armature.name}" plays no take yet: press Generate first.')
     layers.check_writable(armature)
     span = layers.seen_span(armature, kept)
     if span is not None and span[1] - span[0] >= layers.MOST_FRAMES:
         count = span[1] - span[0] + 1
-        raise Fault(
+        raise UserError(
             "too_long",
             f'The keys of "{armature.name}" reach over {count} frames, too many for a take: delete those far out.',
         )
     if span is None:
-        raise Fault(
+        raise UserError(
             "no_motion",
             f'The hands of "{armature.name}" stand still, their keys are gone or muted: bring them back, or Generate.',
         )
     rate = scene.render.fps / scene.render.fps_base
     if abs(rate - marks.fps) > FPS_TOLERANCE and not _in_time(layer, armature, rate):
-        raise Fault(
+        raise UserError(
             "rate_changed",
             f"The take was made for {marks.fps:g} frames a second and the scene now has {rate:g}; "
             "press Follow Strip to fit it to the recording, or Generate.",
@@ -225,7 +225,9 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
     """
     armature = by_uid(bpy.data.objects, keep.armature_uid)
     if armature is None:
-        raise Fault("rig_deleted", f'The armature "{keep.armature_name}" or its take was deleted meanwhile.')
+        raise UserError(
+            "rig_deleted", f'The armature "{keep.armature_name}" or its take was deleted meanwhile.'
+        )
     reader = HandReader(armature, keep.frames)
     if layers.is_direct(armature):
         for done, _ in enumerate(reader.read_curves(armature, keep.start_frame)):
@@ -251,7 +253,7 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
             meta=np.array(json.dumps({**meta, "format": 1})),
         )
     except OSError as error:
-        raise Fault(
+        raise UserError(
             "temporary_folder",
             f'The folder for temporary files "{keep.path.parent}" cannot be written; '
             "choose another under Preferences > File Paths > Temporary Files.",
@@ -275,7 +277,7 @@ def take_seconds(keep: Keep, clocks: NDArray[np.float64]) -> NDArray[np.float64]
             before, behind = np.minimum(count - first, 0), np.maximum(count - last, 0)
             return inside + (before + behind) * pace
     if abs(keep.frames - keep.marks.frames) > 1:
-        raise Fault(
+        raise UserError(
             "take_of_earlier_version",
             "The keys of this take were cut or stretched, and it was made by an earlier version, which did not note "
             "which part of the music they play: press Generate.",
@@ -314,7 +316,7 @@ def _listen_again(keep: Keep, params: dict[str, Any], first_second: float) -> It
     if isinstance(path, str) and unmoved and Path(path).is_file():
         params.update({name: stored.get(name) for name in ("sound", "sound_start_s", "sound_end_s")})
         return
-    raise Fault(
+    raise UserError(
         "take_missing",
         "The notes of this take and its recording are both gone; add the recording again, or press Generate.",
     )
@@ -333,7 +335,7 @@ def _notes(
             if take is not None:
                 notes, fingering, meta = take.notes, take.fingering, take.meta
             yield 1.0
-    except Fault:
+    except UserError:
         meta = {}  # the file is gone or spoiled: without stored notes the recording is listened to again
     if stored is not None:
         notes, fingering = stored

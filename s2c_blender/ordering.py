@@ -10,9 +10,10 @@ from typing import Any
 
 import bpy
 
-from . import consent, keeping
+from . import keeping
+from .core import consent
 from .core.skeleton import HANDS
-from .faults import Fault
+from .errors import UserError
 from .fcurves import joint_bones
 from .rig.armature import HAND_SIZE_PROPERTY
 from .rig.bones import piano_frame
@@ -20,7 +21,7 @@ from .rig.choice import find_armature
 from .session import preferred_device, session
 from .strip_audio import StripSound, find_strip, strip_sound
 from .takes import layers
-from .takes.orders import TakeOrder
+from .takes.take_order import TakeOrder
 from .takes.take_paths import recording_title, take_path, title_of_take
 from .ui import preferences
 
@@ -29,7 +30,7 @@ PRESET_NAME = re.compile("[a-z][a-z0-9_-]{0,39}")
 MODEL_FILE = "config.json"
 """What every model folder holds."""
 HAND_SIZE_STYLES = (-3.0, 4.0)
-"""Style values of the hand size that the generator takes (`models.request.HAND_SIZE_RANGE`): 0.7 to 1.4."""
+"""Style values of the hand size that the generator takes (`models.body.player.HAND_SIZE_RANGE`): 0.7 to 1.4."""
 
 
 def frame_window(scene: bpy.types.Scene) -> tuple[int, int] | None:
@@ -40,7 +41,7 @@ def frame_window(scene: bpy.types.Scene) -> tuple[int, int] | None:
     if settings.range_mode == "SCENE":
         return scene.frame_start, scene.frame_end
     if settings.frame_end <= settings.frame_start:
-        raise Fault("range_empty", "The last frame of the range must lie after the first.")
+        raise UserError("range_empty", "The last frame of the range must lie after the first.")
     return settings.frame_start, settings.frame_end
 
 
@@ -73,19 +74,19 @@ def chosen_model(settings: bpy.types.PropertyGroup) -> str:
     if not settings.model_folder:
         preset = settings.preset or "default"
         if not PRESET_NAME.fullmatch(preset):
-            raise Fault(
+            raise UserError(
                 "preset_unknown", "This file asks for a model that is not built in: set Preset to default."
             )
         return preset
     if not consent.is_chosen_model(settings.model_folder):
-        raise Fault(
+        raise UserError(
             "model_not_chosen",
             f'This file asks for the model "{settings.model_folder}": choose that folder again under Style > Model if '
             "you trust it, or empty the field.",
         )
     folder = Path(bpy.path.abspath(settings.model_folder))
     if not (folder / MODEL_FILE).is_file():
-        raise Fault(
+        raise UserError(
             "model_missing",
             f'The folder "{folder}" holds no model (no {MODEL_FILE} in it): choose another under Model, or empty it.',
         )
@@ -171,7 +172,7 @@ def _sound_of(context: bpy.types.Context, keep: keeping.Keep) -> StripSound | No
     try:
         edit, strip = find_strip(context, scene.s2c_settings.strip_name)
         sound = strip_sound(edit, strip, scene, window, keep.path.parent)
-    except Fault:
+    except UserError:
         return None
     return sound if sound.heard.start_frame == keep.start_frame else None
 
@@ -181,7 +182,7 @@ def take_frames(keep: keeping.Keep, window: tuple[int, int]) -> tuple[int, int]:
     last = keep.start_frame + keep.frames - 1
     first, stop = max(window[0], keep.start_frame), min(window[1], last) + 1
     if first >= stop:
-        raise Fault(
+        raise UserError(
             "range_empty",
             f"Frames {window[0]} to {window[1]} hold nothing of the take, which plays from {keep.start_frame} "
             f"to {last}: choose others.",

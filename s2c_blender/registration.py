@@ -7,10 +7,10 @@ from types import ModuleType
 
 import bpy
 
-from . import lifetime
-from .operators import export, follow, jobs, new_scene, notes, recording, runtime, scene, take
+from . import handlers
 from .takes import sampling
 from .ui import manual, menus, panels, preferences, properties
+from .ui.operators import export, follow, jobs, new_scene, notes, recording, runtime, scene, take
 
 OPERATORS: tuple[ModuleType, ...] = (
     scene,
@@ -42,7 +42,7 @@ def register() -> None:
     menus.register()
     manual.register()
     sampling.register()
-    lifetime.register()
+    handlers.register()
 
 
 def unregister() -> None:
@@ -51,7 +51,7 @@ def unregister() -> None:
     if not _registered:
         return
     _registered = False
-    lifetime.unregister()
+    handlers.unregister()
     sampling.unregister()
     manual.unregister()
     menus.unregister()

@@ -17,19 +17,19 @@ from typing import Any
 
 import bpy
 
-from . import keeping, temporary
-from .core import logs
+from . import keeping
+from .core import logs, temporary
 from .core.check_report import describe_check
 from .core.installer import InstallConfig, Installer
 from .core.jobs import STAGES, Job, JobMachine, Request, State, Status
 from .core.runtime import PythonChoice, choose_python, user_data_folder
 from .core.time_left import in_words
 from .core.worker_client import WorkerConfig, isolated_worker
-from .faults import Fault
+from .errors import UserError
 from .strip_audio import write_packed
-from .takes import delivery, take_paths, unfinished
-from .takes.orders import TakeOrder
+from .takes import take_paths, unfinished, write_take
 from .takes.take_file import FPS_TOLERANCE
+from .takes.take_order import TakeOrder
 from .ui import preferences
 
 Work = Generator[str | float | None, None, None]
@@ -170,7 +170,7 @@ class Session:
         try:
             settings = self._worker_config(context)
             output = take_paths.reserve(order.output)
-        except Fault:
+        except UserError:
             self._forget_temporary()
             raise
         self._reserved = output
@@ -198,7 +198,7 @@ class Session:
         job = Job("check", [Request("generate", {**params, "device": device})], preset, device)
         self._start(job, settings)
 
-    def refuse(self, fault: Fault) -> None:
+    def refuse(self, fault: UserError) -> None:
         """Show in the panel why a job could not begin."""
         if not self.active:
             self._finish(Status(State.FAILED, fault.message, fault.code, fault.detail))
@@ -291,14 +291,14 @@ class Session:
 
     def _check_free(self) -> None:
         if self.active:
-            raise Fault("busy", "A take is being generated; wait for it or press Cancel first.")
+            raise UserError("busy", "A take is being generated; wait for it or press Cancel first.")
 
     def _worker_config(self, context: bpy.types.Context) -> WorkerConfig:
         command = self.config.worker_command
         if not command:
             choice = self._choose_python(context)
             if choice.problem:
-                raise Fault("no_runtime", choice.problem)
+                raise UserError("no_runtime", choice.problem)
             command = isolated_worker(choice.path, preferences.ROOT, self.data_folder() / "cache")
         folder = self.data_folder()
         log = logs.log_path(folder / "logs")
@@ -307,7 +307,7 @@ class Session:
             logs.sweep(log.parent)
             self.takes_folder().mkdir(exist_ok=True)
         except OSError as error:
-            raise Fault(
+            raise UserError(
                 "data_folder",
                 f'The folder "{folder}" for takes cannot be written; free or unlock it.',
                 str(error),
@@ -392,7 +392,7 @@ class Session:
                 self._settle()
             else:
                 self._finish(self.machine.status)
-        except Fault as fault:
+        except UserError as fault:
             self._finish(Status(State.FAILED, fault.message, fault.code, fault.detail))
         except Exception as error:
             self._finish(
@@ -429,7 +429,7 @@ class Session:
 
         def deliver() -> Work:
             _check_rate(order)
-            yield from delivery.deliver(order, result, seconds)
+            yield from write_take.deliver(order, result, seconds)
 
         self._begin("Writing keyframes", deliver)
 
@@ -471,7 +471,7 @@ def _check_rate(order: TakeOrder) -> None:
         return
     rate, made = scene.render.fps / scene.render.fps_base, order.params["fps"]
     if abs(rate - made) > FPS_TOLERANCE:
-        raise Fault(
+        raise UserError(
             "rate_changed",
             f"The scene went from {made:g} to {rate:g} frames a second while a part of its take was made; "
             "change that back and redo the part.",

@@ -17,7 +17,7 @@ import bpy
 
 from . import compat
 from .core.timebase import HeardRange, Placement, heard_pieces
-from .faults import Fault
+from .errors import UserError
 from .sounds.decoding import HEAD_BYTES, Decoding, decode, is_readable, read_head
 from .sounds.edit_sounds import Sounding, soundings, time_base
 
@@ -92,7 +92,7 @@ def find_strip(context: bpy.types.Context, name: str) -> tuple[bpy.types.Scene, 
             continue
         if len({item.recording for _, heard in found for item in heard}) > 1 and len(found) > 1:
             names = " and ".join(f'"{scene.name}"' for scene, _ in found[:2])
-            raise Fault(
+            raise UserError(
                 "which_strip",
                 f"There are recordings in several scenes ({names}): press Add Recording to bring the one to play "
                 "into this scene.",
@@ -103,8 +103,8 @@ def find_strip(context: bpy.types.Context, name: str) -> tuple[bpy.types.Scene, 
         for scene in group:
             for strip in scene.sequence_editor.strips_all if scene.sequence_editor is not None else ():
                 if strip.type == "MOVIE":
-                    raise Fault("no_strip", _silent(strip))
-    raise Fault(
+                    raise UserError("no_strip", _silent(strip))
+    raise UserError(
         "no_strip",
         "There is no sound strip: press Add Recording, or add one in the Video Sequencer (Add > Sound).",
     )
@@ -118,7 +118,7 @@ def heard_note(context: bpy.types.Context, name: str) -> str:
     try:
         edit, strip = find_strip(context, name)
         recording = _recording(edit, strip)
-    except Fault:
+    except UserError:
         return ""  # the button that plays the sound says it
     used = _heard(recording)
     refusal = _refusal(used)
@@ -148,8 +148,8 @@ def _named(scenes: Sequence[bpy.types.Scene], name: str) -> tuple[bpy.types.Scen
     for scene in scenes:
         strip = scene.sequence_editor.strips_all.get(name) if scene.sequence_editor is not None else None
         if strip is not None:
-            raise Fault("strip_silent", _silent(strip))
-    raise Fault(
+            raise UserError("strip_silent", _silent(strip))
+    raise UserError(
         "strip_missing", f'There is no sound strip called "{name}" any more; choose one in the S2C panel.'
     )
 
@@ -179,7 +179,7 @@ def _choose(edit: bpy.types.Scene, found: list[Sounding]) -> Sounding:
             return _choose(edit, active)
     if len({item.recording for item in found}) == 1:
         return min(found, key=lambda item: (bool(item.silence()), compat.strip_start(item.lead)))
-    raise Fault("which_strip", "There are several sound strips: choose one in the S2C panel.")
+    raise UserError("which_strip", "There are several sound strips: choose one in the S2C panel.")
 
 
 def _recording(edit: bpy.types.Scene, strip: bpy.types.Strip) -> list[Sounding]:
@@ -187,7 +187,7 @@ def _recording(edit: bpy.types.Scene, strip: bpy.types.Strip) -> list[Sounding]:
     found = soundings(edit)
     own = [item for item in found if item.lead == strip]
     if not own:
-        raise Fault("strip_silent", _silent(strip))
+        raise UserError("strip_silent", _silent(strip))
     recording = _choose(edit, own).recording
     return [item for item in found if item.recording == recording]
 
@@ -211,7 +211,7 @@ def strip_sound(
     recording = _recording(edit, strip)
     used = _heard(recording)
     if used[0].strip.sound is None:
-        raise Fault("strip_empty", f'The strip "{strip.name}" has no sound file; choose another strip.')
+        raise UserError("strip_empty", f'The strip "{strip.name}" has no sound file; choose another strip.')
     refusal = _refusal(used)
     if refusal is not None:
         raise refusal
@@ -219,12 +219,12 @@ def strip_sound(
     heard = heard_pieces(spans, placement, window)
     whole = heard_pieces(spans, placement, None)
     if heard is None and whole is not None and window is not None:
-        raise Fault(
+        raise UserError(
             "range_empty",
             f'The strip "{strip.name}" is not heard between frames {window[0]} and {window[1]}.',
         )
     if heard is None or heard.frames < 2:  # Blender shows even an empty file as one frame
-        raise Fault("strip_zero", _no_length(used[0]))
+        raise UserError("strip_zero", _no_length(used[0]))
     path, packed = _file(used[0].strip, temporary)
     found = [(piece, item.gain()) for piece, item in zip(heard.pieces, used) if piece is not None]
     loudest = max(gain for _, gain in found)
@@ -246,18 +246,18 @@ def strip_sound(
     return StripSound(extent, path, packed, _note(edit, scene, recording, used), pieces, decoding)
 
 
-def _refusal(used: list[Sounding]) -> Fault | None:
+def _refusal(used: list[Sounding]) -> UserError | None:
     """What cannot be followed in what is heard."""
     for item in used:
         for link in item.chain:
             if len(getattr(link.strip, "retiming_keys", ())) > 0:
-                return Fault(
+                return UserError(
                     "strip_retimed",
                     f"The speed of the {link.named} was changed, which cannot be followed: "
                     "render the sound to a file (Render > Render Audio) and use that instead.",
                 )
             if link.strip.type == "SCENE" and compat.plays_trimmed_scene_wrongly(link.strip):
-                return Fault(
+                return UserError(
                     "scene_trimmed",
                     f"The {link.named} was cut hard or has a Hold Offset, and this Blender plays its sound at changing "
                     "times: set Hold Offset Start to 0 and use its handles.",
@@ -289,19 +289,19 @@ def _file(strip: bpy.types.Strip, temporary: Path) -> tuple[Path, bytes]:
     if packed is not None:
         data = packed.data
         if not data:
-            raise Fault("sound_empty", f'The sound packed in the strip "{strip.name}" is empty.')
+            raise UserError("sound_empty", f'The sound packed in the strip "{strip.name}" is empty.')
         suffix = os.path.splitext(sound.filepath)[1] or ".wav"
         return temporary / f"packed{suffix}", data
     path = Path(bpy.path.abspath(sound.filepath, library=sound.library))
     if not path.is_file():
-        raise Fault(
+        raise UserError(
             "sound_missing",
             f'The sound file "{path.name}" of the strip "{strip.name}" is missing; '
             "find it with File > External Data > Find Missing Files.",
             str(path),
         )
     if path.stat().st_size == 0:
-        raise Fault(
+        raise UserError(
             "sound_empty", f'The sound file "{path.name}" is empty; choose another recording.', str(path)
         )
     return path, b""
@@ -409,7 +409,7 @@ def _write_bytes(sound: StripSound) -> Iterator[None]:
                 file.write(sound.packed[start : start + PIECE_BYTES])
                 yield
     except OSError as error:
-        raise Fault(
+        raise UserError(
             "temporary_folder",
             f'The folder for temporary files "{sound.path.parent}" cannot be written; '
             "choose another under Preferences > File Paths > Temporary Files.",

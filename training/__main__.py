@@ -11,20 +11,20 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from models.command_line import Parser, end_cleanly_when_asked, run_command
+from models.app.command_line import Parser, end_cleanly_when_asked, run_command
 
 COMMANDS = (
-    "training.synthesis.cli",
-    "training.synthesis.process_fit",
-    "training.fingering.cli",
-    "training.train_cli",
-    "training.statistics_cli",
-    "training.convert_cli",
-    "training.recipe",
-    "training.evaluation.cli",
-    "training.metrics_cli",
-    "training.cost_cli",
-    "training.pianomotion.cli",
+    "training.commands.synthesise",
+    "training.commands.fit_hands",
+    "training.commands.fingering",
+    "training.commands.train",
+    "training.commands.statistics",
+    "training.commands.convert",
+    "training.commands.recipe",
+    "training.commands.evaluate",
+    "training.commands.metrics",
+    "training.commands.cost",
+    "training.commands.pianomotion",
 )
 """Modules with subcommands, in the order in which `--help` shows them."""
 

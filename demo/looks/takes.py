@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from demo.looks.pieces import EXCERPTS, Excerpt, load
-from models.midi import write_midi
-from models.pipeline import Pipeline
-from models.request import GenerateRequest
-from models.take import Take
+from models.app.pipeline import Pipeline
+from models.app.request import GenerateRequest
+from models.body.take import Take
+from models.music.midi import write_midi
 from training.synthesis.dataset import Sample, move_hands
 from training.synthesis.performance import perform
 from training.synthesis.style import Player

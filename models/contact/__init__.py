@@ -2,7 +2,5 @@
 """Key contact: from generated motion and known notes to fingers on the right keys at the right time."""
 
 from models.contact.apply import ContactResult, apply_contact
-from models.contact.fingering import Assignment, finger_notes
-from models.contact.hands import assign_hands
 
-__all__ = ["Assignment", "ContactResult", "apply_contact", "assign_hands", "finger_notes"]
+__all__ = ["ContactResult", "apply_contact"]

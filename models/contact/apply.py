@@ -15,16 +15,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.contact.fingering import Assignment, finger_notes
-from models.contact.hands import assign_hands
-from models.contact.mending import mend
+from models.body.kinematics import clamp_to_limits, forward_kinematics
+from models.body.take import Motion
 from models.contact.schedule import PressTiming, cut_presses, plan_presses
+from models.contact.seam_repair import repair_seams
+from models.contact.segment import PASSES, solve_segment
 from models.contact.separation import separate_hands
-from models.contact.stretch import PASSES, solve_stretch
 from models.errors import Progress
-from models.kinematics import clamp_to_limits, forward_kinematics
-from models.passages import Span
-from models.take import Motion
+from models.music.passages import Span
+from models.planning.fingering import Assignment, finger_notes
+from models.planning.hands import assign_hands
 
 STAGE = "contact"
 STRETCH_S = 40.0
@@ -105,7 +105,7 @@ def apply_contact(
 
         margin = round(MARGIN_S * motion.fps)
         begin, end = max(start - margin, 0), min(stop + margin, motion.frames)
-        solved = solve_stretch(
+        solved = solve_segment(
             Motion(
                 motion.euler[begin:end].astype(np.float32),
                 motion.wrist[begin:end].astype(np.float32),
@@ -140,7 +140,7 @@ def apply_contact(
 def _settled(motion: Motion, movable: NDArray[np.bool_], strength: float, hand_size: float) -> Motion:
     """The motion without tangled fingers and colliding hands where hands are movable (F, 2)."""
     if strength == 1:
-        motion = mend(motion, movable, hand_size)
+        motion = repair_seams(motion, movable, hand_size)
     return _separate(motion, movable, strength, hand_size)
 
 

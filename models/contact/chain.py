@@ -21,10 +21,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models import skeleton
-from models.contact.order import keep_order
-from models.kinematics import rest_tensors
-from models.rotations import euler_to_matrix
+from models.body import skeleton
+from models.body.kinematics import rest_tensors
+from models.body.rotations import euler_to_matrix
+from models.contact.finger_crossing import keep_fingers_from_crossing
 
 COUPLING = 0.6
 """How many radians the last joint follows for each radian of the middle joint."""
@@ -119,7 +119,7 @@ def step_aside(targets: Tensor, yielding: Tensor) -> Tensor:
     local = ((targets - rest.finger_bases)[..., None, :] @ rest.finger_frames)[..., 0, :]
     x, y, w = local.unbind(-1)
     c, reach = torch.atan2(-x, y.clamp_min(1e-6)), torch.hypot(x, y)
-    moved = _lifted(reach, w, keep_order(c, reach, yielding))
+    moved = _lifted(reach, w, keep_fingers_from_crossing(c, reach, yielding))
     aside = (rest.finger_frames @ moved[..., None])[..., 0] + rest.finger_bases
     return torch.where(y[..., None] > 1e-6, aside, targets)
 
@@ -138,7 +138,7 @@ def solve_chains(targets: Tensor, given: Fingers, yielding: Tensor | None = None
     x, y, w = (offset @ rest.finger_frames)[..., 0, :].unbind(-1)
     c = torch.atan2(-x, y.clamp_min(1e-6))
     if yielding is not None:
-        c = keep_order(c, torch.hypot(x, y), yielding)
+        c = keep_fingers_from_crossing(c, torch.hypot(x, y), yielding)
     c = torch.minimum(torch.maximum(c, low[..., 0, 2]), high[..., 0, 2])
     u = c.cos() * y - c.sin() * x
     p, d = _middle_and_last(u * u + w * w, given, low, high)

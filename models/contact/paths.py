@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models import keyboard
+from models.body import keyboard
 from models.contact.schedule import Presses, PressTiming
 
 _SERVED_S = 0.04  # the wrist serves a finger from this long before it strikes

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hands of some frames as angles and places, what their fingertips have to keep to, and which bones are too near.
 
-Axes: F frames, 2 hands, 5 fingers; 20 bones a hand as in `models.contact.apart`; K close pairs.
+Axes: F frames, 2 hands, 5 fingers; 20 bones a hand as in `models.contact.hand_avoidance`; K close pairs.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.biomechanics import FINGERS_CLOSER_M, HANDS_CLOSER_M, segment_distance
+from models.body.bones import FINGERS_CLOSER_M, HANDS_CLOSER_M, segment_distance
+from models.body.kinematics import rest_tensors
+from models.body.skeleton import FINGER_JOINTS
 from models.contact.chain import Fingers, finger_points, hand_rotation, to_piano
-from models.kinematics import rest_tensors
-from models.skeleton import FINGER_JOINTS
 
 _FINGER_MARGIN, _HAND_MARGIN = 0.0016, 0.003  # metres beyond what counts as running through each other
 _BLOCK = 256

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models import keyboard
-from models.contact.fingering import Assignment
+from models.body import keyboard
+from models.planning.fingering import Assignment
 
 _MATTERS_S = 1.0  # presses this far outside a stretch of time still shape the paths inside
 _LATEST_S = 0.04  # a press must show this long after its onset at the latest

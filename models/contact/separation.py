@@ -9,7 +9,7 @@ the rounds end; then no frame under the bump collides. Frames beside it are unto
 
 Of several directions the one that costs the music least is taken. A hand that rises only ever lets go of keys.
 
-Axes: F frames, 2 hands, 20 bones a hand as in `models.biomechanics`.
+Axes: F frames, 2 hands, 20 bones a hand as in `models.evaluation.biomechanics`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import convolve1d, maximum_filter1d
 from torch import Tensor
 
-from models import keyboard
-from models.biomechanics import BLOCK_FRAMES, HANDS_CLOSER_M, hand_bones, segment_distance
-from models.kinematics import forward_kinematics
-from models.take import Motion
+from models.body import keyboard
+from models.body.bones import BLOCK_FRAMES, HANDS_CLOSER_M, hand_bones, segment_distance
+from models.body.kinematics import forward_kinematics
+from models.body.take import Motion
 
 CLEAR_M = HANDS_CLOSER_M + 0.0004
 """Metres that the bones of two hands keep; a little more than what counts as a collision, for rounding's sake."""

@@ -16,7 +16,7 @@ from models.worker.channel import claim_standard_streams
 if __name__ == "__main__":
     channel = claim_standard_streams()
 
-    from models.worker.machine import prepare_process
+    from models.machine import prepare_process
     from models.worker.server import Worker
 
     prepare_process()

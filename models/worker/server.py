@@ -18,11 +18,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from models.app.error_messages import error_for_user
+from models.app.pipeline import Pipeline
+from models.app.progress import StageClock
+from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest, from_params
+from models.checks import shown
 from models.errors import Cancelled, UserError
-from models.faults import explain
-from models.pipeline import Pipeline
-from models.request import GenerateRequest, LoadRequest, TranscribeRequest, from_params, shown
-from models.stages import StageClock
 from models.worker.channel import MAX_LINE_BYTES, Channel, ClientGone
 from models.worker.machine import hello_facts
 
@@ -208,7 +209,7 @@ class Worker:
         except ClientGone:
             raise
         except Exception as error:  # the worker outlives every job; the caller gets the traceback
-            explained = explain(error)
+            explained = error_for_user(error)
             if not isinstance(error, UserError):
                 print(explained.detail, file=sys.stderr)
             if explained.code == "out_of_memory":

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..plain_text import shown
 from .jobs import Job
 from .protocol import is_number
-from .shown import shown
 
 MOST_DEVICES = 16
 

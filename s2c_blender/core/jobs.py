@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from ..plain_text import sentence, shown
 from .protocol import PROTOCOL, Reply
-from .shown import sentence, shown
 from .time_left import TimeLeft
 from .worker_client import WorkerClient, WorkerConfig
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rest skeleton that Blender's side shares with the generator, read from ``hands.json``. No bpy.
 
-Hand 0 is left, 1 is right. Metres and radians in the piano frame (docs/definitions.md); ``models/skeleton.py``
+Hand 0 is left, 1 is right. Metres and radians in the piano frame (docs/definitions.md); ``models/body/skeleton.py``
 documents the keys of the file. Arrays: 2 hands, 16 joints (wrist first), 5 fingers (thumb first).
 """
 

@@ -20,7 +20,7 @@ import addon_utils
 import bpy
 
 from ..core.whole_file import whole_file, why_not
-from ..faults import Fault
+from ..errors import UserError
 from ..rig.bones import skinned_meshes
 from ..takes import layers
 from ..takes.flatten import flatten
@@ -82,18 +82,18 @@ def export_fbx(context: bpy.types.Context, armature: bpy.types.Object, path: Pat
     chosen = PRESETS[preset]
     span = layers.seen_span(armature) if layers.moves(armature) else None
     if span is None:
-        raise Fault("no_take", f'The armature "{armature.name}" plays no take yet: press Generate first.')
+        raise UserError("no_take", f'The armature "{armature.name}" plays no take yet: press Generate first.')
     if span[1] - span[0] >= layers.MOST_FRAMES:
-        raise Fault(
+        raise UserError(
             "too_long", f'The keys of "{armature.name}" reach over {span[1] - span[0] + 1} frames, too many.'
         )
     layers.check_posed(armature)
     if path.suffix.lower() != ".fbx":
         path = path.with_name(path.name + ".fbx")
     if not os.path.isdir(path.parent):
-        raise Fault("folder_missing", f'The folder "{path.parent}" does not exist; choose another one.')
+        raise UserError("folder_missing", f'The folder "{path.parent}" does not exist; choose another one.')
     if not addon_utils.check(EXPORTER)[1] and addon_utils.enable(EXPORTER) is None:
-        raise Fault(
+        raise UserError(
             "no_exporter", "Blender's FBX add-on cannot be enabled; enable it under Preferences > Add-ons."
         )
     meshes = skinned_meshes(context.scene.objects, armature)
@@ -117,7 +117,7 @@ def export_fbx(context: bpy.types.Context, armature: bpy.types.Object, path: Pat
             if not part.stat().st_size:
                 raise OSError("the exporter wrote nothing")
     except (OSError, RuntimeError) as error:
-        raise Fault("fbx_failed", why_not(error, path), str(error)) from error
+        raise UserError("fbx_failed", why_not(error, path), str(error)) from error
 
 
 def take_name(armature: bpy.types.Object) -> str:

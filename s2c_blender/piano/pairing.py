@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..faults import Fault
+from ..errors import UserError
 from ..rig.bones import piano_frame
 from ..rig.choice import pairs_of_hands
 from .animation import connect, connected_hands
@@ -23,7 +23,7 @@ def distance(piano: bpy.types.Object, armature: bpy.types.Object) -> float:
     """How far the hands' piano frame lies from the piano's, in Blender's units."""
     try:
         frame = armature.matrix_world @ piano_frame(armature).matrix
-    except Fault:
+    except UserError:
         return float("inf")
     return (frame.translation - piano.matrix_world.translation).length
 

@@ -7,7 +7,7 @@ import bpy
 from mathutils import Vector
 
 from ..core import skeleton
-from ..faults import Fault
+from ..errors import UserError
 
 HAND_SIZE_PROPERTY = "s2c_hand_size"
 """Custom property of the armature object: the factor on all lengths of the hand."""
@@ -41,7 +41,7 @@ def create_armature(
     """
     low, high = HAND_SIZE_RANGE
     if not low <= hand_size <= high:
-        raise Fault(
+        raise UserError(
             "hand_size",
             f"The hand size {hand_size:g} is not possible: choose a factor from {low:g} to {high:g}.",
         )

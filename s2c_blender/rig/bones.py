@@ -16,7 +16,7 @@ from mathutils import Matrix, Quaternion, Vector
 from numpy.typing import NDArray
 
 from ..core import skeleton
-from ..faults import Fault
+from ..errors import UserError
 from .armature import HAND_SIZE_PROPERTY, JOINT_PROPERTY, joint_label
 
 REST_TOLERANCE = 0.02
@@ -58,7 +58,7 @@ def _the_bone(armature: bpy.types.Object, marked: dict[str, list[str]], joint: i
     if len(found) == 1:
         return found[0]
     if not found:
-        raise Fault(
+        raise UserError(
             "not_hands",
             f'The armature "{armature.name}" lacks bones of the S2C hands: use the one that Add Hands makes.',
             f"missing {label}",
@@ -68,7 +68,7 @@ def _the_bone(armature: bpy.types.Object, marked: dict[str, list[str]], joint: i
     named = [name for name in found if name == skeleton.rest_bones(hand)[joint].name]
     best = moving if moving else named
     if len(best) != 1:
-        raise Fault(
+        raise UserError(
             "several_hands",
             f'The armature "{armature.name}" holds more than one pair of hands ("{found[0]}" and "{found[1]}" are the '
             "same joint): separate them in Edit Mode (P), so that each pair has an armature of its own.",

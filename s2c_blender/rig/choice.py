@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..faults import Fault
+from ..errors import UserError
 from .armature import JOINT_PROPERTY
 
 
@@ -21,7 +21,7 @@ def find_armature(context: bpy.types.Context) -> bpy.types.Object:
     chosen = scene.s2c_settings.armature
     if chosen is not None:
         if chosen.name not in scene.objects:
-            raise Fault(
+            raise UserError(
                 "rig_elsewhere", f'The armature "{chosen.name}" is not in this scene; choose another one.'
             )
         return chosen
@@ -30,10 +30,10 @@ def find_armature(context: bpy.types.Context) -> bpy.types.Object:
         return active
     hands = pairs_of_hands(scene) or [item for item in scene.objects if item.type == "ARMATURE"]
     if not hands:
-        raise Fault(
+        raise UserError(
             "no_rig",
             "There are no hands to animate: press Add Hands, or choose an armature in the S2C panel.",
         )
     if len(hands) > 1:
-        raise Fault("which_rig", "There are several pairs of hands: choose one in the S2C panel.")
+        raise UserError("which_rig", "There are several pairs of hands: choose one in the S2C panel.")
     return hands[0]

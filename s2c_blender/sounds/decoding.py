@@ -14,7 +14,7 @@ from pathlib import Path
 import bpy
 
 from ..core.process import ChildProcess, child_environment
-from ..faults import Fault
+from ..errors import UserError
 
 SCRIPT = Path(__file__).with_name("decode_script.py")
 HEAD_BYTES = 64
@@ -48,7 +48,7 @@ def read_head(path: Path) -> bytes:
         with open(path, "rb") as file:
             return file.read(HEAD_BYTES)
     except OSError as error:
-        raise Fault(
+        raise UserError(
             "sound_unreadable", f'The sound file "{path.name}" cannot be read: {error.strerror}.', str(path)
         ) from error
 
@@ -67,14 +67,14 @@ def decode(work: Decoding) -> Iterator[None]:
             command(work, bpy.app.binary_path), cwd=work.target.parent, environment=child_environment()
         )
     except OSError as error:
-        raise Fault("decoding", _cannot(work), str(error)) from error
+        raise UserError("decoding", _cannot(work), str(error)) from error
     try:
         said = b""
         while not child.drained():
             said += child.read() or b""
             yield
         if child.returncode() != 0 or not work.target.is_file():
-            raise Fault("decoding", _cannot(work), said.decode("utf-8", "replace") + child.stderr_tail())
+            raise UserError("decoding", _cannot(work), said.decode("utf-8", "replace") + child.stderr_tail())
     finally:
         child.kill()
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import fcurves
-from ..faults import Fault
+from ..errors import UserError
 
 CLOCK_PROPERTY = "s2c_time"
 """Custom property of the wrists' pose bones."""
@@ -66,7 +66,7 @@ def running(seconds: NDArray[np.floating]) -> NDArray[np.bool_]:
         return np.zeros(len(seconds), bool)
     steps = np.diff(seconds)
     if (steps < -1e-4).any():
-        raise Fault(
+        raise UserError(
             "clock_backwards",
             "Parts of the take were put in another order, so its notes cannot be followed: press Generate, "
             "or undo the reordering.",

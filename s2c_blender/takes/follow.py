@@ -15,7 +15,7 @@ import bpy
 import numpy as np
 
 from .. import compat, fcurves, keeping
-from ..faults import Fault
+from ..errors import UserError
 from ..rig.choice import find_armature
 from ..strip_audio import StripSound, find_strip, strip_sound
 from . import clock, layers
@@ -99,7 +99,7 @@ def disagreement(context: bpy.types.Context, scene: bpy.types.Scene, armature: b
     hands = pace_of_hands(armature)
     try:
         strip = pace_of_strip(context, scene, armature, hands) if hands is not None else None
-    except Fault:
+    except UserError:
         return ""
     if hands is None or strip is None:
         return ""
@@ -122,15 +122,15 @@ def follow_strip(context: bpy.types.Context, scene: bpy.types.Scene, armature: b
     layers.check_writable(armature)
     layer, hands = layers.take_layer(armature), pace_of_hands(armature)
     if layer is None or hands is None:
-        raise Fault("no_take", f'The armature "{armature.name}" plays no take yet: press Generate first.')
+        raise UserError("no_take", f'The armature "{armature.name}" plays no take yet: press Generate first.')
     strip = pace_of_strip(context, scene, armature, hands)
     if strip is None:
-        raise Fault(
+        raise UserError(
             "other_recording",
             "This take was made from another recording than the strip's: choose its strip in the S2C panel.",
         )
     if layer.action.library is not None:
-        raise Fault(
+        raise UserError(
             "take_linked", f'The take "{layer.action.name}" is linked from another file: make it local first.'
         )
     stretch = strip.rate / hands.rate
@@ -191,7 +191,7 @@ class Watch:
             armature = find_armature(context)
             hands = pace_of_hands(armature)
             edit, strip = find_strip(context, scene.s2c_settings.strip_name)
-        except Fault:
+        except UserError:
             return self._say("", ())
         strips = tuple(
             (item.name, *vars(compat.strip_timing(item)).values(), item.mute)

@@ -15,7 +15,7 @@ import bpy
 import numpy as np
 
 from .. import compat
-from ..faults import Fault
+from ..errors import UserError
 from ..rig.bones import joint_bones
 
 TAKE_PROPERTY = "s2c_take"
@@ -214,7 +214,7 @@ def _reach(
 def check_writable(armature: bpy.types.Object) -> None:
     """Raise Fault where a take could be written but would not be seen, or not be saved."""
     if armature.library is not None:
-        raise Fault(
+        raise UserError(
             "hands_linked",
             f'The hands "{armature.name}" are linked from another file and cannot be animated here: make them local '
             "to this file first (Object > Library Override > Make), or press Add Hands.",
@@ -224,7 +224,7 @@ def check_writable(armature: bpy.types.Object) -> None:
         next((t for t in data.nla_tracks if t.is_solo), None) if data is not None and data.use_nla else None
     )
     if solo is not None:
-        raise Fault(
+        raise UserError(
             "nla_solo",
             f'The NLA track "{solo.name}" plays solo, so a new take would not be seen: turn its star off first.',
         )
@@ -234,9 +234,9 @@ def check_writable(armature: bpy.types.Object) -> None:
 def check_posed(armature: bpy.types.Object) -> None:
     """Raise Fault where the armature shows its rest pose, so that nobody sees how it plays."""
     if armature.mode == "EDIT":
-        raise Fault("edit_mode", f'"{armature.name}" is in Edit Mode: leave it first (Tab).')
+        raise UserError("edit_mode", f'"{armature.name}" is in Edit Mode: leave it first (Tab).')
     if armature.data.pose_position == "REST":
-        raise Fault(
+        raise UserError(
             "rest_position",
             f'"{armature.name}" shows its rest position: switch it to Pose Position (Object Data > Skeleton) first.',
         )

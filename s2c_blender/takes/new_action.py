@@ -16,13 +16,13 @@ from collections.abc import Iterator
 import bpy
 
 from .. import compat, fcurves
-from ..faults import Fault
+from ..errors import UserError
 from ..piano.animation import is_key_curve
 from . import unfinished
 from .clock import clock_channel
-from .find import by_uid
 from .layers import can_replace_active, current_action, is_plain
-from .orders import TakeOrder
+from .lookup import by_uid
+from .take_order import TakeOrder
 
 CURVES_PER_STEP = 2
 """Kept curves looked at in one step."""
@@ -35,7 +35,7 @@ def find_armature(order: TakeOrder) -> bpy.types.Object:
     """The armature of an order, renamed or not. Raises Fault when it was deleted."""
     armature = by_uid(bpy.data.objects, order.armature_uid)
     if armature is None:
-        raise Fault(
+        raise UserError(
             "rig_deleted",
             f'The armature "{order.armature_name}" was deleted while its take was made; '
             "add hands and use Apply Take to put the take on them.",
@@ -48,7 +48,7 @@ def find_action(uid: int) -> bpy.types.Action:
     """The action that is being written. Raises Fault when undo or the user removed it."""
     action = by_uid(bpy.data.actions, uid)
     if action is None:
-        raise Fault("action_gone", ACTION_GONE)
+        raise UserError("action_gone", ACTION_GONE)
     return action
 
 
@@ -83,7 +83,9 @@ def begin_action(order: TakeOrder) -> tuple[int, int]:
     fcurves.joint_bones(armature)
     kept = _kept_action(order)
     if order.partial and kept is None and is_plain(armature):
-        raise Fault("take_missing", f'The take of "{armature.name}" was removed meanwhile; press Generate.')
+        raise UserError(
+            "take_missing", f'The take of "{armature.name}" was removed meanwhile; press Generate.'
+        )
     name = f"{armature.name} take {order.params['seed']}"
     if kept is not None and not _copies_curves(kept):
         handle = armature.animation_data.action_slot.handle
@@ -150,7 +152,7 @@ def copy_kept(order: TakeOrder, action_uid: int, slot_handle: int) -> Iterator[N
         source = by_uid(bpy.data.actions, kept_uid)
         old = compat.channelbag(source, source.slots[0]) if source is not None else None
         if old is None:
-            raise Fault(
+            raise UserError(
                 "take_missing", f'The take of "{order.armature_name}" was removed meanwhile; press Generate.'
             )
         if index >= len(old.fcurves):

@@ -11,10 +11,10 @@ import numpy as np
 
 from .. import compat
 from .layers import can_replace_active, current_action, is_hindered
-from .orders import TakeOrder
 from .reading import HandReader
 from .sampling import scene_of_its_own
 from .take_file import TakeFile
+from .take_order import TakeOrder
 
 NEAR_M, NEAR_RAD = 1e-3, 0.02
 """Within this a hand is where the take puts it."""

@@ -14,11 +14,11 @@ from mathutils import Euler, Matrix
 
 from .. import fcurves
 from ..core import skeleton
-from ..faults import Fault
+from ..errors import UserError
 from ..rig.bones import common_parent, joint_bones, piano_frame
 from .clock import SECONDS_PER_UNIT, clock_channel, read_clock
-from .find import by_uid
 from .layers import is_direct, layers
+from .lookup import by_uid
 
 
 class HandReader:
@@ -83,7 +83,9 @@ class HandReader:
             for joint, bone in enumerate(names):
                 found = by_uid(bpy.data.objects, uid)
                 if found is None or not is_direct(found):
-                    raise Fault("rig_deleted", f'The armature "{name}" or its take was changed meanwhile.')
+                    raise UserError(
+                        "rig_deleted", f'The armature "{name}" or its take was changed meanwhile.'
+                    )
                 curves = {(c.data_path, c.array_index): c for c in layers(found)[-1].curves}
                 pose = found.pose.bones[bone]
                 still = [*pose.rotation_euler, *pose.location]

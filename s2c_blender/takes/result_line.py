@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 
 from ..core.protocol import is_number
-from .orders import TakeOrder
+from .take_order import TakeOrder
 
 MOST = 200
 """As many left-out notes are listed."""

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 import bpy
 from bpy.app.handlers import persistent
 
-from ..faults import Fault
-from .find import by_uid
+from ..errors import UserError
+from .lookup import by_uid
 
 STEP_SECONDS = 0.015
 MARK = "s2c_reading"
@@ -79,7 +79,7 @@ def sample(
         while frame is not None:
             armature = by_uid(bpy.data.objects, armature_uid)
             if armature is None:
-                raise Fault("rig_deleted", f'The armature "{name}" or its take was deleted meanwhile.')
+                raise UserError("rig_deleted", f'The armature "{name}" or its take was deleted meanwhile.')
             with shown([armature]):
                 scene = by_uid(bpy.data.scenes, scene_uid)
                 if scene is None:

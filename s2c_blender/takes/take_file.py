@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.resampling import resample
-from ..faults import Fault
+from ..errors import UserError
 from .take_arrays import DAMAGED, OtherFormat, Spoiled, read_arrays
 
 FPS_TOLERANCE = 1e-3
@@ -46,12 +46,12 @@ def load_take(path: Path) -> Iterator[TakeFile | None]:
                 yield TakeFile(found.euler, found.wrist, found.notes, found.fingering, found.fps, found.meta)
     except FileNotFoundError as error:
         sentence = f'The take "{path.name}" does not exist any more; generate it again.'
-        raise Fault("take_missing", sentence, str(path)) from error
+        raise UserError("take_missing", sentence, str(path)) from error
     except OtherFormat as error:
         sentence = (
             f'The take "{path.name}" was written by another version of S2C Piano Hands; generate it again.'
         )
-        raise Fault("take_version", sentence, str(error)) from error
+        raise UserError("take_version", sentence, str(error)) from error
     except DAMAGED as error:
         why = str(error) if isinstance(error, Spoiled) else "it is damaged or no take at all"
         raise _unreadable(path, why, repr(error)) from error
@@ -66,8 +66,8 @@ def at_scene_rate(take: TakeFile, scene: bpy.types.Scene) -> TakeFile:
     return replace(take, euler=euler, wrist=wrist, fps=rate)
 
 
-def _unreadable(path: Path, why: str, detail: str = "") -> Fault:
-    return Fault(
+def _unreadable(path: Path, why: str, detail: str = "") -> UserError:
+    return UserError(
         "take_unreadable",
         f'The take "{path.name}" cannot be read because {why}; generate it again or choose another file.',
         detail,

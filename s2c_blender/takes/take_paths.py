@@ -17,8 +17,8 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from .. import temporary
-from ..faults import Fault
+from ..core import temporary
+from ..errors import UserError
 
 SUFFIX = ".npz"
 PART_PATTERN = ".????????.part"
@@ -93,12 +93,12 @@ def reserve(path: Path) -> Path:
                 file.write(temporary.owner_note())
                 return candidate
     except OSError as error:
-        raise Fault(
+        raise UserError(
             "data_folder",
             f'The folder "{path.parent}" for takes cannot be written; free or unlock it.',
             str(error),
         ) from error
-    raise Fault(
+    raise UserError(
         "data_folder", f'The folder "{path.parent}" holds too many takes of one name; move some elsewhere.'
     )
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import blf
 import bpy
 
-from ..core.shown import shown
+from ..plain_text import shown
 
 NARROW = 260.0
 """A region below this width, in pixels at interface scale 1, has no room for two buttons in a row."""

@@ -11,7 +11,7 @@ import bpy
 
 from .. import keeping
 from ..core.runtime import PYTHON_VARIABLE
-from ..faults import Fault
+from ..errors import UserError
 from ..rig.choice import find_armature
 from ..session import session
 from ..strip_audio import find_strip
@@ -142,7 +142,7 @@ def generator_step(context: bpy.types.Context) -> Step:
     )
 
 
-def _no_recording(fault: Fault) -> str:
+def _no_recording(fault: UserError) -> str:
     """What to do without a recording; where the fault names a strip, what is wrong with that one."""
     if '"' in fault.message:
         return fault.message
@@ -153,20 +153,20 @@ def _with_reason(context: bpy.types.Context, **values: Any) -> Step:
     return Step(reason=why_grey(context, values["operator"]), **values)
 
 
-def _hands(context: bpy.types.Context) -> tuple[bpy.types.Object | None, Fault | None]:
+def _hands(context: bpy.types.Context) -> tuple[bpy.types.Object | None, UserError | None]:
     try:
         return find_armature(context), None
-    except Fault as fault:
+    except UserError as fault:
         return None, fault
 
 
-def _recording_fault(context: bpy.types.Context) -> Fault | None:
+def _recording_fault(context: bpy.types.Context) -> UserError | None:
     try:
         find_strip(context, context.scene.s2c_settings.strip_name)
-    except Fault as fault:
+    except UserError as fault:
         return fault
     return None
 
 
-def _is(fault: Fault | None, code: str) -> bool:
+def _is(fault: UserError | None, code: str) -> bool:
     return fault is not None and fault.code == code

@@ -13,9 +13,9 @@ import time
 import bpy
 
 from .. import compat, keeping, strip_audio
-from ..core.shown import shown
-from ..faults import Fault
+from ..errors import UserError
 from ..ordering import hand_size_style, redo_window
+from ..plain_text import shown
 from ..rig.armature import HAND_SIZE_PROPERTY
 from ..rig.choice import find_armature
 from ..session import View, session
@@ -266,7 +266,7 @@ def edit_of(context: bpy.types.Context) -> bpy.types.Scene | None:
     """The scene whose strips are offered: where the recording is, else this scene, else the Sequencer's."""
     try:
         return strip_audio.find_strip(context, context.scene.s2c_settings.strip_name)[0]
-    except Fault:
+    except UserError:
         own = context.scene.sequence_editor
         return context.scene if own is not None and own.strips else compat.sequencer_scene(context)
 
@@ -375,7 +375,7 @@ def has_take(context: bpy.types.Context) -> bool:
     """Whether the hands of the scene play a take."""
     try:
         return keeping.has_take(find_armature(context))
-    except Fault:
+    except UserError:
         return False
 
 

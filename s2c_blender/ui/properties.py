@@ -17,7 +17,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from .. import consent
+from ..core import consent
 
 SEED_MAX = 2**31 - 1
 STYLES = ("curl", "wrist_height", "energy", "looseness")

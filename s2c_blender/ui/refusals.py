@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import bpy
 
 from ..core.jobs import Status
-from ..faults import Fault
+from ..errors import UserError
 from ..session import session
 
 
@@ -33,7 +33,7 @@ class Refusal:
 _refusal: Refusal | None = None
 
 
-def remember(fault: Fault, scene: bpy.types.Scene, again: Callable[[bpy.types.Context], object]) -> None:
+def remember(fault: UserError, scene: bpy.types.Scene, again: Callable[[bpy.types.Context], object]) -> None:
     """Show why a job could not begin, until `again` no longer raises that fault."""
     global _refusal
     if session.active:
@@ -63,7 +63,7 @@ def look_again() -> bool:
     with bpy.context.temp_override(window=windows[0]):
         try:
             refusal.again(bpy.context)
-        except Fault as fault:
+        except UserError as fault:
             if fault.code == refusal.code:
                 remember(fault, bpy.context.scene, refusal.again)  # in today's words
                 return fault.message != refusal.status.message

@@ -10,7 +10,7 @@ import pytest
 
 from demo.looks.pieces import EXCERPTS
 from demo.looks.takes import play
-from models.take import Take
+from models.body.take import Take
 
 DRAW = """
 import os, sys

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from models.evaluation import evaluate_take
-from models.midi import read_midi
-from models.take import Take
+from models.body.take import Take
+from models.evaluation.scores import evaluate_take
+from models.music.midi import read_midi
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"

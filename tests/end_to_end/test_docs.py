@@ -11,8 +11,10 @@ from urllib.parse import unquote
 
 import pytest
 
-from models.request import STYLES, GenerateRequest, LoadRequest, SoundPiece, TranscribeRequest
-from models.take_arrays import ARRAYS
+from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest
+from models.body.player import STYLES
+from models.body.take_arrays import ARRAYS
+from models.music.sound_piece import SoundPiece
 from models.worker.machine import hello_facts
 from models.worker.server import METHODS
 

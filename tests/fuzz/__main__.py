@@ -53,7 +53,7 @@ def make_tiny_model(folder: Path) -> Path:
     import torch
 
     from models.config import InteractionConfig, ModelConfig, TransformerConfig, UNetConfig
-    from models.model import Networks, save_model
+    from models.generation.model import Networks, save_model
 
     small = TransformerConfig(width=8, heads=2, feedforward=8, encoder_layers=1, decoder_layers=1)
     config = ModelConfig(

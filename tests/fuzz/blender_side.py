@@ -20,7 +20,7 @@ import s2c_blender
 from s2c_blender import compat, fcurves
 from s2c_blender.core.jobs import Job, JobMachine, Request
 from s2c_blender.core.worker_client import WorkerConfig
-from s2c_blender.faults import Fault
+from s2c_blender.errors import UserError
 from s2c_blender.session import SessionConfig, session
 from s2c_blender.takes.take_file import load_take
 
@@ -42,7 +42,7 @@ def take(case: dict[str, Any]) -> dict[str, Any]:
     try:
         for _ in load_take(Path(case["path"])):
             continue
-    except Fault as fault:
+    except UserError as fault:
         return {"accepted": False, "code": fault.code, "message": str(fault)}
     return {"accepted": True}
 

@@ -24,7 +24,7 @@ import numpy as np
 import soundfile
 import torch
 
-from models.midi import write_midi
+from models.music.midi import write_midi
 
 UNUSED = ("pretty_midi", "mir_eval", "ncls", "torchaudio")
 

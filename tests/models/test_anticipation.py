@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
-from models.anticipation import anticipation, enough_time
-from models.keyboard import key_x
+from models.body.keyboard import key_x
+from models.evaluation.anticipation import anticipation, enough_time
 
 NOTES = np.array([[1.0, 1.4, 60, 70], [2.0, 2.4, 64, 70], [3.0, 3.4, 61, 70]], np.float32)
 FINGERING = np.array([[1, 0], [1, 2], [1, 1]], np.int8)

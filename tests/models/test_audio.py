@@ -13,9 +13,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from models import audio as audio_module
-from models.audio import load_audio
 from models.errors import UserError
+from models.music import audio as audio_module
+from models.music.audio import load_audio
 
 RATE = 8000
 

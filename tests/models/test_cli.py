@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models import cli
-from models.midi import write_midi
-from models.take import Take
+from models.app import cli
+from models.body.take import Take
+from models.music.midi import write_midi
 
 NOTES = np.array([[0.2, 0.6, 60, 80], [0.7, 1.0, 64, 80], [1.1, 1.6, 48, 70]], np.float32)
 
@@ -140,7 +140,7 @@ def test_wrong_usage_is_exit_code_two(arguments: list[str]) -> None:
 def test_interrupted_is_130(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, midi: Path, tmp_path: Path
 ) -> None:
-    from models.pipeline import Pipeline
+    from models.app.pipeline import Pipeline
 
     def interrupt(*arguments: Any) -> None:
         raise KeyboardInterrupt

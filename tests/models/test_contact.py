@@ -7,12 +7,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from models import keyboard, skeleton
-from models.biomechanics import biomechanics
+from models.body import keyboard, skeleton
+from models.body.kinematics import forward_kinematics, outside_limits
+from models.body.take import Motion
 from models.contact import ContactResult, apply_contact
-from models.contact.ik import solve_fingers
-from models.kinematics import forward_kinematics, outside_limits
-from models.take import Motion
+from models.contact.single_frame_ik import solve_fingers
+from models.evaluation.biomechanics import biomechanics
 
 PLAYING_TIPS = np.array(
     [

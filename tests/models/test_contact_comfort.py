@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.contact.chain import Fingers, finger_tips, hand_rotation
-from models.contact.comfort import comfort_errors, unhooked
+from models.contact.posture_costs import posture_costs, unhooked
 
 ARCHED = (0.35, 0.7, 0.45, 0.0)
 
@@ -27,7 +27,7 @@ def hands(frames=1, **changes):
 def asked(fingers):
     """(2, 5, 3) where the wrists are asked to go."""
     rotation = hand_rotation(torch.zeros(len(fingers.middle), 2, 3))
-    return comfort_errors(fingers, rotation, 1.0)[0]
+    return posture_costs(fingers, rotation, 1.0)[0]
 
 
 def test_arched_fingers_ask_for_nothing():

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from models import skeleton
+from models.body import skeleton
+from models.body.kinematics import forward_kinematics
 from models.contact.chain import split_angles
-from models.contact.descent import Descent
+from models.contact.collision_descent import Descent
+from models.contact.collision_solver import solve_collisions
 from models.contact.posture import Aims, Posture, tangles
-from models.contact.untangle import untangle
-from models.kinematics import forward_kinematics
 
 FPS = 30.0
 
@@ -86,7 +86,7 @@ def test_fixed_hands_stay_and_the_others_come_apart() -> None:
     fixed = np.zeros((40, 2), bool)
     fixed[:, 1] = True
     with torch.no_grad():
-        moved = untangle(posture, aims, 1.0, FPS, fixed, 1.0, urgency=16.0)
+        moved = solve_collisions(posture, aims, 1.0, FPS, fixed, 1.0, urgency=16.0)
     for before, after in (
         (posture.angles, moved.angles),
         (posture.turn, moved.turn),

@@ -6,14 +6,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models import skeleton
-from models.contact import finger_notes
-from models.contact.fingering import FingeringCosts
-from models.contact.ik import solve_fingers
+from models.body import skeleton
+from models.body.kinematics import forward_kinematics, outside_limits
 from models.contact.paths import PathSampler
-from models.contact.reach import REST, rigid_step, smooth_correction
 from models.contact.schedule import PressTiming, plan_presses
-from models.kinematics import forward_kinematics, outside_limits
+from models.contact.single_frame_ik import solve_fingers
+from models.contact.wrist_smoothing import REST, rigid_step, smooth_correction
+from models.planning.fingering import FingeringCosts, finger_notes
 
 
 def line(pitches: list[int], step_s: float = 0.2) -> NDArray[np.float64]:

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.contact.fingering import Assignment
 from models.contact.paths import FingerPaths, PathSampler
 from models.contact.schedule import PressTiming, plan_presses
+from models.planning.fingering import Assignment
 
 FPS, FRAMES = 60.0, 120
 

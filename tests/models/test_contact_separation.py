@@ -7,12 +7,12 @@ import torch
 from mirroring import mirror_hands
 from numpy.typing import NDArray
 
-from models import skeleton
-from models.biomechanics import fingers_touch, hands_collide
+from models.body import skeleton
+from models.body.kinematics import HandPose, forward_kinematics, outside_limits
+from models.body.take import Motion
 from models.contact import apply_contact
 from models.contact.separation import CLEAR_M, _all_bones, _distances, _needs, separate_hands
-from models.kinematics import HandPose, forward_kinematics, outside_limits
-from models.take import Motion
+from models.evaluation.biomechanics import fingers_touch, hands_collide
 
 FPS = 30.0
 

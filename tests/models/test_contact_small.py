@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
+from models.body.kinematics import rest_tensors
 from models.contact.apply import _fade_edges, _write
 from models.contact.chain import split_angles
-from models.contact.order import GAP, keep_order
+from models.contact.finger_crossing import GAP, keep_fingers_from_crossing
 from models.contact.posture import Posture, tangles
-from models.contact.stretch import _ease
-from models.kinematics import rest_tensors
+from models.contact.segment import _ease
 
 
 def gaps(abduction: torch.Tensor, reach: torch.Tensor) -> torch.Tensor:
@@ -44,7 +44,7 @@ def test_two_fingers_that_cross_come_apart_as_far_as_they_must(
     free[:, one], free[:, other] = yielding
     pair = one - 1
     assert (gaps(abduction, reach)[:, pair] < GAP - 0.002).all()
-    kept = keep_order(abduction, reach, free)
+    kept = keep_fingers_from_crossing(abduction, reach, free)
     turned = side[:, None] * (kept - abduction)
     assert (gaps(kept, reach)[:, pair] - GAP).abs().max() < 6e-4  # enough, and no more
     torch.testing.assert_close(turned[0], turned[1])  # the hands are mirror images
@@ -56,7 +56,9 @@ def test_two_fingers_that_cross_come_apart_as_far_as_they_must(
 
 def test_fingers_in_order_stay() -> None:
     abduction, reach = torch.zeros(2, 5, dtype=torch.float64), torch.full((2, 5), 0.08, dtype=torch.float64)
-    torch.testing.assert_close(keep_order(abduction, reach, torch.ones_like(reach)), abduction)
+    torch.testing.assert_close(
+        keep_fingers_from_crossing(abduction, reach, torch.ones_like(reach)), abduction
+    )
 
 
 def test_a_stretch_fades_in_without_a_corner() -> None:

@@ -4,11 +4,11 @@
 import numpy as np
 import torch
 
-from models import keyboard
+from models.body import keyboard
 from models.contact.chain import split_angles
-from models.contact.ik import solve_fingers
 from models.contact.posture import Posture
-from models.contact.strays import lift_strays
+from models.contact.single_frame_ik import solve_fingers
+from models.contact.wrong_keys import lift_off_wrong_keys
 
 FRAMES, FPS = 30, 30.0
 PITCH = 60
@@ -38,7 +38,7 @@ def tips_of(posture: Posture) -> np.ndarray:
 def test_a_finger_in_a_wrong_key_is_raised_and_nothing_else_moves() -> None:
     posture, pitch, _ = held_down()
     assert keyboard.pressed_keys(tips_of(posture))[10:20, PITCH - 21].all()
-    lifted = lift_strays(posture, pitch, 1.0, FPS, None)
+    lifted = lift_off_wrong_keys(posture, pitch, 1.0, FPS, None)
     tips = tips_of(lifted)
     assert not keyboard.pressed_keys(tips).any()
     assert np.abs(tips[:, 1, 1, :2] - tips_of(posture)[:, 1, 1, :2]).max() < 0.001
@@ -53,13 +53,15 @@ def test_a_finger_in_a_wrong_key_is_raised_and_nothing_else_moves() -> None:
 def test_a_finger_in_its_own_key_stays_down() -> None:
     posture, pitch, _ = held_down()
     pitch[8:22, 1, 1] = PITCH
-    assert lift_strays(posture, pitch, 1.0, FPS, None) is posture
+    assert lift_off_wrong_keys(posture, pitch, 1.0, FPS, None) is posture
 
 
 def test_a_key_that_is_rightly_held_is_not_let_go_for_a_stray_before_it() -> None:
     posture, pitch, _ = held_down()
     pitch[13:22, 1, 1] = PITCH
-    pressed = keyboard.pressed_keys(tips_of(lift_strays(posture, pitch, 1.0, FPS, None)))[:, PITCH - 21]
+    pressed = keyboard.pressed_keys(tips_of(lift_off_wrong_keys(posture, pitch, 1.0, FPS, None)))[
+        :, PITCH - 21
+    ]
     assert not pressed[:13].any() and pressed[13:20].all()
 
 
@@ -67,8 +69,10 @@ def test_hands_that_are_kept_and_strength_are_respected() -> None:
     posture, pitch, _ = held_down()
     fixed = np.zeros((FRAMES, 2), bool)
     fixed[:, 1] = True
-    assert lift_strays(posture, pitch, 1.0, FPS, fixed) is posture
-    whole, half = (tips_of(lift_strays(posture, pitch, 1.0, FPS, None, s))[15, 1, 1, 2] for s in (1.0, 0.5))
+    assert lift_off_wrong_keys(posture, pitch, 1.0, FPS, fixed) is posture
+    whole, half = (
+        tips_of(lift_off_wrong_keys(posture, pitch, 1.0, FPS, None, s))[15, 1, 1, 2] for s in (1.0, 0.5)
+    )
     before = tips_of(posture)[15, 1, 1, 2]
     assert abs((half - before) - 0.5 * (whole - before)) < 2e-4
 
@@ -80,7 +84,7 @@ def test_a_finger_beside_its_black_key_is_raised_above_the_black_key_it_is_over(
     over_black = Posture(posture.angles, posture.turn, posture.place + shift)
     pitch[:, 1, 1] = PITCH
     assert keyboard.pressed_keys(tips_of(over_black))[12:18, PITCH + 1 - 21].all()
-    assert not keyboard.pressed_keys(tips_of(lift_strays(over_black, pitch, 1.0, FPS, None))).any()
+    assert not keyboard.pressed_keys(tips_of(lift_off_wrong_keys(over_black, pitch, 1.0, FPS, None))).any()
 
 
 def low_hand() -> tuple[Posture, np.ndarray]:
@@ -102,7 +106,7 @@ def low_hand() -> tuple[Posture, np.ndarray]:
 def test_a_hand_too_low_to_lift_its_finger_rises_and_keeps_its_own_key_down() -> None:
     posture, pitch = low_hand()
     assert (keyboard.pressed_keys(tips_of(posture)).sum(0)[[62 - 21, 66 - 21]] == [FRAMES, FRAMES - 15]).all()
-    lifted = lift_strays(posture, pitch, 1.0, FPS, None)
+    lifted = lift_off_wrong_keys(posture, pitch, 1.0, FPS, None)
     pressed = keyboard.pressed_keys(tips_of(lifted))
     assert pressed[:, 62 - 21].all() and pressed.sum() == FRAMES
     rise = (lifted.place - posture.place).numpy()

@@ -15,11 +15,11 @@ import pytest
 from numpy.typing import NDArray
 from test_contact_separation import FPS, colliding, hands_at
 
-from models.biomechanics import fingertips
-from models.contact import apply, apply_contact, stretch
-from models.evaluation import Score, onset_score
-from models.keyboard import pressed_keys
-from models.take import Motion
+from models.body.keyboard import pressed_keys
+from models.body.take import Motion
+from models.contact import apply, apply_contact, segment
+from models.evaluation.biomechanics import fingertips
+from models.evaluation.scores import Score, onset_score
 
 
 def jumble(seed: int) -> tuple[Motion, NDArray[np.float64], NDArray[np.int8]]:
@@ -44,7 +44,7 @@ SWITCHES: dict[str, tuple[str, Any]] = {
     "room": ("make_room", lambda *given: None),
     "attempts": ("_ATTEMPTS", 1),
     "yielding": ("give_way", lambda presses, *rest: (presses, np.ones(len(presses.note), bool))),
-    "nothing": ("PASSES", stretch.PASSES),
+    "nothing": ("PASSES", segment.PASSES),
 }
 
 
@@ -53,7 +53,7 @@ def played(seed: int, without: str = "nothing") -> Score:
     """What is hit and what is struck wrongly when a part of contact is switched off."""
     motion, notes, hands = jumble(seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stretch, *SWITCHES[without])
+        patch.setattr(segment, *SWITCHES[without])
         result = apply_contact(motion, notes, hands).motion
     assert not colliding(result).any()
     return onset_score(pressed_keys(fingertips(result)), FPS, notes).score
@@ -84,7 +84,7 @@ def hands_put_together(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         wrist[40:55, 0] = wrist[40:55, 1] - np.float32([0.01, 0.0, 0.0])
         return Motion(mended.euler, wrist, mended.fps)
 
-    monkeypatch.setattr(apply, "mend", spoilt)
+    monkeypatch.setattr(apply, "repair_seams", spoilt)
     yield
 
 
@@ -107,7 +107,7 @@ def test_what_is_tangled_where_stretches_meet_is_mended(monkeypatch: pytest.Monk
         moved = Motion(what[0].euler, what[0].wrist + np.float32([0.0, 0.0, 0.5]), FPS)
         return moved
 
-    monkeypatch.setattr(apply, "mend", mend)
+    monkeypatch.setattr(apply, "repair_seams", mend)
     notes, hands = np.array([[1.0, 1.4, 72, 80]]), np.ones(1, np.int8)
     result = apply_contact(motion, notes, hands, hand_size=1.1).motion
     (solved, movable, size), *more = given

@@ -7,13 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from models.biomechanics import Biomechanics, biomechanics, fingertips, segment_distance
-from models.evaluation import evaluate_take, match_onsets, note_score, sounding_roll
-from models.keyboard import key_x
-from models.kinematics import forward_kinematics
-from models.realism import Statistics, frechet_distance, real_motion_distance, real_statistics
-from models.skeleton import FINGER_JOINTS, LIMITS, RIGHT
-from models.take import Motion, Take
+from models.body.bones import segment_distance
+from models.body.keyboard import key_x
+from models.body.kinematics import forward_kinematics
+from models.body.skeleton import FINGER_JOINTS, LIMITS, RIGHT
+from models.body.take import Motion, Take
+from models.evaluation.biomechanics import Biomechanics, biomechanics, fingertips
+from models.evaluation.real_motion_distance import (
+    Statistics,
+    frechet_distance,
+    real_motion_distance,
+    real_statistics,
+)
+from models.evaluation.scores import evaluate_take, match_onsets, note_score, sounding_roll
 
 FPS = 100.0
 MIDDLE_C = 60

@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 
-from models.expectations import Expectations, Work
+from models.app.time_estimates import Expectations, Work
 
 SONG = Work(duration_s=280.0, listens=True, loads=("model", "transcriber"), model=("default", "cpu"))
 CLIP = dataclasses.replace(SONG, duration_s=2.0, loads=())

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from models.app.error_messages import error_for_user
 from models.errors import UserError
-from models.faults import explain
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_one_sentence_for_each_failure(error: Exception, code: str) -> None:
     try:
         raise error
     except Exception as raised:
-        explained = explain(raised)
+        explained = error_for_user(raised)
     assert explained.code == code
     assert explained.message.endswith(".") and "\n" not in explained.message
     assert "Error" not in explained.message and "Errno" not in explained.message
@@ -40,17 +40,17 @@ def test_one_sentence_for_each_failure(error: Exception, code: str) -> None:
 
 
 def test_the_file_is_named() -> None:
-    assert '"take.npz"' in explain(OSError(errno.ENOSPC, "No space", "/tmp/take.npz")).message
-    assert '"transkun"' in explain(ModuleNotFoundError(name="transkun.model")).message
+    assert '"take.npz"' in error_for_user(OSError(errno.ENOSPC, "No space", "/tmp/take.npz")).message
+    assert '"transkun"' in error_for_user(ModuleNotFoundError(name="transkun.model")).message
 
 
 def test_a_real_allocation_failure_is_recognised() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.uint8)
-    assert explain(caught.value).code == "out_of_memory"
+    assert error_for_user(caught.value).code == "out_of_memory"
     with pytest.raises(MemoryError) as caught_array:
         np.empty(1 << 60, np.uint8)
-    assert explain(caught_array.value).code == "out_of_memory"
+    assert error_for_user(caught_array.value).code == "out_of_memory"
 
 
 def test_codes_are_words_and_errors_cross_process_borders() -> None:

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.canonical import REFLECTION_X, Normalizer, canonical_plan
-from models.condition import hear
-from models.config import EncoderConfig, ModelConfig
-from models.finger_plan import (
+from models.body.keyboard import MIRROR_PITCH_SUM, is_black, key_x
+from models.conditioning.conditioning import encode_input
+from models.conditioning.finger_features import (
     BLACK_NEXT,
     BLACK_NOW,
     FAR_S,
@@ -22,7 +21,8 @@ from models.finger_plan import (
     finger_plan,
     plan_features,
 )
-from models.keyboard import MIRROR_PITCH_SUM, is_black, key_x
+from models.conditioning.hand_space import REFLECTION_X, Normalizer, plan_in_hand_space
+from models.config import EncoderConfig, ModelConfig
 
 FPS = 30.0
 
@@ -85,7 +85,7 @@ def test_mirrored_music_gives_the_other_hand_the_same_view():
 
     def view(notes, fingering):
         plan = torch.from_numpy(finger_plan(notes, fingering, FPS, 0, 300)).transpose(0, 1)[None]
-        return hear(sounds, plan, normalizer)
+        return encode_input(sounds, plan, normalizer)
 
     one, other = view(notes, fingering), view(mirrored, swapped)
     assert torch.allclose(one.features.flip(1), other.features, atol=1e-5)
@@ -95,11 +95,11 @@ def test_mirrored_music_gives_the_other_hand_the_same_view():
 def test_canonical_plan_is_its_own_inverse_and_reflects_the_left_hand_only():
     notes, fingering = some_notes()
     plan = torch.from_numpy(finger_plan(notes, fingering, FPS, 0, 100)).transpose(0, 1)[None]
-    there = canonical_plan(plan, shared_hands=True)
-    assert torch.allclose(canonical_plan(there, shared_hands=True), plan)
+    there = plan_in_hand_space(plan, shared_hands=True)
+    assert torch.allclose(plan_in_hand_space(there, shared_hands=True), plan)
     assert torch.equal(there[:, 1], plan[:, 1])
     assert torch.allclose(there[:, 0, ..., X_NEXT], 2 * REFLECTION_X - plan[:, 0, ..., X_NEXT])
-    assert torch.equal(canonical_plan(plan, shared_hands=False), plan)
+    assert torch.equal(plan_in_hand_space(plan, shared_hands=False), plan)
 
 
 def test_anchor_is_the_place_from_which_a_held_key_is_in_reach():
@@ -127,8 +127,8 @@ def test_models_without_notes_read_no_plan():
     with pytest.raises(ValueError, match="finger_plan"):
         EncoderConfig(kind="features", feature_dim=32, centred_bins=0)
     config = ModelConfig(encoder=EncoderConfig(finger_plan=False))
-    heard = hear(torch.zeros(1, 3, 16, 88, 2), None, Normalizer(config))
+    heard = encode_input(torch.zeros(1, 3, 16, 88, 2), None, Normalizer(config))
     assert heard.plan is None and heard.anchor is None
     assert heard.features.shape[-1] == config.encoder.feature_width == config.encoder.feature_dim
     with pytest.raises(ValueError, match="finger plan"):
-        hear(torch.zeros(1, 3, 16, 88, 2), None, Normalizer(ModelConfig()))
+        encode_input(torch.zeros(1, 3, 16, 88, 2), None, Normalizer(ModelConfig()))

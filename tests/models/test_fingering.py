@@ -8,9 +8,9 @@ import pytest
 from counting import calls_of
 from numpy.typing import NDArray
 
-from models import skeleton
-from models.contact.fingering import FingeringCosts, cheapest_path, finger_notes
-from models.contact.fingering_costs import (
+from models.body import skeleton
+from models.planning.fingering import FingeringCosts, cheapest_path, finger_notes
+from models.planning.fingering_costs import (
     FITTED_SHAPES,
     ROWS,
     add_fitted,
@@ -18,8 +18,8 @@ from models.contact.fingering_costs import (
     load_tables,
     relation,
 )
-from models.contact.fingering_lattice import STATE_COUNT, build_lattice, lattice_costs
-from models.contact.variation import finger_noise, hashed_uniform
+from models.planning.fingering_lattice import STATE_COUNT, build_lattice, lattice_costs
+from models.planning.fingering_noise import finger_noise, hashed_uniform
 
 
 def line(pitches: list[int], step_s: float = 0.2) -> NDArray[np.float64]:

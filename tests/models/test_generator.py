@@ -9,14 +9,15 @@ import torch
 from mirroring import mirror_hands
 from tiny_model import TINY, tiny_model
 
-from models import fingering_plan, sampling
+from models.body.keyboard import key_x
+from models.body.kinematics import outside_limits
+from models.body.resampling import frame_count, resample, splice
+from models.body.take import Motion, Take
+from models.conditioning.windows import fade_weights, sampling_rounds, window_starts
 from models.errors import Cancelled, UserError
-from models.generator import GenerateSettings, generate
-from models.keyboard import key_x
-from models.kinematics import outside_limits
-from models.resampling import frame_count, resample, splice
-from models.take import Motion, Take
-from models.windows import fade_weights, sampling_rounds, window_starts
+from models.generation import sampling
+from models.generation.generator import GenerateSettings, generate
+from models.planning import plan
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +137,7 @@ def test_mirrored_music_and_noise_give_the_mirrored_take(model, monkeypatch):
     notes, hands = song(6.0)
     mirrored = notes.copy()
     mirrored[:, 2] = 124 - mirrored[:, 2]
-    monkeypatch.setattr(fingering_plan, "VARIATION", 0.0)  # what a seed draws for a note depends on its pitch
+    monkeypatch.setattr(plan, "VARIATION", 0.0)  # what a seed draws for a note depends on its pitch
     straight = make(model, notes, hands, 6.0)
     draw = sampling._generator
     monkeypatch.setattr(sampling, "_generator", lambda seed, hand, start: draw(seed, 1 - hand, start))

@@ -7,12 +7,18 @@ import numpy as np
 import pytest
 from tiny_model import TINY
 
+from models.body.player import (
+    PLAYER_FEATURES,
+    draw_player_scores,
+    player_of_seed,
+    player_of_take,
+    player_vector,
+)
 from models.config import ModelConfig
-from models.generator import GenerateSettings, generate
-from models.habits import HABITS, draw_scores, habit_numbers, scores_of_seed, scores_of_take
-from models.model import Networks, wrap
+from models.generation.generator import GenerateSettings, generate
+from models.generation.model import Networks, wrap
 
-TOLD = dataclasses.replace(TINY, habit_dim=len(HABITS))
+TOLD = dataclasses.replace(TINY, habit_dim=len(PLAYER_FEATURES))
 
 
 @pytest.fixture(scope="module")
@@ -33,31 +39,31 @@ def take_of(model, seed, **more):
 
 
 def test_a_seed_has_one_player_and_seeds_differ():
-    assert np.array_equal(scores_of_seed(3), scores_of_seed(3))
-    assert np.abs(scores_of_seed(3) - scores_of_seed(4)).max() > 0.1
-    drawn = np.array([draw_scores(np.random.default_rng(k)) for k in range(2000)])
+    assert np.array_equal(player_of_seed(3), player_of_seed(3))
+    assert np.abs(player_of_seed(3) - player_of_seed(4)).max() > 0.1
+    drawn = np.array([draw_player_scores(np.random.default_rng(k)) for k in range(2000)])
     assert np.allclose(drawn.std(0), 1.0, atol=0.08) and np.abs(drawn).max() <= 2.5
-    assert habit_numbers(drawn[0])[:, 0].tolist() == [-1.0, 1.0] and habit_numbers(drawn[0]).shape == (2, 4)
+    assert player_vector(drawn[0])[:, 0].tolist() == [-1.0, 1.0] and player_vector(drawn[0]).shape == (2, 4)
 
 
 def test_what_a_file_says_about_a_player_is_checked():
-    assert scores_of_take({"habits": [[0, 1, 2], [3, 4, 5]]}).max() == 2.5
+    assert player_of_take({"habits": [[0, 1, 2], [3, 4, 5]]}).max() == 2.5
     for broken in ({}, {"habits": "x"}, {"habits": [[1, 2], [3, 4]]}, {"habits": [[0, 0, float("nan")]] * 2}):
-        assert scores_of_take(broken) is None
+        assert player_of_take(broken) is None
 
 
 def test_a_redone_hand_has_a_player_of_its_own_and_a_redone_range_keeps_it(told_model):
     first = take_of(told_model, 1)
-    assert np.allclose(first.meta["habits"], scores_of_seed(1))
+    assert np.allclose(first.meta["habits"], player_of_seed(1))
     hand = take_of(told_model, 2, keep=first, keep_hand="left")
-    assert np.allclose(hand.meta["habits"], [scores_of_seed(2)[0], scores_of_seed(1)[1]])
+    assert np.allclose(hand.meta["habits"], [player_of_seed(2)[0], player_of_seed(1)[1]])
     part = take_of(told_model, 3, keep=hand, redo_range=(0.4, 0.9))
     assert np.allclose(part.meta["habits"], hand.meta["habits"])
 
 
 def test_the_networks_hear_of_the_player(told_model, monkeypatch):
     first = take_of(told_model, 1)
-    monkeypatch.setattr("models.generator.scores_of_seed", lambda seed: scores_of_seed(9))
+    monkeypatch.setattr("models.generation.generator.scores_of_seed", lambda seed: player_of_seed(9))
     other = take_of(told_model, 1)
     assert np.abs(first.motion.euler - other.motion.euler).max() > 1e-3
 
@@ -66,6 +72,6 @@ def test_numbers_that_do_not_fit_each_other_are_refused():
     with pytest.raises(ValueError, match="habit_dim"):
         dataclasses.replace(TINY, habit_dim=3)
     with pytest.raises(ValueError, match="style_dim"):
-        dataclasses.replace(TINY, habit_dim=len(HABITS), style_dim=0)
+        dataclasses.replace(TINY, habit_dim=len(PLAYER_FEATURES), style_dim=0)
     before = ModelConfig.from_json('{"style_dim": 5}')  # a model folder from before habits were told
     assert before.player_dim == 5

@@ -6,15 +6,15 @@ import pytest
 from counting import calls_of
 from numpy.typing import NDArray
 
-from models.contact.hand_odds import (
+from models.body.skeleton import LEFT, RIGHT
+from models.planning.hand_odds import (
     by_chord_and_pitch,
     chord_starts,
     note_features,
     right_hand_odds,
     stored_weights,
 )
-from models.contact.hands import HandCosts, assign_hands
-from models.skeleton import LEFT, RIGHT
+from models.planning.hands import HandCosts, assign_hands
 
 
 def song(bars: int = 12) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

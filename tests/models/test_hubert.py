@@ -10,12 +10,19 @@ import pytest
 import tiny_hubert
 import torch
 
-from models import hubert_source
+from models.conditioning import hubert_source
+from models.conditioning.hubert import (
+    HAND_FILES,
+    SAMPLE_RATE,
+    HubertEncoder,
+    build_hubert,
+    load_pair,
+    normalise,
+)
+from models.conditioning.hubert_source import find_source
+from models.conditioning.published_encoders import PUBLISHED, Published
 from models.config import EncoderConfig
 from models.errors import UserError
-from models.hubert import HAND_FILES, SAMPLE_RATE, HubertEncoder, build_hubert, load_pair, normalise
-from models.hubert_source import find_source
-from models.published_encoders import PUBLISHED, Published
 
 
 def encoder_config(**changes) -> EncoderConfig:

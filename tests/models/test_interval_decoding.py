@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.interval_decoding import IntervalScores, best_intervals
+from models.music.transcription.decoding import IntervalScores, best_intervals
 
 
 def positive(score: NDArray[np.float32], single: NDArray[np.float32]) -> IntervalScores:

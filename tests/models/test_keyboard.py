@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from models import keyboard
+from models.body import keyboard
 
 
 def test_white_keys_are_evenly_spaced_about_the_origin() -> None:

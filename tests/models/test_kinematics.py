@@ -6,13 +6,8 @@ import pytest
 import torch
 from mirroring import mirror_hands
 
-from models import skeleton
-from models.kinematics import (
-    clamp_to_limits,
-    forward_kinematics,
-    outside_limits,
-    rest_tensors,
-)
+from models.body import skeleton
+from models.body.kinematics import clamp_to_limits, forward_kinematics, outside_limits, rest_tensors
 
 
 def random_pose(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

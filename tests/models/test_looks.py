@@ -4,9 +4,9 @@
 import numpy as np
 import pytest
 
-from models.looks import looks, playing_fingers
-from models.skeleton import FINGER_JOINTS, LEFT, RIGHT
-from models.take import Motion, Take
+from models.body.skeleton import FINGER_JOINTS, LEFT, RIGHT
+from models.body.take import Motion, Take
+from models.evaluation.posture_metrics import playing_fingers, posture_metrics
 
 FPS = 30.0
 
@@ -19,24 +19,24 @@ def still_take(frames: int = 90) -> Take:
 
 def test_hooked_thumbs_are_counted_while_they_are_idle() -> None:
     take = still_take()
-    assert looks(take).hooked_thumbs == 0
+    assert posture_metrics(take).hooked_thumbs == 0
     root, middle, _ = FINGER_JOINTS[0]
     take.motion.euler[:45, RIGHT, root, 0] = np.radians(-20)
-    assert looks(take).hooked_thumbs == 0  # raised, but straight
+    assert posture_metrics(take).hooked_thumbs == 0  # raised, but straight
     take.motion.euler[:45, RIGHT, middle, 0] = np.radians(50)
-    assert looks(take).hooked_thumbs == pytest.approx(0.25)
+    assert posture_metrics(take).hooked_thumbs == pytest.approx(0.25)
     playing = Take(take.motion, np.array([[0.0, 3.0, 60, 80]], np.float32), np.array([[RIGHT, 0]], np.int8))
-    assert looks(playing).hooked_thumbs == 0
+    assert posture_metrics(playing).hooked_thumbs == 0
 
 
 def test_pegs_are_little_fingers_that_play_straight() -> None:
     take = still_take()
-    assert looks(take).pegs == 1
+    assert posture_metrics(take).pegs == 1
     _, middle, last = FINGER_JOINTS[4]
     take.motion.euler[:, RIGHT, [middle, last], 0] = np.radians(15)
-    assert looks(take).pegs == 0
+    assert posture_metrics(take).pegs == 0
     nobody = Take(take.motion, np.zeros((0, 4), np.float32), np.zeros((0, 2), np.int8))
-    assert looks(nobody).pegs is None
+    assert posture_metrics(nobody).pegs is None
 
 
 def test_a_mirrored_take_looks_the_same() -> None:
@@ -44,7 +44,9 @@ def test_a_mirrored_take_looks_the_same() -> None:
     angles = np.random.default_rng(0).normal(0, 0.2, (90, 2, 16, 3)).astype(np.float32)
     mirror = angles[:, ::-1] * np.array([1, -1, -1], np.float32)
     one, other = (
-        looks(Take(Motion(part, take.motion.wrist, FPS), take.notes, np.array([[hand, 4]], np.int8)))
+        posture_metrics(
+            Take(Motion(part, take.motion.wrist, FPS), take.notes, np.array([[hand, 4]], np.int8))
+        )
         for part, hand in ((angles, RIGHT), (mirror, LEFT))
     )
     assert one.wrist_roll_deg == pytest.approx(other.wrist_roll_deg)

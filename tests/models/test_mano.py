@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from models import mano, skeleton
+from models.body import mano, skeleton
+from models.body.kinematics import forward_kinematics
+from models.body.rotations import axis_angle_to_matrix
 from models.errors import UserError
-from models.kinematics import forward_kinematics
-from models.rotations import axis_angle_to_matrix
 
 # A wrist turn after which the template (fingers -x, palm -y) points away from the player with the palm down.
 AXES = np.array([[0.0, 0.0, -1.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
@@ -20,7 +20,7 @@ AXES = np.array([[0.0, 0.0, -1.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 def flat_pose() -> np.ndarray:
     """(2, 48): straight fingers, each hand as a right hand at our rest orientation."""
     turn = np.diag([1.0, -1.0, -1.0]) @ AXES
-    from models.rotations import matrix_to_axis_angle
+    from models.body.rotations import matrix_to_axis_angle
 
     vector = matrix_to_axis_angle(torch.from_numpy(turn)).numpy()
     return np.tile(np.concatenate([vector, -np.array(mano.MEAN_POSE)]), (2, 1))

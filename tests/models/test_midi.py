@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.errors import UserError
-from models.midi import MIN_NOTE_S, hand_of_name, read_midi, write_midi
+from models.music.midi import MIN_NOTE_S, hand_of_name, read_midi, write_midi
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from counting import calls_of
 
-from models import midi, midi_events
 from models.errors import UserError
-from models.midi import read_midi
-from models.midi_events import read_events
+from models.music import midi, midi_events
+from models.music.midi import read_midi
+from models.music.midi_events import read_events
 
 END = b"\0\xff\x2f\0"
 NOTE = b"\0\x90\x3c\x50\x60\x3c\0"

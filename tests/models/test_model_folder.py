@@ -9,11 +9,18 @@ import pytest
 import torch
 from tiny_model import TINY, tiny_model
 
-from models import weights_file
 from models.config import ModelConfig
 from models.errors import UserError
-from models.generator import GenerateSettings, generate
-from models.model import CONFIG_FILE, PRESETS_FOLDER, WEIGHTS_FILE, Networks, load_model, save_model
+from models.generation.generator import GenerateSettings, generate
+from models.generation.model import (
+    CONFIG_FILE,
+    PRESETS_FOLDER,
+    WEIGHTS_FILE,
+    Networks,
+    load_model,
+    save_model,
+)
+from models.networks import weights_file
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 import torch
 from tiny_model import TINY
 
-from models.canonical import (
+from models.body.keyboard import key_x
+from models.conditioning.hand_space import (
     Normalizer,
     canonical_wrist,
     centred_rolls,
@@ -16,8 +17,7 @@ from models.canonical import (
     seen_from_other,
 )
 from models.config import InteractionConfig, ModelConfig
-from models.keyboard import key_x
-from models.model import PRESETS_FOLDER, Networks, parameter_count
+from models.generation.model import PRESETS_FOLDER, Networks, parameter_count
 from models.networks.hcaa import HandCoordinatedAsymmetricAttention
 from models.networks.interaction import build_interaction
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.notes import ONSET, SUSTAIN, empty_notes, note_order, note_rolls
+from models.music.notes import ONSET, SUSTAIN, empty_notes, note_order, note_rolls
 
 
 def note(onset: float, offset: float, pitch: int = 60, velocity: float = 127) -> list[float]:

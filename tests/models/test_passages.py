@@ -6,17 +6,17 @@ import pytest
 from counting import calls_of
 from tiny_model import tiny_model
 
-from models import sampling
-from models.contact.fingering import finger_notes
-from models.contact.hands import assign_hands
-from models.evaluation import sounding_roll
-from models.finger_plan import finger_plan
-from models.generator import GenerateSettings, generate
-from models.kinematics import outside_limits
-from models.notes import held_frames
-from models.passages import AROUND_S, frame_spans, passages, rest, seconds_of, silences
-from models.take import Motion
-from models.windows import Music
+from models.body.kinematics import outside_limits
+from models.body.take import Motion
+from models.conditioning.finger_features import finger_plan
+from models.conditioning.windows import ModelInput
+from models.evaluation.scores import sounding_roll
+from models.generation import sampling
+from models.generation.generator import GenerateSettings, generate
+from models.music.notes import held_frames
+from models.music.passages import AROUND_S, frame_spans, passages, rest, seconds_of, silences
+from models.planning.fingering import finger_notes
+from models.planning.hands import assign_hands
 
 
 def notes(*onsets, length=0.5):
@@ -113,7 +113,7 @@ def test_half_an_hour_of_silence_costs_no_windows(model, monkeypatch):
 def test_music_without_a_long_silence_is_sampled_as_a_whole(model, monkeypatch):
     found = notes(1, 20, 45)
     as_it_is = make(model, found, 50.0)
-    monkeypatch.setattr("models.generator.passages", lambda notes, duration_s: [(0.0, duration_s)])
+    monkeypatch.setattr("models.generation.generator.passages", lambda notes, duration_s: [(0.0, duration_s)])
     whole = make(model, found, 50.0)
     assert np.array_equal(as_it_is.motion.euler, whole.motion.euler)
     assert np.array_equal(as_it_is.motion.wrist, whole.motion.wrist)
@@ -139,7 +139,7 @@ def test_the_plan_of_a_window_sees_one_note_before_and_one_after():
     found = notes(0, 1, 50, 99, 100)
     fingering = np.array([[1, 2]] * 5, np.int8)
     whole = finger_plan(found, fingering, 30.0, -30, 3300)
-    music = Music(found, fingering, 30.0)
+    music = ModelInput(found, fingering, 30.0)
     for start in (-30, 0, 60, 1400, 2960, 3200):
         part = music.plans([start], 48)[0].transpose(0, 1).numpy()
         assert np.array_equal(part, whole[start + 30 : start + 78])

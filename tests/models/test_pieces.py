@@ -11,11 +11,11 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from models import audio as audio_module
-from models.audio import load_audio
 from models.errors import Cancelled, UserError
-from models.pieces import assemble, sample_at
-from models.request import SoundPiece
+from models.music import audio as audio_module
+from models.music.audio import load_audio
+from models.music.sound_piece import SoundPiece
+from models.music.sound_pieces import assemble, sample_at
 
 RATE = 44_100
 FRAME_S = 1 / 24

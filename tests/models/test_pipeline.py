@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 import soundfile
 
-import models.pipeline
-import models.transcription
+import models.app.pipeline
+import models.music.transcription.transcribe
+from models.app.pipeline import Pipeline
+from models.app.progress import StageClock
+from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest
+from models.app.time_estimates import Expectations, Work
+from models.body.take import Take
 from models.errors import Cancelled, UserError
-from models.evaluation import evaluate_take, note_score
-from models.expectations import Expectations, Work
-from models.midi import read_midi, write_midi
-from models.pipeline import Pipeline
-from models.request import GenerateRequest, LoadRequest, TranscribeRequest
-from models.stages import StageClock
-from models.take import Take
+from models.evaluation.scores import evaluate_take, note_score
+from models.music.midi import read_midi, write_midi
 
 WITHOUT_TRANSKUN = pytest.mark.skipif(
     importlib.util.find_spec("transkun") is None, reason="transkun is not installed"
@@ -48,8 +48,8 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[float]:
             progress("transcribe", step, 3)
         return NOTES
 
-    monkeypatch.setattr(models.transcription, "transcribe", transcribe)
-    monkeypatch.setattr(models.transcription, "prepare", lambda device: None)
+    monkeypatch.setattr(models.music.transcription.transcribe, "transcribe", transcribe)
+    monkeypatch.setattr(models.music.transcription.transcribe, "prepare", lambda device: None)
     return lengths
 
 
@@ -240,17 +240,19 @@ def test_a_pipeline_learns_from_its_jobs(
 @WITHOUT_TRANSKUN
 def test_unload_forgets_the_transcriber_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
-    load = models.transcription.load_network
+    load = models.music.transcription.transcribe.load_network
     monkeypatch.setattr(
-        models.transcription, "load_network", lambda device: loaded.append(str(device)) or load(device)
+        models.music.transcription.transcribe,
+        "load_network",
+        lambda device: loaded.append(str(device)) or load(device),
     )
-    models.transcription.forget_network()
+    models.music.transcription.transcribe.forget_network()
     demo = Path(__file__).parents[2] / "demo" / "recording.flac"
 
     def transcribe(end_s: float) -> weakref.ref[Any]:
         order = TranscribeRequest(sound=demo, output=tmp_path / "n.mid", device="cpu", sound_end_s=end_s)
         pipeline.transcribe(order)
-        return weakref.ref(models.transcription._network("cpu"))
+        return weakref.ref(models.music.transcription.transcribe._network("cpu"))
 
     pipeline = Pipeline()
     network = transcribe(1.0)
@@ -283,7 +285,7 @@ def test_a_protected_folder_is_said_before_the_work(
     tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from models import whole_file as module
-    from models.faults import explain
+    from models.app.error_messages import error_for_user
 
     def protected(*arguments: Any, **more: Any) -> None:
         raise PermissionError(13, "Permission denied", str(tmp_path / "a.npz"))
@@ -291,7 +293,7 @@ def test_a_protected_folder_is_said_before_the_work(
     monkeypatch.setattr(module.tempfile, "NamedTemporaryFile", protected)
     with pytest.raises((OSError, UserError)) as caught:
         Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sound=sound))
-    assert explain(caught.value).code == "not_writable" and heard == []
+    assert error_for_user(caught.value).code == "not_writable" and heard == []
 
 
 def test_the_take_says_where_it_comes_from(
@@ -345,7 +347,7 @@ def test_the_facts_agree_with_the_evaluation_of_the_same_take(tiny_preset: Path,
 def test_without_contact_the_list_is_in_order_of_time_and_short(
     tiny_preset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models.pipeline, "MOST_LEFT_OUT", 3)
+    monkeypatch.setattr(models.app.pipeline, "MOST_LEFT_OUT", 3)
     late = NOTES.copy()
     late[:, 2] = 64, 60  # the lower pitch comes later
     unison = np.concatenate([late, late[1:], [[1.2, 1.4, 62, 80], [1.6, 1.8, 61, 80]]]).astype(np.float32)
@@ -360,7 +362,7 @@ def test_without_contact_the_list_is_in_order_of_time_and_short(
 def test_more_notes_than_a_take_can_have_are_refused_in_a_sentence(
     tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.pipeline.MAX_NOTES", 1)
+    monkeypatch.setattr("models.app.pipeline.MAX_NOTES", 1)
     with pytest.raises(UserError, match="2 notes in this; choose a part of at most 1"):
         Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sound=sound))
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from models.audio import load_audio
-from models.cli import is_midi
+from models.app.cli import is_midi
 from models.errors import UserError
+from models.music.audio import load_audio
 from models.plain_file import CONFIG, SOUND, Kind, open_plain, read_plain, sha256_of
 
 SMALL = Kind("sound file", "sound", 100, "choose another")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from models import cli
+from models.app import cli
 from models.errors import UserError, quoted
 from models.plain_text import printable, sentence, shortened
 from training.__main__ import main as training_main
@@ -115,7 +115,7 @@ def test_a_command_that_is_asked_to_end_leaves_nothing(tmp_path: Path) -> None:
     """SIGTERM, as a render farm sends it, while a file is in the making."""
     code = (
         "import sys, time, pathlib\n"
-        "from models.command_line import end_cleanly_when_asked, run_command\n"
+        "from models.app.command_line import end_cleanly_when_asked, run_command\n"
         "from models.whole_file import whole_file\n"
         "def command():\n"
         "    with whole_file(pathlib.Path(sys.argv[1])):\n"

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from models.body.keyboard import key_x
+from models.conditioning.representation import from_piano, keyboard_shift, to_piano
 from models.config import ModelConfig
-from models.keyboard import key_x
-from models.model import PRESETS_FOLDER
-from models.representation import from_piano, keyboard_shift, to_piano
+from models.generation.model import PRESETS_FOLDER
 
 
 @pytest.mark.parametrize("preset", ["paper", "official"])

@@ -10,17 +10,10 @@ from typing import Any
 
 import pytest
 
+from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest, from_params
+from models.body.player import HAND_SIZE_RANGE, STYLE_LIMIT, STYLES
 from models.errors import UserError
-from models.generator import GenerateSettings
-from models.request import (
-    HAND_SIZE_RANGE,
-    STYLE_LIMIT,
-    STYLES,
-    GenerateRequest,
-    LoadRequest,
-    TranscribeRequest,
-    from_params,
-)
+from models.generation.generator import GenerateSettings
 
 GOOD = {"midi": "a.mid", "output": "a.npz"}
 
@@ -174,7 +167,7 @@ def test_missing_settings() -> None:
 
 
 def test_requests_need_no_torch() -> None:
-    code = "import sys, models.request, models.worker.server, models.cli; sys.exit('torch' in sys.modules)"
+    code = "import sys, models.app.request, models.worker.server, models.app.cli; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
 

@@ -9,7 +9,7 @@ import torch
 from mirroring import mirror_euler
 from scipy.spatial.transform import Rotation
 
-from models import rotations
+from models.body import rotations
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import pytest
 import torch
 from tiny_model import TINY, tiny_model
 
-from models import sampling
-from models.crew import Crew
+from models.body.take import Motion
+from models.conditioning.windows import ModelInput, window_starts
 from models.errors import no_progress
-from models.generator import GenerateSettings, generate
-from models.take import Motion
-from models.windows import Music, window_starts
+from models.generation import sampling
+from models.generation.generator import GenerateSettings, generate
+from models.music.transcription.thread_pool import ThreadPool
 
 SECONDS = 3.0
 
@@ -38,7 +38,7 @@ class Start:
 def starts(monkeypatch):
     """Every batch of windows that was sampled, in the order of the song: by one thread."""
     heard = []
-    monkeypatch.setattr(sampling, "_crew", lambda model: Crew(model.device, wanted=False))
+    monkeypatch.setattr(sampling, "_crew", lambda model: ThreadPool(model.device, wanted=False))
     plain = sampling.SAMPLERS[TINY.sampler]
 
     def listening(denoise, x, schedule, **rest):
@@ -98,7 +98,7 @@ def redo(hands, start, stop, kept):
     """A stretch of a minute's song anew."""
     told = np.zeros((2, TINY.player_dim), np.float32)
     settings = sampling.SamplingSettings(seed=5, sampler=TINY.sampler, steps=2, style=told)
-    music = Music(NOTES, np.zeros((len(NOTES), 2), np.int8), 30.0)
+    music = ModelInput(NOTES, np.zeros((len(NOTES), 2), np.int8), 30.0)
     part = sampling.Redo(hands, start, stop)
     return sampling.sample_song(tiny_model(), music, SONG, settings, kept, part, no_progress)
 

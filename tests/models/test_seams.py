@@ -4,10 +4,10 @@
 import numpy as np
 import pytest
 
-from models.biomechanics import fingertips
-from models.generator import GenerateSettings, generate
-from models.model import load_model
-from models.windows import CONTEXT_FRAMES, sampling_rounds
+from models.conditioning.windows import CONTEXT_FRAMES, sampling_rounds
+from models.evaluation.biomechanics import fingertips
+from models.generation.generator import GenerateSettings, generate
+from models.generation.model import load_model
 
 SECONDS = 50.0
 

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from models.smoothing import MOVING_SPEED, smooth, smooth_wrists, smoothing_reach
+from models.body.smoothing import MOVING_SPEED, smooth, smooth_wrists, smoothing_reach
 
 FPS = 30.0
 

@@ -3,7 +3,7 @@
 
 import pytest
 
-from models.stages import StageClock
+from models.app.progress import StageClock
 
 
 class Time:

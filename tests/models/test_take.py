@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.body.take import Motion, Take
 from models.errors import UserError
-from models.take import Motion, Take
 
 
 def make_take(frames: int = 12) -> Take:

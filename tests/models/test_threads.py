@@ -9,11 +9,11 @@ import pytest
 import torch
 from tiny_model import TINY, tiny_model
 
-from models import sampling
-from models.crew import Crew
 from models.errors import Cancelled
-from models.generator import GenerateSettings, generate
-from models.model import load_model
+from models.generation import sampling
+from models.generation.generator import GenerateSettings, generate
+from models.generation.model import load_model
+from models.music.transcription.thread_pool import ThreadPool
 
 SECONDS = 60.0
 
@@ -127,7 +127,7 @@ def test_an_error_in_one_piece_ends_the_others(threads):
 
     def both():
         with (
-            Crew(torch.device("cpu")) as crew,
+            ThreadPool(torch.device("cpu")) as crew,
             sampling._steps(lambda *told: None, 1 << 30) as step_done,
         ):
 

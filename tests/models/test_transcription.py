@@ -16,14 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models import transcription
-from models.audio import Audio, load_audio
 from models.errors import Cancelled, UserError
-from models.evaluation import note_score
-from models.midi import read_midi
-from models.note_network import NetworkConfig, SegmentNotes, load_network
-from models.sound_rate import resampled
-from models.transcription import Key, Segments, transcribe
+from models.evaluation.scores import note_score
+from models.music.audio import Audio, load_audio
+from models.music.midi import read_midi
+from models.music.sample_rate import resampled
+from models.music.transcription import transcribe as transcribe_module
+from models.music.transcription.network import NetworkConfig, SegmentNotes, load_network
+from models.music.transcription.transcribe import Key, Segments, transcribe
 
 HERE = Path(__file__).resolve().parent
 DEMO = HERE.parents[1] / "demo"
@@ -106,7 +106,7 @@ class Listener:
 @pytest.fixture
 def listener(monkeypatch: pytest.MonkeyPatch) -> Listener:
     made = Listener()
-    monkeypatch.setattr(transcription, "_network", lambda _device: made)
+    monkeypatch.setattr(transcribe_module, "_network", lambda _device: made)
     return made
 
 

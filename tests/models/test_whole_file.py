@@ -16,8 +16,8 @@ import torch
 from real_limits import no_file_larger_than, protected_folder
 from safetensors.torch import save_file
 
+from models.app.error_messages import error_for_user
 from models.errors import UserError
-from models.faults import explain
 from models.whole_file import append_line, check_output, whole_file, whole_folder, write_text_whole
 
 
@@ -94,9 +94,9 @@ def test_a_protected_file_stays(tmp_path: Path) -> None:
     with protected_folder() as folder:
         with pytest.raises(OSError) as caught, whole_file(folder / "take.npz"):
             pass
-        assert explain(caught.value).code == "not_writable"
+        assert error_for_user(caught.value).code == "not_writable"
         assert (
-            f'"{folder.name}"' in explain(caught.value).message
+            f'"{folder.name}"' in error_for_user(caught.value).message
         )  # the folder, and not a name that nobody chose
         with pytest.raises(OSError):
             check_output(folder / "take.npz")
@@ -126,7 +126,7 @@ def test_a_full_disk_is_one_sentence_whatever_writes(tmp_path: Path, write: Call
     path.write_text("old")
     with no_file_larger_than(4096), pytest.raises(Exception) as caught, whole_file(path) as part:
         write(part)
-    explained = explain(caught.value)
+    explained = error_for_user(caught.value)
     assert explained.code == "disk_full" and "free some space" in explained.message
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
@@ -134,7 +134,7 @@ def test_a_full_disk_is_one_sentence_whatever_writes(tmp_path: Path, write: Call
 def test_a_take_on_a_full_disk_complains_once(tmp_path: Path) -> None:
     """An archive that is broken off must not complain a second time when it is forgotten."""
     code = (
-        "import sys, gc, pathlib, numpy as np; from models.take import Motion, Take\n"
+        "import sys, gc, pathlib, numpy as np; from models.body.take import Motion, Take\n"
         "from real_limits import no_file_larger_than\n"
         "motion = Motion(np.random.rand(900, 2, 16, 3).astype('f4'), np.zeros((900, 2, 3), 'f4'), 30.0)\n"
         "take = Take(motion, np.zeros((0, 4), 'f4'), np.zeros((0, 2), 'i1'))\n"
@@ -167,7 +167,7 @@ def test_any_name_that_the_disk_takes_can_be_written(tmp_path: Path, name: str) 
 def test_a_name_that_is_too_long_is_said(tmp_path: Path) -> None:
     with pytest.raises(OSError) as caught:
         check_output(tmp_path / ("a" * 300 + ".npz"))
-    message = explain(caught.value).message
+    message = error_for_user(caught.value).message
     assert "is too long; choose a shorter one." in message and len(message) < 200
 
 

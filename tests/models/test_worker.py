@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from models.app.pipeline import Pipeline
+from models.app.request import LoadRequest
+from models.body.take import Take
 from models.errors import UserError
-from models.midi import write_midi
-from models.pipeline import Pipeline
-from models.request import LoadRequest
-from models.take import Take
+from models.music.midi import write_midi
 from models.worker.channel import Channel
 from models.worker.server import Worker
 
@@ -286,10 +286,10 @@ def test_a_full_disk_is_one_sentence(
     tiny_preset: Path, midi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from models import whole_file
+    from models.app.error_messages import error_for_user
+    from models.app.pipeline import Pipeline
+    from models.app.request import GenerateRequest
     from models.errors import UserError
-    from models.faults import explain
-    from models.pipeline import Pipeline
-    from models.request import GenerateRequest
 
     output = tmp_path / "take.npz"
     full = tmp_path / "take.npz.abcdefgh.part"
@@ -297,7 +297,7 @@ def test_a_full_disk_is_one_sentence(
     monkeypatch.setattr(whole_file.tempfile, "mkstemp", lambda *_: (os.open(full, os.O_WRONLY), str(full)))
     with pytest.raises((OSError, UserError)) as caught:
         Pipeline().generate(GenerateRequest(midi=midi, output=output, preset=str(tiny_preset), steps=1))
-    assert explain(caught.value).code == "disk_full"
+    assert error_for_user(caught.value).code == "disk_full"
     assert not output.exists()
     del caught
     gc.collect()

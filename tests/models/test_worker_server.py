@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from models.faults import explain
-from models.pipeline import Pipeline
-from models.stages import StageClock
+from models.app.error_messages import error_for_user
+from models.app.pipeline import Pipeline
+from models.app.progress import StageClock
 from models.worker import server
 from models.worker.channel import Channel
 
@@ -117,7 +117,7 @@ def test_a_failing_job_is_explained_and_the_next_one_works(
     pipeline.failure = failure
     talk.send(1, "transcribe", **JOB)
     reply = talk.reply()
-    assert reply["event"] == "error" and reply["code"] == explain(failure).code
+    assert reply["event"] == "error" and reply["code"] == error_for_user(failure).code
     assert type(failure).__name__ in reply["detail"] and type(failure).__name__ not in reply["message"]
     assert pipeline.unloaded == isinstance(failure, MemoryError)
     pipeline.failure = None

@@ -4,7 +4,7 @@
 import torch
 
 from models.config import ModelConfig, Statistics, TransformerConfig, UNetConfig
-from models.model import Networks, wrap
+from models.generation.model import Networks, wrap
 
 _TINY_TRANSFORMER = TransformerConfig(
     width=16, heads=2, feedforward=16, encoder_layers=1, decoder_layers=1, input_kernel=3

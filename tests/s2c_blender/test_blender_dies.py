@@ -9,9 +9,9 @@ from pathlib import Path
 
 import bpy
 
-from s2c_blender import lifetime
+from s2c_blender import handlers
+from s2c_blender.core.temporary import process_runs
 from s2c_blender.session import SessionConfig, session
-from s2c_blender.temporary import process_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = """
@@ -55,7 +55,7 @@ def test_nothing_is_left_of_a_blender_that_was_killed(tmp_path):
         assert len(list((tmp_path / "tmp").glob("s2c-*/packed.wav"))) == len(list(takes.iterdir())) == 1
         bpy.ops.wm.read_factory_settings(use_empty=True)
         session.config = SessionConfig(data_folder=tmp_path / "data", temporary_root=tmp_path / "tmp")
-        deque(lifetime.tidy(), maxlen=0)
+        deque(handlers.tidy(), maxlen=0)
         assert list((tmp_path / "tmp").iterdir()) and list(takes.iterdir()), "that Blender still runs"
     finally:
         child.kill()
@@ -64,6 +64,6 @@ def test_nothing_is_left_of_a_blender_that_was_killed(tmp_path):
     while process_runs(worker) and time.monotonic() < end:
         time.sleep(0.05)
     assert not process_runs(worker)
-    deque(lifetime.tidy(), maxlen=0)
+    deque(handlers.tidy(), maxlen=0)
     assert not list((tmp_path / "tmp").iterdir()) and not list(takes.iterdir())
     session.config = SessionConfig()

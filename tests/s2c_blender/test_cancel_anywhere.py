@@ -13,12 +13,12 @@ import pytest
 from session_helpers import pump_until, use_worker, write_sound, write_take
 
 import s2c_blender
-from s2c_blender import compat, keeping, lifetime
+from s2c_blender import compat, handlers, keeping
 from s2c_blender.ordering import order_new_take, order_part
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, session
 from s2c_blender.takes import unfinished
-from s2c_blender.takes.delivery import UNDO_LABEL
+from s2c_blender.takes.write_take import UNDO_LABEL
 
 STEP = int(os.environ.get("S2C_STEP", "29"))
 ENDS = 3
@@ -287,7 +287,7 @@ def test_whatever_happens_at_any_step_leaves_no_half_of_a_take(stage, what):
         assert view.code != "defect", (step, view)
         assert not list((folder / "tmp").iterdir()), step
         if what == "file":
-            assert view.message == lifetime.FILE_LOADED, (step, view)
+            assert view.message == handlers.FILE_LOADED, (step, view)
         elif what == "deletion":
             assert view.code in ("rig_deleted", "worker_died"), (step, view)
         else:

@@ -11,7 +11,7 @@ pytest.importorskip(
 )  # the environment of Blender 5.2 has none; the excerpts read the synthesiser's scores
 
 from demo.looks import moments, pieces, sheet
-from models.midi import write_midi
+from models.music.midi import write_midi
 
 CHORDS = np.array(
     [

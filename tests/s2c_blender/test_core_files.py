@@ -18,7 +18,7 @@ from s2c_blender.core import logs
 from s2c_blender.core.logs import Log, discreet
 from s2c_blender.core.process import ChildProcess
 from s2c_blender.core.whole_file import NotAFileError, whole_file, why_not
-from s2c_blender.faults import Fault
+from s2c_blender.errors import UserError
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="permissions and links of POSIX")
 
@@ -174,8 +174,8 @@ def test_what_a_child_says_goes_to_the_log_without_its_paths(tmp_path: Path) -> 
 
 
 def test_a_fault_can_be_shown_whatever_it_quotes() -> None:
-    said = Fault("x", f'The file "ev\nil\x1b[31m\udcff\u202e" of {"9" * 300} notes is odd.').message
+    said = UserError("x", f'The file "ev\nil\x1b[31m\udcff\u202e" of {"9" * 300} notes is odd.').message
     assert said == 'The file "ev il [31m " of 999999… notes is odd.'
     said.encode("utf-8")
-    assert len(Fault("x", "a" * 10_000).message) <= 600
-    assert Fault("x", "Größe 日本 … “ok”").message == "Größe 日本 … “ok”"
+    assert len(UserError("x", "a" * 10_000).message) <= 600
+    assert UserError("x", "Größe 日本 … “ok”").message == "Größe 日本 … “ok”"

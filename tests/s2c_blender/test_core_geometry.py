@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from models import keyboard as generator_keys
+from models.body import keyboard as generator_keys
 from s2c_blender.core import keyboard, skeleton
 
 SHAPES = {shape.pitch: shape for shape in keyboard.key_shapes()}

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from s2c_blender.core.warm_memory import BLOCK_BYTES, LEAST_BYTES, STEP_BYTES, WarmMemory
+from s2c_blender.core.heap_prefault import BLOCK_BYTES, LEAST_BYTES, STEP_BYTES, WarmMemory
 
 COPY = """
 import resource, sys
 import numpy as np
-from s2c_blender.core.warm_memory import WarmMemory
+from s2c_blender.core.heap_prefault import WarmMemory
 memory = WarmMemory()
 for _ in memory.warm(int(sys.argv[1])):
     pass

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from models import resampling as generator_side
+from models.body import resampling as generator_side
 from s2c_blender.core.resampling import resample
 
 RATES = (23.976, 24.0, 25.0, 30.0, 50.0, 59.94, 60.0, 120.0)

@@ -11,7 +11,7 @@ import pytest
 from sequencer_helpers import assembled, clicks, put, same_sound, write_clicks
 
 from s2c_blender import compat
-from s2c_blender.faults import Fault
+from s2c_blender.errors import UserError
 from s2c_blender.sounds import decoding
 from s2c_blender.sounds.decoding import is_readable, read_head
 from s2c_blender.strip_audio import find_strip, strip_sound, write_packed
@@ -82,7 +82,7 @@ def test_a_film_that_cannot_be_decoded_is_a_sentence(scene, tmp_path):
     strip = add(scene, tmp_path)
     (tmp_path / "film.mka").write_bytes(b"no film at all " * 999)
     sound = strip_sound(scene, strip, scene, None, made(tmp_path / "job"))
-    with pytest.raises(Fault, match=r'no sound in "film\.mka"') as fault:
+    with pytest.raises(UserError, match=r'no sound in "film\.mka"') as fault:
         list(write_packed(sound))
     assert "aud.error" in fault.value.detail
 
@@ -108,7 +108,7 @@ def test_a_program_that_cannot_be_started_is_a_sentence(scene, tmp_path, monkeyp
     strip = add(scene, tmp_path)
     sound = strip_sound(scene, strip, scene, None, made(tmp_path / "job"))
     monkeypatch.setattr(decoding, "command", lambda *_: [str(tmp_path / "gone")])
-    with pytest.raises(Fault, match="convert it to WAV or FLAC"):
+    with pytest.raises(UserError, match="convert it to WAV or FLAC"):
         list(write_packed(sound))
 
 

@@ -10,8 +10,8 @@ from mathutils import Matrix
 
 from s2c_blender import compat, fcurves
 from s2c_blender.core import skeleton
+from s2c_blender.errors import UserError
 from s2c_blender.export.fbx import PRESETS, export_fbx
-from s2c_blender.faults import Fault
 from s2c_blender.keeping import Marks, write_marks
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.rig.hand_mesh import create_hand_mesh
@@ -135,9 +135,9 @@ def test_the_skinned_meshes_come_along(armature: bpy.types.Object, tmp_path: Pat
 
 
 def test_faults_are_one_sentence_and_keep_the_older_file(armature: bpy.types.Object, tmp_path: Path) -> None:
-    with pytest.raises(Fault, match="does not exist; choose another"):
+    with pytest.raises(UserError, match="does not exist; choose another"):
         export_fbx(bpy.context, armature, tmp_path / "gone" / "a.fbx", "UNITY")
     armature.animation_data.action = None
-    with pytest.raises(Fault, match="press Generate first"):
+    with pytest.raises(UserError, match="press Generate first"):
         export_fbx(bpy.context, armature, tmp_path / "a.fbx", "UNITY")
     assert not list(tmp_path.iterdir())

@@ -14,8 +14,8 @@ import pytest
 from real_limits import no_file_larger_than, protected_folder
 
 from s2c_blender import compat, fcurves
+from s2c_blender.errors import UserError
 from s2c_blender.export.fbx import export_fbx
-from s2c_blender.faults import Fault
 from s2c_blender.rig.armature import create_armature
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, devices and permissions of POSIX")
@@ -62,7 +62,7 @@ def test_only_a_plain_file_is_replaced(armature: bpy.types.Object, tmp_path: Pat
         path.mkdir()
     else:
         os.mkfifo(path)
-    with pytest.raises(Fault, match="choose another file name"):
+    with pytest.raises(UserError, match="choose another file name"):
         export_fbx(bpy.context, armature, path, "UNITY")
     assert precious.read_text() == "years of work" and len(list(tmp_path.iterdir())) == 2
 
@@ -73,7 +73,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_older_file(
     path = tmp_path / "a.fbx"
     path.write_text("old")
     names = {item.name for item in bpy.data.objects}
-    with no_file_larger_than(4096), pytest.raises(Fault, match="is full; free some space") as caught:
+    with no_file_larger_than(4096), pytest.raises(UserError, match="is full; free some space") as caught:
         export_fbx(bpy.context, armature, path, "UNITY")
     assert "Traceback" not in caught.value.message and "\n" not in caught.value.message
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
@@ -81,7 +81,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_older_file(
 
 
 def test_a_protected_folder_is_one_sentence(armature: bpy.types.Object) -> None:
-    with protected_folder() as folder, pytest.raises(Fault, match="is protected; choose another folder"):
+    with protected_folder() as folder, pytest.raises(UserError, match="is protected; choose another folder"):
         export_fbx(bpy.context, armature, folder / "a.fbx", "UNITY")
 
 
@@ -91,7 +91,7 @@ def test_a_protected_folder_is_one_sentence(armature: bpy.types.Object) -> None:
 def test_odd_names(armature: bpy.types.Object, tmp_path: Path, name: str, words: str) -> None:
     path = tmp_path / f"{name}.fbx"
     if words:
-        with pytest.raises(Fault, match=words) as caught:
+        with pytest.raises(UserError, match=words) as caught:
             export_fbx(bpy.context, armature, path, "UNITY")
         caught.value.message.encode("utf-8")
         assert not list(tmp_path.iterdir())

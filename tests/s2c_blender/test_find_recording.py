@@ -5,7 +5,7 @@ import bpy
 import pytest
 from sequencer_helpers import get, put, write_clicks
 
-from s2c_blender.faults import Fault
+from s2c_blender.errors import UserError
 from s2c_blender.strip_audio import find_strip, heard_note, strip_sound
 
 CHOSEN = bpy.app.version >= (5, 0)
@@ -67,7 +67,7 @@ def test_the_scene_of_any_sequencer_comes_before_all_others(scene, sound):
     add(new_scene("A"), copied(sound, "a.wav"), "a")
     edit = new_scene("B")
     strip = add(edit, sound)
-    with pytest.raises(Fault, match=r'several scenes \("A" and "B"\)'):
+    with pytest.raises(UserError, match=r'several scenes \("A" and "B"\)'):
         find_strip(bpy.context, "")
     other_workspace().sequencer_scene = edit
     assert find_strip(bpy.context, "") == (edit, strip)
@@ -153,7 +153,7 @@ def test_what_is_active_or_the_only_recording(scene, sound):
     first.mute, scene.sequence_editor.active_strip = True, None
     assert find_strip(bpy.context, "") == (scene, second), "the one that is heard"
     other = add(scene, copied(sound, "b.wav"), "other", channel=2)
-    with pytest.raises(Fault, match="several sound strips"):
+    with pytest.raises(UserError, match="several sound strips"):
         find_strip(bpy.context, "")
     assert heard_note(bpy.context, "") == ""
     scene.sequence_editor.active_strip = other
@@ -176,7 +176,7 @@ def test_several_recordings_in_a_scene_strip(scene, sound):
     second = add(music, copied(sound, "b.wav"), "b", channel=2)
     strip = scene.sequence_editor_create().strips.new_scene("music strip", music, 1, 1)
     strip.scene_input = "SEQUENCER"
-    with pytest.raises(Fault, match="several sound strips"):
+    with pytest.raises(UserError, match="several sound strips"):
         find_strip(bpy.context, "music strip")
     music.sequence_editor.active_strip = second
     assert find_strip(bpy.context, "") == (scene, strip)
@@ -195,18 +195,18 @@ def test_scenes_that_play_each_other(scene, sound):
 
 def test_strips_without_sound_are_sentences(scene, sound):
     editor = scene.sequence_editor_create()
-    with pytest.raises(Fault, match="There is no sound strip"):
+    with pytest.raises(UserError, match="There is no sound strip"):
         find_strip(bpy.context, "")
     editor.strips.new_movie("film.mp4", str(sound), 1, 1)
     said = 'The movie strip "film.mp4" brings no sound by itself: add it with Sound switched on.'
     for name in ("", "film.mp4"):
-        with pytest.raises(Fault) as fault:
+        with pytest.raises(UserError) as fault:
             find_strip(bpy.context, name)
         assert fault.value.message == said
     strip = add(scene, sound, channel=2)
     assert find_strip(bpy.context, "") == (scene, strip)
     editor.strips.new_meta("empty", 4, 1)
-    with pytest.raises(Fault, match='"empty" brings no sound'):
+    with pytest.raises(UserError, match='"empty" brings no sound'):
         find_strip(bpy.context, "empty")
-    with pytest.raises(Fault, match='no sound strip called "gone" any more'):
+    with pytest.raises(UserError, match='no sound strip called "gone" any more'):
         find_strip(bpy.context, "gone")

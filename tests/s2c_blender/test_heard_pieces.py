@@ -5,7 +5,7 @@ import bpy
 import pytest
 from sequencer_helpers import get, mixed, put, same_sound, write_clicks
 
-from s2c_blender.faults import Fault
+from s2c_blender.errors import UserError
 from s2c_blender.sounds.edit_sounds import soundings
 from s2c_blender.strip_audio import find_strip, heard_note, strip_sound
 
@@ -284,7 +284,7 @@ SCENES = [
 def test_a_scene_strip_that_blender_plays_wrongly_is_refused(scene, tmp_path):
     scene_cut_hard(scene, tmp_path)
     edit, strip = find_strip(bpy.context, "")
-    with pytest.raises(Fault, match="set Hold Offset Start to 0") as fault:
+    with pytest.raises(UserError, match="set Hold Offset Start to 0") as fault:
         strip_sound(edit, strip, scene, None, tmp_path)
     assert heard_note(bpy.context, "") == fault.value.message
 
@@ -349,7 +349,7 @@ def test_a_window_cuts_the_pieces(scene, tmp_path):
     ]
     one = strip_sound(scene, strip, scene, (100, 150), tmp_path)
     assert one.params()["sounds"] is None and one.heard.start_frame == 120
-    with pytest.raises(Fault, match="not heard between frames 70 and 110"):
+    with pytest.raises(UserError, match="not heard between frames 70 and 110"):
         strip_sound(scene, strip, scene, (70, 110), tmp_path)
 
 
@@ -417,7 +417,7 @@ def test_a_scene_strip_that_shows_a_camera_is_used_and_said_so(scene, tmp_path):
     other = add(scene, tmp_path, channel=3, name="other", file="other.wav")
     strip.scene_input = "CAMERA"
     assert find_strip(bpy.context, "") == (scene, other)
-    with pytest.raises(Fault, match="set its Input to Sequencer"):
+    with pytest.raises(UserError, match="set its Input to Sequencer"):
         find_strip(bpy.context, "music strip")
 
 
@@ -442,7 +442,7 @@ def test_a_retimed_piece_matters_only_where_it_is_heard(scene, tmp_path):
         pytest.skip("retiming keys cannot be added from Python before 5.0")
     left, right = cut(add(scene, tmp_path), 80)
     right.retiming_keys.add(timeline_frame=120)
-    with pytest.raises(Fault, match=r'speed of the strip "rec\.001"') as fault:
+    with pytest.raises(UserError, match=r'speed of the strip "rec\.001"') as fault:
         strip_sound(scene, left, scene, None, tmp_path)
     assert heard_note(bpy.context, "") == fault.value.message
     right.mute = True
@@ -452,7 +452,7 @@ def test_a_retimed_piece_matters_only_where_it_is_heard(scene, tmp_path):
 def test_a_meta_strip_that_lets_nothing_through_is_named(scene, tmp_path):
     strip = add(scene, tmp_path)
     strip.move_to_meta(scene.sequence_editor.strips.new_meta("meta", 2, 10))
-    with pytest.raises(Fault, match='meta strip "meta" lets nothing of the strip "rec" be heard'):
+    with pytest.raises(UserError, match='meta strip "meta" lets nothing of the strip "rec" be heard'):
         strip_sound(scene, strip, scene, None, tmp_path)
 
 

@@ -44,7 +44,7 @@ def sources(folder: Path) -> list[Path]:
     ("text", "names"),
     [
         ("import torch.nn\nfrom numpy import array", {"torch", "numpy"}),
-        ("def f():\n    from models.take import load", {"models"}),
+        ("def f():\n    from models.body.take import load", {"models"}),
         ("from . import compat\nfrom ..core import jobs", set()),
     ],
 )

@@ -9,8 +9,8 @@ from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
 import s2c_blender
-from s2c_blender import stage
 from s2c_blender.piano.build import find_piano, piano_keys
+from s2c_blender.ui.operators import stage
 
 LENGTH = {"length": 9} if bpy.app.version >= (5, 0) else {"frame_end": 10}
 
@@ -124,7 +124,7 @@ def test_one_step_takes_it_back() -> None:
 
 
 def test_the_operator_asks_for_one_undo_step() -> None:
-    from s2c_blender.operators.new_scene import S2C_OT_new_scene
+    from s2c_blender.ui.operators.new_scene import S2C_OT_new_scene
 
     assert "UNDO" in S2C_OT_new_scene.bl_options
 

@@ -14,8 +14,8 @@ import pytest
 
 from s2c_blender.core.check_report import describe_check
 from s2c_blender.core.jobs import Job, JobMachine, Request, State
-from s2c_blender.core.shown import MOST
 from s2c_blender.core.worker_client import WorkerConfig
+from s2c_blender.plain_text import MOST
 from s2c_blender.takes.result_line import checked, notes_sentence
 
 FAKE = Path(__file__).with_name("fake_worker.py")

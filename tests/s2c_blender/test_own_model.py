@@ -8,7 +8,7 @@ import pytest
 from session_helpers import requests, use_worker, write_sound, write_take
 
 import s2c_blender
-from s2c_blender import consent
+from s2c_blender.core import consent
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, session
 from s2c_blender.ui import preferences

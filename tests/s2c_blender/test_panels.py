@@ -11,15 +11,15 @@ from ui_helpers import Region, draw
 
 import s2c_blender
 from s2c_blender.core.jobs import State, Status
-from s2c_blender.operators.jobs import order_new_take
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, session
 from s2c_blender.ui import drawing, panels, preferences_page, properties
 from s2c_blender.ui.next_step import next_step
+from s2c_blender.ui.operators.jobs import order_new_take
 from s2c_blender.ui.preferences import PANEL_HINT, S2C_Preferences
 from s2c_blender.ui.properties import STYLES
 
-REQUEST = Path(__file__).resolve().parents[2] / "models" / "request.py"
+REQUEST = Path(__file__).resolve().parents[2] / "models" / "body" / "player.py"
 STYLES_OF_THE_GENERATOR = ast.literal_eval(
     REQUEST.read_text(encoding="utf-8").split("\nSTYLES = ")[1].splitlines()[0]
 )
@@ -389,7 +389,7 @@ def test_every_operator_and_property_has_a_tooltip(scene):
 
 
 def test_a_grey_button_says_why(scene):
-    from s2c_blender.operators import jobs, runtime
+    from s2c_blender.ui.operators import jobs, runtime
 
     assert "no sound strip" in jobs.S2C_OT_generate.disabled_reason(bpy.context)
     assert "no hands" in jobs.S2C_OT_regenerate_hand.disabled_reason(bpy.context)

@@ -7,7 +7,7 @@ from session_helpers import use_worker, write_sound, write_take
 from ui_helpers import draw
 
 import s2c_blender
-from s2c_blender import lifetime
+from s2c_blender import handlers
 from s2c_blender.core.jobs import State, Status
 from s2c_blender.session import SessionConfig, session
 from s2c_blender.ui import panels, refusals
@@ -49,10 +49,10 @@ def test_a_missing_file_is_said_until_it_is_there(scene, tmp_path):
     (tmp_path / "song.wav").rename(tmp_path / "away.wav")
     refuse("is missing")
     assert "is missing" in shown()
-    lifetime.tick()
+    handlers.tick()
     assert "is missing" in shown()
     (tmp_path / "away.wav").rename(tmp_path / "song.wav")
-    lifetime.tick()
+    handlers.tick()
     assert "is missing" not in shown()
 
 
@@ -60,10 +60,10 @@ def test_a_setting_that_was_wrong_is_said_until_it_is_right(scene):
     settings = scene.s2c_settings
     settings.range_mode, settings.frame_start, settings.frame_end = "CUSTOM", 50, 50
     refuse("must lie after the first")
-    lifetime.tick()
+    handlers.tick()
     assert "must lie after the first" in shown()
     settings.frame_end = 60
-    lifetime.tick()
+    handlers.tick()
     assert "must lie after the first" not in shown()
 
 
@@ -76,9 +76,9 @@ def test_looking_again_starts_nothing_and_leaves_no_folder(scene, tmp_path):
     (tmp_path / "temporary").mkdir()
     (tmp_path / "song.wav").rename(tmp_path / "away.wav")
     refuse("is missing")
-    lifetime.tick()
+    handlers.tick()
     (tmp_path / "away.wav").rename(tmp_path / "song.wav")
-    lifetime.tick()
+    handlers.tick()
     assert not session.active and not session.machine.worker_running and not bpy.data.actions
     assert not list((tmp_path / "temporary").iterdir())
 
@@ -89,17 +89,17 @@ def test_another_cause_is_not_said_before_somebody_tries_again(scene, tmp_path):
     refuse("must lie after the first")
     settings.frame_end = 60
     (tmp_path / "song.wav").unlink()
-    lifetime.tick()
+    handlers.tick()
     assert "must lie after the first" not in shown() and "is missing" not in shown()
 
 
 def test_a_folder_that_cannot_be_written_is_said_as_long_as_that_is_so(scene, tmp_path):
     (tmp_path / "data").write_text("a file where the folder should be")
     refuse("cannot be written")
-    lifetime.tick()
+    handlers.tick()
     assert "cannot be written" in shown()
     (tmp_path / "data").unlink()
-    lifetime.tick()
+    handlers.tick()
     assert "cannot be written" not in shown()
 
 
@@ -108,7 +108,7 @@ def test_a_refusal_belongs_to_its_scene(scene):
     settings.range_mode, settings.frame_start, settings.frame_end = "CUSTOM", 50, 50
     refuse("must lie after the first")
     bpy.context.window.scene = bpy.data.scenes.new("Another")
-    lifetime.tick()
+    handlers.tick()
     assert "must lie after the first" not in shown()
     bpy.context.window.scene = scene
     assert "must lie after the first" in shown()
@@ -117,7 +117,7 @@ def test_a_refusal_belongs_to_its_scene(scene):
 def failed_job(monkeypatch, tmp_path):
     use_worker(monkeypatch, tmp_path, "error")
     refuse("silent")
-    lifetime.tick()
+    handlers.tick()
     assert "The recording is silent." in shown()
 
 

@@ -11,7 +11,6 @@ from ui_helpers import draw
 import s2c_blender
 from s2c_blender.core.jobs import Status
 from s2c_blender.session import SessionConfig, session
-from s2c_blender.takes.orders import TakeOrder
 from s2c_blender.takes.result_line import (
     MOST,
     clock,
@@ -20,6 +19,7 @@ from s2c_blender.takes.result_line import (
     pitch_name,
     remember_left_out,
 )
+from s2c_blender.takes.take_order import TakeOrder
 from s2c_blender.ui import panels
 
 

@@ -26,14 +26,16 @@ from session_helpers import (
 )
 
 import s2c_blender
-from s2c_blender import compat, fcurves, keeping, lifetime, temporary
+from s2c_blender import compat, fcurves, keeping
+from s2c_blender import handlers as handlers_module
+from s2c_blender.core import temporary
 from s2c_blender.core.jobs import State
-from s2c_blender.faults import Fault
-from s2c_blender.operators import jobs as job_operators
+from s2c_blender.errors import UserError
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, View, session
 from s2c_blender.takes import clock, follow
 from s2c_blender.takes.take_paths import is_reserved
+from s2c_blender.ui.operators import jobs as job_operators
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -462,7 +464,7 @@ def test_loading_a_file_during_a_job_cancels_it_and_says_so(scene, tmp_path, mon
         session.pump(time.monotonic())
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
     pump_until(lambda: not session.active)
-    assert session.view(time.monotonic()).message == lifetime.FILE_LOADED
+    assert session.view(time.monotonic()).message == handlers_module.FILE_LOADED
     assert not bpy.data.actions
     works_again(monkeypatch, tmp_path)
 
@@ -712,7 +714,7 @@ def test_a_job_that_runs_keeps_its_temporary_folder(tidy, tmp_path, monkeypatch)
     tidy()
     session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
     pump_until(lambda: session.machine.status.step == 1)
-    with pytest.raises(Fault, match="being generated"):
+    with pytest.raises(UserError, match="being generated"):
         job_operators.order_new_take(bpy.context, 2)
     assert list((tmp_path / "tmp").glob("s2c-*/packed.wav"))
 
@@ -749,16 +751,16 @@ def test_dismiss_leaves_a_running_job_alone(scene, tmp_path, monkeypatch):
     session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
     pump_until(lambda: session.machine.status.step == 1)
     session.dismiss()
-    session.refuse(Fault("busy", "A take is being generated."))
+    session.refuse(UserError("busy", "A take is being generated."))
     assert session.active and session.machine.status.step == 1 and not session.view(0).refused
 
 
 def ours():
     """How often each of our handlers is there, by event."""
-    names = {handler.__name__ for _, handler in lifetime.HANDLERS}
+    names = {handler.__name__ for _, handler in handlers_module.HANDLERS}
     return {
         event: [h.__name__ for h in getattr(bpy.app.handlers, event, []) if h.__name__ in names]
-        for event, _ in lifetime.HANDLERS
+        for event, _ in handlers_module.HANDLERS
     }
 
 
@@ -766,20 +768,22 @@ def test_there_is_one_timer_and_one_set_of_handlers_whatever_happens(scene):
     expected = ours()
     assert all(len(found) == 1 for event, found in expected.items() if hasattr(bpy.app.handlers, event))
     s2c_blender.register()
-    assert ours() == expected and bpy.app.timers.is_registered(lifetime.tick)
+    assert ours() == expected and bpy.app.timers.is_registered(handlers_module.tick)
     bpy.ops.wm.read_homefile(use_empty=True)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.ops.script.reload()
-    assert ours() == expected and bpy.app.timers.is_registered(lifetime.tick)
-    stale, stale_timer = lifetime.on_load_pre, lifetime.tick
-    importlib.reload(lifetime)
-    assert lifetime.on_load_pre is not stale
-    lifetime.register()
+    assert ours() == expected and bpy.app.timers.is_registered(handlers_module.tick)
+    stale, stale_timer = handlers_module.on_load_pre, handlers_module.tick
+    importlib.reload(handlers_module)
+    assert handlers_module.on_load_pre is not stale
+    handlers_module.register()
     assert ours() == expected and stale not in bpy.app.handlers.load_pre
-    assert bpy.app.timers.is_registered(lifetime.tick) and not bpy.app.timers.is_registered(stale_timer)
+    assert bpy.app.timers.is_registered(handlers_module.tick) and not bpy.app.timers.is_registered(
+        stale_timer
+    )
     s2c_blender.unregister()
     s2c_blender.unregister()
-    assert not any(ours().values()) and not bpy.app.timers.is_registered(lifetime.tick)
+    assert not any(ours().values()) and not bpy.app.timers.is_registered(handlers_module.tick)
     s2c_blender.register()
     assert ours() == expected
 
@@ -789,7 +793,7 @@ def test_the_timer_outlives_an_error(scene, monkeypatch, capsys):
         raise ZeroDivisionError("a defect")
 
     monkeypatch.setattr(session, "pump", broken)
-    assert lifetime.tick() == session.config.idle_seconds
+    assert handlers_module.tick() == session.config.idle_seconds
     assert "a defect" in capsys.readouterr().err
 
 
@@ -805,21 +809,23 @@ def test_what_dead_blenders_left_goes_when_the_extension_starts(scene, tmp_path)
     owner = {"pid": process.pid, "host": platform.node()}
     (left / temporary.MARKER).write_text(json.dumps(owner))
     old.write_text(json.dumps(owner))
-    lifetime.register()
+    handlers_module.register()
     assert not left.exists() and not old.exists()
 
 
 def test_registering_twice_leaves_nothing_behind(scene, tmp_path):
     bpy.ops.s2c.generate()
     process = session.machine._client.process
-    handlers = [len(getattr(bpy.app.handlers, name, [])) for name, _ in lifetime.HANDLERS]
+    handlers = [len(getattr(bpy.app.handlers, name, [])) for name, _ in handlers_module.HANDLERS]
     s2c_blender.unregister()
     assert process.returncode() is not None
-    assert not bpy.app.timers.is_registered(lifetime.tick) and not hasattr(bpy.types.Scene, "s2c_settings")
+    assert not bpy.app.timers.is_registered(handlers_module.tick) and not hasattr(
+        bpy.types.Scene, "s2c_settings"
+    )
     assert not hasattr(bpy.types, "S2C_PT_view3d")
     s2c_blender.register()
-    assert [len(getattr(bpy.app.handlers, name, [])) for name, _ in lifetime.HANDLERS] == handlers
-    assert bpy.app.timers.is_registered(lifetime.tick)
+    assert [len(getattr(bpy.app.handlers, name, [])) for name, _ in handlers_module.HANDLERS] == handlers
+    assert bpy.app.timers.is_registered(handlers_module.tick)
 
 
 def test_one_state_machine_state_is_shown_at_a_time(scene):
@@ -832,7 +838,7 @@ def test_the_timer_goes_on_whatever_is_wrong_with_the_scene(scene, monkeypatch, 
         raise AttributeError("something odd in a file")
 
     monkeypatch.setattr(follow.watch, "look", broken)
-    assert lifetime.tick() == session.config.idle_seconds
+    assert handlers_module.tick() == session.config.idle_seconds
     assert "something odd" in capsys.readouterr().err
 
 

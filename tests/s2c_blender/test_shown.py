@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from s2c_blender.core.shown import MOST, sentence, shown
-from s2c_blender.faults import Fault
+from s2c_blender.errors import UserError
+from s2c_blender.plain_text import MOST, sentence, shown
 
 PACKAGE = Path(__file__).resolve().parents[2] / "s2c_blender"
 NASTY = "\x1b[31mred\x07 \u202egnorw\u2066 a\nb\r\tc\x00 \ud800 \u200b" + "9" * 400 + "z" * 5000
 
 
-@pytest.mark.parametrize("show", [shown, sentence, lambda text: Fault("code", text).message])
+@pytest.mark.parametrize("show", [shown, sentence, lambda text: UserError("code", text).message])
 def test_nasty_text_becomes_one_bounded_line(show):
     text = show(NASTY)
     assert text.isprintable() and len(text) <= MOST and "  " not in text

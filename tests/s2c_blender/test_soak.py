@@ -20,10 +20,11 @@ from session_helpers import FAKE, write_sound, write_take
 from test_real_worker import RECORDING, worker_python
 
 import s2c_blender
-from s2c_blender import compat, keeping, lifetime
+from s2c_blender import compat, keeping
+from s2c_blender import handlers as handlers_module
 from s2c_blender.core import worker_client
 from s2c_blender.core.runtime import PYTHON_VARIABLE
-from s2c_blender.faults import Fault
+from s2c_blender.errors import UserError
 from s2c_blender.ordering import order_new_take, order_part
 from s2c_blender.session import SessionConfig, session
 from s2c_blender.takes import unfinished
@@ -104,7 +105,7 @@ class Soak:
                 window = (5, 20) if kind in ("range", "both") else None
                 order = order_part(bpy.context, self.seed, hand, window)
             session.order_take(bpy.context, order)
-        except Fault as fault:
+        except UserError as fault:
             session.refuse(fault)
             assert session.view(0).refused and session.view(0).code == fault.code
             return False
@@ -205,7 +206,7 @@ class Soak:
 
     def refused(self):
         """A job while one runs, and a refusal while none does."""
-        session.refuse(Fault("no_strip", "There is no sound strip."))
+        session.refuse(UserError("no_strip", "There is no sound strip."))
         if self.random.random() < 0.5:
             session.dismiss()
 
@@ -260,7 +261,7 @@ class Soak:
                 self.pump(self.random.uniform(0, longest))
                 self.trouble()
             self.finish()
-            if session.view(0).message in ("Cancelled.", lifetime.FILE_LOADED):
+            if session.view(0).message in ("Cancelled.", handlers_module.FILE_LOADED):
                 assert self.takes() == before, "a job that was given up leaves no take"
         if self.random.random() < 0.3:
             self.happened.append("undo after the end")
@@ -319,7 +320,7 @@ def at_rest(soak):
     counted = sum(len(found) for found in blocks if isinstance(found, bpy.types.bpy_prop_collection))
     lists = [getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers)]
     handlers = sum(len(found) for found in lists if isinstance(found, list))
-    return *resources(), counted, handlers, bpy.app.timers.is_registered(lifetime.tick)
+    return *resources(), counted, handlers, bpy.app.timers.is_registered(handlers_module.tick)
 
 
 def run(soak, jobs, longest):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from s2c_blender import compat
-from s2c_blender.faults import Fault
+from s2c_blender.errors import UserError
 from s2c_blender.strip_audio import find_strip, strip_sound, write_packed
 
 RATE = 22050
@@ -103,7 +103,7 @@ def test_a_window_cuts_the_strip(scene, tmp_path):
     heard = strip_sound(scene, strip, scene, (35, 59), tmp_path).heard
     assert (heard.start_frame, heard.frames) == (35, 25)
     assert (heard.sound_start_s, heard.sound_end_s) == pytest.approx((1.0, 2.0))
-    with pytest.raises(Fault, match="not heard between frames 900 and 950"):
+    with pytest.raises(UserError, match="not heard between frames 900 and 950"):
         strip_sound(scene, strip, scene, (900, 950), tmp_path)
 
 
@@ -148,7 +148,7 @@ def test_a_packed_sound_goes_out_in_pieces_and_needs_a_folder_that_can_be_writte
     monkeypatch.setattr("s2c_blender.strip_audio.PIECE_BYTES", 100_000)
     sound = strip_sound(scene, strip, scene, None, tmp_path)
     assert len(list(write_packed(sound))) == -(-len(sound.packed) // 100_000)
-    with pytest.raises(Fault, match="cannot be written"):
+    with pytest.raises(UserError, match="cannot be written"):
         list(write_packed(strip_sound(scene, strip, scene, None, tmp_path / "clicks.wav" / "no folder")))
 
 
@@ -170,10 +170,10 @@ def test_a_missing_and_an_empty_file_are_sentences(scene, tmp_path):
     path = write_clicks(tmp_path / "clicks.wav")
     strip = add_strip(scene, path)
     path.write_bytes(b"")
-    with pytest.raises(Fault, match="is empty"):
+    with pytest.raises(UserError, match="is empty"):
         strip_sound(scene, strip, scene, None, tmp_path)
     path.unlink()
-    with pytest.raises(Fault, match=r'"clicks\.wav" of the strip "Piano" is missing'):
+    with pytest.raises(UserError, match=r'"clicks\.wav" of the strip "Piano" is missing'):
         strip_sound(scene, strip, scene, None, tmp_path)
 
 
@@ -181,13 +181,13 @@ def test_a_missing_and_an_empty_file_are_sentences(scene, tmp_path):
 def test_a_retimed_strip_is_refused(scene, tmp_path):
     strip = add_strip(scene, write_clicks(tmp_path / "clicks.wav"))
     strip.retiming_keys.add(timeline_frame=50)
-    with pytest.raises(Fault, match="speed of the strip"):
+    with pytest.raises(UserError, match="speed of the strip"):
         strip_sound(scene, strip, scene, None, tmp_path)
 
 
 def test_which_strip_is_meant(scene, tmp_path):
     context = bpy.context
-    with pytest.raises(Fault, match="There is no sound strip"):
+    with pytest.raises(UserError, match="There is no sound strip"):
         find_strip(context, "")
     first = add_strip(scene, write_clicks(tmp_path / "clicks.wav"))
     assert find_strip(context, "") == (scene, first)
@@ -198,9 +198,9 @@ def test_which_strip_is_meant(scene, tmp_path):
     assert find_strip(context, "")[1].name == "Other"
     assert find_strip(context, "Piano")[1].name == "Piano"
     scene.sequence_editor.active_strip = None
-    with pytest.raises(Fault, match="several sound strips"):
+    with pytest.raises(UserError, match="several sound strips"):
         find_strip(context, "")
-    with pytest.raises(Fault, match='"Gone"'):
+    with pytest.raises(UserError, match='"Gone"'):
         find_strip(context, "Gone")
 
 
@@ -208,5 +208,5 @@ def test_a_zero_length_file_never_becomes_a_job(scene, tmp_path):
     path = write_clicks(tmp_path / "none.wav", seconds=0)
     assert Path(path).stat().st_size > 0
     strip = add_strip(scene, path)
-    with pytest.raises(Fault, match="no length"):
+    with pytest.raises(UserError, match="no length"):
         strip_sound(scene, strip, scene, None, tmp_path)

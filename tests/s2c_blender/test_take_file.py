@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from session_helpers import write_take
 
-from s2c_blender.faults import Fault
+from s2c_blender.errors import UserError as BlenderUserError
 from s2c_blender.takes.take_arrays import MOST_BYTES, MOST_FRAMES, MOST_NOTES
 from s2c_blender.takes.take_file import load_take
 
 try:
+    from models.body.take import Take
     from models.errors import UserError
-    from models.take import Take
 except ImportError:  # the Python of Blender 5.2 has not what the generator needs
     Take = None
 
@@ -296,7 +296,7 @@ def test_a_bad_take_is_one_sentence(name, tmp_path):
     write_take(path)
     spoil(path)
     tracemalloc.start()
-    with pytest.raises(Fault, match=words) as caught:
+    with pytest.raises(BlenderUserError, match=words) as caught:
         read(path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -314,7 +314,7 @@ def test_the_generator_says_the_same_of_it(name, tmp_path):
     path = tmp_path / "take.npz"
     write_take(path)
     BAD[name][0](path)
-    with pytest.raises(Fault) as ours:
+    with pytest.raises(BlenderUserError) as ours:
         read(path)
     tracemalloc.start()
     with pytest.raises(UserError) as theirs:
@@ -361,7 +361,7 @@ def test_a_small_file_takes_no_memory_for_frames_that_pack_well(tmp_path):
             for _ in range(32):
                 file.write(bytes(1 << 20))
     tracemalloc.start()
-    with pytest.raises(Fault, match="too many"):
+    with pytest.raises(BlenderUserError, match="too many"):
         read(path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -431,5 +431,5 @@ def test_fingering_of_other_notes_is_unknown_on_both_sides(tmp_path):
     write_take(path)
     rewrite(path, fingering=np.zeros((3, 2), np.int8))
     assert read(path)[0].fingering.tolist() == [[-1, -1], [-1, -1]]
-    models = pytest.importorskip("models.take", reason="the generator is not installed here")
+    models = pytest.importorskip("models.body.take", reason="the generator is not installed here")
     assert models.Take.load(path).fingering.tolist() == [[-1, -1], [-1, -1]]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from s2c_blender.faults import Fault
+from s2c_blender.errors import UserError
 from s2c_blender.takes import take_paths
 from s2c_blender.takes.take_paths import (
     TITLE_BYTES,
@@ -140,7 +140,7 @@ def test_processes_at_the_same_moment_get_a_name_each(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(Fault, match="cannot be written") as caught:
+    with pytest.raises(UserError, match="cannot be written") as caught:
         reserve(tmp_path / "file" / "song.npz")
     assert caught.value.code == "data_folder"
 
@@ -149,7 +149,7 @@ def test_too_many_takes_of_one_name_are_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(take_paths, "MOST_OF_ONE_NAME", 3)
     for _ in range(2):
         reserve(tmp_path / "song.npz")
-    with pytest.raises(Fault, match="too many takes"):
+    with pytest.raises(UserError, match="too many takes"):
         reserve(take_path(tmp_path, "song", 1).with_name("song.npz"))
 
 

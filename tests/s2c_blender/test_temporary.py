@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from s2c_blender import temporary
-from s2c_blender.faults import Fault
+from s2c_blender.core import temporary
+from s2c_blender.errors import UserError
 
 
 def removed(roots):
@@ -92,5 +92,5 @@ def test_no_link_is_followed(tmp_path, dead):
 
 def test_a_root_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(Fault, match="folder for temporary files"):
+    with pytest.raises(UserError, match="folder for temporary files"):
         temporary.make(tmp_path / "file")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.keyboard import key_x
+from models.body.keyboard import key_x
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from models.midi import write_midi
+from models.music.midi import write_midi
 
 SECONDS = 4.0
 NOTES = np.array([[0.5 * i, 0.5 * i + 0.4, 48 + i % 30, 60] for i in range(40)], np.float32)

@@ -7,17 +7,19 @@ import json
 import pytest
 import torch
 
-from models.config import (
-    EncoderConfig,
-    InteractionConfig,
-    ModelConfig,
-    TransformerConfig,
-    UNetConfig,
-)
-from models.model import Networks, load_model, parameter_count
+from models.config import EncoderConfig, InteractionConfig, ModelConfig, TransformerConfig, UNetConfig
+from models.generation.model import Networks, load_model, parameter_count
 from training.__main__ import main
-from training.cost import Cost, CostOptions, Timing, build, count_multiply_adds, count_parameters, measure
-from training.cost_cli import as_markdown
+from training.commands.cost import as_markdown
+from training.tables.cost import (
+    Cost,
+    CostOptions,
+    Timing,
+    build,
+    count_multiply_adds,
+    count_parameters,
+    measure,
+)
 
 META, CPU = torch.device("meta"), torch.device("cpu")
 TINY = ModelConfig(

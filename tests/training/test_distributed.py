@@ -9,8 +9,8 @@ import pytest
 import torch
 from test_training import TINY
 
-from training.distributed import Share
-from training.loop import read_checkpoint
+from training.stages.distributed import Share
+from training.stages.loop import read_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 4

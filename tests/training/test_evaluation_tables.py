@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.midi import write_midi
-from models.pipeline import Pipeline
-from models.realism import distance_to_real
-from models.take import Motion, Take
+from models.app.pipeline import Pipeline
+from models.body.take import Motion, Take
+from models.evaluation.real_motion_distance import distance_to_real
+from models.music.midi import write_midi
 from training.evaluation.excerpts import by_turns, choose_excerpts
 from training.evaluation.figures import as_markdown, measure, median_difference_mm, summary
 from training.evaluation.takes import TakeOptions, make_takes, right_hand_kept, synthesised

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.contact.fingering_costs import FITTED_SHAPES, FingeringCosts, ergonomic_tables, load_tables
-from models.contact.fingering_lattice import STATE_COUNT, build_lattice, lattice_costs
+from models.planning.fingering_costs import FITTED_SHAPES, FingeringCosts, ergonomic_tables, load_tables
+from models.planning.fingering_lattice import STATE_COUNT, build_lattice, lattice_costs
 from training.fingering.agreement import Agreement, between_editions, with_print
 from training.fingering.fit import FitOptions, _Batch, _tables, fit, windows_of
 from training.fingering.kern import FingeredScore, read_kern

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.contact.hand_odds import FEATURES, right_hand_odds
+from models.planning.hand_odds import FEATURES, right_hand_odds
 from training.fingering.hand_fit import HandFitOptions, excerpt, fit_hands, new_weights, odds
 from training.synthesis.scores import Score
 

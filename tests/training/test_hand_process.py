@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.habits import draw_scores
-from models.keyboard import key_x
-from models.midi import write_midi
-from models.realism import distance_to_real
-from models.skeleton import RIGHT
+from models.body.keyboard import key_x
+from models.body.player import draw_player_scores
+from models.body.skeleton import RIGHT
+from models.evaluation.real_motion_distance import distance_to_real
+from models.music.midi import write_midi
 from training.__main__ import main
+from training.commands import fit_hands
+from training.commands.fit_hands import draw_excerpt, features, first_habits, matched, transport
 from training.evaluation.excerpts import played_by_pianists
-from training.synthesis import process_fit
 from training.synthesis.banded import BandedGaussian
 from training.synthesis.contact_fit import played_scores
 from training.synthesis.hand_notes import HandNotes, notes_of_hand
 from training.synthesis.hand_process import HandHabits, HandPath, draw_hand, fitted_habits, leads
-from training.synthesis.process_fit import draw_excerpt, features, first_habits, matched, transport
 from training.synthesis.real_notes import REAL_FPS, RealExcerpt, played_notes, real_excerpts
 from training.synthesis.style import Player
 
@@ -64,7 +64,9 @@ def test_a_hand_without_notes_has_the_moments_of_its_habits_at_any_frame_rate(fp
     seconds = 60
     rng = np.random.default_rng(1)
     drawn = [
-        draw_hand(hand_of([]), RIGHT, Player(habits=draw_scores(rng)), int(seconds * fps), fps, rng, habits)
+        draw_hand(
+            hand_of([]), RIGHT, Player(habits=draw_player_scores(rng)), int(seconds * fps), fps, rng, habits
+        )
         for _ in range(12)
     ]
     offsets = np.concatenate([(one.tips - one.wrist[:, None]).reshape(-1, 10) for one in drawn])
@@ -109,7 +111,7 @@ def test_a_players_scores_say_where_the_fingertips_lie() -> None:
     assert np.allclose(np.abs(told[0]), np.abs(scores) * spread)
     rest = np.eye(10) - directions @ directions.T
     assert np.allclose(np.cov(drawn, rowvar=False), rest @ habits.between @ rest, atol=3e-6)
-    with_both = np.array([draw_scores(np.random.default_rng(k)) for k in range(4000)])
+    with_both = np.array([draw_player_scores(np.random.default_rng(k)) for k in range(4000)])
     alike = np.corrcoef(with_both.reshape(-1, 6), rowvar=False)
     assert np.allclose(alike[:3, 3:], np.diag([0.0, 0.6, 0.0]), atol=0.06)
 
@@ -185,7 +187,9 @@ def real_file(folder: Path, excerpts: int = 4, seconds: int = 20) -> tuple[Path,
                 for k in range(1, 2 * seconds - 1)
             ]
             notes = hand_of(rows)
-            path = draw_hand(notes, hand, Player(habits=draw_scores(rng)), frames, REAL_FPS, rng, habits)
+            path = draw_hand(
+                notes, hand, Player(habits=draw_player_scores(rng)), frames, REAL_FPS, rng, habits
+            )
             tips = path.tips.copy()
             for onset, offset, pitch, finger in rows:
                 on = slice(round(onset * REAL_FPS), round(offset * REAL_FPS))
@@ -228,7 +232,7 @@ def test_moment_matching_brings_drawn_hands_nearer_to_the_hands_they_are_fitted_
     def apart(found: HandHabits) -> float:
         drawn = [draw_excerpt(one, found, [0, k]) for k, one in enumerate(excerpts)]
         mine = np.concatenate([(p.tips - p.wrist[:, None]).reshape(-1, 10) for both in drawn for p in both])
-        real = np.concatenate([process_fit.offsets(o.wrist, o.tips, h) for o in excerpts for h in (0, 1)])
+        real = np.concatenate([fit_hands.offsets(o.wrist, o.tips, h) for o in excerpts for h in (0, 1)])
         return float(np.abs(mine.mean(0) - real.mean(0)).mean() + np.abs(mine.std(0) - real.std(0)).mean())
 
     begun = fitted_habits()
@@ -258,7 +262,7 @@ def test_habits_make_up_for_what_key_contact_does_to_hands_that_play_scores(tmp_
             score[:, 4].astype(int),
         )
     excerpts = real_excerpts(path)
-    real = np.concatenate([process_fit.offsets(o.wrist, o.tips, h) for o in excerpts for h in (0, 1)]).mean(0)
+    real = np.concatenate([fit_hands.offsets(o.wrist, o.tips, h) for o in excerpts for h in (0, 1)]).mean(0)
 
     def played(habits: HandHabits) -> list[tuple[HandPath, HandPath]]:
         return played_scores(tmp_path / "scores", 2, habits, 0, 1)
@@ -279,7 +283,7 @@ def test_fit_hands_prints_its_rounds_and_says_what_is_wrong_with_a_file(
 ) -> None:
     path, _ = real_file(tmp_path, excerpts=2, seconds=14)
     out = tmp_path / "habits.json"
-    monkeypatch.setattr(process_fit, "FITTED_PATH", out)
+    monkeypatch.setattr(fit_hands, "FITTED_PATH", out)
     assert main(["fit-hands", "--real", str(path), "--rounds", "1", "--every", "1", "--write"]) == 0
     assert capsys.readouterr().out.count("round") == 2
     written = json.loads(out.read_text())

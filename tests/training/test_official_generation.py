@@ -10,16 +10,16 @@ import soundfile
 import tiny_hubert
 import torch
 
-from models import generator
+from models.app.pipeline import Pipeline
+from models.app.request import GenerateRequest
+from models.body.kinematics import outside_limits
+from models.body.take import Take
+from models.conditioning.audio_features import SoundFeatures, mono_16k
 from models.errors import UserError
-from models.evaluation import take_onsets
-from models.kinematics import outside_limits
-from models.midi import write_midi
-from models.model import load_model
-from models.pipeline import Pipeline
-from models.request import GenerateRequest
-from models.sound_features import SoundFeatures, mono_16k
-from models.take import Take
+from models.evaluation.scores import take_onsets
+from models.generation import generator
+from models.generation.model import load_model
+from models.music.midi import write_midi
 from training.__main__ import main
 
 SECONDS = 11.0
@@ -155,7 +155,7 @@ def test_presets_without_weights_say_what_to_do(preset: str) -> None:
 
 
 def test_windows_are_heard_where_they_lie(song, model_folder) -> None:
-    from models.audio import load_audio
+    from models.music.audio import load_audio
 
     audio = load_audio(song["sound"])
     samples = mono_16k(audio, 2.0, 1.0)

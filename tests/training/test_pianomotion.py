@@ -14,22 +14,22 @@ import torch
 from pianomotion_fixture import NOTES, build
 from torch import nn
 
+from models.body.keyboard import key_x
+from models.body.mano import CameraView, camera_from_piano, mano_from_euler
+from models.body.take import Motion, Take
 from models.config import ModelConfig
 from models.errors import UserError
-from models.keyboard import key_x
-from models.mano import CameraView, camera_from_piano, mano_from_euler
-from models.take import Motion, Take
 from training.__main__ import main
-from training.data import Batch
-from training.pianomotion.background import BackgroundSource, generator_of
-from training.pianomotion.camera import fit_view
-from training.pianomotion.check import check_split, onset_f1
-from training.pianomotion.clip import read_clip, read_notes
-from training.pianomotion.export import export_dataset
-from training.pianomotion.features import FeatureCache
-from training.pianomotion.layout import clips
-from training.pianomotion.rates import interpolate_columns, resample_rows
-from training.pianomotion.source import PianoMotionSource, open_source
+from training.data.pianomotion.camera import fit_view
+from training.data.pianomotion.check import check_split, onset_f1
+from training.data.pianomotion.clip import read_clip, read_notes
+from training.data.pianomotion.export import export_dataset
+from training.data.pianomotion.features import FeatureCache
+from training.data.pianomotion.layout import clips
+from training.data.pianomotion.rates import interpolate_columns, resample_rows
+from training.data.pianomotion.source import PianoMotionSource, open_source
+from training.data.shards import Batch
+from training.stages.background import BackgroundSource, generator_of
 
 FRAMES = 64
 
@@ -235,7 +235,7 @@ def test_camera_is_found_from_the_notes() -> None:
     t = np.arange(900) / 30
     x = np.stack([-0.25 + 0.12 * np.sin(t), 0.2 + 0.15 * np.sin(1.3 * t)], 1)
     wrist = np.stack([x, np.full_like(x, -0.1), np.full_like(x, 0.06)], -1)
-    from models.keyboard import KEY_X
+    from models.body.keyboard import KEY_X
 
     notes = []
     for i, onset in enumerate(np.arange(0.2, 29, 0.25)):

@@ -6,9 +6,9 @@ import argparse
 import pytest
 from test_evaluation_tables import write_score
 
-from models.model import load_model
+from models.generation.model import load_model
 from training.__main__ import main
-from training.recipe import recipe_main, steps_of
+from training.commands.recipe import recipe_main, steps_of
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.canonical import Normalizer
+from models.conditioning.hand_space import Normalizer
 from models.config import ModelConfig
-from models.model import CONFIG_FILE, PRESETS_FOLDER
+from models.generation.model import CONFIG_FILE, PRESETS_FOLDER
 from training.__main__ import main
-from training.settings import resolve
+from training.stages.settings import resolve
 
 CONFIG = PRESETS_FOLDER / "paper" / CONFIG_FILE
 

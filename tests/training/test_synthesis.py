@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from models.contact import finger_notes
-from models.keyboard import key_x
-from models.kinematics import forward_kinematics, outside_limits
-from models.midi import write_midi
-from models.skeleton import LEFT, RIGHT
-from models.take import Motion
+from models.body.keyboard import key_x
+from models.body.kinematics import forward_kinematics, outside_limits
+from models.body.skeleton import LEFT, RIGHT
+from models.body.take import Motion
+from models.music.midi import write_midi
+from models.planning.fingering import finger_notes
 from training.synthesis.calibration import figures, of_shards
 from training.synthesis.dataset import SynthesisConfig, build, synthesise
 from training.synthesis.motion import base_motion

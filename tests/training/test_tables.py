@@ -13,16 +13,16 @@ from pianomotion_fixture import build
 from models.config import EncoderConfig, InteractionConfig, ModelConfig, TransformerConfig, UNetConfig
 from models.diffusion.parameterization import add_noise, x0_from_v
 from models.diffusion.schedule import build_schedule
+from models.music.notes import note_rolls
 from models.networks.dual_stream import DualStream
 from models.networks.position_predictor import PositionPredictors
-from models.notes import note_rolls
+from training.commands.tables import read_windows
 from training.comparators import SYSTEMS
 from training.comparators.joint import apart, together
-from training.data import Batch
-from training.loop import step_randomness
+from training.data.shards import Batch
 from training.metrics import Clip
-from training.stage2 import Stage2, motion_loss
-from training.tables.cli import read_windows
+from training.stages.loop import step_randomness
+from training.stages.stage2 import Stage2, motion_loss
 from training.tables.figures import coordination, notes_from_rolls
 from training.tables.generate import sample_batch, starting_noise
 from training.tables.report import as_markdown, cell, paired
@@ -148,7 +148,7 @@ class Recorder(torch.nn.Module):
 
 
 def stage_of(config, system="dual_stream"):
-    from models.canonical import Normalizer
+    from models.conditioning.hand_space import Normalizer
 
     settings = Budget(steps=1, batch_size=B).settings(0, stage=2)
     predictors = PositionPredictors(config).eval()

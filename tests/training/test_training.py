@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from models.canonical import canonical_plan, note_features
+from models.conditioning.hand_space import note_features, plan_in_hand_space
 from models.config import ModelConfig, TransformerConfig, UNetConfig
-from models.model import Networks, load_model, save_model
+from models.generation.model import Networks, load_model, save_model
 from training.__main__ import main
-from training.data import mirror_batch, piece_rolls, random_batch, read_piece, read_pieces, shard_paths
-from training.loop import (
+from training.data.shards import mirror_batch, piece_rolls, random_batch, read_piece, read_pieces, shard_paths
+from training.stages.loop import (
     NonFiniteLossError,
     TrainSettings,
     new_state,
@@ -23,10 +23,10 @@ from training.loop import (
     step_randomness,
     train_step,
 )
-from training.masks import random_corruption
-from training.stage1 import measure_statistics, position_loss, train_stage1
-from training.stage2 import train_stage2
-from training.start import begin_with
+from training.stages.masks import random_corruption
+from training.stages.stage1 import measure_statistics, position_loss, train_stage1
+from training.stages.stage2 import train_stage2
+from training.stages.warm_start import begin_with
 
 SMALL = TransformerConfig(
     width=24, heads=2, feedforward=32, encoder_layers=1, decoder_layers=1, input_kernel=3
@@ -122,8 +122,8 @@ def test_mirroring_twice_leads_back_and_swaps_what_the_hands_see(shards):
     assert torch.equal(back.sounds, batch.sounds) and torch.equal(back.euler, batch.euler)
     torch.testing.assert_close(back.plan, batch.plan)
     torch.testing.assert_close(
-        canonical_plan(mirrored.plan, shared_hands=True).flip(1),
-        canonical_plan(batch.plan, shared_hands=True),
+        plan_in_hand_space(mirrored.plan, shared_hands=True).flip(1),
+        plan_in_hand_space(batch.plan, shared_hands=True),
     )
     torch.testing.assert_close(
         note_features(mirrored.sounds, shared_hands=True).flip(1),
@@ -335,8 +335,8 @@ def test_a_loss_that_is_not_a_number_stops_before_any_change():
 
 
 def test_a_perfect_predictor_has_no_loss(shards):
-    from models.canonical import Normalizer, canonical_wrist
-    from models.condition import hear
+    from models.conditioning.conditioning import encode_input
+    from models.conditioning.hand_space import Normalizer, canonical_wrist
 
     pieces = read_pieces(shards, "train", fps=30)
     config = dataclasses.replace(TINY, statistics=measure_statistics(pieces, shared_hands=True))
@@ -346,7 +346,7 @@ def test_a_perfect_predictor_has_no_loss(shards):
 
     class Oracle(torch.nn.Module):
         def forward(self, features, style):
-            return truth - hear(batch.sounds, batch.plan, normalizer).anchor
+            return truth - encode_input(batch.sounds, batch.plan, normalizer).anchor
 
     parts = position_loss(Oracle(), batch, config, normalizer)
     assert float(parts["loss"]) < 1e-5 and float(parts["metres"]) < 1e-6

@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
-from models.realism import Statistics, frechet_distance, statistics
-from training.yardsticks import mirrored, nearest_with_equal_hands, yardsticks
+from models.evaluation.real_motion_distance import Statistics, frechet_distance, statistics
+from training.data.baselines import baselines, mirrored, nearest_with_equal_hands
 
 
 def excerpts(count: int = 30, skew: float = 0.0) -> list[np.ndarray]:
@@ -45,7 +45,7 @@ def test_equal_hands_are_at_no_distance_and_unequal_ones_at_that_of_the_barycent
 
 
 def test_yardsticks_say_what_few_excerpts_unequal_hands_and_jumps_cost() -> None:
-    even, skewed = yardsticks(excerpts()), yardsticks(excerpts(skew=1.5))
+    even, skewed = baselines(excerpts()), baselines(excerpts(skew=1.5))
     low, median, high = even.single
     assert even.halves < even.few[20] + 0.5 and even.few[20] < median and low <= median <= high
     assert even.one_rule < 0.05 < 0.5 < skewed.one_rule
@@ -53,6 +53,6 @@ def test_yardsticks_say_what_few_excerpts_unequal_hands_and_jumps_cost() -> None
     jumpy = excerpts()
     for part in jumpy[::3]:
         part[50, 20] = 5.0
-    found = yardsticks(jumpy)
+    found = baselines(jumpy)
     assert found.calm_share == pytest.approx(20 / 30) and found.calm_tracking > 0.1
     assert len(found.lines()) == 5 and 80 not in found.few

@@ -16,7 +16,7 @@ from models.networks.dual_stream import DualStream
 from training.comparators.mlp import MLPDiffusion
 from training.comparators.regression import DirectRegression, regression_loss
 from training.comparators.single_stream import SingleStream
-from training.stage2 import StageLoss, motion_loss
+from training.stages.stage2 import StageLoss, motion_loss
 
 
 @dataclass(frozen=True, kw_only=True)

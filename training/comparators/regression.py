@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from models.canonical import Normalizer
-from models.condition import build_condition
+from models.conditioning.conditioning import build_condition
+from models.conditioning.hand_space import Normalizer
 from models.config import ModelConfig
 from models.diffusion.parameterization import v_from_x0
 from models.diffusion.schedule import build_schedule
 from models.networks.transformer import FrameTransformer
 from training.comparators.joint import JointNetwork, apart
-from training.data import Batch
-from training.loop import Randomness
-from training.stage2 import Stage2, heard_and_positions
+from training.data.shards import Batch
+from training.stages.loop import Randomness
+from training.stages.stage2 import Stage2, inputs_and_positions
 
 
 class DirectRegression(JointNetwork):
@@ -46,7 +46,7 @@ def regression_loss(network: nn.Module, batch: Batch, draw: Randomness, stage: S
     """Mean squared error of x0 over the seen frames."""
     assert isinstance(network, DirectRegression)
     normalizer: Normalizer = stage.normalizer
-    heard, positions = heard_and_positions(stage.predictors, batch, normalizer)
+    heard, positions = inputs_and_positions(stage.predictors, batch, normalizer)
     truth = normalizer.motion(batch.euler, batch.wrist, positions)
     condition = build_condition(network, heard, positions, normalizer)  # type: ignore[arg-type]
     wrong = (network.motion(condition).float() - truth).square().mean(-1)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.music import trim_notes
+from models.music.note_source import trim_notes
 from training.synthesis.performance import perform
 from training.synthesis.real_notes import REAL_FPS, real_excerpts
 from training.synthesis.scores import Piece, index_pieces, load_score

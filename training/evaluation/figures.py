@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.anticipation import anticipation
-from models.biomechanics import fingertips
-from models.evaluation import Score, evaluate_take, hand_size_of, note_score
-from models.realism import distance_to_real, take_features
-from models.take import Take
+from models.body.take import Take
+from models.evaluation.anticipation import anticipation
+from models.evaluation.biomechanics import fingertips
+from models.evaluation.real_motion_distance import distance_to_real, take_features
+from models.evaluation.scores import Score, evaluate_take, hand_size_of, note_score
 
 WRIST_VELOCITY = slice(20, 24)
 """The features of the real-motion distance that are wrist velocities: left X, Y, right X, Y, m/s."""
@@ -115,7 +115,7 @@ def as_markdown(summaries: list[dict[str, Any]]) -> str:
 
 
 def looks_lines(kinds: dict[str, list[Row]]) -> list[str]:
-    """A sentence for each kind of take: what `models.looks` counts, the mean over the pieces."""
+    """A sentence for each kind of take: what `models.evaluation.posture_metrics` counts, the mean over the pieces."""
     lines = []
     for kind, rows in kinds.items():
         shares = []

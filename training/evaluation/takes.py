@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from models.habits import draw_scores
-from models.midi import write_midi
-from models.pipeline import Pipeline
-from models.request import GenerateRequest
-from models.take import Take
+from models.app.pipeline import Pipeline
+from models.app.request import GenerateRequest
+from models.body.player import draw_player_scores
+from models.body.take import Take
+from models.music.midi import write_midi
 from training.evaluation.excerpts import Excerpt
 from training.synthesis.dataset import move_hands
 from training.synthesis.style import Player
@@ -71,7 +71,7 @@ def make_takes(pipeline: Pipeline, excerpt: Excerpt, folder: Path, options: Take
     hidden = options.hands == "unknown" or options.source == "sound"
     write_midi(midi, excerpt.notes, None if hidden else excerpt.hands)
     if options.source == "sound":
-        from training.rendering import render
+        from training.data.rendering import render
 
         sound = folder / "notes.wav"
         render(midi, sound)
@@ -114,7 +114,7 @@ def synthesised(excerpt: Excerpt, options: TakeOptions) -> Made:
     """The synthesiser's motion of a player of average style to the excerpt's notes; every excerpt has its own."""
     begin = time.perf_counter()
     rng = np.random.default_rng([options.seed, zlib.crc32(excerpt.name.encode())])
-    player = Player(habits=draw_scores(rng))
+    player = Player(habits=draw_player_scores(rng))
     sample = move_hands(excerpt.notes, excerpt.hands, player, excerpt.seconds, rng, options.fps)
     seconds = {"sample": time.perf_counter() - begin}
     return Made(

@@ -12,8 +12,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.contact.fingering import FingeringCosts, finger_notes
-from models.contact.hands import assign_hands
+from models.planning.fingering import FingeringCosts, finger_notes
+from models.planning.hands import assign_hands
 from training.fingering.works import Work
 from training.synthesis.scores import Score
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.contact.fingering_costs import (
+from models.planning.fingering_costs import (
     BLACK_ROW,
     FINGERS,
     FITTED_SHAPES,
@@ -25,7 +25,7 @@ from models.contact.fingering_costs import (
     Tables,
     ergonomic_tables,
 )
-from models.contact.fingering_lattice import (
+from models.planning.fingering_lattice import (
     STATE_COUNT,
     STATE_FINGERS,
     STATES,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Train the network that guesses hands (`models.contact.hand_odds`) on two-staff scores."""
+"""Train the network that guesses hands (`models.planning.hand_odds`) on two-staff scores."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from models.contact.hand_odds import DILATIONS, FEATURES, WIDTH, by_chord_and_pitch, note_features
-from models.keyboard import MIRROR_PITCH_SUM
+from models.body.keyboard import MIRROR_PITCH_SUM
+from models.planning.hand_odds import DILATIONS, FEATURES, WIDTH, by_chord_and_pitch, note_features
 from training.synthesis.scores import Score
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def new_weights(seed: int) -> dict[str, torch.Tensor]:
 
 
 def odds(features: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
-    """(batch, n) as `models.contact.hand_odds.right_hand_odds`, from (batch, n, FEATURES)."""
+    """(batch, n) as `models.planning.hand_odds.right_hand_odds`, from (batch, n, FEATURES)."""
     hidden = (features @ weights["in"]).transpose(1, 2)
     for layer, dilation in enumerate(DILATIONS):
         kernel = weights[f"kernel.{layer}"].permute(2, 1, 0)

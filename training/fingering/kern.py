@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.skeleton import LEFT
+from models.body.skeleton import LEFT
 
 GRACE_S = 0.08
 """A grace note sounds this long before what it decorates, less where there is less room."""

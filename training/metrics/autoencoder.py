@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models.errors import UserError, quoted
-from models.model import file_hash
+from models.generation.model import file_hash
 from models.whole_file import whole_file, write_text_whole
 from training.metrics.clips import Clip, both_hands, filled
 from training.metrics.embedding import EmbeddingConfig, EmbeddingNet

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
-from models.realism import Statistics, frechet_distance
+from models.evaluation.real_motion_distance import Statistics, frechet_distance
 from training.metrics.clips import HANDS, Clip, filled
 from training.metrics.legacy import COMPONENTS, MIXTURE, MIXTURE_ITERATIONS
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from models.resampling import frame_count, resample
+from models.body.resampling import frame_count, resample
+from training.data.pianomotion.clip import BadClip, read_annotation
 from training.metrics.clips import Clip
-from training.pianomotion.clip import BadClip, read_annotation
 
 FPS = 30.0
 """Clips are brought to the rate of the data set and of the released evaluation."""

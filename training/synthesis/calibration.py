@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.anticipation import anticipation
-from models.kinematics import forward_kinematics
-from models.realism import distance_to_real, take_features
-from models.skeleton import FINGERS
-from models.take import Motion
-from training.real_motion import excerpt_features
-from training.yardsticks import yardsticks
+from models.body.kinematics import forward_kinematics
+from models.body.skeleton import FINGERS
+from models.body.take import Motion
+from models.evaluation.anticipation import anticipation
+from models.evaluation.real_motion_distance import distance_to_real, take_features
+from training.data.baselines import baselines
+from training.data.fit_real_motion import excerpt_features
 
 REAL_FPS = 20.0
 REAL_PRESS_M, REAL_REST_M = 0.02, 0.1
@@ -181,7 +181,7 @@ def compare(shards: Path, real: Path | None, limit: int = 60, plots: Path | None
     distance = "too short" if made.distance is None else f"{made.distance:.3f}"
     lines.append(f"real-motion distance, pooled: {distance}")
     if real is not None:
-        lines += yardsticks(excerpt_features(real)).lines()
+        lines += baselines(excerpt_features(real)).lines()
     if plots is not None:
         from training.synthesis.plots import draw  # matplotlib is for this alone
 

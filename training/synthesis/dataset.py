@@ -25,8 +25,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.contact import Assignment, apply_contact, finger_notes
-from models.take import Motion
+from models.body.take import Motion
+from models.contact import apply_contact
+from models.planning.fingering import Assignment, finger_notes
 from models.whole_file import write_bytes_whole, write_text_whole
 from training.synthesis.hand_process import HandHabits
 from training.synthesis.motion import base_motion

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.keyboard import is_black, key_dip, key_surface, key_x
-from models.skeleton import RIGHT
+from models.body.keyboard import is_black, key_dip, key_surface, key_x
+from models.body.skeleton import RIGHT
 
 SHORTEST_S = 0.05
 WHITE_Y = np.array([0.016, 0.054, 0.058, 0.051, 0.020])

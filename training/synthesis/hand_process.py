@@ -75,8 +75,8 @@ class HandHabits:
     def lying(self, hand: int, scores: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.float64]:
         """(10,) where a player's fingertips lie on average.
 
-        The player is told by ``scores`` (`models.habits`): how far from the mean along the directions in which players
-        differ most, in deviations. What those do not tell is drawn.
+        The player is told by ``scores`` (`models.body.player`): how far from the mean along the directions in
+        which players differ most, in deviations. What those do not tell is drawn.
         """
         variances, directions = np.linalg.eigh(self.between)
         told = np.arange(len(variances)) >= len(variances) - len(scores)
@@ -98,7 +98,7 @@ class HandPath:
 
 @lru_cache(maxsize=1)
 def fitted_habits() -> HandHabits:
-    """What `training.synthesis.process_fit` found."""
+    """What `training.commands.fit_hands` found."""
     data = json.loads(FITTED_PATH.read_text(encoding="utf-8"))
     return HandHabits(*(np.array(data[name]) for name in ("mean", "between", "within", "lean", "middle")))
 

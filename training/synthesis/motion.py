@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.contact.ik import solve_fingers
-from models.skeleton import FINGER_JOINTS, HAND_LIMITS, LEFT, RIGHT
-from models.take import Motion
+from models.body.skeleton import FINGER_JOINTS, HAND_LIMITS, LEFT, RIGHT
+from models.body.take import Motion
+from models.contact.single_frame_ik import solve_fingers
 from training.synthesis.hand_notes import notes_of_hand
 from training.synthesis.hand_process import HandHabits, draw_hand, fitted_habits
 from training.synthesis.smooth import noise_path, smooth_path

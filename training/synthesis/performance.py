@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.keyboard import key_x
-from models.skeleton import LEFT, RIGHT
+from models.body.keyboard import key_x
+from models.body.skeleton import LEFT, RIGHT
 from training.synthesis.scores import REACH_M, Score, groups_of, release_unreachable, span
 from training.synthesis.smooth import noise_path
 

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 
-from models.skeleton import FINGERS
+from models.body.skeleton import FINGERS
 from models.whole_file import whole_file
 from training.synthesis.calibration import SPEED_PERCENTILES, Body
 

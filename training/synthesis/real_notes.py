@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.keyboard import KEYS, LOWEST_PITCH, key_x
+from models.body.keyboard import KEYS, LOWEST_PITCH, key_x
 
 REAL_FPS = 20.0
 PRESS_M, REST_M = 0.02, 0.1

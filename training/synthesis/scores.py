@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.contact.fingering import MAX_SPAN
-from models.keyboard import KEYS, LOWEST_PITCH, key_x
-from models.midi import read_midi
-from models.skeleton import LEFT, RIGHT
+from models.body.keyboard import KEYS, LOWEST_PITCH, key_x
+from models.body.skeleton import LEFT, RIGHT
+from models.music.midi import read_midi
+from models.planning.fingering import MAX_SPAN
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from models.habits import SCORES, draw_scores, habit_numbers
+from models.body.player import SCORES, draw_player_scores, player_vector
 
 STYLE_NAMES = ("hand_size", "curl", "wrist_height", "energy", "looseness")
 """In the order of the vector; new names go last, so that older weights keep their places."""
@@ -61,14 +61,14 @@ class Player:
 
     style: Style = Style()
     habits: NDArray[np.float64] = field(default_factory=_average)
-    """(2, 3) scores of the left and the right hand (`models.habits`)."""
+    """(2, 3) scores of the left and the right hand (`models.body.player`)."""
 
     def vectors(self) -> NDArray[np.float32]:
         """(2, 9) what the networks are told of each hand: the style, then the habits."""
         style = np.tile(self.style.vector(), (2, 1))
-        return np.concatenate([style, habit_numbers(self.habits)], 1)
+        return np.concatenate([style, player_vector(self.habits)], 1)
 
 
 def draw_player(rng: np.random.Generator) -> Player:
     """A player at random."""
-    return Player(style=draw_style(rng), habits=draw_scores(rng))
+    return Player(style=draw_style(rng), habits=draw_player_scores(rng))

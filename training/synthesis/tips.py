@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from models.keyboard import BLACK_FRONT, BLACK_HEIGHT
+from models.body.keyboard import BLACK_FRONT, BLACK_HEIGHT
 from training.synthesis.hand_notes import HandNotes, frame_spans
 from training.synthesis.hand_process import HandPath, leads
 from training.synthesis.smooth import noise_path

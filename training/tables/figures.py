@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.keyboard import LOWEST_PITCH
-from models.notes import ONSET, SUSTAIN
-from models.take import Motion, Take
+from models.body.keyboard import LOWEST_PITCH
+from models.body.take import Motion, Take
+from models.music.notes import ONSET, SUSTAIN
 from training.evaluation.figures import measure, summary
 from training.metrics import Clip, compare
 from training.metrics.embedding import EmbeddingNet
@@ -20,7 +20,7 @@ _MOVING_M_S = 1e-9
 
 
 def notes_from_rolls(rolls: NDArray[np.floating], fps: float) -> NDArray[np.float32]:
-    """Notes (n, 4) that `models.notes.note_rolls` makes rolls (T, 88, 2) of, sorted by onset.
+    """Notes (n, 4) that `models.music.notes.note_rolls` makes rolls (T, 88, 2) of, sorted by onset.
 
     Exact to the rolls' resolution, but for notes of one key whose onsets are less than two frames apart.
     """

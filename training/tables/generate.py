@@ -11,17 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.canonical import Normalizer
-from models.condition import build_condition
+from models.conditioning.conditioning import build_condition
+from models.conditioning.hand_space import Normalizer
 from models.config import ModelConfig
 from models.diffusion.samplers import SAMPLERS, draw_noise
 from models.diffusion.schedule import build_schedule
 from training.comparators import System
-from training.data import Batch
-from training.loop import read_checkpoint
-from training.settings import TrainSettings
-from training.sources import Windows, as_source
-from training.stage2 import FOLDER, heard_and_positions, load_stage1
+from training.data.shards import Batch
+from training.stages.loop import read_checkpoint
+from training.stages.settings import TrainSettings
+from training.stages.sources import Windows, as_source
+from training.stages.stage2 import FOLDER, inputs_and_positions, load_stage1
 
 WINDOW_SEED = 20250415
 """Chooses the held-out windows: the same ones for every row and seed."""
@@ -113,7 +113,7 @@ def sample_held_out(
     done: list[Sampled] = []
     first = 0
     for batch in held_out_batches(windows, config, settings, count):
-        heard, positions = heard_and_positions(predictors, batch, normalizer, encoder)
+        heard, positions = inputs_and_positions(predictors, batch, normalizer, encoder)
         condition = build_condition(network, heard, positions, normalizer)  # type: ignore[arg-type]
         x0 = sample_batch(
             network,

@@ -20,14 +20,14 @@ import torch
 from models.config import ModelConfig
 from models.whole_file import write_text_whole
 from training.comparators import SYSTEMS
-from training.loop import LOG_FILE, read_checkpoint
 from training.metrics.clips import Clip
 from training.metrics.embedding import EmbeddingConfig, EmbeddingNet
-from training.settings import TrainSettings
-from training.sources import Windows
-from training.stage1 import FOLDER as STAGE1_FOLDER
-from training.stage1 import train_stage1
-from training.stage2 import FOLDER, train_stage2
+from training.stages.loop import LOG_FILE, read_checkpoint
+from training.stages.settings import TrainSettings
+from training.stages.sources import Windows
+from training.stages.stage1 import FOLDER as STAGE1_FOLDER
+from training.stages.stage1 import train_stage1
+from training.stages.stage2 import FOLDER, train_stage2
 from training.tables.figures import all_figures, clips_of
 from training.tables.generate import Sampled, held_out_batches, sample_held_out
 from training.tables.rows import Row

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Geometry of the 88 keys in the piano frame and the definition of a pressed key (docs/definitions.md).
+
+Units are metres; ``pitch`` is a MIDI number, 21 (A0) to 108 (C8). All functions are numpy and vectorised.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from models.body.skeleton import REST_DATA
+
+_DATA = REST_DATA["keyboard"]
+
+LOWEST_PITCH: int = _DATA["lowest_pitch"]
+KEYS: int = _DATA["keys"]
+WHITE_PITCH: float = _DATA["white_pitch"]
+WHITE_LENGTH: float = _DATA["white_length"]
+WHITE_DIP: float = _DATA["white_dip"]
+BLACK_TOP_WIDTH: float = _DATA["black_top_width"]
+BLACK_BASE_WIDTH: float = _DATA["black_base_width"]
+BLACK_FRONT: float = _DATA["black_front"]
+BLACK_BACK: float = _DATA["black_back"]
+BLACK_HEIGHT: float = _DATA["black_height"]
+BLACK_DIP: float = _DATA["black_dip"]
+HINGE: float = _DATA["hinge"]
+"""Y about which keys turn."""
+
+PRESS_DEPTH = 0.003
+"""A key counts as pressed when the contact point is this far below its rest surface."""
+SURFACE_MARGIN = 0.0005
+"""A point this far beside a black key's playing surface still belongs to it."""
+MIRROR_PITCH_SUM = 124
+"""Reflecting the keyboard about D4 maps pitch p to 124 - p."""
+
+_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+_IS_BLACK = np.array([name.endswith("#") for name in _NAMES])
+_WHITE_STEP = (
+    np.cumsum(~_IS_BLACK) - 1
+)  # white index within the octave of each pitch class (of the key below, if black)
+_BLACK_OFFSET = np.array([_DATA["black_offsets"].get(name, 0.0) for name in _NAMES])
+
+
+def is_black(pitch: ArrayLike) -> NDArray[np.bool_]:
+    """Whether the key of ``pitch`` is black."""
+    return _IS_BLACK[np.asarray(pitch, int) % 12]
+
+
+def white_index(pitch: ArrayLike) -> NDArray[np.int64]:
+    """Index from 0 (A0) to 51 (C8) of a white key; for a black key that of the white key below it."""
+    pitch = np.asarray(pitch, int)
+    return 7 * (pitch // 12) + _WHITE_STEP[pitch % 12] - 12
+
+
+def key_x(pitch: ArrayLike) -> NDArray[np.float64]:
+    """X of the middle of the key's playing surface."""
+    pitch = np.asarray(pitch, int)
+    black = is_black(pitch)
+    return (white_index(pitch) - 25.5 + 0.5 * black) * WHITE_PITCH + _BLACK_OFFSET[pitch % 12] * black
+
+
+def key_surface(pitch: ArrayLike) -> NDArray[np.float64]:
+    """Z of the key's top at rest: 0 for white keys, the black height for black ones."""
+    return np.where(is_black(pitch), BLACK_HEIGHT, 0.0)
+
+
+def key_dip(pitch: ArrayLike) -> NDArray[np.float64]:
+    """How far the front of the key goes down."""
+    return np.where(is_black(pitch), BLACK_DIP, WHITE_DIP)
+
+
+def bottom_depth(pitch: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+    """How far the surface of a key lies below its rest at ``y`` when its front is all the way down, metres."""
+    front = np.where(is_black(pitch), BLACK_FRONT, 0.0)
+    return key_dip(pitch) * (HINGE - np.asarray(y)) / (HINGE - front)
+
+
+ALL_PITCHES = np.arange(LOWEST_PITCH, LOWEST_PITCH + KEYS)
+KEY_X = key_x(ALL_PITCHES)  # (88,)
+KEY_IS_BLACK = is_black(ALL_PITCHES)  # (88,)
+
+_BLACK_KEYS = np.flatnonzero(KEY_IS_BLACK)
+_BLACK_X = KEY_X[_BLACK_KEYS]
+_WHITE_KEYS = np.flatnonzero(~KEY_IS_BLACK)
+
+
+_PLAYABLE_INSET = 0.0025  # metres from the edge of what is under a finger
+
+
+def playable_x(
+    pitch: ArrayLike, between_blacks: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Left and right end of the X range in which a finger surely plays the key and no neighbour.
+
+    For black keys and the front part of white keys that is the middle of the key's width; ``between_blacks`` says
+    that a white key is played further in, where the black keys' playing surfaces take room.
+    """
+    pitch = np.asarray(pitch, int)
+    black, x = is_black(pitch), key_x(pitch)
+    half = np.where(black, 0.0020, 0.0045)
+    left, right = x - half, x + half
+    narrow = ~black & np.asarray(between_blacks, bool)
+    edge = BLACK_TOP_WIDTH / 2 + SURFACE_MARGIN + _PLAYABLE_INSET
+    left = np.where(narrow & is_black(pitch - 1), np.maximum(left, key_x(pitch - 1) + edge), left)
+    right = np.where(narrow & is_black(pitch + 1), np.minimum(right, key_x(pitch + 1) - edge), right)
+    return left, right
+
+
+def key_under(points: ArrayLike) -> NDArray[np.int64]:
+    """Key index 0 to 87 that each point (..., 3) belongs to, -1 where there is no key under it.
+
+    A point belongs to the black key whose playing surface (plus half a millimetre) it is over, else to the white
+    key, else to none.
+    """
+    points = np.asarray(points)
+    x, y = points[..., 0], points[..., 1]
+    right = np.clip(np.searchsorted(_BLACK_X, x), 1, len(_BLACK_X) - 1)
+    nearest = right - (x - _BLACK_X[right - 1] < _BLACK_X[right] - x)
+    over_black = (
+        (np.abs(x - _BLACK_X[nearest]) <= BLACK_TOP_WIDTH / 2 + SURFACE_MARGIN)
+        & (y >= BLACK_FRONT - SURFACE_MARGIN)
+        & (y <= BLACK_BACK + SURFACE_MARGIN)
+    )
+    white = np.floor(x / WHITE_PITCH + 26).astype(int)
+    over_white = (white >= 0) & (white < len(_WHITE_KEYS)) & (y >= 0) & (y <= WHITE_LENGTH)
+    white_key = np.where(over_white, _WHITE_KEYS[np.clip(white, 0, len(_WHITE_KEYS) - 1)], -1)
+    return np.where(over_black, _BLACK_KEYS[nearest], white_key)
+
+
+def pressed_keys(tips: ArrayLike) -> NDArray[np.bool_]:
+    """Which keys are pressed by contact points.
+
+    Args:
+        tips: (frames, ..., 3) contact points in the piano frame.
+
+    Returns:
+        (frames, 88) bool.
+    """
+    points = np.asarray(tips)
+    points = points.reshape(len(points), -1, 3)
+    keys = key_under(points)
+    rest = np.where(KEY_IS_BLACK[keys], BLACK_HEIGHT, 0.0)
+    down = (keys >= 0) & (points[..., 2] <= rest - PRESS_DEPTH)
+    roll = np.zeros((len(points), KEYS), bool)
+    frame, point = np.nonzero(down)
+    roll[frame, keys[frame, point]] = True
+    return roll

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Motion and take files (docs/formats.md): plain ``.npz`` arrays, never pickle."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.body.take_arrays import DAMAGED, FORMATS, OtherFormat, Spoiled, read_arrays
+from models.errors import UserError, quoted
+from models.whole_file import write_bytes_whole
+
+FORMAT_VERSION = FORMATS[-1]
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Motion of both hands; hand 0 is left, 1 is right."""
+
+    euler: NDArray[np.float32]
+    """(frames, 2, 16, 3) XYZ Euler angles relative to the rest pose, radians, unwrapped in time."""
+    wrist: NDArray[np.float32]
+    """(frames, 2, 3) wrist joints in the piano frame, metres."""
+    fps: float
+    """Frames a second; frame i is at second i / fps."""
+
+    def __post_init__(self) -> None:
+        frames = len(self.euler)
+        if self.euler.shape != (frames, 2, 16, 3) or self.wrist.shape != (frames, 2, 3):
+            raise ValueError(
+                f"euler {self.euler.shape} and wrist {self.wrist.shape} are not (n, 2, 16, 3) and (n, 2, 3)"
+            )
+        if not self.fps > 0:
+            raise ValueError(f"fps is {self.fps}; it must be above 0")
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return len(self.euler)
+
+
+@dataclass(frozen=True)
+class Take:
+    """One generated performance."""
+
+    motion: Motion
+    notes: NDArray[np.float32]
+    """(n, 4): onset s, offset s, MIDI pitch, velocity 0 to 127; sorted by onset."""
+    fingering: NDArray[np.int8]
+    """(n, 2): hand, finger (0 thumb to 4 little finger), -1 unknown."""
+    meta: dict[str, Any] = field(default_factory=dict)
+    """Format version, seed, preset, hashes, sampler, steps, style, software version."""
+
+    def __post_init__(self) -> None:
+        count = len(self.notes)
+        if self.notes.shape != (count, 4) or self.fingering.shape != (count, 2):
+            raise ValueError(
+                f"notes {self.notes.shape} and fingering {self.fingering.shape} are not (n, 4) and (n, 2)"
+            )
+
+    def save(self, path: str | Path) -> None:
+        """Write the take; the file appears whole or not at all."""
+        meta = {"format": FORMAT_VERSION, **self.meta}
+        archive = (
+            io.BytesIO()
+        )  # an archive that is broken off on a full disk complains a second time when it goes
+        np.savez_compressed(
+            archive,
+            fps=np.float64(self.motion.fps),
+            euler=self.motion.euler.astype(np.float32),
+            wrist=self.motion.wrist.astype(np.float32),
+            notes=self.notes.astype(np.float32),
+            fingering=self.fingering.astype(np.int8),
+            meta=np.array(json.dumps(meta)),
+        )
+        write_bytes_whole(Path(path), archive.getbuffer())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Take:
+        """Read a take.
+
+        Raises:
+            UserError: when the file is missing, is not a take or its arrays do not fit each other.
+        """
+        path = Path(path)
+        try:
+            *_, found = read_arrays(path)
+        except FileNotFoundError as error:
+            sentence = f"The take file {quoted(path)} does not exist any more; generate it again."
+            raise UserError("take_missing", sentence, str(path)) from error
+        except OtherFormat as error:
+            sentence = f"The take {quoted(path)} was written by another version of S2C Piano Hands; generate it again."
+            raise UserError("take_version", sentence, str(error)) from error
+        except DAMAGED as error:
+            why = str(error) if isinstance(error, Spoiled) else "it is damaged or no take at all"
+            sentence = f"The file {quoted(path)} is not a readable take, because {why}; generate it again."
+            raise UserError("take_corrupt", sentence, repr(error)) from error
+        assert found is not None  # the last step
+        return cls(Motion(found.euler, found.wrist, found.fps), found.notes, found.fingering, found.meta)

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every finger has to do, as the networks read it: its key now, its next key, and when.
+
+The notes are known and so is a fingering (`models.planning.fingering`) before any motion is. A network that is
+told which finger goes where need not find out ergonomics and geometry at once, and the fingers of the diffusion
+are those that key contact will use.
+
+Axes: B batch, H = 2 hands, T frames, 5 fingers (0 thumb to 4 little finger).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.body.keyboard import is_black, key_x
+from models.config import FINGERS_A_HAND, PLAN_FEATURES
+
+PLAN_CHANNELS = 8
+X_NOW, BLACK_NOW, SINCE_ONSET, SINCE_OFFSET, X_NEXT, BLACK_NEXT, UNTIL_NEXT, LOUD_NEXT = range(PLAN_CHANNELS)
+"""`X` metres in the piano frame, `BLACK` 0 or 1, times in seconds; the offset of a held key is still to come, so
+its `SINCE_OFFSET` is negative. `LOUD` is velocity / 127."""
+FAR_S = 10.0
+"""Times are cut here; a finger without a note before (after) has its key this long ago (ahead)."""
+_RELATIVE_UNIT_M = 0.05
+_RELATIVE_LIMIT = 4.0
+_ANCHOR_SOFTNESS_S = 0.06
+_ANCHOR_REST = 1e-3
+
+
+def finger_plan(
+    notes: NDArray[np.floating], fingering: NDArray[np.integer], fps: float, start: int, frames: int
+) -> NDArray[np.float32]:
+    """The plan (frames, 2, 5, PLAN_CHANNELS) of the frames from `start` on.
+
+    A frame's values depend on the notes alone, not on where the window begins.
+
+    Args:
+        notes: (n, 4) onset s, offset s, pitch, velocity, sorted by onset.
+        fingering: (n, 2) hand, finger; -1 for a note that nobody plays.
+    """
+    return window_plan(notes_by_finger(notes, fingering), fps, start, frames)
+
+
+def notes_by_finger(notes: NDArray[np.floating], fingering: NDArray[np.integer]) -> list[NDArray[np.float64]]:
+    """The notes (m, 4) of each of the ten fingers, the left hand's first."""
+    return [
+        notes[(fingering[:, 0] == hand) & (fingering[:, 1] == finger)].astype(np.float64)
+        for hand in (0, 1)
+        for finger in range(FINGERS_A_HAND)
+    ]
+
+
+def window_plan(
+    by_finger: Sequence[NDArray[np.float64]], fps: float, start: int, frames: int
+) -> NDArray[np.float32]:
+    """`finger_plan` of the notes of each finger (`notes_by_finger`), which many windows of one song share."""
+    plan = np.zeros((frames, 2, FINGERS_A_HAND, PLAN_CHANNELS), np.float32)
+    plan[..., SINCE_ONSET] = plan[..., SINCE_OFFSET] = plan[..., UNTIL_NEXT] = FAR_S
+    time = (start + np.arange(frames)) / fps
+    for i, mine in enumerate(by_finger):
+        if len(mine) and frames:
+            first, last = np.searchsorted(mine[:, 0], time[[0, -1]], side="right")
+            # One note before the window and one after it are all that it sees of others.
+            _one_finger(
+                plan[:, i // FINGERS_A_HAND, i % FINGERS_A_HAND], mine[max(first - 1, 0) : last + 1], time
+            )
+    return plan
+
+
+def _one_finger(plan: NDArray[np.float32], notes: NDArray[np.float64], time: NDArray[np.float64]) -> None:
+    onset, offset, pitch = notes[:, 0], notes[:, 1], notes[:, 2].astype(int)
+    x, black = key_x(pitch), is_black(pitch)
+    following = np.searchsorted(onset, time, side="right")
+    now, coming = following - 1, np.minimum(following, len(onset) - 1)
+    played, left = now >= 0, following < len(onset)
+    now = np.maximum(now, 0)
+    plan[:, X_NOW], plan[:, BLACK_NOW] = np.where(played, x[now], 0), played & black[now]
+    plan[:, SINCE_ONSET] = np.where(played, np.minimum(time - onset[now], FAR_S), FAR_S)
+    plan[:, SINCE_OFFSET] = np.where(played, np.clip(time - offset[now], -FAR_S, FAR_S), FAR_S)
+    plan[:, X_NEXT], plan[:, BLACK_NEXT] = np.where(left, x[coming], 0), left & black[coming]
+    plan[:, UNTIL_NEXT] = np.where(left, np.minimum(onset[coming] - time, FAR_S), FAR_S)
+    plan[:, LOUD_NEXT] = np.where(left, notes[coming, 3] / 127, 0)
+
+
+def anchor_x(plan: Tensor, reach: Tensor, rest_x: float) -> Tensor:
+    """Where the wrist would be if every finger only reached straight ahead: [B, H, T] metres.
+
+    The mean of key minus reach over all fingers' present and next keys, weighted by their nearness in time; a
+    hand without any note soon is drawn to `rest_x`.
+
+    Args:
+        plan: [B, H, T, 5, PLAN_CHANNELS] in canonical X.
+        reach: (5,) metres, each fingertip's X from the wrist.
+    """
+    now, coming = plan[..., SINCE_OFFSET].clamp_min(0.0), plan[..., UNTIL_NEXT]
+    weight_now, weight_next = ((_ANCHOR_SOFTNESS_S + t).pow(-2) * (t < FAR_S) for t in (now, coming))
+    places = weight_now * (plan[..., X_NOW] - reach) + weight_next * (plan[..., X_NEXT] - reach)
+    total = (weight_now + weight_next).sum(-1) + _ANCHOR_REST
+    return (places.sum(-1) + _ANCHOR_REST * rest_x) / total
+
+
+def plan_features(plan: Tensor, centre_x: Tensor) -> Tensor:
+    """What the networks read of a plan: [B, H, T, 5 * PLAN_FEATURES], all within a few units of zero.
+
+    Args:
+        plan: [B, H, T, 5, PLAN_CHANNELS] in canonical X.
+        centre_x: [B, H, T] metres that the keys' places are told from, the wrist or where it is thought to be.
+    """
+    since_on, since_off = plan[..., SINCE_ONSET], plan[..., SINCE_OFFSET]
+    until = plan[..., UNTIL_NEXT]
+    held = (since_off < 0).to(plan.dtype)
+    recent = torch.where(since_off < 0, torch.ones_like(since_off), torch.exp(-since_off.clamp_min(0) / 0.3))
+    near = torch.exp(-until / 0.4)
+
+    def place(x: Tensor) -> Tensor:
+        return ((x - centre_x[..., None]) / _RELATIVE_UNIT_M).clamp(-_RELATIVE_LIMIT, _RELATIVE_LIMIT)
+
+    features = [
+        held,
+        torch.exp(-since_on / 0.1),
+        held * torch.exp(since_off.clamp_max(0) / 0.08),
+        recent * (1 - held),
+        recent * place(plan[..., X_NOW]),
+        recent * plan[..., BLACK_NOW],
+        near,
+        torch.exp(-until / 0.08),
+        near * place(plan[..., X_NEXT]),
+        near * plan[..., BLACK_NEXT],
+        near * plan[..., LOUD_NEXT],
+    ]
+    assert len(features) == PLAN_FEATURES
+    return torch.stack(features, -1).flatten(-2)

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cutting a song into windows that a model can take, and what it hears in them.
+
+Frames are those of the model's rate. A song of any length is sampled in windows that overlap by
+`CONTEXT_FRAMES`: every other window first, then the gaps, whose both ends are given by then. Nothing waits
+for a chain of windows, so they go in batches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.body.keyboard import KEYS
+from models.conditioning.finger_features import notes_by_finger, window_plan
+from models.config import ModelConfig
+from models.music.notes import note_rolls
+
+if TYPE_CHECKING:
+    from models.conditioning.audio_features import SoundFeatures
+
+CONTEXT_FRAMES = 30
+"""Frames of a neighbouring window that are given to a gap, one second."""
+FADE_FRAMES = 60
+"""Overlap in which two windows' predicted positions are faded into each other."""
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """Notes for the model."""
+
+    notes: NDArray[np.float32]
+    """(n, 4) onset s, offset s, pitch, velocity; sorted by onset."""
+    fingering: NDArray[np.int8]
+    """(n, 2) hand (0 left, 1 right) and finger (0 thumb to 4 little finger), -1 unknown."""
+    fps: float
+    features: SoundFeatures | None = None
+    """The recording's, for models that listen to sound."""
+
+    def sounds(self, starts: list[int], frames: int) -> Tensor:
+        """Rolls [B, 3, frames, 88, 2] of all, of the left, of the right hand's notes from each start frame on."""
+        out = np.zeros((len(starts), 3, frames, KEYS, 2), np.float32)
+        for i, start in enumerate(starts):
+            begin, end = (start - 2) / self.fps, (start + frames + 2) / self.fps
+            near = (self.notes[:, 0] < end) & (self.notes[:, 1] > begin)
+            notes, hands = self.notes[near], self.fingering[near, 0]
+            for j, group in enumerate((notes, notes[hands == 0], notes[hands == 1])):
+                out[i, j] = note_rolls(group, self.fps, start, frames)
+        return torch.from_numpy(out)
+
+    @cached_property
+    def _by_finger(self) -> list[NDArray[np.float64]]:
+        return notes_by_finger(self.notes, self.fingering)
+
+    def plans(self, starts: list[int], frames: int) -> Tensor:
+        """Finger plans [B, 2, frames, 5, PLAN_CHANNELS] from each start frame on."""
+        parts = [window_plan(self._by_finger, self.fps, start, frames) for start in starts]
+        return torch.from_numpy(np.stack(parts)).transpose(1, 2)
+
+
+def window_starts(first: int, stop: int, frames: int, overlap: int) -> list[int]:
+    """Starts of windows of `frames` frames that cover first <= frame < stop; the last may reach beyond it."""
+    if not 0 <= overlap < frames:
+        raise ValueError(
+            f"overlap is {overlap}; it must be at least 0 and below the window's {frames} frames"
+        )
+    hop = frames - overlap
+    count = 1 + max(0, -(-(stop - first - frames) // hop))
+    return [first + hop * i for i in range(count)]
+
+
+def sampling_rounds(first: int, stop: int, config: ModelConfig) -> list[list[int]]:
+    """Window starts in the order of sampling: those that need nobody, then the gaps between them."""
+    starts = window_starts(first, stop, config.window_frames, min(CONTEXT_FRAMES, config.window_frames // 4))
+    return [part for part in (starts[0::2], starts[1::2]) if part]
+
+
+def fade_weights(frames: int, overlap: int) -> Tensor:
+    """Weights [frames] of a window among its neighbours: ramps of `overlap` frames at both ends that add up to 1."""
+    ramp = (torch.arange(frames) + 0.5) / max(overlap, 1)
+    return torch.minimum(ramp, ramp.flip(0)).clamp(max=1.0)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where stretches meet, or a redone range meets what is given, motions are faded into each other.
+
+What lies halfway between two postures may tangle fingers though neither does: those few frames are taken apart again.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.body import keyboard
+from models.body.take import Motion
+from models.contact.chain import join_angles, split_angles
+from models.contact.collision_solver import solve_collisions
+from models.contact.posture import Aims, Posture, tangles
+
+_ATTEMPTS = 3
+_URGENCY = 16.0
+_AROUND_S = 1.0
+
+
+def repair_seams(motion: Motion, movable: NDArray[np.bool_], hand_size: float) -> Motion:
+    """The motion with tangled fingers taken apart where hands are ``movable`` (F, 2)."""
+    if not motion.frames:
+        return motion
+    euler, wrist = (torch.from_numpy(np.asarray(part, np.float32)) for part in (motion.euler, motion.wrist))
+    whole = Posture.of(split_angles(euler), euler[..., 0, :], wrist)
+    bad = np.unique(tangles(whole, hand_size, fixed=~movable).frame)
+    if not len(bad):
+        return motion
+    reach = round(_AROUND_S * motion.fps)
+    near = np.zeros(motion.frames + 2 * reach, bool)
+    for step in range(2 * reach + 1):
+        near[bad + step] = True
+    frames = np.flatnonzero(near[reach : reach + motion.frames])
+    part, fixed = whole.at(frames), ~movable[frames]
+    tips = part.bones(hand_size)[..., 3, :]
+    playing = _pressing(tips.numpy())
+    aims = Aims(tips, playing.astype(np.float32), playing)
+    for _ in range(_ATTEMPTS):
+        part = solve_collisions(
+            part, aims, hand_size, motion.fps, fixed, 1.0, _URGENCY, help_missed=False, margin=0.0
+        )
+        if not len(tangles(part, hand_size, fixed=fixed).frame):
+            break
+    out_euler, out_wrist = motion.euler.copy(), motion.wrist.copy()
+    changed = movable[frames]
+    for out, values in ((out_euler, join_angles(part.fingers, part.turn)), (out_wrist, part.place)):
+        piece = out[frames]
+        piece[changed] = values.numpy()[changed]
+        out[frames] = piece
+    return Motion(out_euler, out_wrist, motion.fps)
+
+
+def _pressing(tips: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """(F, 2, 5) fingers whose contact points are as deep as a pressed key's."""
+    key = keyboard.key_under(tips)
+    surface = keyboard.key_surface(key + keyboard.LOWEST_PITCH)
+    return (key >= 0) & (tips[..., 2] < surface - keyboard.PRESS_DEPTH)

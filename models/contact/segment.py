@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Key contact of a stretch of some seconds: a few passes of wrist correction, then fingers on their keys.
+
+Axes: F frames, 2 hands, 5 fingers. Float32 throughout but for the smoothing of the wrists: it holds fingertips to
+a ten-thousandth of a millimetre.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.body import keyboard
+from models.body.kinematics import clamp_to_limits, rest_tensors
+from models.body.rotations import axis_angle_to_matrix, euler_to_matrix, matrix_to_euler
+from models.body.take import Motion
+from models.contact.chain import (
+    Fingers,
+    finger_points,
+    finger_tips,
+    hand_rotation,
+    join_angles,
+    solve_chains,
+    split_angles,
+    step_aside,
+    to_hand,
+    to_piano,
+)
+from models.contact.collision_solver import solve_collisions
+from models.contact.hand_avoidance import avoid_other_hand
+from models.contact.key_heights import CLEARANCE, height_under
+from models.contact.note_dropping import drop_notes
+from models.contact.paths import FingerPaths, PathSampler
+from models.contact.posture import Aims, Posture, tangles
+from models.contact.posture_costs import posture_costs, unhooked
+from models.contact.schedule import Presses, PressTiming, contact_points
+from models.contact.wrist_smoothing import rigid_step, smooth_correction, soft_threshold
+from models.contact.wrong_keys import lift_off_wrong_keys
+
+PASSES = 5
+_PERSISTENCE = 4.0  # weight of what the first pass left, against smoothness
+_EASE_S, _EASE_WEIGHT = 0.25, 0.5  # comfort: slower than reach, and less insistent
+_SLACK = np.array([0.006, 0.012, 0.008])  # metres the fingers absorb before the wrist moves
+_LOWEST_WRIST = 0.025
+_SUNK = 0.001
+_MOST_ASIDE = 0.035  # farther out of the way, an idle finger gets into its own hand's
+_ATTEMPTS = 8  # to take tangled fingers apart, each time with fewer or shorter notes
+_MORE_URGENT, _MOST_URGENT = 4.0, 3  # each time, this many times
+_GIVEN = 1e4  # weight of frames that stay where they are
+
+
+@dataclass(frozen=True)
+class _Hands:
+    """Where wrists are, and the rotation that goes with it."""
+
+    turn: Tensor
+    """(F, 2, 3) Euler angles of the wrists, radians."""
+    place: Tensor
+    """(F, 2, 3) metres."""
+    rotation: Tensor
+    """(F, 2, 3, 3) from the hand's axes to the piano's."""
+    size: float
+
+    def out(self, points: Tensor) -> Tensor:
+        """Points of the hands' axes in the piano frame."""
+        return to_piano(points, self.rotation, self.place, self.size)
+
+    def bones(self, fingers: Fingers) -> Tensor:
+        """Heads of the finger bones and contact points (F, 2, 5, 4, 3) in the piano frame."""
+        return self.out(finger_points(fingers).flatten(2, 3)).unflatten(2, (5, 4))
+
+    def own(self, points: Tensor) -> Tensor:
+        """Points of the piano frame in the hands' axes."""
+        return to_hand(points, self.rotation, self.place, self.size)
+
+
+def solve_segment(
+    motion: Motion,
+    presses: Presses,
+    *,
+    strength: float,
+    hand_size: float,
+    fixed: NDArray[np.bool_] | None,
+    timing: PressTiming,
+    step_done: Callable[[int], None],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Put the playing fingers of a stretch on their keys.
+
+    Args:
+        motion: the stretch, 32 bit.
+        presses: their times counted from the stretch's first frame.
+        strength: 0 to 1.
+        fixed: (F, 2) frames and hands that stay where they are; None for none.
+        step_done: called with the index of each pass before it begins; raises to cancel.
+
+    Returns:
+        Angles (F, 2, 16, 3) and wrists (F, 2, 3).
+    """
+    euler = clamp_to_limits(torch.from_numpy(motion.euler))
+    given = split_angles(euler)
+    idle = unhooked(given)
+    relaxed = finger_tips(idle)
+    start = _hands(euler[..., 0, :], torch.from_numpy(motion.wrist), hand_size)
+    sampler = PathSampler(presses, motion.frames, motion.fps, timing)
+    hands, fingers = start, given
+    reached = start.out(relaxed).numpy()
+    aside = torch.zeros_like(relaxed)
+    held = None if fixed is None else torch.from_numpy(fixed.all(0))
+    for step in range(PASSES):
+        step_done(step)
+        paths = sampler(*contact_points(presses, reached, motion.fps), hands.out(relaxed).numpy())
+        shift, turn = _wrist_step(paths, reached, hands, fingers, motion.fps, fixed, first=step == 0)
+        room = (
+            avoid_other_hand(hands.bones(fingers), hands.place, paths.firm, motion.fps, fixed)
+            if step
+            else None
+        )
+        if room is not None:
+            aside = (aside + torch.from_numpy(room.fingers)).clamp(-_MOST_ASIDE, _MOST_ASIDE)
+            shift = shift + room.wrists
+        hands = _move(hands, shift, turn)
+        fingers = _held(solve_chains(hands.own(_targets(paths, hands, relaxed, aside)), idle), given, held)
+        reached = hands.out(finger_tips(fingers)).numpy()
+    if strength < 1:
+        hands = _hands(
+            start.turn + strength * (hands.turn - start.turn),
+            start.place + strength * (hands.place - start.place),
+            hand_size,
+        )
+    x, y = contact_points(presses, reached, motion.fps)
+    free = hands.out(relaxed).numpy()
+    kept = np.ones(len(x), bool)
+    before: tuple[Posture, Posture] | None = None
+    for attempt in range(_ATTEMPTS):
+        wanted = sampler(x[kept], y[kept], free)
+        paths = _without_strays(wanted, reached)
+        targets = _targets(paths, hands, relaxed, aside)
+        targets = torch.lerp(torch.from_numpy(free), targets, strength)
+        fingers = solve_chains(hands.own(targets), idle, torch.from_numpy(1 - paths.firm))
+        fresh = Posture.of(_held(fingers, given, held), hands.turn, hands.place)
+        # What was taken apart before stays so; only what is still tangled is worked on again.
+        posture = solve_collisions(
+            fresh if before is None else before[1].carried(before[0], fresh),
+            Aims(targets, paths.firm, paths.pitch > 0),
+            hand_size,
+            motion.fps,
+            fixed,
+            strength,
+            urgency=_MORE_URGENT ** min(attempt, _MOST_URGENT),
+            help_missed=attempt == 0,
+        )
+        before = fresh, posture
+        left = tangles(posture, hand_size, fixed=fixed)
+        if attempt == _ATTEMPTS - 1 or not len(left.frame):
+            break
+        presses, stays = drop_notes(presses, left, motion.fps, fixed)
+        kept[kept] = stays
+        sampler = PathSampler(presses, motion.frames, motion.fps, timing)
+    posture = lift_off_wrong_keys(posture, wanted.pitch, hand_size, motion.fps, fixed, strength)
+    return join_angles(posture.fingers, posture.turn).numpy(), posture.place.numpy()
+
+
+def _hands(turn: Tensor, place: Tensor, size: float) -> _Hands:
+    return _Hands(turn, place, hand_rotation(turn), size)
+
+
+def _held(fingers: Fingers, given: Fingers, held: Tensor | None) -> Fingers:
+    """The fingers, but those of hands (2,) that are kept throughout as they were given."""
+    if held is None:
+        return fingers
+    names = ("flexion", "middle", "last", "abduction")
+    return Fingers(*(torch.where(held[:, None], getattr(given, n), getattr(fingers, n)) for n in names))
+
+
+def _without_strays(paths: FingerPaths, reached: NDArray[np.floating]) -> FingerPaths:
+    """Paths in which a finger that could not get to its key stays above the one it is over instead."""
+    astray = (paths.pitch > 0) & (keyboard.key_under(reached) + keyboard.LOWEST_PITCH != paths.pitch)
+    return replace(paths, pitch=np.where(astray, 0, paths.pitch))
+
+
+def _wrist_step(
+    paths: FingerPaths,
+    reached: NDArray[np.float32],
+    hands: _Hands,
+    fingers: Fingers,
+    fps: float,
+    fixed: NDArray[np.bool_] | None,
+    first: bool,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Displacements and turns (F, 2, 3) of the wrists that bring the fingertips nearer their paths."""
+    errors = paths.points - reached
+    if first:
+        errors = soft_threshold(errors, _SLACK)
+    # Fingers that should be off the keys and cannot lift themselves ask the wrist to lift them.
+    sunk = np.where(paths.pitch > 0, 0.0, height_under(reached) + CLEARANCE - reached[..., 2])
+    sinks = (sunk > _SUNK) & (paths.holding == 0)
+    errors = np.where(sinks[..., None], sunk[..., None] * np.array([0.0, 0.0, 1.0]), errors)
+    shares = np.where(sinks, 1.0, paths.holding)
+    comfort = posture_costs(fingers, hands.rotation, hands.size)
+    wrist = hands.place.numpy()
+    steps = np.zeros((2, *wrist.shape))
+    for hand in (0, 1):
+        share = shares[:, hand]
+        weight = np.minimum(share.sum(1), 1.0) * (1.0 if first else _PERSISTENCE)
+        wanted = np.concatenate(
+            rigid_step(errors[:, hand], reached[:, hand] - wrist[:, hand, None], share), -1
+        )
+        held = None if fixed is None else fixed[:, hand]
+        if held is not None:
+            weight = np.where(held, _GIVEN, weight)
+            wanted = np.where(held[:, None], 0.0, wanted)
+        reach = smooth_correction(wanted, weight, fps)
+        if not first:
+            reach += _ease(comfort[:, hand], paths.holding[:, hand], held, fps)
+        steps[:, :, hand] = reach.reshape(-1, 2, 3).swapaxes(0, 1)
+    return steps[0], steps[1]
+
+
+def _ease(
+    errors: NDArray[np.floating], share: NDArray[np.floating], fixed: NDArray[np.bool_] | None, fps: float
+) -> NDArray[np.float64]:
+    """Slow displacement (F, 6) of a wrist, without turn, that makes its playing fingers (F, 5, 3) comfortable."""
+    total = share.sum(1)
+    wanted = np.zeros((len(errors), 6))
+    wanted[:, :3] = (share[..., None] * errors).sum(1) / np.maximum(total, 1e-9)[:, None]
+    weight = np.minimum(total, 1.0) * _EASE_WEIGHT
+    if fixed is not None:
+        weight = np.where(fixed, _GIVEN, weight)
+        wanted[fixed] = 0.0
+    return smooth_correction(wanted, weight, fps, _EASE_S)
+
+
+def _move(hands: _Hands, shift: NDArray[np.float64], turn: NDArray[np.float64]) -> _Hands:
+    """Displace (F, 2, 3) wrists and turn them about themselves in the piano frame, inside their limits."""
+    kind = hands.place.dtype
+    place = hands.place + torch.from_numpy(shift).to(kind)
+    place[..., 2] = place[..., 2].clamp_min(_LOWEST_WRIST)
+    frames = rest_tensors(kind, place.device).wrist_frames
+    rotation = axis_angle_to_matrix(torch.from_numpy(turn).to(kind)) @ frames @ euler_to_matrix(hands.turn)
+    turned = matrix_to_euler(frames.transpose(-1, -2) @ rotation)
+    limits = rest_tensors(kind, place.device).limits[:, 0]
+    return _hands(torch.minimum(torch.maximum(turned, limits[..., 0]), limits[..., 1]), place, hands.size)
+
+
+def _targets(paths: FingerPaths, hands: _Hands, relaxed: Tensor, aside: Tensor) -> Tensor:
+    """Targets (F, 2, 5, 3): the relaxed fingertips, handed over to the paths, idle ones out of the way of the other
+    hand (by ``aside``) and of their neighbours, and kept above the keys unless they strike."""
+    weight, free = torch.from_numpy(paths.weight)[..., None], torch.from_numpy(1 - paths.firm)
+    targets = torch.lerp(hands.out(relaxed), torch.from_numpy(paths.points), weight) + free[..., None] * aside
+    points = hands.out(step_aside(hands.own(targets), free)).numpy()
+    floor = height_under(points) + CLEARANCE
+    points[..., 2] = np.where(paths.pitch > 0, points[..., 2], np.maximum(points[..., 2], floor))
+    return torch.from_numpy(points)

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The figures of one take against the notes it should play (docs/definitions.md).
+
+A key is pressed in a frame when a contact point is at least 3 mm down in it (`models.body.keyboard`). Frame i is the
+instant i / fps. Onset F1 looks at the moments when keys become pressed, frame F1 at every frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.body.keyboard import KEYS, LOWEST_PITCH, pressed_keys
+from models.body.take import Take
+from models.evaluation.biomechanics import biomechanics, fingertips
+from models.evaluation.posture_metrics import posture_metrics
+from models.evaluation.real_motion_distance import real_motion_distance
+from models.music.notes import held_frames
+
+ONSET_TOLERANCE_S = 0.05
+"""A true note is hit when its key becomes pressed within this of its onset."""
+SAME_PRESS_S = 0.01
+"""Notes of one key that start within this of each other are one press: a unison of two hands or voices."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Hits, and what F1 makes of them."""
+
+    hits: int
+    false: int
+    missed: int
+
+    @property
+    def precision(self) -> float:
+        """Share of what was played that is right; 1 where nothing was played."""
+        played = self.hits + self.false
+        return self.hits / played if played else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Share of what should be played that was; 1 where nothing should be."""
+        wanted = self.hits + self.missed
+        return self.hits / wanted if wanted else 1.0
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of both: 2 hits / (2 hits + false + missed); 1 where nothing was to do and nothing was done."""
+        everything = 2 * self.hits + self.false + self.missed
+        return 2 * self.hits / everything if everything else 1.0
+
+
+def hand_size_of(take: Take) -> float:
+    """The hand-size factor that the take was made with; 1 where its meta does not say."""
+    value = take.meta.get("hand_size")
+    return float(value) if isinstance(value, (int, float)) and value > 0 else 1.0
+
+
+def match_onsets(
+    true_s: NDArray[np.floating], played_s: NDArray[np.floating], tolerance_s: float = ONSET_TOLERANCE_S
+) -> list[tuple[int, int]]:
+    """One-to-one pairs (true, played) of ascending times of one key, as many as there can be.
+
+    All windows are equally wide, so taking the earliest pair that fits is optimal.
+    """
+    pairs = []
+    true = played = 0
+    while true < len(true_s) and played < len(played_s):
+        late = played_s[played] - true_s[true]
+        if late < -tolerance_s - 1e-6:
+            played += 1
+        elif late > tolerance_s + 1e-6:
+            true += 1
+        else:
+            pairs.append((true, played))
+            true, played = true + 1, played + 1
+    return pairs
+
+
+def becoming_pressed(pressed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Frames (F, 88) in which a key is pressed and was not in the frame before (or there is none before).
+
+    A note repeated on a held key is struck again only by a visible lift: one frame not pressed, at least.
+    """
+    before = np.zeros_like(pressed)
+    before[1:] = pressed[:-1]
+    return pressed & ~before
+
+
+@dataclass(frozen=True)
+class Onsets:
+    """What was played against what should be. Notes of one key within `SAME_PRESS_S` are one press."""
+
+    score: Score
+    late_s: NDArray[np.float64]
+    """How late each hit is, seconds."""
+    left_out: NDArray[np.float64]
+    """(missed, 2) onset s and MIDI pitch of every press that nobody played, in order of time."""
+
+
+def onset_score(
+    pressed: NDArray[np.bool_],
+    fps: float,
+    notes: NDArray[np.floating],
+    tolerance_s: float = ONSET_TOLERANCE_S,
+) -> Onsets:
+    """Onsets of a pressed roll (F, 88) against true notes (n, 4)."""
+    starts = becoming_pressed(pressed)
+    return _onset_score(notes, [np.flatnonzero(starts[:, key]) / fps for key in range(KEYS)], tolerance_s)
+
+
+def note_score(
+    found: NDArray[np.floating], notes: NDArray[np.floating], tolerance_s: float = ONSET_TOLERANCE_S
+) -> Score:
+    """Onset hits of transcribed notes (m, 4) against true notes (n, 4), by the rules of `onset_score`."""
+    return _onset_score(notes, [_onsets_of(found, key) for key in range(KEYS)], tolerance_s).score
+
+
+def _onsets_of(notes: NDArray[np.floating], key: int) -> NDArray[np.float64]:
+    """Ascending onsets of one key, notes of one press taken together."""
+    onsets = np.sort(notes[notes[:, 2].astype(int) == key + LOWEST_PITCH, 0].astype(np.float64))
+    return onsets[np.diff(onsets, prepend=-np.inf) > SAME_PRESS_S]
+
+
+def _onset_score(
+    notes: NDArray[np.floating], played: list[NDArray[np.float64]], tolerance_s: float
+) -> Onsets:
+    hits = false = 0
+    late: list[float] = []
+    left_out: list[tuple[float, float]] = []
+    for key, played_s in enumerate(played):
+        true_s = _onsets_of(notes, key)
+        pairs = match_onsets(true_s, played_s, tolerance_s)
+        hits += len(pairs)
+        false += len(played_s) - len(pairs)
+        late.extend(played_s[j] - true_s[i] for i, j in pairs)
+        hit = {i for i, _ in pairs}
+        left_out.extend(
+            (true, float(key + LOWEST_PITCH)) for i, true in enumerate(true_s.tolist()) if i not in hit
+        )
+    score = Score(hits, false, len(left_out))
+    return Onsets(score, np.array(late), np.array(sorted(left_out), np.float64).reshape(-1, 2))
+
+
+def sounding_roll(notes: NDArray[np.floating], frames: int, fps: float) -> NDArray[np.bool_]:
+    """Bool (frames, 88): which keys are held at the instant of each frame, onset <= i / fps < offset."""
+    notes = playable(np.asarray(notes, np.float64).reshape(-1, np.shape(notes)[1]))
+    key = notes[:, 2].astype(int) - LOWEST_PITCH
+    first, end = (np.clip(np.ceil(notes[:, i] * fps - 1e-4), 0, frames).astype(int) for i in (0, 1))
+    return held_frames(first, end, key, frames, KEYS)
+
+
+def frame_score(pressed: NDArray[np.bool_], fps: float, notes: NDArray[np.floating]) -> Score:
+    """Frames and keys of a pressed roll (F, 88) against the sounding notes."""
+    sounding = sounding_roll(notes, len(pressed), fps)
+    both = int((pressed & sounding).sum())
+    return Score(both, int(pressed.sum()) - both, int(sounding.sum()) - both)
+
+
+def playable(notes: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The notes (n, 4) that one of the 88 keys can play."""
+    return notes[(notes[:, 2] >= LOWEST_PITCH) & (notes[:, 2] < LOWEST_PITCH + KEYS)]
+
+
+def take_onsets(take: Take) -> Onsets:
+    """What a take plays of its own notes; those that no key of 88 can play are not among them."""
+    pressed = pressed_keys(fingertips(take.motion, hand_size_of(take)))
+    return onset_score(pressed, take.motion.fps, playable(take.notes))
+
+
+def evaluate_take(
+    take: Take, notes: NDArray[np.floating], tolerance_s: float = ONSET_TOLERANCE_S
+) -> dict[str, Any]:
+    """All figures of docs/definitions.md for one take against true notes (n, 4); plain numbers under stable names.
+
+    Notes that no key of 88 can play are left out. Memory is bounded by a few bytes a frame.
+    """
+    hand_size = hand_size_of(take)
+    tips = fingertips(take.motion, hand_size)
+    pressed = pressed_keys(tips)
+    notes = playable(notes)
+    fps = take.motion.fps
+    onsets = onset_score(pressed, fps, notes, tolerance_s)
+    onset, late_s = onsets.score, onsets.late_s
+    frame = frame_score(pressed, fps, notes)
+    return {
+        "frames": take.motion.frames,
+        "fps": fps,
+        "hand_size": hand_size,
+        "notes": len(notes),
+        "tolerance_ms": tolerance_s * 1000,
+        "onset_f1": onset.f1,
+        "onset_precision": onset.precision,
+        "onset_recall": onset.recall,
+        "onset_hits": onset.hits,
+        "onset_false": onset.false,
+        "onset_missed": onset.missed,
+        "onset_late_ms_mean": float(late_s.mean() * 1000) if len(late_s) else 0.0,
+        "frame_f1": frame.f1,
+        "frame_precision": frame.precision,
+        "frame_recall": frame.recall,
+        **asdict(biomechanics(take.motion, tips, hand_size)),
+        "real_motion_distance": real_motion_distance(take.motion, tips),
+        **asdict(posture_metrics(take)),
+    }

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Facts about this computer and this Python, and how much of it the worker takes. No torch unless needed."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "numpy", "scipy", "safetensors", "transkun", "soundfile")
+
+
+NICENESS = 5
+
+
+MOST_THREADS = 16
+"""More do not help networks of this size."""
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def worker_threads() -> int:
+    """Threads for torch: one core is left to Blender where there are more than two."""
+    available = cores()
+    return min(available - 1 if available > 2 else available, MOST_THREADS)
+
+
+def prepare_process() -> None:
+    """Below Blender in priority, a core left to it, and deaf to the terminal's Ctrl-C, which is meant for Blender."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, str(worker_threads()))
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
+    if sys.platform == "win32":
+        below_normal = 0x4000
+        ctypes.windll.kernel32.SetPriorityClass(ctypes.windll.kernel32.GetCurrentProcess(), below_normal)
+    else:
+        os.nice(NICENESS)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def memory_gb() -> float | None:
+    """This computer's memory in GB; None where it cannot be asked."""
+    if sys.platform == "win32":
+
+        class Status(ctypes.Structure):
+            _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [
+                (name, ctypes.c_ulonglong) for name in ("total", "free", "c", "d", "e", "f", "g")
+            ]
+
+        status = Status(length=ctypes.sizeof(Status))
+        found = ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+        return round(status.total / 1e9, 1) if found else None
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
+    except (ValueError, OSError):
+        return None
+
+
+def torch_may_have_accelerator() -> bool:
+    """Whether torch is installed with support for more than the CPU; read from its files, without importing it."""
+    if "torch" in sys.modules or sys.platform == "darwin":
+        return True
+    found = importlib.util.find_spec("torch")
+    if found is None or not found.submodule_search_locations:
+        return False
+    try:
+        text = (Path(found.submodule_search_locations[0]) / "version.py").read_text(encoding="utf-8")
+    except OSError:
+        return True
+    return re.search(r"^(?:cuda|hip|xpu)\b[^=\n]*=\s*['\"]", text, re.MULTILINE) is not None
+
+
+def devices() -> list[dict[str, Any]]:
+    """Devices that a job can run on, best first; imports torch only where it may know more than the CPU."""
+    found: list[dict[str, Any]] = []
+    if importlib.util.find_spec("torch") is not None and torch_may_have_accelerator():
+        import torch
+
+        if torch.cuda.is_available():
+            properties = torch.cuda.get_device_properties(0)
+            memory = round(properties.total_memory / 1e9, 1)
+            found.append({"name": "cuda", "memory_gb": memory, "description": properties.name})
+        if torch.backends.mps.is_available():
+            # Apple's GPU shares the computer's memory.
+            found.append(
+                {"name": "mps", "memory_gb": memory_gb(), "description": platform.processor() or "Apple GPU"}
+            )
+    cpu = {"name": "cpu", "memory_gb": memory_gb(), "description": f"{platform.machine()}, {cores()} cores"}
+    return [*found, cpu]
+
+
+def package_versions() -> dict[str, str | None]:
+    """Version of each package that the generator uses; None where it is not installed."""
+    versions: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a take shall play: notes from a MIDI file, from a recording, or from the take that is partly kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.body.take import Take
+from models.errors import Progress
+from models.music.passages import LONG_SILENCE_S
+from models.music.sound_piece import SoundPiece
+
+if TYPE_CHECKING:
+    from models.music.audio import Audio
+
+CACHED_TRANSCRIPTIONS = 8
+TAIL_S = 1.0
+"""A take from MIDI goes on this long after the last release, so that the hands come up."""
+
+
+class Asked(Protocol):
+    """What is read of a request."""
+
+    @property
+    def midi(self) -> Path | None: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def sound_start_s(self) -> float: ...
+    @property
+    def sound_end_s(self) -> float | None: ...
+
+
+@dataclass(frozen=True)
+class PlayedNotes:
+    """Notes and length of one take."""
+
+    notes: NDArray[np.float32]
+    """(n, 4) onset s, offset s, MIDI pitch, velocity; time 0 is the start of the take."""
+    hands: NDArray[np.int8]
+    """(n,) 0 left, 1 right, -1 not known."""
+    duration_s: float
+    source: dict[str, Any]
+    """Where they come from: hashes and trims, for the take's meta."""
+    audio: Audio | None = None
+    """The recording, where there is one."""
+    cut: bool = False
+    """Whether it ends before the second that was asked for, because the music does."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """The part of a recording that is used."""
+
+    audio: Audio
+    duration_s: float
+    source: dict[str, Any]
+    """`sound_sha256` of the file, or of the samples of several pieces, `sound_start_s` and `sound_end_s`: together
+    they say which sound it is."""
+
+
+def trim_notes(
+    notes: NDArray[np.float32], hands: NDArray[np.int8], start_s: float, end_s: float
+) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """The notes (n, 4) that sound between two seconds, cut to them, in the time from `start_s`."""
+    inside = (notes[:, 1] > start_s) & (notes[:, 0] < end_s)
+    cut = notes[inside].copy()
+    cut[:, :2] = np.clip(cut[:, :2] - start_s, 0.0, end_s - start_s)
+    return cut, hands[inside]
+
+
+def load_sound(path: Path, start_s: float, end_s: float | None) -> Sound:
+    """A recording, or the seconds of it between the trims."""
+    from models.music.audio import load_audio
+
+    audio = load_audio(path, start_s=start_s, end_s=end_s)
+    source = {"sound_sha256": audio.sha256, "sound_start_s": start_s, "sound_end_s": end_s}
+    return Sound(audio, audio.duration_s, source)
+
+
+def load_sounds(pieces: Sequence[SoundPiece], tell: Callable[[], None]) -> Sound:
+    """What is heard of pieces that are placed in time; `tell` is called often and may raise `Cancelled`."""
+    from models.music.sound_pieces import assemble
+
+    audio = assemble(pieces, tell)
+    # Not the length of the samples: rounded up to one it would be a frame more.
+    duration_s = max(piece.until_s for piece in pieces)
+    return Sound(audio, duration_s, {"sound_sha256": audio.sha256, "sound_start_s": 0.0, "sound_end_s": None})
+
+
+class NoteSource:
+    """Finds the music of a request and remembers what it has transcribed."""
+
+    def __init__(self) -> None:
+        self._heard: OrderedDict[tuple[Any, ...], NDArray[np.float32]] = OrderedDict()
+
+    def must_listen(self, request: Asked, keep: Take | None, sound: Sound) -> bool:
+        """Whether the notes of the request have to be found by ear, and have not been yet."""
+        known = request.midi is not None or _lends_notes(keep, sound.source)
+        return not known and self.needs_transcription(sound)
+
+    def needs_transcription(self, sound: Sound) -> bool:
+        """Whether this sound has not been transcribed yet."""
+        return tuple(sound.source.values()) not in self._heard
+
+    def prepare(self, device: str) -> None:
+        """Load what listens, so that loading does not pass for listening."""
+        from models.device import choose_device
+        from models.music.transcription.transcribe import prepare
+
+        prepare(str(choose_device(device)))
+
+    def transcribed(self, sound: Sound, device: str, clock: Progress) -> NDArray[np.float32]:
+        """Notes (n, 4) of a sound."""
+        from models.device import choose_device
+        from models.music.transcription.transcribe import transcribe
+
+        key = tuple(sound.source.values())
+        if key not in self._heard:
+            notes = transcribe(sound.audio, device=str(choose_device(device)), progress=clock)
+            self._heard[key] = notes
+            while len(self._heard) > CACHED_TRANSCRIPTIONS:
+                self._heard.popitem(last=False)
+        self._heard.move_to_end(key)
+        return self._heard[key]
+
+    def music(self, request: Asked, keep: Take | None, sound: Sound | None, clock: Progress) -> PlayedNotes:
+        """Notes from the MIDI file if there is one, else from the kept take if it plays this sound, else by ear."""
+        source = dict(sound.source) if sound is not None else {}
+        if request.midi is not None:
+            return _from_midi(request.midi, request, sound, source)
+        if keep is not None and (sound is None or _lends_notes(keep, source)):
+            kept = {name: keep.meta[name] for name in _SOURCE_NAMES if name in keep.meta}
+            # The kept hand must go on playing what it plays: every note stays in the hand that had it.
+            hands = keep.fingering[:, 0].astype(np.int8)
+            return PlayedNotes(keep.notes, hands, keep.motion.frames / keep.motion.fps, kept)
+        assert sound is not None  # a request has a sound, a MIDI file or a kept take
+        notes = self.transcribed(sound, request.device, clock)
+        return PlayedNotes(notes, np.full(len(notes), -1, np.int8), sound.duration_s, source)
+
+
+_SOURCE_NAMES = ("sound_sha256", "sound_start_s", "sound_end_s", "midi_sha256")
+
+
+def _lends_notes(keep: Take | None, source: dict[str, Any]) -> bool:
+    """Whether there is a kept take, and it plays this sound."""
+    return keep is not None and all(
+        name in keep.meta and keep.meta[name] == value for name, value in source.items()
+    )
+
+
+def _from_midi(path: Path, request: Asked, sound: Sound | None, source: dict[str, Any]) -> PlayedNotes:
+    from models.music.midi import read_midi
+
+    found = read_midi(path)
+    notes, hands = found.notes, found.hands
+    with open(path, "rb") as file:
+        source["midi_sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+    start_s, end_s = request.sound_start_s, request.sound_end_s
+    if start_s > 0 or end_s is not None:
+        notes, hands = trim_notes(notes, hands, start_s, np.inf if end_s is None else end_s)
+        source.update(sound_start_s=start_s, sound_end_s=end_s)
+    if sound is not None:
+        return PlayedNotes(notes, hands, sound.duration_s, source)
+    over_s = float(notes[:, 1].max(initial=0.0))
+    if end_s is None:
+        return PlayedNotes(notes, hands, over_s + TAIL_S, source)
+    longest_s = over_s + LONG_SILENCE_S
+    return PlayedNotes(notes, hands, min(end_s - start_s, longest_s), source, cut=end_s - start_s > longest_s)

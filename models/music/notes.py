@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Notes of a piece as one array, and the piano rolls that the networks read.
+
+Notes are float32 (n, 4), sorted by onset: onset s, offset s, MIDI pitch, velocity 1 to 127. Frame `i` is the
+instant `i / fps`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.body.keyboard import KEYS, LOWEST_PITCH
+
+MAX_NOTES = 100_000
+"""Of one take: fourteen a second for two hours."""
+ONSET, SUSTAIN = 0, 1
+"""Channels of a roll."""
+
+
+def empty_notes() -> NDArray[np.float32]:
+    """Notes (0, 4)."""
+    return np.zeros((0, 4), np.float32)
+
+
+def note_order(notes: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+    """Indices (n,) that sort notes (n, 4) by onset, then pitch, then offset; equal notes keep their order."""
+    return np.lexsort((notes[:, 1], notes[:, 2], notes[:, 0]))
+
+
+def held_frames(
+    first: NDArray[np.integer],
+    end: NDArray[np.integer],
+    column: NDArray[np.integer],
+    frames: int,
+    columns: int,
+) -> NDArray[np.bool_]:
+    """Bool (frames, columns): whether any of n stretches first <= i < end in a column covers the frame.
+
+    Work grows with stretches and frames, not with how long stretches are.
+    """
+    steps = np.zeros((frames + 1, columns), np.int32)
+    np.add.at(steps, (first, column), 1)
+    np.add.at(steps, (np.maximum(end, first), column), -1)
+    return np.cumsum(steps, 0)[:frames] > 0
+
+
+def note_rolls(
+    notes: NDArray[np.floating[Any]], fps: float, start_frame: int, frames: int
+) -> NDArray[np.float32]:
+    """Rolls (frames, 88, 2) in 0..1 of the frames from `start_frame` on; key 0 is pitch 21.
+
+    Channel 0, onset: velocity / 127 shared linearly between the two frames around the onset, so that the
+    exact time can be read from two neighbouring values; where bumps meet, the larger one stays. Channel 1,
+    sustain: the share of the frame's own time, half a frame to either side of its instant, in which the key
+    is held.
+
+    Args:
+        notes: (n, 4) in any order; pitches off the keyboard are left out.
+        start_frame: may be negative.
+    """
+    if not fps > 0 or frames < 0:
+        raise ValueError(f"fps={fps} must be above 0 and frames={frames} not below")
+    notes = np.asarray(notes, np.float64).reshape(-1, 4)
+    key = np.rint(notes[:, 2]).astype(np.int64) - LOWEST_PITCH
+    known = (key >= 0) & (key < KEYS)
+    notes, key = notes[known], key[known]
+    rolls = np.zeros((frames, KEYS, 2), np.float32)
+    onset, offset = (notes[:, column] * fps - start_frame for column in (0, 1))
+
+    frame = np.floor(onset).astype(np.int64)
+    late = onset - frame
+    loudness = np.clip(notes[:, 3] / 127, 0, 1)
+    for at, share in ((frame, 1 - late), (frame + 1, late)):
+        inside = (at >= 0) & (at < frames)
+        np.maximum.at(rolls[:, :, ONSET], (at[inside], key[inside]), (share * loudness)[inside])
+
+    # Held time of all notes at once: the running sum of each note's steps up and down, a step at a fraction
+    # of a frame being shared by that frame and the next.
+    steps = np.zeros((frames + 2, KEYS))
+    for time, sign in ((onset, 1.0), (np.maximum(offset, onset), -1.0)):
+        edge = np.clip(time + 0.5, 0, frames)
+        frame = np.floor(edge).astype(np.int64)
+        late = edge - frame
+        np.add.at(steps, (frame, key), sign * (1 - late))
+        np.add.at(steps, (frame + 1, key), sign * late)
+    rolls[:, :, SUSTAIN] = np.clip(np.cumsum(steps, 0)[:frames], 0, 1)
+    return rolls

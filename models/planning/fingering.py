@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fingering by an optimal search (Viterbi, two chords of memory) over the chords of each hand.
+
+What a fingering costs is in `fingering_costs`, what can follow what in `fingering_lattice`. Left-hand keys are
+mirrored first, so that both hands are one code path: finger 0 (thumb) plays the lowest X.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.body import keyboard
+from models.planning.fingering_costs import FINGERS, FingeringCosts, load_tables
+from models.planning.fingering_lattice import (
+    CHORD_WINDOW_S,
+    HELD_S,
+    MAX_SPAN,
+    STATE_COUNT,
+    STATE_FINGERS,
+    build_lattice,
+    lattice_costs,
+    own_costs,
+)
+from models.planning.fingering_noise import finger_noise
+
+__all__ = ["CHORD_WINDOW_S", "HELD_S", "MAX_SPAN", "Assignment", "FingeringCosts", "finger_notes"]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Who plays each note and until when."""
+
+    fingering: NDArray[np.int8]
+    """(n, 2) hand and finger (0 thumb to 4 little finger); -1, -1 for a note that no hand can play."""
+    release_s: NDArray[np.float64]
+    """(n,) when the finger has to leave the key: the note's offset, or earlier where the hand is needed elsewhere."""
+
+
+def cheapest_path(
+    size: NDArray[np.integer],
+    own: NDArray[np.float32],
+    step: NDArray[np.float32],
+    skip: NDArray[np.float32],
+) -> list[int]:
+    """State of each chord on the cheapest path.
+
+    Args:
+        size: (chords,) keys down. own: (chords, 10). step: (chords, 10, 10). skip: (chords, 10, 10).
+    """
+    counts = STATE_COUNT[size].tolist()
+    if len(counts) == 1:
+        return [int(own[0, : counts[0]].argmin())]
+    a, b = counts[0], counts[1]
+    step = step + own[:, None, :]
+    cost = own[0, :a, None] + step[1, :a, :b]
+    back: list[NDArray[np.intp]] = []
+    for index in range(2, len(counts)):
+        c = counts[index]
+        total = cost[:, :, None] + skip[index, :a, None, :c]
+        back.append(total.argmin(0))
+        cost = total.min(0)
+        cost += step[index, :b, :c]
+        a, b = b, c
+    last, now = divmod(int(cost.argmin()), cost.shape[1])
+    path = [now, last]
+    for choice in reversed(back):
+        path.append(int(choice[path[-1], path[-2]]))
+    path.reverse()
+    return path
+
+
+class FingeringSearch:
+    """Optimal fingering of one hand's notes."""
+
+    def __init__(self, costs: FingeringCosts | None = None, *, variation: float = 0.0, seed: int = 0) -> None:
+        self.costs = costs or FingeringCosts()
+        self.tables = load_tables(self.costs)
+        self.variation = variation
+        self.seed = seed
+
+    def __call__(
+        self, notes: NDArray[np.floating], hand: int, tips_x: NDArray[np.floating] | None = None
+    ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+        """Finger the notes (n, 4) of one hand (0 left, 1 right), sorted by onset.
+
+        ``tips_x`` (n, 5), if given, is the X of the hand's fingertips in the generated motion at each onset.
+        Returns the fingers (n,), -1 for a note left out, and when each finger has to leave its key (n,), seconds.
+        """
+        finger = np.full(len(notes), -1, np.int8)
+        if len(notes) == 0:
+            return finger, np.zeros(0)
+        lattice = build_lattice(notes, hand, self.costs)
+        own, step, skip = lattice_costs(lattice, self.tables)
+        extra = self._extra(notes, hand, tips_x)
+        if extra is not None:
+            own = own + own_costs(lattice, extra[np.where(lattice.member >= 0, lattice.member, 0)])
+        path = cheapest_path(lattice.size, own, step, skip)
+        for n in range(1, FINGERS + 1):
+            chords = np.flatnonzero(lattice.size == n)
+            if len(chords):
+                used = STATE_FINGERS[n][np.array(path)[chords]]
+                struck = lattice.struck[chords, :n]
+                finger[lattice.member[chords, :n][struck]] = used[struck]
+        return finger, lattice.release
+
+    def _extra(
+        self, notes: NDArray[np.floating], hand: int, tips_x: NDArray[np.floating] | None
+    ) -> NDArray[np.float32] | None:
+        """(n, 5) costs of each note's fingers from the generated motion and the variation."""
+        if tips_x is None and self.variation == 0:
+            return None
+        extra = np.zeros((len(notes), FINGERS))
+        if tips_x is not None:
+            away = np.abs(tips_x - keyboard.key_x(notes[:, 2].astype(int))[:, None])
+            extra += self.costs.generated * np.minimum(away, 2 * keyboard.WHITE_PITCH)
+        if self.variation:
+            extra += self.variation * finger_noise(notes[:, 0], notes[:, 2], hand, self.seed)
+        return extra.astype(np.float32)
+
+
+def finger_notes(
+    notes: NDArray[np.floating],
+    hands: NDArray[np.integer],
+    tips_x: NDArray[np.floating] | None = None,
+    costs: FingeringCosts | None = None,
+    *,
+    variation: float = 0.0,
+    seed: int = 0,
+) -> Assignment:
+    """Fingers of all notes.
+
+    Args:
+        notes: (n, 4) onset s, offset s, pitch, velocity, sorted by onset.
+        hands: (n,) 0 left, 1 right, -1 nobody.
+        tips_x: (n, 2, 5) X of all fingertips of a generated motion at each onset, metres, if there is one: fingers
+            that are near their key anyway are preferred.
+        variation: how far ``seed`` may lead away from the optimum, in units of costs; 0 is the optimum itself, 1 lets
+            finger choices change that are a matter of taste. What is drawn for a note depends on its onset, pitch
+            and hand only, not on the other notes.
+    """
+    search = FingeringSearch(costs, variation=variation, seed=seed)
+    fingering = np.full((len(notes), 2), -1, np.int8)
+    release = notes[:, 1].astype(float).copy()
+    for hand in (0, 1):
+        index = np.flatnonzero(hands == hand)
+        if len(index):
+            finger, release[index] = search(
+                notes[index], hand, None if tips_x is None else tips_x[index, hand]
+            )
+            fingering[index, 0] = np.where(finger >= 0, hand, -1)
+            fingering[index, 1] = finger
+    return Assignment(fingering, release)

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One hand's notes as a lattice: chords, the fingers that can take their keys, and the key pairs that cost.
+
+Each chord's state is the fingers of all keys that are down, struck or still held, by X. Pairs of keys within a
+chord, between neighbouring chords and between a chord and the next but one each pick a row of a cost table; a pair
+is spread over the states through a fixed index, so that there is no loop over chords.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.body import keyboard
+from models.planning.fingering_costs import FINGERS, ROWS, FingeringCosts, Tables, relation
+
+CHORD_WINDOW_S = 0.035
+"""Onsets this close after the first belong to one chord."""
+HELD_S = 0.1
+"""A key still down this long after the next onset keeps its finger; a shorter overlap is legato."""
+MAX_SPAN = 0.225
+"""Metres between the outer keys that one hand can hold."""
+STATES = 10
+"""Most states that a chord can have."""
+
+_BLOCK = 4096  # chords whose pairs are spread at a time: 20 MB or, where all are full, 100
+
+STATE_FINGERS = [np.array(list(combinations(range(FINGERS), n)), np.int64) for n in range(FINGERS + 1)]
+"""(states, n) fingers of each state of a chord of n keys."""
+STATE_COUNT = np.array([len(states) for states in STATE_FINGERS])
+_FINGER = np.zeros((FINGERS + 1, FINGERS, STATES), np.int64)
+"""[n, i, state] finger of the i-th key in a chord of n."""
+for _n, _states in enumerate(STATE_FINGERS):
+    _FINGER[_n, :_n, : len(_states)] = _states.T
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Key pairs that cost: which chord they count for, where they are in it and the one before, which table row."""
+
+    chord: NDArray[np.int64]
+    first: NDArray[np.int64]  # place of the key in its chord
+    second: NDArray[np.int64]
+    row: NDArray[np.int64]
+    weight: NDArray[np.float32]
+
+    def part(self, which: slice) -> Pairs:
+        """Some of the pairs."""
+        return Pairs(
+            self.chord[which], self.first[which], self.second[which], self.row[which], self.weight[which]
+        )
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Chords of one hand; ``member`` arrays are (chords, 5), padded with -1."""
+
+    time: NDArray[np.float64]
+    size: NDArray[np.int64]
+    """(chords,) keys down."""
+    member: NDArray[np.int64]
+    """Note index of each key that is down."""
+    struck: NDArray[np.bool_]
+    """Whether it is struck in this chord."""
+    black: NDArray[np.int64]
+    within: Pairs
+    step: Pairs
+    skip: Pairs
+    release: NDArray[np.float64]
+    """(notes,) when each finger has to leave its key."""
+
+
+def build_lattice(notes: NDArray[np.floating], hand: int, costs: FingeringCosts) -> Lattice:
+    """The lattice of one hand's notes (n, 4), sorted by onset; ``hand`` 0 left, 1 right."""
+    pitch = notes[:, 2].astype(int)
+    pitch = pitch if hand == 1 else keyboard.MIRROR_PITCH_SUM - pitch
+    x = keyboard.key_x(pitch)
+    release = notes[:, 1].astype(float)
+    time, member, struck = _group(notes[:, 0].tolist(), pitch.tolist(), x.tolist(), release)
+    size = (member >= 0).sum(1)
+    known = np.where(member >= 0, member, 0)
+    keys = pitch[known]
+    black = keyboard.is_black(keys).astype(int)
+    gap = np.diff(time, prepend=time[:1])
+    end = np.where(member >= 0, release[known], -np.inf).max(1)
+    silence = np.maximum(time - np.concatenate([time[:1], end[:-1]]), 0.0)
+    ease = 1 / (1 + (silence / costs.rest_s) ** 2) / (1 + (gap / costs.slow_s) ** 2)
+    ease_two = ease * np.concatenate([ease[:1], ease[:-1]])
+    return Lattice(
+        time,
+        size,
+        member,
+        struck,
+        black,
+        _within(size, struck, keys, black),
+        _between(1, size, member, struck, keys, black, ease),
+        _between(2, size, member, struck, keys, black, ease_two),
+        release,
+    )
+
+
+def _group(
+    onset: list[float], pitch: list[int], x: list[float], release: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Onsets grouped to chords with the keys still held; shortens ``release`` where a hand must let go."""
+    ends = release.tolist()
+    times: list[float] = []
+    members: list[list[int]] = []
+    strikes: list[list[bool]] = []
+    held: list[int] = []
+    start, count = 0, len(onset)
+    while start < count:
+        time = onset[start]
+        stop = start + 1
+        while stop < count and onset[stop] <= time + CHORD_WINDOW_S:
+            stop += 1
+        struck = [start]
+        if stop > start + 1:
+            struck = sorted(range(start, stop), key=x.__getitem__)
+            struck = [i for k, i in enumerate(struck) if k == 0 or pitch[i] != pitch[struck[k - 1]]]
+            while len(struck) > FINGERS or x[struck[-1]] - x[struck[0]] > MAX_SPAN:
+                struck.pop(_least_needed([x[i] for i in struck]))
+        kept: list[int] = []
+        lowest, highest = x[struck[0]], x[struck[-1]]
+        for i in reversed(held):  # the latest first
+            if ends[i] <= time + HELD_S:
+                continue
+            low, high = min(lowest, x[i]), max(highest, x[i])
+            again = any(pitch[i] == pitch[j] for j in struck)
+            if again or len(struck) + len(kept) >= FINGERS or high - low > MAX_SPAN:
+                ends[i] = min(ends[i], max(time, onset[i]))
+            else:
+                kept.append(i)
+                lowest, highest = low, high
+        held = sorted(struck + kept, key=x.__getitem__) if kept else struck
+        times.append(time)
+        members.append(held + [-1] * (FINGERS - len(held)))
+        strikes.append([i >= start for i in held] + [False] * (FINGERS - len(held)))
+        start = stop
+    release[:] = ends
+    return np.array(times), np.array(members).reshape(-1, FINGERS), np.array(strikes).reshape(-1, FINGERS)
+
+
+def _least_needed(x: list[float]) -> int:
+    """Which note of an unplayable chord to leave out: an outer one if the span is too wide, else an inner one."""
+    if x[-1] - x[0] > MAX_SPAN:
+        return 0 if x[1] - x[0] > x[-1] - x[-2] else len(x) - 1
+    return 1 + min(range(len(x) - 2), key=lambda i: x[i + 2] - x[i])
+
+
+def _within(size: NDArray, struck: NDArray, keys: NDArray, black: NDArray) -> Pairs:
+    """Pairs of keys that are down together, at least one of them newly struck."""
+    i, j = np.triu_indices(FINGERS, 1)
+    real = (size[:, None] > j) & (struck[:, i] | struck[:, j])
+    chord, pair = np.nonzero(real)
+    first, second = i[pair], j[pair]
+    row = relation(keys[chord, second] - keys[chord, first], black[chord, first], black[chord, second])
+    return Pairs(chord, first, second, row, np.ones(len(chord), np.float32))
+
+
+def _between(
+    back: int,
+    size: NDArray,
+    member: NDArray,
+    struck: NDArray,
+    keys: NDArray,
+    black: NDArray,
+    ease: NDArray,
+) -> Pairs:
+    """Pairs of a struck key and one of the chord ``back`` earlier that is not held on; and, for the chord just
+    before, the keys held on."""
+    chords = len(size)
+    later, earlier = slice(back, chords), slice(0, max(chords - back, 0))
+    i, j = (axis.ravel() for axis in np.meshgrid(range(FINGERS), range(FINGERS), indexing="ij"))
+    same = member[earlier][:, i] == member[later][:, j]
+    there = (size[earlier, None] > i) & (size[later, None] > j)
+    held_on = (member[earlier][:, :, None] == member[later][:, None, :]).any(2)
+    costs = there & struck[later][:, j] & ~held_on[:, i]
+    if back == 2:
+        costs &= struck[earlier][:, i]
+    weight = costs / np.sqrt(np.maximum(costs.sum(1, keepdims=True), 1)) * ease[later, None]
+    use = costs | (there & same) if back == 1 else costs
+    chord, pair = np.nonzero(use)
+    first, second = i[pair], j[pair]
+    row = relation(
+        keys[chord + back, second] - keys[chord, first], black[chord, first], black[chord + back, second]
+    )
+    held = same[chord, pair]
+    row = np.where(held, ROWS, row)
+    weights = np.where(held, 1.0, weight[chord, pair]).astype(np.float32)
+    return Pairs(chord + back, first, second, row, weights)
+
+
+def columns(size_first: NDArray, size_second: NDArray, pairs: Pairs, *, joint: bool) -> NDArray[np.int64]:
+    """Which of a row's 25 columns each state takes: (pairs, 10) within a chord, (pairs, 10, 10) between two.
+
+    Entries for states that a chord has not are meaningless.
+    """
+    one = _FINGER[size_first, pairs.first]
+    two = _FINGER[size_second, pairs.second]
+    return one * FINGERS + two if joint else one[:, :, None] * FINGERS + two[:, None, :]
+
+
+def spread(lattice: Lattice, pairs: Pairs, back: int, table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sum of the pairs' costs: (chords, 10) for pairs within chords (``back`` 0), else (chords, 10, 10)."""
+    shape = (STATES,) if back == 0 else (STATES, STATES)
+    cost = np.zeros((len(lattice.size), *shape), np.float32)
+    starts = np.flatnonzero(np.diff(pairs.chord, prepend=-1))
+    wide = (slice(None), *(None for _ in shape))
+    for first in range(0, len(starts), _BLOCK):
+        begins = starts[first : first + _BLOCK]
+        end = starts[first + _BLOCK] if first + _BLOCK < len(starts) else len(pairs.chord)
+        part = pairs.part(slice(begins[0], end))
+        column = columns(lattice.size[part.chord - back], lattice.size[part.chord], part, joint=back == 0)
+        each = table[part.row[wide], column] * part.weight[wide]
+        cost[pairs.chord[begins]] = np.add.reduceat(each, begins - begins[0], axis=0)
+    return cost
+
+
+def own_costs(lattice: Lattice, note_cost: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(chords, 10) cost of each state from (chords, 5 keys, 5 fingers) costs of single keys, struck ones only."""
+    fingers = _FINGER[lattice.size]  # (chords, 5, 10)
+    each = np.take_along_axis(note_cost, fingers, axis=2)
+    return (each * lattice.struck[:, :, None]).sum(1, dtype=np.float32)
+
+
+def lattice_costs(
+    lattice: Lattice, tables: Tables
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Costs of chords (chords, 10), of steps (chords, 10 before, 10) and of skips (chords, 10 two before, 10)."""
+    own = own_costs(lattice, tables.finger[lattice.black])
+    own += spread(lattice, lattice.within, 0, tables.chord)
+    return own, spread(lattice, lattice.step, 1, tables.step), spread(lattice, lattice.skip, 2, tables.skip)

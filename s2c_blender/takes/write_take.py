@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A finished take becomes keyframes: a few curves a step, so that Blender's window never waits for it.
+
+The curves are written into an action that nobody plays yet; the armature gets it in the last step, together with
+one undo step. Whatever goes wrong before that, Cancel included, removes the action again and leaves the scene as it
+was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import fcurves
+from ..core.heap_prefault import WarmMemory
+from ..core.splicing import Stretch
+from ..errors import UserError
+from ..keeping import Marks, by_uid, write_marks
+from ..piano.animation import add_depths, carrier, is_key_curve, write_depths
+from ..piano.pairing import connect_all
+from . import clock, follow, layers, unfinished
+from .new_action import (
+    action_bytes,
+    begin_action,
+    copied_bytes,
+    copy_kept,
+    find_action,
+    find_armature,
+    find_bag,
+    find_slot,
+)
+from .put_on import is_seen, put_on
+from .result_line import checked, describe, extend_scene_end, remember_left_out
+from .take_file import TakeFile, at_scene_rate, load_take
+from .take_order import TakeOrder
+
+UNDO_LABEL = "Saving the undo step"
+"""The last step, which cannot be cut: the armature gets the action, and Blender copies all keys for undo."""
+SOUND_KEYS = ("sound", "sound_start_s", "sound_end_s", "sounds")
+LAYERS_CHANGED = (
+    "The NLA tracks of the hands were changed while the take was made; use Apply Take to put it on them."
+)
+
+
+def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterator[str | float | None]:
+    """Write the take of `order` onto its armature. Yields progress from 0 to 1, or a label where the next step is long.
+
+    result: the worker's answer, which may be odd; seconds: what the whole job took. Raises Fault when the armature or
+    the scene was deleted meanwhile or the take cannot be used; nothing is changed then.
+    """
+    result = checked(result)
+    armature = find_armature(order)
+    layers.check_writable(armature)
+    plain = layers.is_plain(armature)
+    loading = load_take(order.output)
+    while (take := next(loading)) is None:
+        yield None
+    take = at_scene_rate(take, _find_scene(order))
+    memory = WarmMemory()
+    yield from memory.warm(copied_bytes(order))
+    memory.release()
+    action_uid, slot_handle = begin_action(order)
+    memory.close()
+    try:
+        yield None
+        yield from copy_kept(order, action_uid, slot_handle)
+        yield from _write_hands(order, action_uid, slot_handle, take, spliced=plain)
+        yield from _write_music(order, action_uid, slot_handle, take)
+        size = action_bytes(find_action(action_uid))
+        yield from memory.warm(2 * size)
+        yield UNDO_LABEL  # said before anything changes: from here to the undo step nothing can come between
+        if layers.is_plain(find_armature(order)) != plain and order.partial:
+            raise UserError("layers_changed", LAYERS_CHANGED)
+        memory.release(size)
+        _bind(order, action_uid, slot_handle, take, result, seconds)
+        unfinished.finish()
+        memory.release()
+        bpy.ops.ed.undo_push(message="S2C Take")
+    except BaseException:  # GeneratorExit too: a cancelled delivery leaves nothing behind
+        action = by_uid(bpy.data.actions, action_uid)
+        if action is not None and not action.users:
+            bpy.data.actions.remove(action)
+        raise
+    finally:
+        memory.close()
+
+
+def _write_hands(
+    order: TakeOrder, action_uid: int, slot_handle: int, take: TakeFile, *, spliced: bool
+) -> Iterator[float | None]:
+    """Write the curves of the hands that are new, one a step; of a range, its frames in every curve.
+
+    spliced: whether the curves of a range go on outside it as they are; else they are written whole.
+    """
+
+    def bag() -> bpy.types.ActionChannelbag:
+        return find_bag(action_uid, slot_handle)
+
+    joints = [(hand, joint) for hand in order.hands for joint in range(16)]
+    for done, (hand, joint) in enumerate(joints):
+        armature = find_armature(order)
+        bone = fcurves.joint_bones(armature)[hand][joint]
+        mode = armature.pose.bones[bone].rotation_mode
+        values = _channel_values(armature, bone, mode, take, hand, joint)
+        for column, channel in enumerate(fcurves.channels(bone, joint, mode)):
+            if order.frames is None or not spliced:
+                fcurves.write_channel(bag(), bone, channel, order.start_frame, values[:, column])
+            else:
+                first, stop = order.frames
+                stretch = Stretch(
+                    order.start_frame + first,
+                    values[first:stop, column],
+                    order.start_frame,
+                    order.start_frame + len(values) - 1,
+                )
+                yield from fcurves.splice_channel(bag, bone, channel, stretch)
+            yield (done + (column + 1) / values.shape[1]) / len(joints)
+
+
+def _channel_values(
+    armature: bpy.types.Object, bone: str, mode: str, take: TakeFile, hand: int, joint: int
+) -> NDArray[np.float32]:
+    """Values (frames, channels) of a joint in the order of `fcurves.channels`."""
+    values = fcurves.rotation_values(take.euler[:, hand, joint], mode)
+    if joint:
+        return values
+    head, axes = fcurves.wrist_rest(armature, bone)
+    location = (take.wrist[:, hand] - head) @ np.linalg.inv(axes).T
+    return np.concatenate([values, location.astype(np.float32)], axis=1)
+
+
+def _write_music(order: TakeOrder, action_uid: int, slot_handle: int, take: TakeFile) -> Iterator[None]:
+    """Write the take's clock onto both wrists, and the keys' depths where the kept curves hold none."""
+    for hand in (0, 1):
+        bone = fcurves.joint_bones(find_armature(order))[hand][0]
+        bag = find_bag(action_uid, slot_handle)
+        clock.write_clock(bag, bone, order.start_frame, len(take.euler), take.fps)
+        yield
+    stays = order.keep is not None and any(
+        is_key_curve(curve) for layer in layers.layers(find_armature(order)) for curve in layer.curves
+    )
+    if stays:
+        return
+    bag = find_bag(action_uid, slot_handle)
+    for curve in [curve for curve in bag.fcurves if is_key_curve(curve)]:
+        bag.fcurves.remove(curve)
+    steps = write_depths(bag, carrier(find_armature(order)), take.notes, take.fps, order.start_frame)
+    for _ in steps:
+        yield
+        find_bag(action_uid, slot_handle)  # undo may have taken it away
+
+
+def _find_scene(order: TakeOrder) -> bpy.types.Scene:
+    scene = by_uid(bpy.data.scenes, order.scene_uid)
+    if scene is None:
+        raise UserError(
+            "scene_deleted", "The scene was deleted while its take was made; use Apply Take in another one."
+        )
+    return scene
+
+
+def _bind(
+    order: TakeOrder,
+    action_uid: int,
+    slot_handle: int,
+    take: TakeFile,
+    result: dict[str, Any],
+    seconds: float,
+) -> None:
+    """The armature plays the new action, and the scene says so. Blender copies all keys here, for evaluation."""
+    armature, action, scene = find_armature(order), find_action(action_uid), _find_scene(order)
+    for names in fcurves.joint_bones(armature):
+        clock.add_clock(armature.pose.bones[names[0]])
+    add_depths(armature)
+    put_on(armature, action, find_slot(action, slot_handle))
+    sound = (
+        order.keep.marks.sound
+        if order.keep is not None
+        else {name: order.params.get(name) for name in SOUND_KEYS if name in order.params}
+    )
+    player = take.meta.get("habits")
+    marks = Marks(
+        take=str(order.output),
+        start_frame=order.start_frame,
+        frames=len(take.euler),
+        fps=take.fps,
+        sound=sound,
+        player=player if isinstance(player, list) else None,
+    )
+    write_marks(action, marks)
+    clock.write_notes(action, take.notes, take.fingering)
+    settings = scene.s2c_settings
+    settings.armature, settings.take_path = armature, str(order.output)
+    remarks = [connect_all(scene, armature)]
+    bpy.context.view_layer.update()
+    if not is_seen(armature, order, take):
+        remarks.append(
+            "Something else moves the hands, too (a constraint, a driver, a muted curve): "
+            "they are not where the take puts them."
+        )
+    remarks.append(follow.disagreement(bpy.context, scene, armature))
+    line = describe(order, result, seconds)
+    remember_left_out(settings, order, take.fps, result)
+    moved = extend_scene_end(scene, order.start_frame + len(take.euler) - 1)
+    line += f", {moved}" if moved else ""
+    remarks = [remark for remark in remarks if remark]
+    settings.result = " ".join([line + "." if remarks else line, *remarks])
+    if isinstance(order.params["seed"], int):  # a cancelled job leaves the seed where it was
+        settings.seed = order.params["seed"]
+    bpy.context.view_layer.update()

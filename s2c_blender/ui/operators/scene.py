@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Add Hands and Add Piano."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import FloatProperty
+
+from ...core import skeleton
+from ...piano.animation import connect
+from ...piano.build import create_piano
+from ...piano.pairing import free_piano, piano_of
+from ...rig.armature import HAND_SIZE_RANGE, create_armature, units_in_a_metre
+from ...rig.bones import piano_frame
+from ...rig.choice import pairs_of_hands
+from ...rig.hand_mesh import create_hand_mesh
+from .base import OperatorBase
+
+
+def new_collection(context: bpy.types.Context, name: str) -> bpy.types.Collection:
+    """A new collection in the scene, so that what we add is easily found, hidden and deleted."""
+    collection = bpy.data.collections.new(name)
+    context.scene.collection.children.link(collection)
+    return collection
+
+
+def hide_relationship_lines() -> None:
+    """Turn the dashed lines from objects to their parents off in every 3D view: a piano has 88 of them."""
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            for space in area.spaces:
+                if space.type == "VIEW_3D":
+                    space.overlay.show_relationship_lines = False
+
+
+def hands_without_piano(context: bpy.types.Context, piano: bpy.types.Object) -> bpy.types.Object | None:
+    """The hands that a new piano is for: those of the panel, else any others that have none yet."""
+    scene = context.scene
+    chosen = scene.s2c_settings.armature
+    hands = pairs_of_hands(scene)
+    hands.sort(key=lambda armature: armature != chosen)
+    return next((armature for armature in hands if piano_of(scene, armature, but=piano) is None), None)
+
+
+def add_hands(context: bpy.types.Context, hand_size: float) -> bpy.types.Object:
+    """Two hands at a piano that has none, or at the scene's origin; they are selected and the scene's choice."""
+    if context.mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    for item in context.selected_objects:
+        item.select_set(False)
+    collection = new_collection(context, "S2C Hands")
+    piano, unit = free_piano(context.scene), units_in_a_metre(context.scene)
+    armature = create_armature(context, hand_size, collection, unit=unit)
+    for hand in (skeleton.LEFT, skeleton.RIGHT):
+        create_hand_mesh(armature, hand, hand_size, collection, unit).hide_select = True
+    if piano is not None:
+        context.view_layer.update()
+        armature.matrix_world = piano.matrix_world @ piano_frame(armature).matrix.inverted()
+        context.view_layer.update()
+        connect(piano, armature)
+    armature.select_set(True)
+    context.view_layer.objects.active = armature
+    context.scene.s2c_settings.armature = armature
+    return armature
+
+
+def add_piano(context: bpy.types.Context) -> bpy.types.Object:
+    """A piano at hands that have none, or at the scene's origin; its keys play what these hands play."""
+    scene = context.scene
+    piano = create_piano(new_collection(context, "S2C Piano"), unit=units_in_a_metre(scene))
+    armature = hands_without_piano(context, piano)
+    if armature is not None:
+        piano.matrix_world = armature.matrix_world @ piano_frame(armature).matrix
+        context.view_layer.update()
+        connect(piano, armature)
+    hide_relationship_lines()
+    return piano
+
+
+class AddOperator(OperatorBase):
+    """Adds something to the scene."""
+
+    @classmethod
+    def disabled_reason(cls, context: bpy.types.Context) -> str:
+        if context.scene is None:
+            return "There is no scene."
+        if context.scene.library is not None:
+            return "This scene is linked from another file; open that file, or make a scene of your own."
+        return "Leave edit mode first (Tab)." if context.mode.startswith("EDIT") else ""
+
+
+HAND_SIZE = {
+    "name": "Hand Size",
+    "description": "Size of the hands; 1 is an average adult, small hands reach fewer keys",
+    "default": 1.0,
+    "min": HAND_SIZE_RANGE[0],
+    "max": HAND_SIZE_RANGE[1],
+    "step": 1,
+}
+
+
+class S2C_OT_add_hands(AddOperator, bpy.types.Operator):
+    """Add two rigged hands at the piano, or at the scene's origin when there is none; a recording moves them"""
+
+    bl_idname = "s2c.add_hands"
+    bl_label = "Add Hands"
+    bl_options = {"REGISTER", "UNDO"}
+
+    hand_size: FloatProperty(**HAND_SIZE)
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        add_hands(context, self.hand_size)
+        return {"FINISHED"}
+
+
+class S2C_OT_add_piano(AddOperator, bpy.types.Operator):
+    """Add a piano at the hands; its 88 keys go down when a take plays them. Hides the lines from objects to parents"""
+
+    bl_idname = "s2c.add_piano"
+    bl_label = "Add Piano"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        add_piano(context)
+        return {"FINISHED"}
+
+
+CLASSES = (S2C_OT_add_hands, S2C_OT_add_piano)
