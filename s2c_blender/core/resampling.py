@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Motion at another frame rate: the same numbers as `models.body.resampling`, which may not be imported here. No bpy."""
+"""Motion at another frame rate: the same numbers as `models.body.resampling`, which is out of reach here. No bpy."""
 
 from __future__ import annotations
 
