@@ -25,6 +25,9 @@ MOST_LINES = 90
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 PAGE = re.compile(r"\bdocs/[\w/-]+\.(?:md|png|jpg)\b")
+PACKAGES = ("s2c_blender", "models", "training")
+FILE = re.compile(r"`((?:benchmarks|demo|docs|models|s2c_blender|tests|training)/[\w/]+\.py)(?:::(\w+))?`")
+DOTTED = re.compile(r"`((?:models|s2c_blender|training)(?:\.\w+)+)`")
 HOSTS = [
     ".".join(parts)
     for parts in (
@@ -107,6 +110,76 @@ def test_pages_and_pictures_that_texts_name_are_there() -> None:
         if not (ROOT / page).is_file()
     }
     assert missing == set()
+
+
+def defines(source: str, name: str) -> bool:
+    """Whether a file defines a function, a class or a constant of that name."""
+    return re.search(rf"^ *(?:def|class) {name}\b|^{name}\b(?:, \w+)* *[:=]", source, re.MULTILINE) is not None
+
+
+def missing_code(text: str) -> list[str]:
+    """The files, functions and modules that a page names and that are not there."""
+    missing = []
+    for name, inside in FILE.findall(text):
+        path = ROOT / name
+        if not path.is_file() or (inside and not defines(path.read_text("utf-8"), inside)):
+            missing.append(f"{name}::{inside}" if inside else name)
+    for name in DOTTED.findall(text):
+        parent, _, last = name.rpartition(".")
+        module, outer = ROOT / name.replace(".", "/"), ROOT / parent.replace(".", "/")
+        files = [outer.with_suffix(".py"), outer / "__init__.py"]
+        inside_of = [path.read_text("utf-8") for path in files if path.is_file()]
+        if not (module.is_dir() or module.with_suffix(".py").is_file() or any(defines(s, last) for s in inside_of)):
+            missing.append(name)
+    return missing
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if page.name != "CHANGELOG.md"], ids=named)
+def test_code_that_a_page_names_is_there(page: Path) -> None:
+    assert missing_code(page.read_text("utf-8")) == []
+
+
+def test_code_that_is_not_there_is_found() -> None:
+    text = (
+        "`models/body/player.py::STYLES` `models/body/player.py::styles` `models/body/gone.py` "
+        "`models.body.player` `models.body.player.STYLES` `models.body.player.styles` `models.body.gone`"
+    )
+    gone = ["models/body/player.py::styles", "models/body/gone.py", "models.body.player.styles", "models.body.gone"]
+    assert missing_code(text) == gone
+
+
+def part_of(page: Path, heading: str) -> str:
+    """What stands under a heading of the second order."""
+    _, _, rest = page.read_text("utf-8").partition(f"\n## {heading}\n")
+    return rest.partition("\n## ")[0]
+
+
+def test_the_tour_answers_four_questions_with_names_in_the_code() -> None:
+    tour = part_of(ROOT / "docs" / "architecture.md", "A tour: four questions")
+    answers = re.split(r"^\*\*(.+\?)\*\*", tour, flags=re.MULTILINE)[1:]
+    questions = dict(zip(answers[::2], answers[1::2], strict=True))
+    assert list(questions) == [
+        "Where is a stroke's shape decided?",
+        "Where is a hand kept while the other is redone?",
+        "Where is Blender's undo step made?",
+        "How do I add an export format?",
+    ]
+    assert all(any(inside for _, inside in FILE.findall(answer)) for answer in questions.values())
+    assert "undo_push" in (ROOT / "s2c_blender" / "takes" / "write_take.py").read_text("utf-8")
+    assert "docs/architecture.md#a-tour-four-questions" in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_every_room_has_a_line() -> None:
+    text = part_of(ROOT / "docs" / "architecture.md", "The rooms")
+    for package in PACKAGES:
+        table = text[text.index(f"**`{package}/`") :].partition("\n**`")[0]
+        lines = set(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE))
+        rooms = {
+            path.name + "/" * path.is_dir()
+            for path in (ROOT / package).iterdir()
+            if not path.name.startswith(("__", ".")) and path.name != "README.md"
+        }
+        assert lines == rooms
 
 
 def test_the_readme_is_short_enough_to_be_read() -> None:
