@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import re
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from models.app.cli import build_parser
 from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.body.player import STYLES
 from models.body.take_arrays import ARRAYS
@@ -114,7 +116,9 @@ def test_pages_and_pictures_that_texts_name_are_there() -> None:
 
 def defines(source: str, name: str) -> bool:
     """Whether a file defines a function, a class or a constant of that name."""
-    return re.search(rf"^ *(?:def|class) {name}\b|^{name}\b(?:, \w+)* *[:=]", source, re.MULTILINE) is not None
+    return (
+        re.search(rf"^ *(?:def|class) {name}\b|^{name}\b(?:, \w+)* *[:=]", source, re.MULTILINE) is not None
+    )
 
 
 def missing_code(text: str) -> list[str]:
@@ -129,7 +133,9 @@ def missing_code(text: str) -> list[str]:
         module, outer = ROOT / name.replace(".", "/"), ROOT / parent.replace(".", "/")
         files = [outer.with_suffix(".py"), outer / "__init__.py"]
         inside_of = [path.read_text("utf-8") for path in files if path.is_file()]
-        if not (module.is_dir() or module.with_suffix(".py").is_file() or any(defines(s, last) for s in inside_of)):
+        if not (
+            module.is_dir() or module.with_suffix(".py").is_file() or any(defines(s, last) for s in inside_of)
+        ):
             missing.append(name)
     return missing
 
@@ -144,7 +150,12 @@ def test_code_that_is_not_there_is_found() -> None:
         "`models/body/player.py::STYLES` `models/body/player.py::styles` `models/body/gone.py` "
         "`models.body.player` `models.body.player.STYLES` `models.body.player.styles` `models.body.gone`"
     )
-    gone = ["models/body/player.py::styles", "models/body/gone.py", "models.body.player.styles", "models.body.gone"]
+    gone = [
+        "models/body/player.py::styles",
+        "models/body/gone.py",
+        "models.body.player.styles",
+        "models.body.gone",
+    ]
     assert missing_code(text) == gone
 
 
@@ -213,6 +224,28 @@ def test_the_formats_name_what_the_worker_is_asked() -> None:
 def test_the_formats_name_the_arrays_of_a_take() -> None:
     page = (ROOT / "docs" / "formats.md").read_text("utf-8")
     assert set(ARRAYS) <= words_between(page, "| array |", "`meta` is an object")
+
+
+def test_the_formats_name_every_option_of_the_generator() -> None:
+    names = part_of(ROOT / "docs" / "formats.md", "Names that callers rely on")
+    subcommands = next(
+        a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction)
+    ).choices
+    assert set(subcommands) == {"generate", "transcribe", "evaluate", "benchmark"}
+    for command, parser in subcommands.items():
+        line = re.search(rf"^\| `{command}` \|.*$", names, re.MULTILINE)
+        assert line, command
+        options = {option for action in parser._actions for option in action.option_strings}
+        said = set(re.findall(r"`(--?[\w-]+)", line[0])) | {"--help", "-h", "--json", "--debug"}
+        assert said == options - {"--output"}  # its short form is the one that is named
+
+
+def test_the_formats_name_every_operator_that_makes_something() -> None:
+    operators = part_of(ROOT / "docs" / "formats.md", "Names that callers rely on")
+    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "s2c_blender").rglob("*.py"))
+    there = set(re.findall(r'bl_idname = "(s2c\.\w+)"', source))
+    of_the_panel = {"s2c.jump_to_note", "s2c.dismiss_message", "s2c.open_guide", "s2c.show_panel"}
+    assert set(re.findall(r"`(s2c\.\w+)`", operators)) == there - of_the_panel
 
 
 def test_every_promise_names_a_test_that_is_there() -> None:
