@@ -193,6 +193,14 @@ def test_every_room_has_a_line() -> None:
         assert lines == rooms
 
 
+def test_the_glossary_says_each_word_once() -> None:
+    rows = re.findall(
+        r"^\| \*\*(.+?)\*\* \|", (ROOT / "docs" / "glossary.md").read_text("utf-8"), re.MULTILINE
+    )
+    words = [word for row in rows for word in row.split(", ")]
+    assert len(words) > 80 and sorted(set(words)) == sorted(words)
+
+
 def test_the_readme_is_short_enough_to_be_read() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= MOST_LINES
 
