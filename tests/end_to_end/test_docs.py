@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -180,17 +181,35 @@ def test_the_tour_answers_four_questions_with_names_in_the_code() -> None:
     assert "docs/architecture.md#a-tour-four-questions" in (ROOT / "README.md").read_text("utf-8")
 
 
-def test_every_room_has_a_line() -> None:
+def rooms_in_the_page(package: str) -> list[str]:
+    """The rooms of a package's table, from top to bottom."""
     text = part_of(ROOT / "docs" / "architecture.md", "The rooms")
-    for package in PACKAGES:
-        table = text[text.index(f"**`{package}/`") :].partition("\n**`")[0]
-        lines = set(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE))
-        rooms = {
-            path.name + "/" * path.is_dir()
-            for path in (ROOT / package).iterdir()
-            if not path.name.startswith(("__", ".")) and path.name != "README.md"
-        }
-        assert lines == rooms
+    table = text[text.index(f"**`{package}/`") :].partition("\n**`")[0]
+    return re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_room_has_a_line(package: str) -> None:
+    rooms = {
+        path.name + "/" * path.is_dir()
+        for path in (ROOT / package).iterdir()
+        if not path.name.startswith(("__", ".")) and path.name != "README.md"
+    }
+    assert set(rooms_in_the_page(package)) == rooms
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_rooms_stand_in_the_order_of_the_layers(package: str) -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    rules = part_of(ROOT / "docs" / "architecture.md", "Import rules")
+    assert len(re.findall(r"^\d+\. ", rules, re.MULTILINE)) == len(contracts)
+    layers = next(c["layers"] for c in contracts if c.get("containers") == [package])
+    level = {room: index for index, layer in enumerate(layers) for room in re.findall(r"\w+", layer)}
+    names = [room.rstrip("/").removesuffix(".py") for room in rooms_in_the_page(package)]
+    levels = [level[name] for name in names if name in level]
+    assert len(levels) == len(level) and levels == sorted(levels)
 
 
 def test_the_glossary_says_each_word_once() -> None:
