@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from models.body.player import PLAYER_FEATURES, STYLES
-from models.checks import shown
+from models.checks import BadValue, check_choices, check_range, check_ranges, shown
 from models.plain_file import CONFIG, read_plain
 
 JOINT_CHANNELS = 48
@@ -38,23 +38,9 @@ MOST_ATTENTION = 1 << 24
 LONGEST_TEXT = 300
 
 
-class ConfigError(ValueError):
-    """A value in a configuration that cannot be; the text names it."""
-
-
-def _check_range(owner: str, name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ConfigError(f"{owner}.{name} is {shown(value)}; it must be between {low} and {high}")
-
-
-def _check_choice(owner: str, name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ConfigError(f"{owner}.{name} is {shown(value)}; it must be one of {', '.join(allowed)}")
-
-
 def _check_text(where: str, value: str) -> None:
     if len(value) > LONGEST_TEXT or not value.isprintable():
-        raise ConfigError(f"{where} is {shown(value)}; it must be a line of at most {LONGEST_TEXT} letters")
+        raise BadValue(f"{where} is {shown(value)}; it must be a line of at most {LONGEST_TEXT} letters")
 
 
 ENCODERS = ("notes", "features", "hubert")
@@ -88,25 +74,22 @@ class EncoderConfig:
     """`hubert` only: each hand has a fine-tuned encoder of its own in the model folder (`hubert.left.safetensors`)."""
 
     def __post_init__(self) -> None:
-        _check_choice("encoder", "kind", self.kind, ENCODERS)
-        _check_range("encoder", "feature_dim", self.feature_dim, 1, 8192)
+        check_choices(self, "encoder.", kind=ENCODERS)
+        check_ranges(self, "encoder.", feature_dim=(1, 8192))
         _check_text("encoder.source", self.source)
-        _check_range("encoder", "centred_bins", self.centred_bins, 0, 128)
-        _check_range("encoder", "centred_spacing_m", self.centred_spacing_m, 0.001, 0.1)
+        check_ranges(self, "encoder.", centred_bins=(0, 128), centred_spacing_m=(0.001, 0.1))
         if self.kind == "notes" and self.feature_dim != HAND_SPACE_KEYS * NOTE_FEATURES:
-            raise ConfigError(
+            raise BadValue(
                 f"encoder.feature_dim is {self.feature_dim}; notes have {HAND_SPACE_KEYS * NOTE_FEATURES}"
             )
         if self.kind != "notes" and (self.centred_bins or self.finger_plan):
-            raise ConfigError(
+            raise BadValue(
                 "encoder.centred_bins must be 0 and finger_plan false where the encoder does not read notes"
             )
         if self.kind == "hubert" and not (self.source or self.per_hand):
-            raise ConfigError(
-                "encoder.source must name a HuBERT where the model folder holds none (per_hand)"
-            )
+            raise BadValue("encoder.source must name a HuBERT where the model folder holds none (per_hand)")
         if self.kind != "hubert" and (self.source or self.per_hand):
-            raise ConfigError("encoder.source and per_hand belong to the encoder hubert")
+            raise BadValue("encoder.source and per_hand belong to the encoder hubert")
 
     @property
     def plan_dim(self) -> int:
@@ -141,24 +124,28 @@ class TransformerConfig:
     """Decoder frames attend to earlier ones only, near ones first (`released` only; see `released_transformer`)."""
 
     def __post_init__(self) -> None:
-        _check_choice("transformer", "layout", self.layout, LAYOUTS)
+        check_choices(self, "transformer.", layout=LAYOUTS)
         if self.layout == "released" and self.input_kernel != 1:
-            raise ConfigError(f"transformer.input_kernel is {self.input_kernel}; the released layout has 1")
+            raise BadValue(f"transformer.input_kernel is {self.input_kernel}; the released layout has 1")
         if self.layout != "released" and self.causal_bias:
-            raise ConfigError("transformer.causal_bias belongs to the released layout")
-        _check_range("transformer", "width", self.width, 4, 8192)
-        _check_range("transformer", "heads", self.heads, 1, 64)
-        _check_range("transformer", "feedforward", self.feedforward, 4, 32768)
-        _check_range("transformer", "encoder_layers", self.encoder_layers, 0, 48)
-        _check_range("transformer", "decoder_layers", self.decoder_layers, 0, 48)
-        _check_range("transformer", "input_kernel", self.input_kernel, 1, 63)
-        _check_range("transformer", "dropout", self.dropout, 0.0, 0.9)
+            raise BadValue("transformer.causal_bias belongs to the released layout")
+        check_ranges(
+            self,
+            "transformer.",
+            width=(4, 8192),
+            heads=(1, 64),
+            feedforward=(4, 32768),
+            encoder_layers=(0, 48),
+            decoder_layers=(0, 48),
+            input_kernel=(1, 63),
+            dropout=(0.0, 0.9),
+        )
         if self.width % self.heads:
-            raise ConfigError(
+            raise BadValue(
                 f"transformer.width {self.width} must be a multiple of transformer.heads {self.heads}"
             )
         if self.input_kernel % 2 == 0:
-            raise ConfigError(f"transformer.input_kernel is {self.input_kernel}; it must be odd")
+            raise BadValue(f"transformer.input_kernel is {self.input_kernel}; it must be odd")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,27 +173,30 @@ class UNetConfig:
     layout: str = "pre_norm"
 
     def __post_init__(self) -> None:
-        _check_choice("unet", "layout", self.layout, LAYOUTS)
+        check_choices(self, "unet.", layout=LAYOUTS)
         if self.layout == "released" and self.patch != 1:
-            raise ConfigError(f"unet.patch is {self.patch}; the released layout has 1")
+            raise BadValue(f"unet.patch is {self.patch}; the released layout has 1")
         if not 2 <= len(self.widths) <= 6:
-            raise ConfigError(f"unet.widths has {len(self.widths)} entries; it needs 2 to 6")
-        _check_range("unet", "patch", self.patch, 1, 8)
-        _check_range("unet", "groups", self.groups, 1, 64)
+            raise BadValue(f"unet.widths has {len(self.widths)} entries; it needs 2 to 6")
+        check_ranges(self, "unet.", patch=(1, 8), groups=(1, 64))
         for width in self.widths:
-            _check_range("unet", "widths", width, 4, 8192)
+            check_range("unet.widths", width, 4, 8192)
             if width % self.groups:
-                raise ConfigError(
+                raise BadValue(
                     f"unet.widths has {width}; every width must be a multiple of unet.groups {self.groups}"
                 )
-        _check_range("unet", "blocks_per_level", self.blocks_per_level, 1, 8)
-        _check_range("unet", "attention_heads", self.attention_heads, 1, 64)
-        _check_range("unet", "head_width", self.head_width, 4, 1024)
-        _check_range("unet", "input_kernel", self.input_kernel, 1, 31)
-        _check_range("unet", "noise_embedding", self.noise_embedding, 0, 8192)
-        _check_range("unet", "time_width", self.time_width, 8, 8192)
+        check_ranges(
+            self,
+            "unet.",
+            blocks_per_level=(1, 8),
+            attention_heads=(1, 64),
+            head_width=(4, 1024),
+            input_kernel=(1, 31),
+            noise_embedding=(0, 8192),
+            time_width=(8, 8192),
+        )
         if self.input_kernel % 2 == 0:
-            raise ConfigError(f"unet.input_kernel is {self.input_kernel}; it must be odd")
+            raise BadValue(f"unet.input_kernel is {self.input_kernel}; it must be odd")
 
     @property
     def stride(self) -> int:
@@ -234,9 +224,8 @@ class InteractionConfig:
     """A bias in the output layer (HCAA; the authors' released code has none)."""
 
     def __post_init__(self) -> None:
-        _check_choice("interaction", "kind", self.kind, INTERACTIONS)
-        _check_range("interaction", "heads", self.heads, 1, 64)
-        _check_range("interaction", "lambda_init", self.lambda_init, -2.0, 2.0)
+        check_choices(self, "interaction.", kind=INTERACTIONS)
+        check_ranges(self, "interaction.", heads=(1, 64), lambda_init=(-2.0, 2.0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,10 +241,10 @@ class ScheduleConfig:
     """beta_T, linear schedule only."""
 
     def __post_init__(self) -> None:
-        _check_choice("schedule", "kind", self.kind, SCHEDULES)
-        _check_range("schedule", "steps", self.steps, 2, 10000)
-        _check_range("schedule", "beta_start", self.beta_start, 1e-7, 0.5)
-        _check_range("schedule", "beta_end", self.beta_end, self.beta_start, 0.999)
+        check_choices(self, "schedule.", kind=SCHEDULES)
+        check_ranges(
+            self, "schedule.", steps=(2, 10000), beta_start=(1e-7, 0.5), beta_end=(self.beta_start, 0.999)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,10 +274,10 @@ class Statistics:
         for name, size in sizes.items():
             values = getattr(self, name)
             if len(values) != size:
-                raise ConfigError(f"statistics.{name} has {len(values)} values; it needs {size}")
+                raise BadValue(f"statistics.{name} has {len(values)} values; it needs {size}")
             low, high = (1e-6, 1e3) if name.endswith("_std") else (-1e3, 1e3)
             for value in values:
-                _check_range("statistics", name, value, low, high)
+                check_range(f"statistics.{name}", value, low, high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -350,53 +339,53 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if len(self.name) > LONGEST_TEXT:
-            raise ConfigError(f"name has {len(self.name)} letters; it must have at most {LONGEST_TEXT}")
+            raise BadValue(f"name has {len(self.name)} letters; it must have at most {LONGEST_TEXT}")
         if not self.name or not all(c.isalnum() or c in "-_." for c in self.name):
-            raise ConfigError(f"name is {self.name!r}; it must be letters, digits, '-', '_' or '.'")
+            raise BadValue(f"name is {self.name!r}; it must be letters, digits, '-', '_' or '.'")
         if self.format_version != FORMAT_VERSION:
-            raise ConfigError(
+            raise BadValue(
                 f"format_version is {shown(self.format_version)}; this version reads {FORMAT_VERSION}"
             )
-        _check_choice("model", "predictor_output", self.predictor_output, OUTPUTS)
-        _check_choice("model", "representation", self.representation, REPRESENTATIONS)
+        check_choices(self, "model.", predictor_output=OUTPUTS, representation=REPRESENTATIONS)
         if self.representation == "mano" and (self.shared_hands or self.wrist_residual):
-            raise ConfigError("representation mano needs shared_hands and wrist_residual false")
-        _check_range("model", "style_dim", self.style_dim, 0, 64)
+            raise BadValue("representation mano needs shared_hands and wrist_residual false")
+        check_ranges(self, "model.", style_dim=(0, 64))
         told = (self.style_dim, self.habit_dim)
         if self.habit_dim and told != (len(STYLES), len(PLAYER_FEATURES)):
-            raise ConfigError(
+            raise BadValue(
                 f"style_dim and habit_dim are {told}; with habits they must be {(len(STYLES), len(PLAYER_FEATURES))}"
             )
-        _check_range("model", "window_frames", self.window_frames, 8, 4096)
-        _check_range("model", "fps", self.fps, 1.0, 240.0)
+        check_ranges(self, "model.", window_frames=(8, 4096), fps=(1.0, 240.0))
         heads = max(
             self.predictor.heads, self.refiner.heads, self.unet.attention_heads, self.interaction.heads
         )
         if heads * self.window_frames**2 > MOST_ATTENTION:
-            raise ConfigError(
+            raise BadValue(
                 f"window_frames is {self.window_frames}; with {heads} heads that is more than a computer can hold"
             )
-        _check_choice("model", "sampler", self.sampler, SAMPLER_NAMES)
-        _check_range("model", "sampling_steps", self.sampling_steps, 1, min(self.schedule.steps, MOST_STEPS))
-        _check_range("model", "smoothing_frames", self.smoothing_frames, 0.0, 30.0)
-        _check_range("model", "still_smoothing_frames", self.still_smoothing_frames, 0.0, 30.0)
-        _check_range("model", "pose_noise", self.pose_noise, 0.0, 2.0)
-        _check_range("model", "wrist_noise", self.wrist_noise, 0.0, 2.0)
-        _check_range("model", "clamp", self.clamp, 0.0, 100.0)
+        check_choices(self, "model.", sampler=SAMPLER_NAMES)
+        check_ranges(
+            self,
+            "model.",
+            sampling_steps=(1, min(self.schedule.steps, MOST_STEPS)),
+            smoothing_frames=(0.0, 30.0),
+            still_smoothing_frames=(0.0, 30.0),
+            pose_noise=(0.0, 2.0),
+            wrist_noise=(0.0, 2.0),
+            clamp=(0.0, 100.0),
+        )
         if self.window_frames % self.unet.stride:
-            raise ConfigError(
+            raise BadValue(
                 f"window_frames {self.window_frames} must be a multiple of {self.unet.stride}, "
                 f"because of unet.patch and the {len(self.unet.widths)} entries of unet.widths"
             )
         if self.unet.layout == "released" and self.player_dim:
-            raise ConfigError(
-                f"style_dim is {self.style_dim}; the released layout of the U-Net knows no style"
-            )
+            raise BadValue(f"style_dim is {self.style_dim}; the released layout of the U-Net knows no style")
         if (
             self.interaction.kind in ("hcaa", "cross_attention")
             and self.unet.widths[-1] % self.interaction.heads
         ):
-            raise ConfigError(
+            raise BadValue(
                 f"interaction.heads {self.interaction.heads} must divide the last of unet.widths, "
                 f"{self.unet.widths[-1]}"
             )
@@ -427,9 +416,9 @@ class ModelConfig:
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise ConfigError("it is no JSON") from error
+            raise BadValue("it is no JSON") from error
         if not isinstance(data, dict):
-            raise ConfigError("the configuration must be a JSON object")
+            raise BadValue("the configuration must be a JSON object")
         return _build(cls, data, "")
 
     @classmethod
@@ -443,23 +432,23 @@ def _build(kind: type, data: dict[str, Any], where: str) -> Any:
     hints = typing.get_type_hints(kind)
     unknown = sorted(set(data) - set(hints))
     if unknown:
-        raise ConfigError(f"the setting {shown(where + unknown[0])} is not known")
+        raise BadValue(f"the setting {shown(where + unknown[0])} is not known")
     return kind(**{name: _convert(hints[name], value, f"{where}{name}") for name, value in data.items()})
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, dict):
-            raise ConfigError(f"{where} is {shown(value)}; it must be an object")
+            raise BadValue(f"{where} is {shown(value)}; it must be an object")
         return _build(hint, value, where + ".")
     if typing.get_origin(hint) is tuple:
         if not isinstance(value, (list, tuple)):
-            raise ConfigError(f"{where} is {shown(value)}; it must be a list")
+            raise BadValue(f"{where} is {shown(value)}; it must be a list")
         return tuple(_convert(typing.get_args(hint)[0], item, where) for item in value)
     if isinstance(hint, types.UnionType):
         raise TypeError(f"{where}: unions are not supported in configurations")
     if hint is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
         return float(value)
     if hint in (int, float, str, bool) and type(value) is not hint:
-        raise ConfigError(f"{where} is {shown(value)}; it must be of type {hint.__name__}")
+        raise BadValue(f"{where} is {shown(value)}; it must be of type {hint.__name__}")
     return value

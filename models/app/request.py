@@ -15,11 +15,12 @@ from typing import Any, TypeVar
 from models.body.player import STYLES, style_range
 from models.checks import (
     bad_value,
-    check_yes_or_no,
+    checked_choice,
     checked_number,
     checked_path,
     checked_text,
     checked_whole,
+    checked_yes_or_no,
     setting_name,
 )
 from models.errors import UserError
@@ -72,7 +73,7 @@ class GenerateRequest:
 
     def __post_init__(self) -> None:
         change = object.__setattr__
-        check_yes_or_no("allow_download", self.allow_download)
+        checked_yes_or_no("allow_download", self.allow_download)
         change(self, "output", checked_path("output", self.output))
         for name in ("sound", "midi", "keep"):
             if getattr(self, name) is not None:
@@ -97,19 +98,8 @@ class GenerateRequest:
                 "bad_params", f'The setting "{what}" needs "keep", the take whose other part stays.'
             )
         self._check_range()
-        if self.device not in DEVICES:
-            raise bad_value("device", self.device, "one of " + ", ".join(DEVICES))
-        change(
-            self, "sound_start_s", checked_number("sound_start_s", self.sound_start_s, 0, MOST_S, " seconds")
-        )
-        if self.sound_end_s is not None:
-            change(
-                self, "sound_end_s", checked_number("sound_end_s", self.sound_end_s, 0, MOST_S, " seconds")
-            )
-            if self.sound_end_s <= self.sound_start_s:
-                raise bad_value(
-                    "sound_end_s", self.sound_end_s, f"later than sound_start_s, {self.sound_start_s:g}"
-                )
+        checked_choice("device", self.device, DEVICES)
+        _check_part_of_sound(self)
 
     @property
     def source(self) -> Path | None:
@@ -138,8 +128,7 @@ class GenerateRequest:
         if not isinstance(self.style, Mapping):
             raise bad_value("style", self.style, "an object of names and numbers")
         for name, value in self.style.items():
-            if name not in STYLES:
-                raise bad_value("style", name, "one of " + ", ".join(STYLES))
+            checked_choice("style", name, STYLES)
             checked_number(f"style {name}", value, *style_range(name))
 
     def _check_range(self) -> None:
@@ -168,19 +157,8 @@ class TranscribeRequest:
     def __post_init__(self) -> None:
         for name in ("sound", "output"):
             object.__setattr__(self, name, checked_path(name, getattr(self, name)))
-        if self.device not in DEVICES:
-            raise bad_value("device", self.device, "one of " + ", ".join(DEVICES))
-        object.__setattr__(
-            self, "sound_start_s", checked_number("sound_start_s", self.sound_start_s, 0, MOST_S, " seconds")
-        )
-        if self.sound_end_s is not None:
-            object.__setattr__(
-                self, "sound_end_s", checked_number("sound_end_s", self.sound_end_s, 0, MOST_S, " seconds")
-            )
-            if self.sound_end_s <= self.sound_start_s:
-                raise bad_value(
-                    "sound_end_s", self.sound_end_s, f"later than sound_start_s, {self.sound_start_s:g}"
-                )
+        checked_choice("device", self.device, DEVICES)
+        _check_part_of_sound(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,9 +171,20 @@ class LoadRequest:
 
     def __post_init__(self) -> None:
         checked_text("preset", self.preset)
-        check_yes_or_no("allow_download", self.allow_download)
-        if self.device not in DEVICES:
-            raise bad_value("device", self.device, "one of " + ", ".join(DEVICES))
+        checked_yes_or_no("allow_download", self.allow_download)
+        checked_choice("device", self.device, DEVICES)
+
+
+def _check_part_of_sound(request: GenerateRequest | TranscribeRequest) -> None:
+    """The seconds of the sound that are heard, as numbers, the end later than the start."""
+    change = object.__setattr__
+    start = checked_number("sound_start_s", request.sound_start_s, 0, MOST_S, " seconds")
+    change(request, "sound_start_s", start)
+    if request.sound_end_s is not None:
+        end = checked_number("sound_end_s", request.sound_end_s, 0, MOST_S, " seconds")
+        change(request, "sound_end_s", end)
+        if end <= start:
+            raise bad_value("sound_end_s", end, f"later than sound_start_s, {start:g}")
 
 
 R = TypeVar("R", GenerateRequest, TranscribeRequest, LoadRequest)

@@ -29,6 +29,7 @@ from torch import Tensor
 
 from models.body import skeleton
 from models.body.rotations import axis_angle_to_matrix, euler_to_matrix, matrix_to_axis_angle, matrix_to_euler
+from models.checks import check_ranges
 from models.errors import UserError, quoted
 
 Array = TypeVar("Array", np.ndarray, Tensor)
@@ -128,10 +129,7 @@ class CameraView:
     """What lies between the stored position and the wrist joint, metres."""
 
     def __post_init__(self) -> None:
-        if not 0.1 <= self.scale <= 10:
-            raise ValueError(f"camera.scale is {self.scale}; it must be between 0.1 and 10")
-        if not 0 <= self.depth_factor <= 1:
-            raise ValueError(f"camera.depth_factor is {self.depth_factor}; it must be between 0 and 1")
+        check_ranges(self, "camera.", scale=(0.1, 10), depth_factor=(0, 1))
         if len(self.offset) != 3 or len(self.wrist_joint) != 3:
             raise ValueError("camera.offset and camera.wrist_joint need three numbers each")
 

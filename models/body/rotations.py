@@ -51,7 +51,8 @@ def axis_angle_to_matrix(vector: Tensor) -> Tensor:
 def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
     """Rotation vectors ``(..., 3)``, of length at most pi, of matrices ``(..., 3, 3)``.
 
-    Goes through the quaternion whose largest component is solved first, so that it is accurate at every angle.
+    Goes through the quaternion whose largest component is solved first, so that it is accurate at every angle. Not
+    scipy's `Rotation.as_rotvec` (equal to 2e-15): it computes in float64, and redone takes of MANO models would change.
     """
     m = matrix
     trace = m[..., 0, 0] + m[..., 1, 1] + m[..., 2, 2]

@@ -17,7 +17,8 @@ _REACH = 3  # spreads of the Gaussian beyond which it is nothing
 def smooth(values: NDArray[np.floating], spread_frames: float) -> NDArray[np.float32]:
     """Values (F, ...) averaged over time with a Gaussian of that spread, without delay; the ends are held.
 
-    Angles must be unwrapped.
+    Angles must be unwrapped. Not scipy's `gaussian_filter1d`: NumPy 1 rounds each product here to float32, so the last
+    bits of every take on Python 3.11 would change (with NumPy 2 the two are equal).
     """
     values = np.asarray(values, np.float32)
     if spread_frames == 0:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.checks import shown
-from models.config import ConfigError
+from models.checks import BadValue, shown
 
 WHOLE = {
     "hidden_size": (1, 8192),
@@ -55,9 +54,9 @@ CHOICES = {
 
 
 def checked(config: Any) -> dict[str, Any]:
-    """The known part of a configuration; raises `ConfigError` that names what cannot be."""
+    """The known part of a configuration; raises `BadValue` that names what cannot be."""
     if not isinstance(config, dict):
-        raise ConfigError("the sound encoder's configuration must be a JSON object")
+        raise BadValue("the sound encoder's configuration must be a JSON object")
     for name, value in config.items():
         if name in WHOLE and not _whole(value, *WHOLE[name]):
             raise _wrong(name, value, f"a whole number from {WHOLE[name][0]} to {WHOLE[name][1]}")
@@ -79,5 +78,5 @@ def _whole(value: Any, low: int, high: int) -> bool:
     return type(value) is int and low <= value <= high
 
 
-def _wrong(name: str, value: Any, wanted: str) -> ConfigError:
-    return ConfigError(f"{name} is {shown(value)}; it must be {wanted}")
+def _wrong(name: str, value: Any, wanted: str) -> BadValue:
+    return BadValue(f"{name} is {shown(value)}; it must be {wanted}")

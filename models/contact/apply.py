@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from models.body.kinematics import clamp_to_limits, forward_kinematics
 from models.body.take import Motion
+from models.checks import check_range
 from models.contact.schedule import PressTiming, cut_presses, plan_presses
 from models.contact.seam_repair import repair_seams
 from models.contact.segment import PASSES, solve_segment
@@ -75,10 +76,8 @@ def apply_contact(
         stretch_s: seconds worked on at a time, at least two.
         spans: the frames in which there is music, some seconds apart; the others stay. None for all.
     """
-    if not 0 <= strength <= 1:
-        raise ValueError(f"strength is {strength}; it must be between 0 and 1")
-    if not stretch_s >= 2:
-        raise ValueError(f"stretch_s is {stretch_s}; it must be at least 2")
+    check_range("strength", strength, 0, 1)
+    check_range("stretch_s", stretch_s, 2)
     timing = timing or PressTiming()
     if assignment is None:
         assignment = _assign(motion, notes, hands_given, hand_size)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 
 from models.body import keyboard
 from models.contact.schedule import Presses, PressTiming
@@ -75,8 +76,8 @@ class _Slot:
     knots: NDArray[np.float64]
     hover_before: NDArray[np.float64]
     hover_after: NDArray[np.float64]
-    interval: NDArray[np.int64]
-    u: NDArray[np.float64]
+    times: NDArray[np.float64]
+    """Of the frames, held within the knots, seconds."""
     press: NDArray[np.int64]
     way: NDArray[np.float64]
     leap: _Leap
@@ -137,7 +138,7 @@ class PathSampler:
                 here = values[slot.press]
                 points[:, slot.finger, axis] = here + slot.way * (values[following] - here)
             _ride(points[:, slot.finger], np.stack([x[mine], y[mine]], 1), free[:, slot.finger], slot.leap)
-            points[:, slot.finger, 2] = monotone_cubic(slot.knots, heights, slot.interval, slot.u)
+            points[:, slot.finger, 2] = monotone_cubic(slot.knots, heights, slot.times)
         shape = (self._frames, 2, 5)
         return FingerPaths(
             points.reshape(*shape, 3),
@@ -173,8 +174,7 @@ def _slot(
         knots,
         surface + timing.hover * np.clip(before / 0.16, 0.3, 1.0),
         surface + timing.hover * np.clip(after / 0.16, 0.3, 1.0),
-        interval,
-        u,
+        clipped,
         interval // 6,
         np.where(travels, _smoothstep(u), 0.0),
         _leap(times, down, up, strike, lift),
@@ -234,28 +234,18 @@ def _smoothstep(share: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def monotone_cubic(
-    knots: NDArray[np.float64],
-    values: NDArray[np.float64],
-    interval: NDArray[np.int64],
-    u: NDArray[np.float64],
+    knots: NDArray[np.float64], values: NDArray[np.float64], times: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Cubic through ``values`` (k,) at ``knots`` (k,), level at both ends, monotone between neighbouring knots.
+    """A cubic through ``values`` (k,) at ``knots`` (k,): level at both ends, monotone between two knots (PCHIP).
 
-    Evaluated at the share ``u`` of each of the intervals ``interval``.
+    Evaluated at ``times`` (t,) within the knots. A knot that is not later than all before it is left out.
     """
-    width = np.diff(knots)
-    secant = np.diff(values) / width
-    slope = np.zeros(len(knots))
-    left, right = secant[:-1], secant[1:]
-    rising = left * right > 0
-    w1, w2 = 2 * width[1:] + width[:-1], width[1:] + 2 * width[:-1]
-    safe_left, safe_right = np.where(rising, left, 1.0), np.where(rising, right, 1.0)
-    slope[1:-1] = np.where(rising, (w1 + w2) / (w1 / safe_left + w2 / safe_right), 0.0)
-    span = width[interval]
-    v = 1 - u
-    start = values[interval] * (1 + 2 * u) + span * slope[interval] * u
-    end = values[interval + 1] * (1 + 2 * v) - span * slope[interval + 1] * v
-    return start * v * v + end * u * u
+    # Two presses of one finger within a millisecond overlap.
+    later = np.diff(np.maximum.accumulate(knots), prepend=-np.inf) > 0
+    knots, values = knots[later], values[later]
+    # PCHIP is level at a knot where one side is: with a level piece beyond each end, at the ends.
+    knots = np.concatenate([[knots[0] - 1.0], knots, [knots[-1] + 1.0]])
+    return PchipInterpolator(knots, np.pad(values, 1, mode="edge"))(times)
 
 
 def _eased(

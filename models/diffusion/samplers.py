@@ -17,6 +17,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from models.checks import check_range
 from models.diffusion.parameterization import epsilon_from_v, x0_from_v
 from models.diffusion.schedule import Schedule
 
@@ -61,8 +62,7 @@ def draw_noise(shape: Sequence[int], generators: Generators, device: torch.devic
 
 def timesteps(schedule: Schedule, steps: int) -> list[int]:
     """`steps` + 1 falling timesteps from T to 0, equally spaced and rounded, T always asked."""
-    if not 1 <= steps <= schedule.steps:
-        raise ValueError(f"steps is {steps}; it must be between 1 and {schedule.steps}")
+    check_range("steps", steps, 1, schedule.steps)
     return [round(schedule.steps * (steps - i) / steps) for i in range(steps + 1)]
 
 

@@ -26,6 +26,7 @@ from models.body.player import STYLE_LIMIT, STYLES, player_of_seed, player_of_ta
 from models.body.resampling import frame_count, resample_motion, splice
 from models.body.skeleton import HANDS
 from models.body.take import Motion, Take
+from models.checks import check_range, check_ranges
 from models.conditioning.audio_features import SoundFeatures
 from models.conditioning.windows import ModelInput
 from models.config import SAMPLER_NAMES, ModelConfig
@@ -67,17 +68,12 @@ class GenerateSettings:
                 "unknown_sampler",
                 f"There is no sampler called {self.sampler!r}; choose one of: {', '.join(SAMPLER_NAMES)}.",
             )
-        if not 0 <= self.contact <= 1:
-            raise ValueError(f"contact is {self.contact}; it must be between 0 and 1")
-        if not 1 <= self.fps <= 960:
-            raise ValueError(f"fps is {self.fps}; it must be between 1 and 960")
+        check_ranges(self, contact=(0, 1), fps=(1, 960))
         unknown = sorted(set(self.style) - set(STYLES))
         if unknown:
             raise ValueError(f"style has {unknown[0]!r}; it knows {', '.join(STYLES)}")
         for name, value in self.style.items():
-            low, high = style_range(name)
-            if not low <= value <= high:
-                raise ValueError(f"style {name} is {value}; it must be between {low:g} and {high:g}")
+            check_range(f"style {name}", value, *style_range(name))
 
     @property
     def hand_size(self) -> float:

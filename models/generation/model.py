@@ -11,9 +11,10 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import nn
 
+from models.checks import BadValue
 from models.conditioning.hand_space import Normalizer
 from models.conditioning.hubert import HubertPair, load_pair
-from models.config import ConfigError, ModelConfig
+from models.config import ModelConfig
 from models.device import choose_device
 from models.errors import UserError, quoted
 from models.networks.dual_stream import DualStream
@@ -97,7 +98,7 @@ def load_model(
     try:
         config = ModelConfig.load(folder / CONFIG_FILE)
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
-        why = str(error)[:LONGEST_REASON] if isinstance(error, ConfigError) else "it is no JSON"
+        why = str(error)[:LONGEST_REASON] if isinstance(error, BadValue) else "it is no JSON"
         raise UserError(
             "model_config",
             f"The configuration of the model {quoted(folder)} cannot be used, because {why}; install the model again.",

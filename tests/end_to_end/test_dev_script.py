@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("one==1.0\n", "utf-8")
     monkeypatch.setattr(dev, "ROOT", tmp_path)
+    monkeypatch.setenv(dev.UV, "no")
     return tmp_path
 
 
@@ -29,7 +31,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The commands that would have run; `venv` leaves a Python behind."""
     seen: list[list[str]] = []
 
-    def call(command: Sequence[str]) -> None:
+    def call(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         seen.append(list(command))
         if "venv" in command:
             python = Path(command[-1]) / ("Scripts/python.exe" if dev.WINDOWS else "bin/python")
@@ -92,6 +94,105 @@ def test_torch_for_the_cpu_is_taken_where_pip_finds_it(
     assert asked == ([f"--index-url={index}"] if index else [])
 
 
+@pytest.fixture
+def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A uv that is on the path and never run."""
+    program = tmp_path / "tools" / ("uv.exe" if dev.WINDOWS else "uv")
+    program.parent.mkdir()
+    program.touch(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    return program
+
+
+@pytest.mark.parametrize(("asked", "used"), [("", True), ("no", False), ("NO", False), ("no-such-uv", False)])
+def test_uv_installs_where_it_is_and_may(
+    asked: str,
+    used: bool,
+    checkout: Path,
+    uv: Path,
+    calls: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dev, "probe", lambda command: HERE)
+    monkeypatch.setattr(dev, "pip_settings", lambda environment: {})
+    monkeypatch.setenv(dev.UV, asked)
+    environment = dev.Environment("env", HERE, "env.txt")
+    assert dev.ensure(environment)
+    assert calls[0][1:4] == ["-I", "-m", "venv"]  # with pip in it, for the day without uv
+    (installed,) = calls[1:]
+    assert installed[-1] == str(checkout / "locks" / "env.txt") and "--require-hashes" in installed
+    assert (installed[:3] == [str(uv), "pip", "sync"]) == used
+    assert (str(environment.python) in installed) and ("-m" in installed) != used
+
+
+@pytest.mark.parametrize(
+    ("index", "found", "installed"),
+    [
+        ("", True, [["env.txt", "torch-cpu.txt"]]),
+        ("", False, [["env.txt", "torch-cpu.txt"], ["torch.txt", "env.txt"]]),
+        ("https://cpu.example", True, [["env.txt", "torch-cpu.txt"]]),
+    ],
+)
+def test_uv_takes_torch_for_the_cpu_where_it_finds_it(
+    index: str,
+    found: bool,
+    installed: list[list[str]],
+    checkout: Path,
+    uv: Path,
+    calls: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Done:
+        returncode = 0 if found else 1
+
+    def run(command: Sequence[str], **how: object) -> Done:
+        if "sync" in command:
+            calls.append(list(command))
+        return Done()
+
+    monkeypatch.setattr(dev, "probe", lambda command: HERE)
+    monkeypatch.setattr(dev, "pip_settings", lambda environment: {})
+    monkeypatch.setattr(dev.subprocess, "run", run)
+    monkeypatch.setenv(dev.UV, str(uv))
+    monkeypatch.setenv(dev.TORCH_INDEX, index)
+    assert dev.ensure(dev.Environment("env", HERE, "env.txt", torch=True))
+    commands = [command for command in calls if "sync" in command]
+    assert [[Path(part).name for part in c if part.endswith(".txt")] for c in commands] == installed
+    assert [f"--index={index}" in command for command in commands] == [bool(index)] * len(commands)
+
+
+def test_uv_looks_where_pip_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example/simple")
+    monkeypatch.setenv("PIP_FIND_LINKS", "one two")
+    monkeypatch.setenv("PIP_NO_COLOR", "1")
+
+    class Here(dev.Environment):
+        python = Path(sys.executable)
+
+    found = dev.pip_settings(Here("env", HERE, "env.txt"))
+    assert found == {"UV_DEFAULT_INDEX": "https://mirror.example/simple", "UV_FIND_LINKS": "one,two"}
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_uv_fetches_a_python_that_is_missing(
+    code: int, checkout: Path, uv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Done:
+        returncode = code
+
+    asked = []
+    monkeypatch.setenv(dev.UV, str(uv))
+    monkeypatch.setattr(dev.subprocess, "run", lambda command, **how: asked.append(command) or Done())
+    monkeypatch.setattr(dev, "find_python", lambda version: ["python"] if asked else None)
+    assert dev.fetch_python("3.13") == (["python"] if code == 0 else None)
+    assert asked == [[str(uv), "python", "install", "3.13"]]
+    monkeypatch.setenv(dev.UV, "no")
+    assert dev.fetch_python("3.13") is None and len(asked) == 1
+
+
 def test_no_variable_of_python_reaches_a_child_and_no_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,7 +209,7 @@ def test_an_installation_that_fails_is_not_taken_for_complete(
     environment = dev.Environment("env", HERE, "env.txt")
     working = dev.call
 
-    def breaks(command: Sequence[str]) -> None:
+    def breaks(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         if "pip" in command:
             raise dev.DevError("no network")
         working(command)

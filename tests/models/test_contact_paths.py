@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.contact.paths import FingerPaths, PathSampler
+from models.contact.paths import FingerPaths, PathSampler, monotone_cubic
 from models.contact.schedule import PressTiming, plan_presses
 from models.planning.fingering import Assignment
 
@@ -46,3 +46,22 @@ def test_to_a_key_near_by_a_finger_goes_by_itself() -> None:
     paths, _, up, down = two_notes(0.008, 0.2)
     x = paths.points[:, 1, 0, 0]
     assert x[up + 2] == 0.0 and np.isclose(x[down - 2], 0.008, atol=1e-6)
+
+
+def test_heights_go_through_their_knots_level_at_the_ends_and_never_beyond() -> None:
+    knots, values = (
+        np.array([0.0, 0.1, 0.15, 0.6, 0.7, 1.0]),
+        np.array([0.02, -0.004, -0.01, -0.01, 0.03, 0.01]),
+    )
+    np.testing.assert_allclose(monotone_cubic(knots, values, knots), values, atol=1e-15)
+    for start, stop, low, high in zip(knots[:-1], knots[1:], values[:-1], values[1:]):
+        rise = np.diff(monotone_cubic(knots, values, np.linspace(start, stop, 50))) * np.sign(high - low)
+        assert (rise >= 0).all() and (low != high or not rise.any())
+    for end, inward in ((0, 1e-6), (-1, -1e-6)):
+        slope = (monotone_cubic(knots, values, knots[[end]] + inward)[0] - values[end]) / inward
+        assert abs(slope) < 1e-4
+
+
+def test_heights_where_presses_overlap() -> None:
+    knots, values = np.array([0.0, 0.2, 0.2, 0.1, 0.4]), np.array([1.0, 2.0, 5.0, 7.0, 3.0])
+    np.testing.assert_allclose(monotone_cubic(knots, values, np.array([0.0, 0.2, 0.4])), [1.0, 2.0, 3.0])

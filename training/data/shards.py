@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.body.keyboard import KEYS, LOWEST_PITCH, MIRROR_PITCH_SUM
+from models.checks import check_choice
 from models.conditioning.finger_features import PLAN_CHANNELS, X_NEXT, X_NOW, finger_plan
 from models.conditioning.hand_space import REFLECTION_X, mirror_wrist
 from models.music.notes import note_rolls
@@ -175,8 +176,7 @@ def read_piece(path: Path, *, fps: float) -> Piece:
 
 def shard_paths(folder: Path, split: str) -> list[Path]:
     """The shards of one split, in the order of their names."""
-    if split not in SPLITS:
-        raise ValueError(f"split is {split!r}; it must be one of {', '.join(SPLITS)}")
+    check_choice("split", split, SPLITS)
     index = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))
     paths = sorted(folder / entry["file"] for entry in index["shards"] if entry["split"] == split)
     if not paths:

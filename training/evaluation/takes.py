@@ -16,6 +16,7 @@ from models.app.pipeline import Pipeline
 from models.app.request import GenerateRequest
 from models.body.player import draw_player_scores
 from models.body.take import Take
+from models.checks import check_choices
 from models.music.midi import write_midi
 from training.evaluation.excerpts import Excerpt
 from training.synthesis.dataset import move_hands
@@ -47,10 +48,7 @@ class TakeOptions:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.source not in ("midi", "sound"):
-            raise ValueError(f"source is {self.source!r}; it must be midi or sound")
-        if self.hands not in ("given", "unknown"):
-            raise ValueError(f"hands is {self.hands!r}; it must be given or unknown")
+        check_choices(self, source=("midi", "sound"), hands=("given", "unknown"))
         if not self.contacts:
             raise ValueError("contacts must name at least one strength")
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from models.checks import check_ranges
 from models.errors import UserError, quoted
 from models.generation.model import file_hash
 from models.whole_file import whole_file, write_text_whole
@@ -44,14 +45,9 @@ class AutoencoderSettings:
     """Share of its frames in which both hands must be seen for a window to be used."""
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("steps", 1, 10**7),
-            ("batch_size", 2, 65536),
-            ("learning_rate", 1e-8, 1.0),
-            ("least_seen", 0.0, 1.0),
-        ):
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be between {low} and {high}")
+        check_ranges(
+            self, steps=(1, 10**7), batch_size=(2, 65536), learning_rate=(1e-8, 1.0), least_seen=(0.0, 1.0)
+        )
 
 
 class Windows:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from models.checks import check_choice
 from training.metrics import fixed, legacy
 from training.metrics.clips import HANDS, Clip, both_hands, check_pairs
 from training.metrics.embedding import EmbeddingNet
@@ -35,8 +36,7 @@ def compare(
     Raises:
         ValueError: for clips that are no pairs, and where the fixed form has too few frames or clips for a figure.
     """
-    if form not in FORMS:
-        raise ValueError(f"form is {form!r}; it must be one of {', '.join(FORMS)}")
+    check_choice("form", form, FORMS)
     check_pairs(real, generated)
     pairs = list(zip(real, generated))
     fid = {} if autoencoder is None else _fid(pairs, form, autoencoder)  # first: it may refuse

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from models.checks import check_ranges
+
 ENCODER_WIDTHS = (32, 64, 64, 32)
 LATENT_CODE_CHANNELS = 4
 
@@ -30,15 +32,11 @@ class EmbeddingConfig:
     """Of the leaky rectifiers of the fully connected parts; 1.0 as released."""
 
     def __post_init__(self) -> None:
-        for name, low, high in (("pose_dim", 1, 4096), ("frames", 16, 4096), ("latent", 2, 4096)):
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(
-                    f"embedding.{name} is {getattr(self, name)}; it must be between {low} and {high}"
-                )
+        check_ranges(
+            self, "embedding.", pose_dim=(1, 4096), frames=(16, 4096), latent=(2, 4096), slope=(0, 1)
+        )
         if self.frames % 2:
             raise ValueError(f"embedding.frames is {self.frames}; it must be even")
-        if not 0 <= self.slope <= 1:
-            raise ValueError(f"embedding.slope is {self.slope}; it must be between 0 and 1")
 
     @property
     def encoded_frames(self) -> int:

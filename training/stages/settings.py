@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.checks import check_choices, check_ranges
+
 PRESETS = Path(__file__).parents[1] / "presets"
 CHOICES = {
     "optimizer": ("adamw", "adam"),
@@ -84,28 +86,25 @@ class TrainSettings:
             raise ValueError(
                 f"give either steps or minutes, not steps={self.steps} and minutes={self.minutes}"
             )
-        for name, low, high in (
-            ("batch_size", 1, 65536),
-            ("accumulate", 1, 4096),
-            ("learning_rate", 1e-8, 1.0),
-            ("final_rate", 0.0, 1.0),
-            ("warmup_steps", 0, 10**6),
-            ("beta2", 0.5, 1.0),
-            ("weight_decay", 0.0, 1.0),
-            ("clip_norm", 0.0, 1e6),
-            ("average_limit", 0.0, 1.0),
-            ("validate_steps", 0, 10**9),
-            ("hint_dropout", 0.0, 1.0),
-            ("position_speed_weight", 0.0, 1e3),
-            ("fingertip_weight", 0.0, 1e3),
-            ("playing_weight", 1.0, 1e3),
-            ("speed_weight", 0.0, 1e3),
-        ):
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be between {low} and {high}")
-        for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}")
+        check_ranges(
+            self,
+            batch_size=(1, 65536),
+            accumulate=(1, 4096),
+            learning_rate=(1e-8, 1.0),
+            final_rate=(0.0, 1.0),
+            warmup_steps=(0, 10**6),
+            beta2=(0.5, 1.0),
+            weight_decay=(0.0, 1.0),
+            clip_norm=(0.0, 1e6),
+            average_limit=(0.0, 1.0),
+            validate_steps=(0, 10**9),
+            hint_dropout=(0.0, 1.0),
+            position_speed_weight=(0.0, 1e3),
+            fingertip_weight=(0.0, 1e3),
+            playing_weight=(1.0, 1e3),
+            speed_weight=(0.0, 1e3),
+        )
+        check_choices(self, **CHOICES)
         if self.batch_size % self.accumulate:
             raise ValueError(
                 f"batch_size {self.batch_size} must be a multiple of accumulate {self.accumulate}"

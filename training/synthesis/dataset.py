@@ -26,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.body.take import Motion
+from models.checks import check_range
 from models.contact import apply_contact
 from models.planning.fingering import Assignment, finger_notes
 from models.whole_file import write_bytes_whole, write_text_whole
@@ -55,16 +56,13 @@ class SynthesisConfig:
     def __post_init__(self) -> None:
         if not self.hours > 0:
             raise ValueError(f"hours is {self.hours}; it must be above 0")
-        if self.processes < 1 or self.seed < 0:
-            raise ValueError(
-                f"processes is {self.processes} and seed {self.seed}; they must be at least 1 and 0"
-            )
+        check_range("processes", self.processes, 1)
+        check_range("seed", self.seed, 0)
+        check_range("fps", self.fps, 10, 240)
         if not 5 <= self.shortest_s <= self.longest_s:
             raise ValueError(
                 f"excerpts of {self.shortest_s} to {self.longest_s} s: 5 s or more, shortest first"
             )
-        if not 10 <= self.fps <= 240:
-            raise ValueError(f"fps is {self.fps}; it must be between 10 and 240")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.player import SCORES, draw_player_scores, player_vector
+from models.checks import check_ranges
 
 STYLE_NAMES = ("hand_size", "curl", "wrist_height", "energy", "looseness")
 """In the order of the vector; new names go last, so that older weights keep their places."""
@@ -31,9 +32,7 @@ class Style:
     """Above 0 more sway and follow-through, idle fingers later and softer; below 0 precise and still."""
 
     def __post_init__(self) -> None:
-        for name in STYLE_NAMES:
-            if not abs(getattr(self, name)) <= EXTREME:
-                raise ValueError(f"style {name} is {getattr(self, name)}; it must lie within ±{EXTREME}")
+        check_ranges(self, "style ", **dict.fromkeys(STYLE_NAMES, (-EXTREME, EXTREME)))
 
     @property
     def size_factor(self) -> float:

@@ -21,6 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from models.app.benchmark import peak_memory_mb
+from models.checks import check_choice, check_range
 from models.conditioning.hubert import SAMPLE_RATE, HubertEncoder, HubertPair, build_hubert
 from models.config import ModelConfig
 from models.diffusion.samplers import SAMPLERS, draw_noise
@@ -57,10 +58,8 @@ class CostOptions:
     def __post_init__(self) -> None:
         if not self.threads or min(self.threads) < 1:
             raise ValueError(f"threads is {self.threads}; it must name at least one number above 0")
-        if self.repeats < 1:
-            raise ValueError(f"repeats is {self.repeats}; it must be at least 1")
-        if self.device not in ("cpu", "cuda", "mps"):
-            raise ValueError(f"device is {self.device!r}; it must be cpu, cuda or mps")
+        check_range("repeats", self.repeats, 1)
+        check_choice("device", self.device, ("cpu", "cuda", "mps"))
 
 
 @dataclass(frozen=True)

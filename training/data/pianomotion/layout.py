@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.checks import check_choice
 from models.errors import UserError, quoted
 
 SPLITS = ("train", "valid", "test")
@@ -62,8 +63,7 @@ def videos(root: Path, split: str) -> list[tuple[str, str]]:
     Raises:
         UserError: the list is missing or a line is not "<uploader> <video>".
     """
-    if split not in SPLITS:
-        raise ValueError(f"split is {split!r}; it must be one of {', '.join(SPLITS)}")
+    check_choice("split", split, SPLITS)
     path = root / f"{split}.txt"
     if not path.is_file():
         raise UserError(

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from models.body.mano import MEAN_POSE, euler_from_mano, piano_from_camera
 from models.body.rotations import unwrap
+from models.checks import check_choice, check_range
 from models.config import REPRESENTATIONS, ModelConfig
 from models.errors import UserError, quoted
 from models.music.notes import empty_notes, note_rolls
@@ -99,10 +100,7 @@ class PianoMotionSource:
     _cache: OrderedDict[int, Decoded] = field(default_factory=OrderedDict, repr=False)
 
     def __post_init__(self) -> None:
-        if self.representation not in REPRESENTATIONS:
-            raise ValueError(
-                f"representation is {self.representation!r}; known are {', '.join(REPRESENTATIONS)}"
-            )
+        check_choice("representation", self.representation, REPRESENTATIONS)
         if self.legacy and self.features is not None:
             raise ValueError("cached features have the model's frame rate; the released cut has not")
         if not self.clips:
@@ -122,8 +120,7 @@ class PianoMotionSource:
 
     def window(self, index: int, place: float) -> Batch:
         """One window (a batch of one) of clip `index`; place 0 .. 1 says where: 0 is the clip's first frames."""
-        if not 0 <= place <= 1:
-            raise ValueError(f"place is {place}; it must be between 0 and 1")
+        check_range("place", place, 0, 1)
         for offset in range(len(self.clips)):
             at = (index + offset) % len(self.clips)
             name = str(self.clips[at])
