@@ -60,8 +60,11 @@ def write_stand_in(path: Path, frames: int, all_channels: bool) -> None:
 
 
 def run_job(title: str) -> tuple[float, float]:
-    """Pump until the job is done and print the longest call of each phase; returns the longest of all, ms by
-    the wall and of processor time."""
+    """Pump until the job is done and print the longest call of each phase.
+
+    Returns:
+        The longest call of all, ms by the wall and of processor time.
+    """
     longest: dict[str, float] = {}
     computed: dict[str, float] = {}
     calls: dict[str, int] = {}
@@ -93,6 +96,7 @@ def push_down(armature: bpy.types.Object) -> None:
 
 
 def main() -> None:
+    """Measure what the command line asks for and print it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

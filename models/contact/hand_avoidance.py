@@ -94,7 +94,8 @@ def _lacks(
     points: Tensor, wrist: Tensor, firm: NDArray[np.floating]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Frames (n,) in which hands are too near, how much room each finger lacks (n, 2, 5), and what neither hand's
-    idle fingers can give (n,), metres."""
+    idle fingers can give (n,), metres.
+    """
     whole = torch.cat([wrist[:, :, None], points.flatten(2, 3)], 2)
     low, high = whole.amin(2), whole.amax(2)
     gap = torch.maximum(low[:, 1] - high[:, 0], low[:, 0] - high[:, 1]).amax(-1)

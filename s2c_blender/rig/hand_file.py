@@ -33,7 +33,7 @@ def whole_steps(weights: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 def write(shape: HandShape, path: Path = PATH) -> None:
     """Keep `shape` in `path`."""
-    with whole_file(path) as part, open(part, "wb") as file:
+    with whole_file(path) as part, part.open("wb") as file:
         np.savez_compressed(
             file,
             vertices=shape.vertices.astype(np.float32),

@@ -172,7 +172,7 @@ def in_its_place(make):
 
 
 def sparse(path):
-    with open(path, "r+b") as file:
+    with path.open("r+b") as file:
         file.truncate(MOST_BYTES + 1)
 
 

@@ -69,6 +69,7 @@ class Decoded(NamedTuple):
 
     @property
     def bytes(self) -> int:
+        """Memory that the arrays take."""
         arrays = (self.rows, self.euler, self.wrist, self.audio, self.notes, self.features)
         return sum(array.nbytes for array in arrays if array is not None)
 
