@@ -41,6 +41,7 @@ def bad_value(field_name: str, value: Any, wanted: str) -> UserError:
 
 
 def checked_number(name: str, value: Any, low: float, high: float, unit: str = "") -> float:
+    """The value as a float when it is a finite number in range; UserError naming the setting otherwise."""
     wanted = f"a number from {low:g} to {high:g}{unit}"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise bad_value(name, value, wanted)
@@ -50,6 +51,7 @@ def checked_number(name: str, value: Any, low: float, high: float, unit: str = "
 
 
 def checked_whole(name: str, value: Any, low: int, high: int) -> int:
+    """The value as an int when it is a whole number in range; UserError naming the setting otherwise."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -58,6 +60,7 @@ def checked_whole(name: str, value: Any, low: int, high: int) -> int:
 
 
 def checked_path(name: str, value: Any) -> Path:
+    """The value as a path, which may not exist; UserError where no file can have that name."""
     wanted = "the path of a file"
     if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):
         raise bad_value(name, value, wanted)
@@ -70,6 +73,7 @@ def checked_path(name: str, value: Any) -> Path:
 
 
 def checked_text(name: str, value: Any) -> str:
+    """The value when it can be a preset's name or folder; UserError naming the setting otherwise."""
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NAME or "\0" in value:
         raise bad_value(name, value, f"a name of 1 to {LONGEST_NAME} letters")
     checked_path(name, value)  # a preset may be a folder
@@ -77,6 +81,7 @@ def checked_text(name: str, value: Any) -> str:
 
 
 def check_yes_or_no(name: str, value: Any) -> None:
+    """UserError naming the setting when the value is neither True nor False."""
     if not isinstance(value, bool):
         raise bad_value(name, value, "true or false")
 

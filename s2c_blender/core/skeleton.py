@@ -60,7 +60,8 @@ def rest_bones(hand: int, hand_size: float = 1.0) -> list[Bone]:
     sign = MIRROR if hand == LEFT else np.ones(3)
 
     def mirrored(frame: Array) -> Array:
-        return sign[:, None] * frame * np.array([sign[0], 1.0, 1.0])[None, :]
+        result: Array = sign[:, None] * frame * np.array([sign[0], 1.0, 1.0])[None, :]
+        return result
 
     wrist = np.array(DATA["rest_wrist"]) * sign
     frame = mirrored(_frame(DATA["wrist"]))
