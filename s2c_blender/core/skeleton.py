@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,7 +48,7 @@ class Bone:
     """(3, 3) columns X, Y, Z; Y from head to tail."""
 
 
-def _frame(axes: dict) -> Array:
+def _frame(axes: dict[str, Any]) -> Array:
     y, z = np.array(axes["y_axis"], float), np.array(axes["z_axis"], float)
     y /= np.linalg.norm(y)
     z -= y * (y @ z)

@@ -13,6 +13,7 @@ also looks as if it touched it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from ..core import skeleton
 from . import implicit
 from .implicit import Cone
 
-Array = NDArray[np.floating]
+Array = NDArray[np.floating[Any]]
 
 SPACING = 0.003
 """Grid step of the polygonisation."""

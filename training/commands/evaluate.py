@@ -35,7 +35,7 @@ from training.evaluation.figures import Row, as_markdown, looks_lines, measure, 
 from training.evaluation.takes import TakeOptions, make_takes, right_hand_kept
 
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `evaluate`."""
     parser = commands.add_parser("evaluate", help="figures over held-out scores")
     parser.add_argument("--scores", type=Path, help="folder of two-track MIDI scores")

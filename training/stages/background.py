@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from training.data.shards import EVERY, Batch, WindowSource
 
 
-class _Steps(Dataset):
+class _Steps(Dataset[tuple[Batch, dict[str, Any]]]):
     def __init__(
         self,
         source: WindowSource,
@@ -73,7 +73,7 @@ class BackgroundSource:
             raise ValueError(f"workers={workers} and ahead={ahead} must be at least 1")
         self._source, self._generator, self._size, self._rows = source, generator, size, rows
         self._step = first_step
-        self._loader: DataLoader | None = DataLoader(
+        self._loader: DataLoader[tuple[Batch, dict[str, Any]]] | None = DataLoader(
             _Steps(source, generator, first_step, size, rows, steps),
             sampler=range(steps),
             batch_size=None,

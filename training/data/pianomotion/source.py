@@ -240,7 +240,7 @@ class PianoMotionSource:
     ) -> Batch:
         """One window from arrays (T, 2, ...); `first` is its first sample."""
 
-        def tensor(array: NDArray) -> torch.Tensor:
+        def tensor(array: NDArray[Any]) -> torch.Tensor:
             return torch.from_numpy(np.ascontiguousarray(array))[None]
 
         samples = round(self.frames / self.fps * AUDIO_RATE)
@@ -264,7 +264,7 @@ class PianoMotionSource:
         )
 
 
-def _refuse_adjust(extra: dict) -> None:
+def _refuse_adjust(extra: dict[str, Any]) -> None:
     """A camera written beside the motion is that of positions without `adjust`."""
     if any(extra.get("adjust", (0, 0, 0))):
         raise BadClip("it has both a camera and an adjust; read it without adjust")
