@@ -76,13 +76,16 @@ class Environment:
 
     @property
     def folder(self) -> Path:
+        """The environment's folder in the checkout."""
         return ROOT / self.name
 
     @property
     def python(self) -> Path:
+        """The environment's own Python."""
         return self.script("python")
 
     def script(self, name: str) -> Path:
+        """Path of a program that a package installed there, `name` without an ending."""
         return self.folder / ("Scripts" if WINDOWS else "bin") / (name + (".exe" if WINDOWS else ""))
 
 
@@ -207,6 +210,7 @@ def install_with_pip(environment: Environment) -> None:
 
 
 def install(environment: Environment, lock: Path, *options: str) -> None:
+    """Install what a lock file names, hashes checked, with further `options` of pip."""
     call([str(environment.python), *PIP, *LOCKED, *options, "-r", str(lock)])
 
 
@@ -278,6 +282,7 @@ def pip_settings(environment: Environment) -> dict[str, str]:
 
 
 def ensure_main() -> None:
+    """Make the main environment or bring it up to date; DevError without a Python for it."""
     if not ensure(MAIN):
         raise DevError(f"No Python {MAIN.version} was found: install one and run this command again.")
 
@@ -286,6 +291,7 @@ def ensure_main() -> None:
 
 
 def say(text: str) -> None:
+    """Print a line that stands out between the output of other programs."""
     print(f"\n[dev] {text}", flush=True)
 
 
@@ -321,6 +327,7 @@ def step(label: str, command: Sequence[str]) -> Outcome:
 
 
 def lint_steps() -> list[Outcome]:
+    """Run ruff, mypy and the import contracts; each one's outcome."""
     python = str(MAIN.python)
     return [
         step("ruff check", [python, "-m", "ruff", "check", "."]),
@@ -346,6 +353,7 @@ def report(outcomes: Sequence[Outcome]) -> int:
 
 
 def test() -> int:
+    """Run all checks and all tests, in both Blenders where there is a Python for them."""
     ensure_main()
     has_52 = ensure(BLENDER52)
     outcomes = lint_steps()
@@ -372,11 +380,13 @@ def test() -> int:
 
 
 def lint() -> int:
+    """Run ruff, mypy and the import contracts."""
     ensure_main()
     return report(lint_steps())
 
 
 def format_code() -> int:
+    """Apply ruff's safe fixes and its formatter."""
     ensure_main()
     call([str(MAIN.python), "-m", "ruff", "check", "--fix", "--quiet", "--exit-zero", "."])
     call([str(MAIN.python), "-m", "ruff", "format", "."])
@@ -417,6 +427,7 @@ def build_extension(python: Path, folder: Path) -> Path:
 
 
 def build() -> int:
+    """Build the extension's archive into dist/."""
     ensure_main()
     archive = build_extension(MAIN.python, ROOT / "dist")
     say(f"Built {archive.relative_to(ROOT)}, {archive.stat().st_size / 1e6:.1f} MB")
@@ -424,6 +435,7 @@ def build() -> int:
 
 
 def setup() -> int:
+    """Make the environments, or bring them up to date."""
     ensure_main()
     if not ensure(BLENDER52):
         say(f"No Python {BLENDER52.version} was found: {BLENDER52.name} (tests in Blender 5.2) was left out.")
@@ -442,12 +454,14 @@ def lock(arguments: Sequence[str]) -> int:
 
 
 def demo(arguments: Sequence[str]) -> int:
+    """Make the demo film; `arguments` are those of demo.make_demo."""
     ensure_main()
     command = [str(MAIN.python), "-m", "demo.make_demo", *arguments]
     return subprocess.run(command, cwd=ROOT, env=variables(), check=False).returncode
 
 
 def main() -> int:
+    """Run the command of the command line; returns the exit status."""
     if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs this may well have an older one
         print(
             "dev.py needs Python 3.11 or newer: run it with that one, for instance `python3.11 dev.py test`."

@@ -21,15 +21,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "s2c_blender")]
 
-import bpy  # noqa: E402
-import numpy as np  # noqa: E402
-from session_helpers import write_sound, write_take  # noqa: E402
+import bpy
+import numpy as np
+from session_helpers import write_sound, write_take
 
-import s2c_blender  # noqa: E402
-from s2c_blender.core import skeleton  # noqa: E402
-from s2c_blender.ordering import order_new_take, order_part  # noqa: E402
-from s2c_blender.rig.armature import create_armature  # noqa: E402
-from s2c_blender.session import SessionConfig, session  # noqa: E402
+import s2c_blender
+from s2c_blender.core import skeleton
+from s2c_blender.ordering import order_new_take, order_part
+from s2c_blender.rig.armature import create_armature
+from s2c_blender.session import SessionConfig, session
 
 BAR_MS = 50.0
 
@@ -60,8 +60,11 @@ def write_stand_in(path: Path, frames: int, all_channels: bool) -> None:
 
 
 def run_job(title: str) -> tuple[float, float]:
-    """Pump until the job is done and print the longest call of each phase; returns the longest of all, ms by
-    the wall and of processor time."""
+    """Pump until the job is done and print the longest call of each phase.
+
+    Returns:
+        The longest call of all, ms by the wall and of processor time.
+    """
     longest: dict[str, float] = {}
     computed: dict[str, float] = {}
     calls: dict[str, int] = {}
@@ -93,6 +96,7 @@ def push_down(armature: bpy.types.Object) -> None:
 
 
 def main() -> None:
+    """Measure what the command line asks for and print it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Small faults put into the code, one at a time: do the tests notice? (docs/lab/mutation.md)
+"""Small faults put into the code, one at a time: do the tests notice? See docs/lab/mutation.md.
 
     python benchmarks/mutation.py --area contact --count 70 --seed 1 --out runs/contact.json
     python benchmarks/mutation.py --again runs/contact.json     # the survivors alone, with today's tests
@@ -225,6 +225,7 @@ def _run_tests(files: list[str], copied: Path) -> None:
 
 
 def main() -> None:
+    """Try a sample of faults, or the survivors of an earlier run, and write the report."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from models.music.midi import read_midi, write_midi  # noqa: E402
-from training.data.rendering import render  # noqa: E402
+from models.music.midi import read_midi, write_midi
+from training.data.rendering import render
 
 SEED = 1893
 BEAT_S = 0.48387  # the score's quarter note, 124 a minute

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The picture of curves in docs/animators.md, taken by a Blender with a window, of the file that the demo made.
+r"""The picture of curves in docs/animators.md, taken by a Blender with a window, of the file that the demo made.
 
-    blender --factory-startup --window-geometry 0 0 1920 1080 --python demo/pictures.py -- \\
+    blender --factory-startup --window-geometry 0 0 1920 1080 --python demo/pictures.py -- \
         out/demo/demo.blend out/demo/data/takes/TAKE.npz docs/images
 
 On X11, with ImageMagick. Writes graph.png (generated curves in the Graph Editor), and ends.

@@ -80,6 +80,7 @@ def read(path: Path) -> list[Entry]:
 
 
 def write(path: Path, entries: Iterable[Entry]) -> None:
+    """Write a lock file, sorted by name and version, `path` from the project's root on."""
     ordered = sorted(entries, key=lambda entry: (entry.name, entry.version))
     text = HEADER + "".join(map(str, ordered))
     (ROOT / path).write_text(text, "utf-8", newline="\n")
@@ -145,6 +146,7 @@ def make(uv: str, *, torch_index: str = "", upgrade: bool = False) -> None:
 
 
 def main() -> int:
+    """Make all lock files; returns the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

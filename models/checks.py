@@ -59,12 +59,14 @@ def _within(value: Any, low: float, high: float) -> bool:
 
 
 def checked_number(name: str, value: Any, low: float, high: float, unit: str = "") -> float:
+    """The value as a float when it is a finite number in range; UserError naming the setting otherwise."""
     if not _within(value, low, high):
         raise bad_value(name, value, f"a number from {low:g} to {high:g}{unit}")
     return float(value)
 
 
 def checked_whole(name: str, value: Any, low: int, high: int) -> int:
+    """The value as an int when it is a whole number in range; UserError naming the setting otherwise."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or not _within(value, low, high):
@@ -73,6 +75,7 @@ def checked_whole(name: str, value: Any, low: int, high: int) -> int:
 
 
 def checked_path(name: str, value: Any) -> Path:
+    """The value as a path, which may not exist; UserError where no file can have that name."""
     wanted = "the path of a file"
     if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):
         raise bad_value(name, value, wanted)
@@ -85,6 +88,7 @@ def checked_path(name: str, value: Any) -> Path:
 
 
 def checked_text(name: str, value: Any) -> str:
+    """The value when it can be a preset's name or folder; UserError naming the setting otherwise."""
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NAME or "\0" in value:
         raise bad_value(name, value, f"a name of 1 to {LONGEST_NAME} letters")
     checked_path(name, value)  # a preset may be a folder
@@ -92,12 +96,14 @@ def checked_text(name: str, value: Any) -> str:
 
 
 def checked_choice(name: str, value: Any, allowed: Sequence[str]) -> str:
+    """The value when it is one of those; UserError naming the setting otherwise."""
     if value not in allowed:
         raise bad_value(name, value, "one of " + ", ".join(allowed))
     return str(value)
 
 
 def checked_yes_or_no(name: str, value: Any) -> bool:
+    """The value when it is True or False; UserError naming the setting otherwise."""
     if not isinstance(value, bool):
         raise bad_value(name, value, "true or false")
     return value

@@ -201,7 +201,7 @@ class UNetConfig:
     @property
     def stride(self) -> int:
         """Frames must be a multiple of this."""
-        return self.patch * 2 ** (len(self.widths) - 1)
+        return self.patch << (len(self.widths) - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -419,7 +419,8 @@ class ModelConfig:
             raise BadValue("it is no JSON") from error
         if not isinstance(data, dict):
             raise BadValue("the configuration must be a JSON object")
-        return _build(cls, data, "")
+        config: ModelConfig = _build(cls, data, "")
+        return config
 
     @classmethod
     def load(cls, path: Path) -> ModelConfig:

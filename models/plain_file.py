@@ -48,7 +48,7 @@ def open_plain(path: Path, kind: Kind) -> io.BufferedReader:
         UserError: it is missing, no plain file, not to be read, empty, or larger than its kind can be.
     """
     try:
-        check_kind(os.stat(path).st_mode, path, kind)
+        check_kind(path.stat().st_mode, path, kind)
         # A pipe that took the file's place meanwhile would wait for somebody to write to it.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         file = os.fdopen(os.open(path, flags), "rb")

@@ -48,9 +48,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         with _speaks_of(path, part):
             yield part
-            os.chmod(part, mode)
+            part.chmod(mode)
             _to_disk(part)
-            os.replace(part, path)
+            part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
@@ -73,7 +73,7 @@ def append_line(path: Path, line: str) -> None:
     """Add a line to a log that grows while work goes on. No link is followed, no device written to."""
     check_target(path)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-    with _speaks_of(path), open(os.open(path, flags, 0o666), "a", encoding="utf-8") as file:
+    with _speaks_of(path), os.fdopen(os.open(path, flags, 0o666), "a", encoding="utf-8") as file:
         file.write(line + "\n")
 
 
@@ -105,7 +105,7 @@ def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
                 _swap(part, path)
             else:
                 check_new_folder(path)
-                os.rename(part, path)
+                part.rename(path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -113,12 +113,12 @@ def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
 def open_to_umask(folder: Path) -> None:
     """Give a folder and what is in it the permissions of anything else that is made (some libraries write 0600)."""
     mask = _umask()
-    os.chmod(folder, 0o777 & ~mask)
+    folder.chmod(0o777 & ~mask)
     for root, folders, files in os.walk(folder):
         for name, mode in [*((name, 0o777) for name in folders), *((name, 0o666) for name in files)]:
-            inner = os.path.join(root, name)
-            if not os.path.islink(inner):
-                os.chmod(inner, mode & ~mask)
+            inner = Path(root, name)
+            if not inner.is_symlink():
+                inner.chmod(mode & ~mask)
 
 
 def check_target(path: Path) -> int:
@@ -185,13 +185,13 @@ def _check_nothing_lost(path: Path, part: Path) -> None:
 
 def _swap(part: Path, path: Path) -> None:
     """Put a new folder in the place of an older one, which goes."""
-    os.chmod(part, stat.S_IMODE(path.stat().st_mode))
+    part.chmod(stat.S_IMODE(path.stat().st_mode))
     old = Path(tempfile.mkdtemp(PART_SUFFIX, "." + _prefix(path), path.parent))
-    os.rename(path, old / "old")
+    path.rename(old / "old")
     try:
-        os.rename(part, path)
+        part.rename(path)
     except OSError:
-        os.rename(old / "old", path)
+        (old / "old").rename(path)
         raise
     finally:
         shutil.rmtree(old, ignore_errors=True)
@@ -219,7 +219,7 @@ def _speaks_of(path: Path, part: Path | None = None) -> Iterator[None]:
 
 def _to_disk(part: Path) -> None:
     """Some disks say only now that they are full; and a power cut leaves no empty file under the old name."""
-    with open(part, "rb+") as file:
+    with part.open("rb+") as file:
         try:
             os.fsync(file.fileno())
         except OSError as error:

@@ -56,7 +56,7 @@ def channels(bone: str, joint: int, mode: str = "XYZ") -> list[tuple[str, int]]:
     return found + ([(path + "location", index) for index in range(3)] if joint == 0 else [])
 
 
-def rotation_values(euler: NDArray[np.floating], mode: str) -> NDArray[np.float32]:
+def rotation_values(euler: NDArray[np.floating[Any]], mode: str) -> NDArray[np.float32]:
     """XYZ angles (frames, 3) as the rotation channels of a bone of `mode`: (frames, 3), or (frames, 4).
 
     Values follow one another without jumps: angles are unwrapped, quaternions keep their sign.

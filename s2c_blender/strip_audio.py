@@ -404,7 +404,7 @@ def write_packed(sound: StripSound) -> Iterator[None]:
 
 def _write_bytes(sound: StripSound) -> Iterator[None]:
     try:
-        with open(sound.path, "wb") as file:
+        with sound.path.open("wb") as file:
             for start in range(0, len(sound.packed), PIECE_BYTES):
                 file.write(sound.packed[start : start + PIECE_BYTES])
                 yield

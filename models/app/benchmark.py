@@ -66,7 +66,8 @@ def time_generation(
     request = GenerateRequest(
         midi=midi, output=folder / "take.npz", preset=preset, device=device, seed=1, sound_end_s=seconds
     )
-    return pipeline.generate(request, StageClock()).facts["seconds"]
+    seconds_of_stages: dict[str, float] = pipeline.generate(request, StageClock()).facts["seconds"]
+    return seconds_of_stages
 
 
 def _row(seconds: dict[str, float], music_s: float) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def is_midi(path: Path) -> bool:
     try:
         if not path.is_file():  # a pipe would wait for ever
             return named
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             return (first := file.read(4)) == b"MThd" or (named and not first)
     except OSError:
         return named
@@ -165,7 +165,7 @@ def progress_bar() -> Any:
     bar: tqdm | None = None
     current = ""
 
-    def listen(stage: str, step: int, of: int, seconds_left: float | None) -> None:
+    def listen(stage: str, step: int, of: int, _seconds_left: float | None) -> None:
         nonlocal bar, current
         if stage != current:
             if bar is not None:

@@ -24,6 +24,7 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong with the arguments in one line that is safe on a terminal."""
 
     def error(self, message: str) -> NoReturn:
+        """End the program with argparse's message as one safe line."""
         super().error(sentence(message))
 
 
@@ -73,5 +74,5 @@ def end_cleanly_when_asked() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bones of both hands as segments, and how near they are to each other.
 
-Axis letters: F frames, 2 hands, 15 finger bones a hand (thumb first, base to tip)."""
+Axis letters: F frames, 2 hands, 15 finger bones a hand (thumb first, base to tip).
+"""
 
 from __future__ import annotations
 

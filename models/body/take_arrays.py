@@ -139,7 +139,7 @@ def read_arrays(path: Path) -> Iterator[Found | None]:
 
 def _open(path: Path) -> IO[bytes]:
     """The file, once it is known to be a plain one of a size that takes have, with a small directory."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
+    if not stat.S_ISREG(path.stat().st_mode):
         raise Spoiled("it is no plain file")
     # A pipe that took the file's place meanwhile would wait for somebody to write to it.
     file = os.fdopen(

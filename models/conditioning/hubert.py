@@ -74,6 +74,7 @@ class HubertEncoder(nn.Module):
         return int(self.hubert.config.hidden_size)  # type: ignore[union-attr, arg-type]
 
     def forward(self, audio: Tensor, frames: int) -> Tensor:
+        """Sound [B, S] to features [B, T, C], T = `frames`."""
         with torch.no_grad():
             heard = self.hubert.feature_extractor(normalise(audio))  # type: ignore[operator]
             heard = F.interpolate(heard, size=frames, mode="linear", align_corners=True)
@@ -91,6 +92,7 @@ class HubertPair(nn.Module):
         self.encoders = nn.ModuleList(encoders)
 
     def forward(self, audio: Tensor, frames: int) -> Tensor:
+        """Sound [B, S] to both hands' features [B, 2, T, C], T = `frames`."""
         heard = [encoder(audio, frames) for encoder in self.encoders]
         return torch.stack([heard[0], heard[-1]], 1)
 

@@ -93,8 +93,10 @@ def avoid_other_hand(
 def _lacks(
     points: Tensor, wrist: Tensor, firm: NDArray[np.floating]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Frames (n,) in which hands are too near, how much room each finger lacks (n, 2, 5), and what neither hand's
-    idle fingers can give (n,), metres."""
+    """Frames (n,) in which hands are too near, and the room they lack, metres.
+
+    For each finger (n, 2, 5), and what neither hand's idle fingers can give (n,).
+    """
     whole = torch.cat([wrist[:, :, None], points.flatten(2, 3)], 2)
     low, high = whole.amin(2), whole.amax(2)
     gap = torch.maximum(low[:, 1] - high[:, 0], low[:, 0] - high[:, 1]).amax(-1)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,7 @@ CLEARANCE = 0.002
 """Metres above the keys that an idle finger keeps."""
 
 
-def height_under(points: NDArray[np.floating]) -> NDArray[np.float32]:
+def height_under(points: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Height of the keys under the points, metres."""
     x, y = points[..., 0], points[..., 1]
     black_x = keyboard.KEY_X[keyboard.KEY_IS_BLACK].astype(np.float32)

@@ -248,8 +248,11 @@ def _move(hands: _Hands, shift: NDArray[np.float64], turn: NDArray[np.float64]) 
 
 
 def _targets(paths: FingerPaths, hands: _Hands, relaxed: Tensor, aside: Tensor) -> Tensor:
-    """Targets (F, 2, 5, 3): the relaxed fingertips, handed over to the paths, idle ones out of the way of the other
-    hand (by ``aside``) and of their neighbours, and kept above the keys unless they strike."""
+    """Targets (F, 2, 5, 3): the relaxed fingertips, handed over to the paths.
+
+    Idle ones keep out of the way of the other hand (by ``aside``) and of their neighbours, and above the keys unless
+    they strike.
+    """
     weight, free = torch.from_numpy(paths.weight)[..., None], torch.from_numpy(1 - paths.firm)
     targets = torch.lerp(hands.out(relaxed), torch.from_numpy(paths.points), weight) + free[..., None] * aside
     points = hands.out(step_aside(hands.own(targets), free)).numpy()

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
@@ -16,7 +18,10 @@ a straight line."""
 
 
 def smooth_correction(
-    wanted: NDArray[np.floating], weight: NDArray[np.floating], fps: float, smooth_s: float = SMOOTH_S
+    wanted: NDArray[np.floating[Any]],
+    weight: NDArray[np.floating[Any]],
+    fps: float,
+    smooth_s: float = SMOOTH_S,
 ) -> NDArray[np.float64]:
     """Least-squares smoothing spline of wanted displacements.
 
@@ -46,13 +51,15 @@ def smooth_correction(
     return solveh_banded(band, weight[:, None] * wanted)
 
 
-def soft_threshold(values: NDArray[np.floating], slack: NDArray[np.floating]) -> NDArray[np.float64]:
+def soft_threshold(
+    values: NDArray[np.floating[Any]], slack: NDArray[np.floating[Any]]
+) -> NDArray[np.float64]:
     """``values`` shrunk towards 0 by ``slack``: what is left when the fingers absorb the first few millimetres."""
     return np.sign(values) * np.maximum(np.abs(values) - slack, 0.0)
 
 
 def rigid_step(
-    errors: NDArray[np.floating], arms: NDArray[np.floating], share: NDArray[np.floating]
+    errors: NDArray[np.floating[Any]], arms: NDArray[np.floating[Any]], share: NDArray[np.floating[Any]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Small displacement and turn of a wrist that would best cancel its fingers' errors.
 

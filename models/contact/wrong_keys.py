@@ -59,8 +59,10 @@ def _with_higher_wrists(
     fps: float,
     fixed: NDArray[np.bool_] | None,
 ) -> Posture:
-    """Where fingers are bent back as far as they go and still press a wrong key, the hand rises; its other fingers
-    stay on their targets (F, 2, 5, 3)."""
+    """Where fingers are bent back as far as they go and still press a wrong key, the hand rises.
+
+    Its other fingers stay on their targets (F, 2, 5, 3).
+    """
     stray, _, tips = _strays(posture, pitch, size, fixed)
     if not stray.any():
         return posture

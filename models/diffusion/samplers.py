@@ -39,7 +39,18 @@ class Sampler(Protocol):
         generators: Generators,
         clamp: float = 0.0,
         callback: Callback | None = None,
-    ) -> Tensor: ...
+    ) -> Tensor:
+        """Clean data [B, H, T, C] from noise `x` of that shape.
+
+        Args:
+            denoise: estimates v at x and a timestep.
+            x: the noise to begin with.
+            schedule: the noise levels.
+            steps: how often `denoise` is called.
+            generators: draw what noise the sampler adds, one for each [b, h].
+            clamp: largest absolute value of the clean estimate; 0: none.
+            callback: told step and steps after each step.
+        """
 
 
 def draw_noise(shape: Sequence[int], generators: Generators, device: torch.device | None = None) -> Tensor:

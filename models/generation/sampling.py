@@ -388,7 +388,7 @@ def _windows(
         steps=settings.steps,
         generators=generators,
         clamp=config.clamp,
-        callback=lambda step, of: step_done(),
+        callback=lambda _step, _of: step_done(),
     )
     return torch.where(known, values, _sensible(model, x0))
 

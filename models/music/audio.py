@@ -48,7 +48,7 @@ class StoredSamples:
 
     def __init__(self, channels: int) -> None:
         self.shape = (0, channels)
-        self._file = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115
+        self._file = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115  `__del__` closes it
 
     def __del__(self) -> None:
         self._file.close()

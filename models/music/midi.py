@@ -159,7 +159,7 @@ def _open(path: Path) -> Events:
         sentence = f"The MIDI file {quoted(path)} does not exist; choose another."
         raise UserError("midi_missing", sentence, str(path))
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
         if len(data) > MAX_FILE_BYTES:
             sentence = (

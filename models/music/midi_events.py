@@ -89,7 +89,7 @@ def _read_track(data: bytes) -> Track:
     at = tick = status = 0
     name: str | None = None
     ticks, tempo_ticks, tempos = array("q"), array("q"), array("q")
-    keys = bytearray()  # status, pitch and velocity of each stroke or release
+    keys = bytearray()
     size = len(data)
     while at < size:
         delta = data[at]
@@ -126,20 +126,27 @@ def _read_track(data: bytes) -> Track:
             at = _after(at, _SYSTEM_BYTES[status], size)
         else:
             raise BadMidi(f"an event has the unknown status {status:#x}")
+    return _as_track(name or "", ticks, keys, tempo_ticks, tempos, tick)
+
+
+def _as_track(
+    name: str, ticks: array[int], keys: bytearray, tempo_ticks: array[int], tempos: array[int], end: int
+) -> Track:
+    """`keys`: status, pitch and velocity of the stroke or release at each of `ticks`."""
     if not keys and not tempos:  # a file may have 65,535 of these
-        return Track(name or "", _NO_TICKS, _NO_BYTES, _NO_BYTES, _NO_BYTES, _NO_TICKS, _NO_TICKS, tick)
+        return Track(name, _NO_TICKS, _NO_BYTES, _NO_BYTES, _NO_BYTES, _NO_TICKS, _NO_TICKS, end)
     table = np.frombuffer(bytes(keys), np.uint8).reshape(-1, 3)
     pitch, velocity = (np.minimum(table[:, i], 127) for i in (1, 2))
     strikes = table[:, 0] >= 0x90
     return Track(
-        name or "",
+        name,
         _array(ticks),
         (table[:, 0] & 0x0F).astype(np.uint8),
         pitch,
         np.where(strikes, velocity, 0).astype(np.uint8),
         _array(tempo_ticks),
         _array(tempos),
-        tick,
+        end,
     )
 
 

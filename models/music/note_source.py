@@ -30,13 +30,20 @@ class Asked(Protocol):
     """What is read of a request."""
 
     @property
-    def midi(self) -> Path | None: ...
+    def midi(self) -> Path | None:
+        """A MIDI file in place of what is heard."""
+
     @property
-    def device(self) -> str: ...
+    def device(self) -> str:
+        """Where the transcription runs."""
+
     @property
-    def sound_start_s(self) -> float: ...
+    def sound_start_s(self) -> float:
+        """Second of the recording at which the take begins."""
+
     @property
-    def sound_end_s(self) -> float | None: ...
+    def sound_end_s(self) -> float | None:
+        """Second at which it ends; None for the end of the recording."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +169,7 @@ def _from_midi(path: Path, request: Asked, sound: Sound | None, source: dict[str
 
     found = read_midi(path)
     notes, hands = found.notes, found.hands
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         source["midi_sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
     start_s, end_s = request.sound_start_s, request.sound_end_s
     if start_s > 0 or end_s is not None:

@@ -17,10 +17,10 @@ FILTER_ZEROS = 16
 
 
 def resampled(audio: Audio, rate: int, first: int, count: int) -> NDArray[np.float32]:
-    """Samples (channels, count) of the sound at another rate, from sample `first` of that rate on; silence
-    around it.
+    """Samples (channels, count) of the sound at another rate, from sample `first` of that rate on.
 
-    Only the part is resampled, on the grid of the whole, so that the parts fit together.
+    Before and after the sound there is silence. Only the part is resampled, on the grid of the whole, so that the
+    parts fit together.
     """
     common = math.gcd(rate, audio.rate)
     up, down = rate // common, audio.rate // common

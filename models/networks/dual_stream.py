@@ -36,6 +36,7 @@ class Embedding(nn.Module):
         )
 
     def forward(self, timestep: Tensor, style: Tensor) -> Tensor:
+        """[N] and [N, S] to [N, time_width]."""
         embedding = self.time(sinusoid(timestep * self.scale, self.width).to(style.dtype))
         if self.style is not None:
             embedding = embedding + self.style(style)

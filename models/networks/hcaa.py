@@ -53,6 +53,7 @@ class HandCoordinatedAsymmetricAttention(nn.Module):
         return self._attend(self.own(own)) - self.coefficient() * self._attend(self.other(other))
 
     def forward(self, own: Tensor, other: Tensor) -> Tensor:
+        """Both hands' features [B, L, C] to the own hand's new ones [B, L, C]."""
         result = self.mlp(self.out(self.norm(self.difference(own, other))))
         return own + result if self.residual else result
 

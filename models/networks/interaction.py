@@ -18,6 +18,7 @@ class NoInteraction(nn.Module):
     """Each hand alone."""
 
     def forward(self, own: Tensor, other: Tensor) -> Tensor:
+        """`own`, as it is."""
         return own
 
 
@@ -29,6 +30,7 @@ class Concatenation(nn.Module):
         self.out = nn.Linear(2 * width, width)
 
     def forward(self, own: Tensor, other: Tensor) -> Tensor:
+        """[B, L, C] both, to [B, L, C]."""
         return own + self.out(torch.cat([own, other], -1))
 
 
@@ -41,6 +43,7 @@ class CrossAttention(nn.Module):
         self.attention = Attention(width, heads)
 
     def forward(self, own: Tensor, other: Tensor) -> Tensor:
+        """[B, L, C] both, to [B, L, C]."""
         return own + self.attention(self.norm_own(own), self.norm_other(other))
 
 

@@ -31,5 +31,6 @@ class PerHand(nn.Module):
         self.nets = nn.ModuleList(build() for _ in range(1 if shared else 2))
 
     def forward(self, *inputs: Tensor) -> Tensor:
+        """Each input [B, 2, ...]; what the network makes of it, [B, 2, ...]."""
         folded = [fold(x, shared=len(self.nets) == 1) for x in inputs]
         return unfold([net(*(parts[i] for parts in folded)) for i, net in enumerate(self.nets)])

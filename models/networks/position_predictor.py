@@ -52,4 +52,5 @@ class PositionPredictors(nn.Module):
         self.hands = PerHand(lambda: PositionPredictor(config), shared=config.shared_hands)
 
     def forward(self, features: Tensor, style: Tensor) -> Tensor:
+        """See the class."""
         return self.hands(features, style)

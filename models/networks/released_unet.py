@@ -47,6 +47,7 @@ class RMSNorm(nn.Module):
         self.gain = nn.Parameter(torch.ones(1, width, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, C, T] to the same."""
         return F.normalize(x, dim=1) * self.gain * x.shape[1] ** 0.5
 
 
@@ -58,6 +59,7 @@ class Block(nn.Module):
         self.conv, self.norm = nn.Conv1d(inputs, outputs, 3, padding=1), nn.GroupNorm(groups, outputs)
 
     def forward(self, x: Tensor, film: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """[B, inputs, T] to [B, outputs, T]; `film`: scale and shift, each [B, outputs, 1]."""
         h = self.norm(self.conv(x))
         if film is not None:
             h = torch.addcmul(film[1], h, film[0] + 1)
@@ -74,6 +76,7 @@ class ResidualBlock(nn.Module):
         self.skip: nn.Module = nn.Conv1d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """[B, inputs, T] and [B, embedding] to [B, outputs, T]."""
         scale, shift = self.film(F.silu(embedding))[..., None].chunk(2, 1)
         return self.block_2(self.block_1(x, (scale, shift))) + self.skip(x)
 
@@ -89,6 +92,7 @@ class LinearAttention(nn.Module):
         self.out = nn.Conv1d(heads * head_width, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, C, T] to the same."""
         q, k, v = (
             part.unflatten(1, (self.heads, -1)) for part in self.qkv(self.norm_in(x)).chunk(3, 1)
         )  # [B, heads, D, T]
@@ -108,6 +112,7 @@ class FullAttention(nn.Module):
         self.out = nn.Conv1d(heads * head_width, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, C, T] to the same."""
         q, k, v = (
             part.unflatten(1, (self.heads, -1)).transpose(-1, -2)
             for part in self.qkv(self.norm(x)).chunk(3, 1)

@@ -36,6 +36,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, query: Tensor, memory: Tensor) -> Tensor:
+        """[B, T, C] and [B, M, C] to [B, T, C]."""
         q = self.query(query).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # [B, heads, T, C / heads]
         k, v = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -64,6 +65,7 @@ class Layer(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, memory: Tensor) -> Tensor:
+        """[B, T, C] and the encoder's frames [B, M, C], which only a decoder reads, to [B, T, C]."""
         normed = self.norm_self(x)
         x = x + self.dropout(self.attend_self(normed, normed))
         if self.decoder:

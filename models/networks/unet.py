@@ -43,6 +43,7 @@ class ResidualBlock(nn.Module):
         )  # A block begins as its skip, so deep stacks train from the first step.
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """[B, inputs, 1, T] and [B, embedding] to [B, outputs, 1, T]."""
         h = self.norm_2(self.conv_1(F.silu(self.norm_1(x))))
         scale, shift = self.film(embedding)[..., None, None].chunk(2, 1)
         h = torch.addcmul(shift, h, scale + 1)
@@ -60,6 +61,7 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(heads * head_width, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, C, 1, L] to the same."""
         qkv = self.qkv(to_frames(self.norm(x)))
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in qkv.chunk(3, -1))
         attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)

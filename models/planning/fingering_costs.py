@@ -16,6 +16,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -110,7 +111,7 @@ def relation(semitones: ArrayLike, first_black: ArrayLike, second_black: ArrayLi
 
 
 def _span_cost(
-    span: tuple[int, ...], semitones: NDArray[np.integer], stretch: tuple[float, float, float]
+    span: tuple[int, ...], semitones: NDArray[np.integer[Any]], stretch: tuple[float, float, float]
 ) -> NDArray[np.float64]:
     """Cost of two fingers with the higher one so many semitones towards the treble."""
     m0, m1, m2, x2, x1, x0 = span
@@ -144,7 +145,7 @@ def ergonomic_tables(costs: FingeringCosts) -> Tables:
     step += costs.hand_moves * np.abs(moved)
     held = costs.held_finger_changes * (1 - np.eye(FINGERS)).reshape(1, -1)
 
-    def rows(table: NDArray) -> NDArray[np.float32]:
+    def rows(table: NDArray[Any]) -> NDArray[np.float32]:
         return np.concatenate([np.repeat(table.reshape(-1, 25), 4, 0), held]).astype(np.float32)
 
     return Tables(

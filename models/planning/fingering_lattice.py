@@ -170,8 +170,10 @@ def _between(
     black: NDArray,
     ease: NDArray,
 ) -> Pairs:
-    """Pairs of a struck key and one of the chord ``back`` earlier that is not held on; and, for the chord just
-    before, the keys held on."""
+    """Pairs of a struck key and one of the chord ``back`` earlier that is not held on.
+
+    For the chord just before, also the keys held on.
+    """
     chords = len(size)
     later, earlier = slice(back, chords), slice(0, max(chords - back, 0))
     i, j = (axis.ravel() for axis in np.meshgrid(range(FINGERS), range(FINGERS), indexing="ij"))

@@ -7,6 +7,8 @@ changes what was drawn for others. It is smooth in time: for a second or two a p
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +17,7 @@ CELL_S = 1.0
 FINGERS = 5
 
 
-def hashed_uniform(*keys: NDArray[np.integer] | int) -> NDArray[np.float64]:
+def hashed_uniform(*keys: NDArray[np.integer[Any]] | int) -> NDArray[np.float64]:
     """Numbers in (0, 1) that depend on whole-number keys only (broadcast; the finaliser of splitmix64 on each)."""
     state = np.zeros(np.broadcast_shapes(*(np.shape(key) for key in keys)), np.uint64)
     with np.errstate(over="ignore"):
@@ -28,7 +30,7 @@ def hashed_uniform(*keys: NDArray[np.integer] | int) -> NDArray[np.float64]:
 
 
 def finger_noise(
-    onsets: NDArray[np.floating], pitches: NDArray[np.floating], hand: int, seed: int
+    onsets: NDArray[np.floating[Any]], pitches: NDArray[np.floating[Any]], hand: int, seed: int
 ) -> NDArray[np.float64]:
     """(n, 5) Gumbel noise of mean 0 for each note and finger, half of it per key and half shared by all keys.
 

@@ -220,7 +220,7 @@ class Worker:
 
     def _handlers(self) -> dict[str, Callable[[Job], dict[str, Any]]]:
         return {
-            "hello": lambda job: hello_facts(),
+            "hello": lambda _job: hello_facts(),
             "load": self._load,
             "generate": self._generate,
             "transcribe": self._transcribe,

@@ -113,6 +113,7 @@ class Installer:
 
     @property
     def active(self) -> bool:
+        """True while an installation or a deletion runs."""
         return self.status.state in ACTIVE
 
     def install(self, config: InstallConfig, now: float, *, online: bool) -> None:

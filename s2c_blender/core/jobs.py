@@ -129,10 +129,12 @@ class JobMachine:
 
     @property
     def active(self) -> bool:
+        """True while a job is under way."""
         return self.status.state in ACTIVE
 
     @property
     def worker_running(self) -> bool:
+        """True while the worker's process lives, with or without a job."""
         return self._client is not None and self._client.process.returncode() is None
 
     @property

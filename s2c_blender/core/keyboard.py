@@ -118,7 +118,8 @@ def _inset(outline: NDArray[np.float64], distance: float) -> NDArray[np.float64]
     along = np.roll(outline, -1, 0) - outline
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     inward = np.stack([-along[:, 1], along[:, 0]], 1)
-    return outline + distance * (inward + np.roll(inward, 1, 0))
+    moved: NDArray[np.float64] = outline + distance * (inward + np.roll(inward, 1, 0))
+    return moved
 
 
 def _prism(

@@ -38,13 +38,13 @@ def sweep(folder: Path) -> None:
     """Remove old logs in `folder`: all but the newest, and none that was written to in the last day."""
     logs: list[tuple[float, Path]] = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if (
-                entry.name.startswith(PREFIX)
-                and entry.name.endswith(SUFFIX)
-                and entry.is_file(follow_symlinks=False)
-            ):
-                logs.append((entry.stat(follow_symlinks=False).st_mtime, Path(entry.path)))
+        logs.extend(
+            (entry.stat(follow_symlinks=False).st_mtime, Path(entry.path))
+            for entry in entries
+            if entry.name.startswith(PREFIX)
+            and entry.name.endswith(SUFFIX)
+            and entry.is_file(follow_symlinks=False)
+        )
     for written, path in sorted(logs, reverse=True)[MOST_LOGS:]:
         if written < time.time() - DAY_SECONDS:
             with contextlib.suppress(OSError):
@@ -70,6 +70,7 @@ class Log:
                 self._file.write(data)
 
     def close(self) -> None:
+        """Close the file; later lines are dropped."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.close()
@@ -94,7 +95,7 @@ def _open_private(path: Path) -> IO[bytes]:
     flags = (
         os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     )
-    file = open(os.open(path, flags, 0o600), "ab", buffering=0)  # noqa: SIM115  closed by its log
+    file = os.fdopen(os.open(path, flags, 0o600), "ab", buffering=0)
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise OSError("not a plain file")

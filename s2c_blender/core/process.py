@@ -71,6 +71,7 @@ class ChildProcess:
 
     @property
     def pid(self) -> int:
+        """The process's number in the operating system."""
         return self._process.pid
 
     def _thread(self, target: object, *args: object) -> threading.Thread:

@@ -31,6 +31,7 @@ class Reply:
     body: dict[str, Any] = field(default_factory=dict)
 
     def text(self, key: str, default: str = "") -> str:
+        """The string at `key`; `default` where there is none or something else."""
         value = self.body.get(key)
         return value if isinstance(value, str) else default
 
@@ -45,6 +46,7 @@ class Reply:
         return value if isinstance(value, str) and CODE.fullmatch(value) else default
 
     def result(self) -> dict[str, Any]:
+        """What the finished request gave; empty where the reply carries none."""
         value = self.body.get("result")
         return value if isinstance(value, dict) else {}
 

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
-def resample(values: NDArray[np.floating], from_fps: float, to_fps: float) -> NDArray[np.float32]:
+def resample(values: NDArray[np.floating[Any]], from_fps: float, to_fps: float) -> NDArray[np.float32]:
     """Values (frames, ...) of frames at ``i / from_fps`` seconds, at ``j / to_fps`` seconds.
 
     Between frames runs a Catmull-Rom curve: motion stays round where frames become more. Angles must be unwrapped. The
@@ -24,4 +26,6 @@ def resample(values: NDArray[np.floating], from_fps: float, to_fps: float) -> ND
     index = np.minimum(place.astype(int), count - 2)
     u = (place - index).astype(np.float32).reshape(-1, *[1] * (values.ndim - 1))
     p0, p1, p2, p3 = (values[np.clip(index + step, 0, count - 1)] for step in (-1, 0, 1, 2))
-    return p1 + 0.5 * u * (p2 - p0 + u * (2 * p0 - 5 * p1 + 4 * p2 - p3 + u * (3 * (p1 - p2) + p3 - p0)))
+    bend: NDArray[np.float32] = 2 * p0 - 5 * p1 + 4 * p2 - p3 + u * (3 * (p1 - p2) + p3 - p0)
+    between: NDArray[np.float32] = p1 + 0.5 * u * (p2 - p0 + u * bend)
+    return between

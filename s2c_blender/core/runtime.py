@@ -46,14 +46,17 @@ class Runtime:
 
     @property
     def venv(self) -> Path:
+        """The virtual environment in the runtime's folder."""
         return self.folder / "venv"
 
     @property
     def python(self) -> Path:
+        """The environment's Python."""
         return self.venv / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
     @property
     def marker(self) -> Path:
+        """The file that tells what was installed, written at the very end."""
         return self.folder / "installed.json"
 
     def complete(self, requirements: Path) -> bool:
@@ -66,6 +69,7 @@ class Runtime:
         return self.venv.exists() or self.marker.exists()
 
     def read_marker(self) -> dict[str, Any]:
+        """What was installed; empty where the marker is missing or no JSON object."""
         try:
             value = json.loads(self.marker.read_text("utf-8"))
         except (OSError, ValueError):

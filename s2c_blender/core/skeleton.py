@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,7 +48,7 @@ class Bone:
     """(3, 3) columns X, Y, Z; Y from head to tail."""
 
 
-def _frame(axes: dict) -> Array:
+def _frame(axes: dict[str, Any]) -> Array:
     y, z = np.array(axes["y_axis"], float), np.array(axes["z_axis"], float)
     y /= np.linalg.norm(y)
     z -= y * (y @ z)
@@ -60,7 +61,8 @@ def rest_bones(hand: int, hand_size: float = 1.0) -> list[Bone]:
     sign = MIRROR if hand == LEFT else np.ones(3)
 
     def mirrored(frame: Array) -> Array:
-        return sign[:, None] * frame * np.array([sign[0], 1.0, 1.0])[None, :]
+        result: Array = sign[:, None] * frame * np.array([sign[0], 1.0, 1.0])[None, :]
+        return result
 
     wrist = np.array(DATA["rest_wrist"]) * sign
     frame = mirrored(_frame(DATA["wrist"]))

@@ -37,6 +37,7 @@ class Stretch:
 
     @property
     def last(self) -> int:
+        """The last frame."""
         return self.first + len(self.values) - 1
 
 

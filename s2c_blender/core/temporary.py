@@ -35,7 +35,7 @@ def read_note(path: Path) -> dict[str, object] | None:
     """The note in a small real file, None for anything else."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        with open(os.open(path, flags), "rb") as file:
+        with os.fdopen(os.open(path, flags), "rb") as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode) or found.st_size > MARKER_BYTES:
                 return None
@@ -76,7 +76,7 @@ def remove(folder: Path) -> None:
 def remove_if_unused(folder: Path) -> bool:
     """Remove a folder that holds nothing but its marker; True when it is gone."""
     with contextlib.suppress(OSError):
-        if os.listdir(folder) == [MARKER]:
+        if [entry.name for entry in folder.iterdir()] == [MARKER]:
             remove(folder)
     return not folder.exists()
 

@@ -39,8 +39,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     part = Path(name)
     try:
         yield part
-        os.chmod(part, mode)
-        os.replace(part, path)
+        part.chmod(mode)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 

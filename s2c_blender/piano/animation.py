@@ -9,6 +9,7 @@ Dope Sheet, a strip moved or muted in the NLA; and a piano that is added later p
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import bpy
 import numpy as np
@@ -32,7 +33,7 @@ GROUP = "Piano Keys"
 
 
 def key_frames(
-    onset_s: NDArray[np.floating], offset_s: NDArray[np.floating], fps: float, start_frame: int
+    onset_s: NDArray[np.floating[Any]], offset_s: NDArray[np.floating[Any]], fps: float, start_frame: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Frames and depths (0 up, 1 down) of one key's notes, sorted by onset.
 
@@ -89,7 +90,7 @@ def add_depths(armature: bpy.types.Object) -> None:
 
 
 def write_depths(
-    bag: bpy.types.ActionChannelbag, bone: str, notes: NDArray[np.floating], fps: float, start_frame: int
+    bag: bpy.types.ActionChannelbag, bone: str, notes: NDArray[np.floating[Any]], fps: float, start_frame: int
 ) -> Iterator[None]:
     """Write the keys' depths for the notes (n, 4) of a take into its curves, some keys a step.
 

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core import keyboard
 from ..rig import materials
@@ -89,7 +91,7 @@ def _add_mesh(
     collection: bpy.types.Collection,
     piano: bpy.types.Object,
     name: str,
-    vertices: np.ndarray,
+    vertices: NDArray[Any],
     faces: Sequence[tuple[int, ...]],
     material: bpy.types.Material,
 ) -> bpy.types.Object:

@@ -46,10 +46,10 @@ def joint_bones(armature: bpy.types.Object) -> list[list[str]]:
     for bone in armature.data.bones:
         if JOINT_PROPERTY in bone:
             marked.setdefault(str(bone[JOINT_PROPERTY]), []).append(bone.name)
-    names = []
-    for hand in (skeleton.LEFT, skeleton.RIGHT):
-        names.append([_the_bone(armature, marked, joint, hand) for joint in range(16)])
-    return names
+    return [
+        [_the_bone(armature, marked, joint, hand) for joint in range(16)]
+        for hand in (skeleton.LEFT, skeleton.RIGHT)
+    ]
 
 
 def _the_bone(armature: bpy.types.Object, marked: dict[str, list[str]], joint: int, hand: int) -> str:

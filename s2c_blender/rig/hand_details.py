@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +12,7 @@ from ..core import skeleton
 from . import implicit
 from .hand_shape import NAIL, SHIRT, SLEEVE, Finger
 
-Array = NDArray[np.floating]
+Array = NDArray[np.floating[Any]]
 Part = tuple[Array, NDArray[np.int32], NDArray[np.int64], Array]
 """Vertices (n, 3), quads (m, 4), material of each quad, weights (n, 16)."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ PATH = Path(__file__).with_name("hand_shape.npz")
 WEIGHT_STEPS = 100
 
 
-def whole_steps(weights: NDArray[np.floating]) -> NDArray[np.uint8]:
+def whole_steps(weights: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     """Weights (n, 16) whose rows sum to one, as whole numbers whose rows sum to `WEIGHT_STEPS` (largest remainder)."""
     exact = weights * WEIGHT_STEPS
     steps = np.floor(exact + 1e-9)
@@ -33,7 +34,7 @@ def whole_steps(weights: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 def write(shape: HandShape, path: Path = PATH) -> None:
     """Keep `shape` in `path`."""
-    with whole_file(path) as part, open(part, "wb") as file:
+    with whole_file(path) as part, part.open("wb") as file:
         np.savez_compressed(
             file,
             vertices=shape.vertices.astype(np.float32),

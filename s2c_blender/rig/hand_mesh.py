@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core import skeleton
 from . import hand_file, materials
@@ -60,11 +63,11 @@ def create_hand_mesh(
     return body
 
 
-def _fill(mesh: bpy.types.Mesh, attribute: str, member: str, values: np.ndarray) -> None:
+def _fill(mesh: bpy.types.Mesh, attribute: str, member: str, values: NDArray[Any]) -> None:
     mesh.attributes[attribute].data.foreach_set(member, np.ascontiguousarray(values).ravel())
 
 
-def _add_weights(body: bpy.types.Object, bones: list[skeleton.Bone], weights: np.ndarray) -> None:
+def _add_weights(body: bpy.types.Object, bones: list[skeleton.Bone], weights: NDArray[Any]) -> None:
     """Vertex groups from weights (n, 16); equal weights are written together, which is fast."""
     for bone in bones:
         group = body.vertex_groups.new(name=bone.name)

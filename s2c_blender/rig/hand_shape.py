@@ -13,6 +13,7 @@ also looks as if it touched it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from ..core import skeleton
 from . import implicit
 from .implicit import Cone
 
-Array = NDArray[np.floating]
+Array = NDArray[np.floating[Any]]
 
 SPACING = 0.003
 """Grid step of the polygonisation."""
@@ -232,9 +233,10 @@ def skin_weights(points: Array, chains: list[Finger]) -> Array:
 
     def chain(finger: Finger, start: tuple[float, float]) -> list[Array]:
         y, r = finger.frame[:, 1], finger.radii
-        steps = [_smoothstep((points - finger.joints[0]) @ y, *start)]
-        for j in (1, 2):
-            steps.append(_smoothstep((points - finger.joints[j]) @ y, -0.78 * r[j], 0.78 * r[j]))
+        steps = [
+            _smoothstep((points - finger.joints[0]) @ y, *start),
+            *(_smoothstep((points - finger.joints[j]) @ y, -0.78 * r[j], 0.78 * r[j]) for j in (1, 2)),
+        ]
         return [
             steps[0] * (1 - steps[1]),
             steps[0] * steps[1] * (1 - steps[2]),

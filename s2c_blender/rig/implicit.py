@@ -9,11 +9,12 @@ evaluated near itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.floating]
+Array = NDArray[np.floating[Any]]
 
 FAR = np.float32(0.05)
 """Distance given to points that no cone is near."""

@@ -18,7 +18,7 @@ def plain(
 ) -> bpy.types.Material:
     """A Principled material; the same one is returned when the file already has it."""
 
-    def fill(shader: bpy.types.Node, material: bpy.types.Material) -> None:
+    def fill(shader: bpy.types.Node, _material: bpy.types.Material) -> None:
         shader.inputs["Coat Weight"].default_value = coat
         shader.inputs["Sheen Weight"].default_value = sheen
 
@@ -33,7 +33,7 @@ def skin() -> bpy.types.Material:
 def nail() -> bpy.types.Material:
     """Fingernails: paler and glossier than skin."""
 
-    def fill(shader: bpy.types.Node, material: bpy.types.Material) -> None:
+    def fill(shader: bpy.types.Node, _material: bpy.types.Material) -> None:
         shader.inputs["Subsurface Weight"].default_value = 0.15
         shader.inputs["Subsurface Scale"].default_value = 0.003
         shader.inputs["Coat Weight"].default_value = 0.15

@@ -45,7 +45,7 @@ def is_readable(head: bytes) -> bool:
 def read_head(path: Path) -> bytes:
     """A file's first bytes. Raises Fault."""
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             return file.read(HEAD_BYTES)
     except OSError as error:
         raise UserError(

@@ -57,7 +57,7 @@ def read_clock(evaluated: bpy.types.Object, bone: str) -> float:
     return float(value) * SECONDS_PER_UNIT if isinstance(value, (int, float)) else float("nan")
 
 
-def running(seconds: NDArray[np.floating]) -> NDArray[np.bool_]:
+def running(seconds: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Which frames of a sampled clock (frames,) lie where it runs; it stands still outside its keys.
 
     Raises Fault where it runs backwards: then no frame belongs to one moment of the music.
@@ -76,7 +76,7 @@ def running(seconds: NDArray[np.floating]) -> NDArray[np.bool_]:
 
 
 def write_notes(
-    action: bpy.types.Action, notes: NDArray[np.floating], fingering: NDArray[np.integer]
+    action: bpy.types.Action, notes: NDArray[np.floating[Any]], fingering: NDArray[np.integer[Any]]
 ) -> None:
     """Keep the notes (n, 4) and fingering (n, 2) of a take with its action."""
     table = np.concatenate([notes.reshape(-1, 4), fingering.reshape(-1, 2)], axis=1).astype(np.float64)

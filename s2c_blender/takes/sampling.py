@@ -108,11 +108,13 @@ HANDLERS = ("save_pre", "undo_post", "redo_post", "load_post")
 
 
 def register() -> None:
+    """Sweep whenever Blender calls one of HANDLERS."""
     for name in HANDLERS:
         getattr(bpy.app.handlers, name).append(sweep)
 
 
 def unregister() -> None:
+    """Undo `register`."""
     for name in HANDLERS:
         handlers = getattr(bpy.app.handlers, name)
         if sweep in handlers:

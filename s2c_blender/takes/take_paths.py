@@ -89,7 +89,10 @@ def reserve(path: Path) -> Path:
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
     try:
         for candidate in _numbered(path):
-            with contextlib.suppress(FileExistsError), open(os.open(candidate, flags, 0o666), "wb") as file:
+            with (
+                contextlib.suppress(FileExistsError),
+                os.fdopen(os.open(candidate, flags, 0o666), "wb") as file,
+            ):
                 file.write(temporary.owner_note())
                 return candidate
     except OSError as error:
@@ -134,7 +137,7 @@ def remove_forsaken(folder: Path) -> Iterator[None]:
 
 
 def _numbered(path: Path) -> Iterator[Path]:
-    """`path`, then the same name with (2), (3) …"""
+    """`path`, then the same name with (2), (3) and so on."""
     yield path
     for number in range(2, MOST_OF_ONE_NAME):
         yield path.with_name(f"{path.stem} ({number}){SUFFIX}")

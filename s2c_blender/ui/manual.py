@@ -24,8 +24,10 @@ def manual_map() -> tuple[str, tuple[tuple[str, str], ...]]:
 
 
 def register() -> None:
+    """Let Blender's "Online Manual" find our pages."""
     bpy.utils.register_manual_map(manual_map)
 
 
 def unregister() -> None:
+    """Undo `register`."""
     bpy.utils.unregister_manual_map(manual_map)

@@ -44,20 +44,24 @@ class S2C_MT_takes(bpy.types.Menu):
 
 
 def in_view3d_add(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    """Our entry in the 3D viewport's Add menu."""
     menu.layout.menu(S2C_MT_add.bl_idname, icon="VIEW_PAN")
 
 
 def in_sequencer_add(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    """Our entry in the Sequencer's Add menu."""
     column = menu.layout.column()
     column.operator_context = "INVOKE_DEFAULT"
     column.operator("s2c.add_recording", text="Recording for Piano Hands…", icon="SOUND")
 
 
 def in_takes(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    """Our submenu where takes are chosen and kept."""
     menu.layout.menu(S2C_MT_takes.bl_idname, icon="VIEW_PAN")
 
 
 def in_export(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    """Our entry in File > Export."""
     column = menu.layout.column()
     column.operator_context = "INVOKE_DEFAULT"
     column.operator("s2c.export_fbx", text="FBX for Piano Hands (.fbx)")
@@ -74,6 +78,7 @@ CLASSES = (S2C_MT_add, S2C_MT_takes)
 
 
 def register() -> None:
+    """Register the menus, then put our entries into Blender's own."""
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     for name, entry in ENTRIES:
@@ -81,6 +86,7 @@ def register() -> None:
 
 
 def unregister() -> None:
+    """Undo `register`, in reverse."""
     for name, entry in reversed(ENTRIES):
         getattr(bpy.types, name).remove(entry)
     for cls in reversed(CLASSES):

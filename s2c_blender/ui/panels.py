@@ -380,11 +380,15 @@ def has_take(context: bpy.types.Context) -> bool:
 
 
 class S2C_PT_sequencer(S2CPanel, bpy.types.Panel):
+    """The panel in the Sequencer's sidebar."""
+
     bl_idname = "S2C_PT_sequencer"
     bl_space_type = "SEQUENCE_EDITOR"
 
 
 class S2C_PT_view3d(S2CPanel, bpy.types.Panel):
+    """The same panel in the 3D viewport's sidebar."""
+
     bl_idname = "S2C_PT_view3d"
     bl_space_type = "VIEW_3D"
 

@@ -98,10 +98,12 @@ CLASSES = (S2C_Preferences,)
 
 
 def register() -> None:
+    """Register the add-on's preferences."""
     for cls in CLASSES:
         bpy.utils.register_class(cls)
 
 
 def unregister() -> None:
+    """Undo `register`, in reverse."""
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

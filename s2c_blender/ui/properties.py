@@ -143,12 +143,14 @@ CLASSES = (S2C_LeftOutNote, S2C_Settings)
 
 
 def register() -> None:
+    """Register the settings and hang them on every scene, as `scene.s2c_settings`."""
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.s2c_settings = PointerProperty(type=S2C_Settings)
 
 
 def unregister() -> None:
+    """Undo `register`, in reverse."""
     del bpy.types.Scene.s2c_settings
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -64,7 +64,7 @@ class BadWorker(WorkerKind):
 
 
 @pytest.mark.parametrize(
-    "fault, finding",
+    ("fault", "finding"),
     [
         ("none", ""),
         ("dies", "died"),

@@ -6,6 +6,7 @@ In the file's lines `"id": 0` stands for the id of the request. An error follows
 
 import json
 import sys
+from pathlib import Path
 
 HELLO = {
     "protocol": 1,
@@ -28,9 +29,8 @@ for line in sys.stdin:
     if method == "generate":
         path = request["params"].get("path")
         if path:
-            with open(path, "rb") as file:
-                for reply in file.read().splitlines():
-                    say(reply.replace(b'"id": 0', b'"id": %d' % number))
+            for reply in Path(path).read_bytes().splitlines():
+                say(reply.replace(b'"id": 0', b'"id": %d' % number))
         end = {"id": number, "event": "error", "code": "end", "message": "This worker makes no takes."}
         say(json.dumps(end).encode())
     else:

@@ -7,7 +7,6 @@ blender --python watch.py -- STATE.json [ui_scale=2] [sidebar=200]
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -77,7 +76,7 @@ def look() -> dict[str, object]:
 def tick() -> float:
     part = STATE.with_suffix(".part")
     part.write_text(json.dumps(look()), "utf-8")
-    os.replace(part, STATE)
+    part.replace(STATE)
     return SECONDS
 
 

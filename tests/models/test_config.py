@@ -30,7 +30,7 @@ def test_json_round_trip_keeps_every_value():
 
 
 @pytest.mark.parametrize(
-    "change, name",
+    ("change", "name"),
     [
         ({"surprise": 1}, "surprise"),
         ({"unet": {"depth": 3}}, "unet.depth"),
@@ -47,22 +47,22 @@ def test_json_that_does_not_fit_is_refused_by_name(change, name):
 
 
 @pytest.mark.parametrize(
-    "build",
+    ("build", "name"),
     [
-        lambda: TransformerConfig(width=10, heads=3),
-        lambda: TransformerConfig(input_kernel=4),
-        lambda: UNetConfig(widths=(8, 12), groups=8),
-        lambda: UNetConfig(widths=(8,)),
-        lambda: InteractionConfig(kind="telepathy"),
-        lambda: ScheduleConfig(beta_end=2.0),
-        lambda: Statistics(position_std=(1.0, 0.0, 1.0)),
-        lambda: ModelConfig(window_frames=241),
-        lambda: ModelConfig(name="../x"),
-        lambda: ModelConfig(sampling_steps=1001),
+        (lambda: TransformerConfig(width=10, heads=3), "transformer.width 10"),
+        (lambda: TransformerConfig(input_kernel=4), "transformer.input_kernel"),
+        (lambda: UNetConfig(widths=(8, 12), groups=8), "unet.widths"),
+        (lambda: UNetConfig(widths=(8,)), "unet.widths"),
+        (lambda: InteractionConfig(kind="telepathy"), "interaction.kind"),
+        (lambda: ScheduleConfig(beta_end=2.0), "schedule.beta_end"),
+        (lambda: Statistics(position_std=(1.0, 0.0, 1.0)), "statistics.position_std"),
+        (lambda: ModelConfig(window_frames=241), "window_frames 241"),
+        (lambda: ModelConfig(name="../x"), "name is"),
+        (lambda: ModelConfig(sampling_steps=1001), "model.sampling_steps"),
     ],
 )
-def test_values_out_of_range_are_refused(build):
-    with pytest.raises(ValueError):
+def test_values_out_of_range_are_refused(build, name):
+    with pytest.raises(ValueError, match=name):
         build()
 
 

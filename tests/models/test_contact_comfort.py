@@ -34,7 +34,7 @@ def test_arched_fingers_ask_for_nothing():
     assert not asked(hands()).any()
 
 
-@pytest.mark.parametrize("finger, index", [("index", 1), ("little", 4)])
+@pytest.mark.parametrize(("finger", "index"), [("index", 1), ("little", 4)])
 def test_a_stretched_finger_asks_the_wrist_to_come_nearer_and_a_curled_one_to_go_back(finger, index):
     stretched, curled = asked(hands(**{f"{finger}_middle": 0.1})), asked(hands(**{f"{finger}_middle": 1.5}))
     assert (stretched[:, index, 1] > 0.002).all() and (curled[:, index, 1] < -0.002).all()
@@ -55,7 +55,7 @@ def test_a_hooked_thumb_is_stretched_and_nothing_else_is_touched():
     assert (far > near).all()
 
 
-@pytest.mark.parametrize("root_deg, middle_deg", [(0, 70), (-30, 20), (-9.9, 80)])
+@pytest.mark.parametrize(("root_deg", "middle_deg"), [(0, 70), (-30, 20), (-9.9, 80)])
 def test_thumbs_that_are_not_hooked_stay_as_they_are(root_deg, middle_deg):
     thumbs = hands(thumb_flexion=np.radians(root_deg), thumb_middle=np.radians(middle_deg))
     for one, other in zip(dataclasses.astuple(unhooked(thumbs)), dataclasses.astuple(thumbs)):

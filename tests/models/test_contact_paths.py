@@ -13,8 +13,10 @@ FPS, FRAMES = 60.0, 120
 
 
 def two_notes(distance: float, gap_s: float) -> tuple[FingerPaths, NDArray[np.float64], int, int]:
-    """Paths of a thumb that plays at 0 m and then `distance` farther, its hand gliding there within the gap; the
-    thumb's free X; the frames of the release and of the second stroke."""
+    """Paths of a thumb that plays at 0 m and then `distance` farther, its hand gliding there within the gap.
+
+    Also the thumb's free X, and the frames of the release and of the second stroke.
+    """
     up, down = 0.8, 0.8 + gap_s
     notes = np.array([[0.5, up, 60, 80], [down, down + 0.3, 84, 80]])
     assignment = Assignment(np.array([[1, 0], [1, 0]], np.int8), notes[:, 1])

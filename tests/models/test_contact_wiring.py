@@ -7,7 +7,6 @@ Each part has tests of its own; these turn red when the whole no longer calls it
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -32,8 +31,10 @@ def jumble(seed: int) -> tuple[Motion, NDArray[np.float64], NDArray[np.int8]]:
         time = 0.5
         while time < 2.5:
             count, base = rng.integers(1, 4), rng.integers(55, 70)
-            for pitch in sorted(set(base + rng.choice(9, count, replace=False))):
-                rows.append((time, time + rng.uniform(0.15, 0.6), int(pitch), 80.0, hand))
+            rows.extend(
+                (time, time + rng.uniform(0.15, 0.6), int(pitch), 80.0, hand)
+                for pitch in sorted(set(base + rng.choice(9, count, replace=False)))
+            )
             time += rng.choice([0.15, 0.3, 0.45])
     table = np.array(sorted(rows))
     return motion, table[:, :4], table[:, 4].astype(np.int8)
@@ -74,7 +75,7 @@ def test_what_cannot_be_played_together_gives_way_and_strikes_nothing_wrong(part
 
 
 @pytest.fixture
-def hands_put_together(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def hands_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever came before leaves one hand inside the other for half a second."""
     mend = apply.repair_seams
 
@@ -85,7 +86,6 @@ def hands_put_together(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return Motion(mended.euler, wrist, mended.fps)
 
     monkeypatch.setattr(apply, "repair_seams", spoilt)
-    yield
 
 
 def test_the_last_word_is_that_hands_do_not_collide(

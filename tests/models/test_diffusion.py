@@ -101,7 +101,7 @@ def test_one_step_of_algorithm_1_has_the_papers_mean_and_variance():
     assert float(seen[1][1].var()) == pytest.approx(variance, rel=0.02)
 
 
-@pytest.mark.parametrize("name, steps", [("ancestral", 200), ("ddim", 100), ("dpm++2m", 60)])
+@pytest.mark.parametrize(("name", "steps"), [("ancestral", 200), ("ddim", 100), ("dpm++2m", 60)])
 @pytest.mark.parametrize("kind", ["linear", "cosine"])
 def test_samplers_reproduce_a_gaussian(name, steps, kind):
     schedule = build_schedule(ScheduleConfig(kind=kind, steps=1000))

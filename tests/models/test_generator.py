@@ -302,7 +302,7 @@ def test_a_splice_is_exact_outside_and_goes_on_in_place_and_velocity():
     assert np.abs(np.diff(out.wrist[:, 1, 0])).max() < 0.15
 
 
-@pytest.mark.parametrize("start, stop", [(0, 60), (20, 21), (0, 1), (59, 60), (20, 23)])
+@pytest.mark.parametrize(("start", "stop"), [(0, 60), (20, 21), (0, 1), (59, 60), (20, 23)])
 def test_a_splice_of_any_length_stays_between_what_it_joins(start, stop):
     kept = Motion(np.zeros((60, 2, 16, 3), np.float32), np.zeros((60, 2, 3), np.float32), 30.0)
     new = Motion(np.ones((60, 2, 16, 3), np.float32), np.ones((60, 2, 3), np.float32), 30.0)

@@ -125,7 +125,7 @@ def test_every_beginning_and_every_changed_byte_of_a_file_is_read_or_refused(tmp
             try:
                 notes = read_midi(put(tmp_path / "changed.mid", changed)).notes
             except UserError as error:
-                assert len(error.message) < 200
+                assert len(error.message) < 200  # noqa: PT017  some of these can be read
             else:
                 assert np.isfinite(notes).all()
 

@@ -143,7 +143,7 @@ def test_causal_mask_and_residual_are_switches():
 
 
 @pytest.mark.parametrize(
-    "kind, reaches", [("hcaa", True), ("concat", True), ("cross_attention", True), ("none", False)]
+    ("kind", "reaches"), [("hcaa", True), ("concat", True), ("cross_attention", True), ("none", False)]
 )
 def test_the_other_hand_is_felt_through_the_interaction_only(kind, reaches):
     config = dataclasses.replace(TINY, interaction=InteractionConfig(kind=kind, heads=2))

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -84,8 +83,8 @@ def test_a_take_of_any_name_is_made_and_named(
     more = ["--preset", str(tiny_preset), "--sound-end", "2", "--steps", "1", "--contact", "0"]
     for form in ([], ["--json"]):
         assert end_of(capsys, cli.main, "generate", MIDI, "-o", output, *more, *form) == (0, "")
-    assert os.listdir(tmp_path) == [ODD]
-    with open("/dev/full", "w") as full:
+    assert [path.name for path in tmp_path.iterdir()] == [ODD]
+    with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "models", "evaluate", output]
         done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False)
     said = done.stderr.decode("utf-8")

@@ -113,7 +113,7 @@ def kept():
     return Motion(euler.astype(np.float32), wrist.astype(np.float32), 30.0)
 
 
-@pytest.mark.parametrize("start, stop", [(900, 960), (0, 40), (1770, 1800)])
+@pytest.mark.parametrize(("start", "stop"), [(900, 960), (0, 40), (1770, 1800)])
 def test_all_of_what_is_redone_is_new_and_far_from_it_nothing(kept, start, stop):
     new = redo((0, 1), start, stop, kept)
     changed = np.abs(new.euler - kept.euler).max((1, 2, 3)), np.abs(new.wrist - kept.wrist).max((1, 2))

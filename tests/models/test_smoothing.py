@@ -42,7 +42,7 @@ def test_without_a_larger_spread_for_still_hands_it_is_the_plain_gaussian(still)
     np.testing.assert_array_equal(smooth_wrists(wrists(), 0.6, still, FPS), smooth(wrists(), 0.6))
 
 
-@pytest.mark.parametrize("spread, still", [(0.7, 0.0), (0.6, 1.5), (0.5, 4.0)])
+@pytest.mark.parametrize(("spread", "still"), [(0.7, 0.0), (0.6, 1.5), (0.5, 4.0)])
 def test_a_part_with_its_margin_is_smoothed_as_in_the_whole(spread, still):
     hands, margin = wrists(), smoothing_reach(spread, still)
     whole = smooth_wrists(hands, spread, still, FPS)

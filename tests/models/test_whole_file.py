@@ -45,7 +45,7 @@ def test_a_new_file_may_be_read_by_whom_the_user_lets_read(tmp_path: Path) -> No
 def test_an_error_leaves_the_older_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "take.npz"
     path.write_text("old")
-    with pytest.raises(RuntimeError), whole_file(path) as part:
+    with pytest.raises(RuntimeError), whole_file(path) as part:  # noqa: PT012  half of it, then an error
         part.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
@@ -124,7 +124,7 @@ def _plain(path: Path) -> None:
 def test_a_full_disk_is_one_sentence_whatever_writes(tmp_path: Path, write: Callable[[Path], None]) -> None:
     path = tmp_path / "model.bin"
     path.write_text("old")
-    with no_file_larger_than(4096), pytest.raises(Exception) as caught, whole_file(path) as part:
+    with no_file_larger_than(4096), pytest.raises(Exception) as caught, whole_file(path) as part:  # noqa: PT011  each library has its own
         write(part)
     explained = error_for_user(caught.value)
     assert explained.code == "disk_full" and "free some space" in explained.message
@@ -193,7 +193,7 @@ def test_a_folder_appears_whole_and_its_files_are_for_whom_the_umask_lets(tmp_pa
         os.umask(mask)
     assert stat.S_IMODE((tmp_path / "model").stat().st_mode) == 0o755
     assert stat.S_IMODE((tmp_path / "model" / "model.safetensors").stat().st_mode) == 0o644
-    with pytest.raises(RuntimeError), whole_folder(tmp_path / "other") as part:
+    with pytest.raises(RuntimeError), whole_folder(tmp_path / "other") as part:  # noqa: PT012  half of it, then an error
         (part / "half").write_text("half")
         raise RuntimeError
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -13,6 +13,7 @@ import shutil
 import sys
 import threading
 import time
+from pathlib import Path
 
 HELLO = {
     "protocol": 1,
@@ -41,13 +42,13 @@ def work_steadily(request, cancelled):
                 return False
             say(id=number, event="progress", stage=stage, step=step, of=3, seconds_left=0.1)
             time.sleep(0.004)
-    part = params["output"] + ".abcdefgh.part"
-    with open(os.environ["FAKE_TAKE"], "rb") as take, open(part, "wb") as file:
+    part = Path(params["output"] + ".abcdefgh.part")
+    with Path(os.environ["FAKE_TAKE"]).open("rb") as take, part.open("wb") as file:
         file.write(take.read(1000))
         file.flush()
         time.sleep(0.02)
         file.write(take.read())
-    os.replace(part, params["output"])
+    part.replace(params["output"])
     return True
 
 
@@ -131,7 +132,7 @@ def main():
         request = json.loads(line)
         number, method = request["id"], request["method"]
         if len(sys.argv) > 2:
-            with open(sys.argv[2], "a", encoding="utf-8") as log:
+            with Path(sys.argv[2]).open("a", encoding="utf-8") as log:
                 log.write(json.dumps({"pid": os.getpid(), **request}) + "\n")
         if fault == "garbage":
             continue

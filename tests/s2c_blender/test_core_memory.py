@@ -39,8 +39,7 @@ def test_a_small_copy_needs_none():
 
 def test_what_is_wanted_is_held_a_little_at_a_time_and_let_go():
     size, memory, steps = 20 << 20, WarmMemory(), [0]
-    for _ in memory.warm(size):
-        steps.append(held(memory))
+    steps.extend(held(memory) for _ in memory.warm(size))
     assert max(np.diff(steps)) <= STEP_BYTES + BLOCK_BYTES and size <= held(memory) <= size + STEP_BYTES
     memory.release(size // 2)
     assert held(memory) == pytest.approx(steps[-1] - size // 2, abs=2 * BLOCK_BYTES)

@@ -471,4 +471,5 @@ def test_a_note_reads_no_files(scene, tmp_path, monkeypatch):
     gap(scene, tmp_path)
     (tmp_path / "clicks.wav").unlink()
     monkeypatch.setattr("builtins.open", None)
+    monkeypatch.setattr("io.open", None)  # pathlib's
     assert heard_note(bpy.context, "") == CUT.format(2) and len(soundings(scene)) == 2

@@ -368,7 +368,7 @@ def test_drawing_looks_at_no_file(scene, tmp_path, monkeypatch):
         if made:
             bpy.ops.s2c.generate()
         with monkeypatch.context() as patch:
-            for name in ("builtins.open", "os.stat", "os.listdir", "os.scandir"):
+            for name in ("builtins.open", "io.open", "os.stat", "os.listdir", "os.scandir"):
                 patch.setattr(name, no_files)
             drawn = draw(panels.S2C_PT_view3d)
         assert "s2c.generate" in drawn.names()

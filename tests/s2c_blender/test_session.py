@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -141,7 +142,7 @@ def test_generate_writes_both_hands_in_one_undo_step(scene, tmp_path):
         assert tuple(head) == pytest.approx(tuple(wrist[40, hand]), abs=1e-5)
     settings = scene.s2c_settings
     assert "seed 1: 1 of 2 notes played, made in " in settings.result
-    assert settings.armature == armature and os.path.isfile(settings.take_path)
+    assert settings.armature == armature and Path(settings.take_path).is_file()
 
 
 def test_undo_takes_the_whole_take_back(scene):
@@ -218,7 +219,7 @@ def test_what_is_kept_is_read_from_the_curves(scene, tmp_path, monkeypatch):
 
 def test_redo_without_the_takes_file_plays_the_notes_kept_with_the_action(scene, tmp_path, monkeypatch):
     bpy.ops.s2c.generate()
-    os.unlink(scene.s2c_settings.take_path)
+    Path(scene.s2c_settings.take_path).unlink()
     seen = []
     write_keep = keeping.write_keep
 
@@ -236,7 +237,7 @@ def test_redo_without_the_takes_file_plays_the_notes_kept_with_the_action(scene,
 
 def test_redo_without_any_notes_listens_to_the_sound_again(scene, tmp_path):
     bpy.ops.s2c.generate()
-    os.unlink(scene.s2c_settings.take_path)
+    Path(scene.s2c_settings.take_path).unlink()
     del hands().animation_data.action[clock.NOTES_PROPERTY]
     bpy.ops.s2c.regenerate_hand(hand="LEFT")
     assert requests(tmp_path)[-1]["params"]["sound"].endswith("song.wav")
@@ -251,10 +252,10 @@ def test_redo_at_another_frame_rate_is_a_sentence(scene):
 
 def test_a_packed_sound_reaches_the_worker(scene, tmp_path):
     scene.sequence_editor.strips[0].sound.pack()
-    os.unlink(tmp_path / "song.wav")
+    (tmp_path / "song.wav").unlink()
     assert bpy.ops.s2c.generate() == {"FINISHED"}
-    sound = requests(tmp_path)[-1]["params"]["sound"]
-    assert os.path.basename(sound) == "packed.wav" and not os.path.exists(sound)
+    sound = Path(requests(tmp_path)[-1]["params"]["sound"])
+    assert sound.name == "packed.wav" and not sound.exists()
 
 
 def test_keyframes_are_written_in_small_steps_one_curve_each(scene):
@@ -376,7 +377,7 @@ def test_a_rig_that_is_not_a_pair_of_hands(scene, tmp_path, monkeypatch):
 
 
 def test_a_missing_file(scene, tmp_path, monkeypatch):
-    os.unlink(tmp_path / "song.wav")
+    (tmp_path / "song.wav").unlink()
     fails('"song.wav" of the strip "Piano" is missing', "sound_missing")
     write_sound(tmp_path / "song.wav")
     works_again(monkeypatch, tmp_path)
@@ -729,7 +730,7 @@ def test_a_job_without_temporary_files_has_no_temporary_folder(scene, tmp_path, 
 
 
 def test_a_refusal_is_told_from_a_job_that_failed_and_can_be_dismissed(scene, tmp_path, monkeypatch):
-    os.unlink(tmp_path / "song.wav")
+    (tmp_path / "song.wav").unlink()
     with pytest.raises(RuntimeError):
         bpy.ops.s2c.generate()
     view = session.view(0)

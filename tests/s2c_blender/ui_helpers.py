@@ -5,8 +5,11 @@ import bpy
 
 
 class Drawn:
-    """What was drawn: `operators` [(idname, properties set)], `properties` [name], `labels` of buttons, `titles`,
-    `texts` [str], `menus`, `panels` {idname: folded at first}. With `folded`, what is folded stays hidden."""
+    """What was drawn.
+
+    `operators` [(idname, properties set)], `properties` [name], `labels` of buttons, `titles`, `texts` [str], `menus`,
+    `panels` {idname: folded at first}. With `folded`, what is folded stays hidden.
+    """
 
     def __init__(self, folded=False):
         self.operators, self.properties, self.texts, self.progress = [], [], [], []

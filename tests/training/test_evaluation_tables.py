@@ -147,5 +147,5 @@ def test_every_excerpt_has_a_player_of_its_own_in_the_synthesisers_row(scores: P
 
 @pytest.mark.parametrize("wrong", [{"source": "radio"}, {"hands": "four"}, {"contacts": ()}])
 def test_options_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
         TakeOptions(**wrong)

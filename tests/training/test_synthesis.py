@@ -118,9 +118,7 @@ def test_the_tempo_bends_within_bounds_and_slows_at_the_end() -> None:
 
 
 def test_a_leap_is_given_time_and_the_hand_leaves_before_it() -> None:
-    rows = []
-    for k in range(30):
-        rows.append((0.12 * k, 0.12 * k + 0.12, 40 if k % 2 else 88, 64))
+    rows = [(0.12 * k, 0.12 * k + 0.12, 40 if k % 2 else 88, 64) for k in range(30)]
     score = Score(np.array(rows, np.float32), np.full(30, RIGHT, np.int8), 0.0)
     notes = perform(score, np.random.default_rng(0)).notes
     travel = abs(key_x(88) - key_x(40)) - 0.07

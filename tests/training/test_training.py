@@ -171,7 +171,7 @@ def test_learning_rate_warms_up_and_falls():
     "change", [{"steps": 0}, {"minutes": 1.0}, {"learning_rate": 0.0}, {"precision": "float8"}]
 )
 def test_settings_out_of_range_are_refused(change):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=next(iter(change))):
         settings(**change)
 
 
@@ -266,8 +266,8 @@ def test_a_run_given_again_keeps_the_statistics_that_its_weights_belong_to(shard
     begun = train_stage2(tmp_path, settings(steps=2), pieces[:1], [], CPU, quiet)
     again = train_stage1(tmp_path, TINY, settings(steps=4), pieces, [], CPU, quiet)
     assert again == begun == train_stage2(tmp_path, settings(steps=4), pieces, [], CPU, quiet)
+    other = dataclasses.replace(TINY, position_sharing=False)
     with pytest.raises(ValueError, match="another configuration"):
-        other = dataclasses.replace(TINY, position_sharing=False)
         train_stage1(tmp_path, other, settings(steps=6), pieces, [], CPU, quiet)
 
 

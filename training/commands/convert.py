@@ -15,6 +15,7 @@ import json
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import save_file
 
@@ -37,10 +38,10 @@ HUBERT_CONFIG_FILE = "hubert.json"
 SIDES = ("left", "right")
 
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `convert`."""
     parser = commands.add_parser("convert", help="the authors' released checkpoints to a model folder")
-    pair = {"nargs": 2, "type": Path, "metavar": ("LEFT", "RIGHT")}
+    pair: dict[str, Any] = {"nargs": 2, "type": Path, "metavar": ("LEFT", "RIGHT")}
     parser.add_argument("--stage2", required=True, help="checkpoints of the gesture generator", **pair)
     parser.add_argument("--stage1", help="checkpoints of the position predictor, to use instead", **pair)
     parser.add_argument("--out", type=Path, required=True, help="model folder to write; must not exist")

@@ -32,7 +32,7 @@ _PARTS = {
 }
 
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `cost`."""
     parser = commands.add_parser("cost", help="parameters, multiply-adds, seconds and memory of presets")
     parser.add_argument("--presets", nargs="+", default=["default", "paper", "official"])

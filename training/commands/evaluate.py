@@ -19,7 +19,9 @@ import argparse
 import json
 import sys
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from models.app.command_line import complain
 from models.app.pipeline import Pipeline
@@ -33,7 +35,7 @@ from training.evaluation.figures import Row, as_markdown, looks_lines, measure, 
 from training.evaluation.takes import TakeOptions, make_takes, right_hand_kept
 
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `evaluate`."""
     parser = commands.add_parser("evaluate", help="figures over held-out scores")
     parser.add_argument("--scores", type=Path, help="folder of two-track MIDI scores")
@@ -88,57 +90,82 @@ def evaluate_main(arguments: argparse.Namespace) -> int:
         fps=arguments.fps,
         device=arguments.device,
     )
-    pipeline = Pipeline()
-    rows: dict[str, list[tuple[str, Row]]] = {}
-    differences: list[float] = []
-    kept: list[bool] = []
+    results = _evaluate(excerpts, options)
+    summaries = [summary([row for _, row in of]) for of in results.rows.values()]
+    whose = (
+        "real pianists' notes" if arguments.real else f"{arguments.timing} timing, {arguments.split} split"
+    )
+    _print(results, summaries, arguments.source, f"{whose}: {len(excerpts)} excerpts")
+    if arguments.json is not None:
+        _write_json(arguments.json, results, summaries, arguments)
+    return 0
+
+
+@dataclass(frozen=True)
+class _Results:
+    rows: dict[str, list[tuple[str, Row]]] = field(default_factory=dict)
+    """By kind of take: the name of each excerpt and its figures."""
+    differences: list[float] = field(default_factory=list)
+    """Between two seeds: the median distance of the fingertips in each excerpt, mm."""
+    kept: list[bool] = field(default_factory=list)
+    """Whether the right hand stayed bit-identical where the left one was redone, for each excerpt."""
+
+
+def _evaluate(excerpts: list[Excerpt], options: TakeOptions) -> _Results:
+    """Make and measure the takes of all excerpts, and say so after each."""
+    pipeline, results = Pipeline(), _Results()
     for index, excerpt in enumerate(excerpts):
         takes: dict[str, Take] = {}
         with tempfile.TemporaryDirectory() as name:
             for made in make_takes(pipeline, excerpt, Path(name), options):
                 row = measure(made.kind, made.take, excerpt.notes, excerpt.seconds, made.seconds)
-                rows.setdefault(made.kind, []).append((excerpt.name, row))
+                results.rows.setdefault(made.kind, []).append((excerpt.name, row))
                 takes[made.kind] = made.take
         if options.other_seed:
-            differences.append(median_difference_mm(takes["contact 1"], takes["another seed"]))
+            results.differences.append(median_difference_mm(takes["contact 1"], takes["another seed"]))
         if options.redo:
-            kept.append(right_hand_kept(takes["contact 1"], takes["redone left hand"]))
-        found = ", ".join(f"{kind} {of[-1][1].figures['onset_f1']:.3f}" for kind, of in rows.items())
+            results.kept.append(right_hand_kept(takes["contact 1"], takes["redone left hand"]))
+        found = ", ".join(f"{kind} {of[-1][1].figures['onset_f1']:.3f}" for kind, of in results.rows.items())
         print(f"{index + 1}/{len(excerpts)} {excerpt.name}: onset F1 {found}", file=sys.stderr, flush=True)
-    summaries = [summary([row for _, row in of]) for of in rows.values()]
-    what = f"{len(excerpts)} excerpts, {summaries[0]['music_s']:.0f} s, {summaries[0]['notes']} notes"
-    whose = (
-        "real pianists' notes" if arguments.real else f"{arguments.timing} timing, {arguments.split} split"
-    )
-    print(f"From {arguments.source}, {whose}: {what}.")
-    if arguments.source == "sound":
+    return results
+
+
+def _print(results: _Results, summaries: list[dict[str, Any]], source: str, what: str) -> None:
+    print(f"From {source}, {what}, {summaries[0]['music_s']:.0f} s, {summaries[0]['notes']} notes.")
+    if source == "sound":
         print(f"Onset F1 of the transcription alone: {summaries[0]['transcription_onset_f1']:.3f}")
     print(as_markdown(summaries))
-    print("\n".join(looks_lines({kind: [row for _, row in of] for kind, of in rows.items()})))
-    if differences:
-        ordered = sorted(differences)
+    print("\n".join(looks_lines({kind: [row for _, row in of] for kind, of in results.rows.items()})))
+    if results.differences:
+        ordered = sorted(results.differences)
         print(
             f"Another seed: median fingertip difference {ordered[len(ordered) // 2]:.1f} mm "
             f"(least of a piece {ordered[0]:.1f})"
         )
-    if kept:
-        print(f"Redone left hand: the right hand bit-identical in {sum(kept)} of {len(kept)} pieces")
-    if arguments.json is not None:
-        settings = {
+    if results.kept:
+        print(
+            f"Redone left hand: the right hand bit-identical in {sum(results.kept)} of {len(results.kept)} pieces"
+        )
+
+
+def _write_json(
+    path: Path, results: _Results, summaries: list[dict[str, Any]], arguments: argparse.Namespace
+) -> None:
+    """Write every figure of every piece, with the settings that they were made with."""
+    report = {
+        "settings": {
             name: str(value) for name, value in vars(arguments).items() if name not in ("main", "command")
-        }
-        pieces = [
-            {"piece": piece, "kind": kind, **row.figures} for kind, of in rows.items() for piece, row in of
-        ]
-        report = {
-            "settings": settings,
-            "summary": summaries,
-            "pieces": pieces,
-            "seed_difference_mm": differences,
-            "right_hand_kept": kept,
-        }
-        write_text_whole(arguments.json, json.dumps(report, indent=1) + "\n")
-    return 0
+        },
+        "summary": summaries,
+        "pieces": [
+            {"piece": piece, "kind": kind, **row.figures}
+            for kind, of in results.rows.items()
+            for piece, row in of
+        ],
+        "seed_difference_mm": results.differences,
+        "right_hand_kept": results.kept,
+    }
+    write_text_whole(path, json.dumps(report, indent=1) + "\n")
 
 
 def _excerpts(arguments: argparse.Namespace) -> list[Excerpt]:

@@ -40,7 +40,7 @@ OWN = (
 """Our own figures (models.evaluation.scores), means over takes."""
 
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `metrics` and `autoencoder`."""
     parser = commands.add_parser("metrics", help="FGD, WGD, PD, Smooth, FID of generated motion against real")
     parser.add_argument("real", type=Path, help="folder of takes, shards or PianoMotion10M annotation")

@@ -20,7 +20,7 @@ from models.plain_text import printable
 from training.data.pianomotion.layout import SPLITS, ClipFiles
 
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the subcommands."""
     check = commands.add_parser("check-dataset", help="what a folder of PianoMotion10M holds")
     check.add_argument("folder", type=Path)

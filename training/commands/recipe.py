@@ -20,7 +20,7 @@ STAGE1_SHARE = 0.15
 """Stage 1's part of the minutes: it learns faster and its error is corrected by the diffusion's wrist channels."""
 
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `recipe`."""
     parser = commands.add_parser("recipe", help="scores to a model folder: synthesise, both stages, export")
     parser.add_argument("--scores", type=Path, required=True, help="folder of two-track MIDI scores")

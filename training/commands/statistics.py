@@ -26,7 +26,7 @@ from training.stages.sources import Windows
 from training.stages.stage1 import first_statistics
 
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `statistics`."""
     parser = commands.add_parser("statistics", help="what a model normalises with, measured from motion")
     parser.add_argument("--preset", default="paper", choices=preset_names())

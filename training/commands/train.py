@@ -35,7 +35,7 @@ from training.stages.settings import TrainSettings, parse_change, resolve
 from training.stages.sources import Windows
 
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `train` and `export`."""
     train = commands.add_parser("train", help="train one stage of the model on shards or PianoMotion10M")
     train.add_argument("--stage", type=int, choices=(1, 2), required=True, help="1 positions, 2 diffusion")

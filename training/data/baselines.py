@@ -8,6 +8,7 @@ generator: few excerpts, hands that are made by one rule, tracking that jumps.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,6 +128,6 @@ def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
 
 
-def _standardised(one: Statistics, scale: NDArray, centre: NDArray) -> Statistics:
+def _standardised(one: Statistics, scale: NDArray[Any], centre: NDArray[Any]) -> Statistics:
     """Statistics in units of the reference."""
     return Statistics((one.mean - centre) / scale, one.covariance / np.outer(scale, scale))

@@ -12,8 +12,10 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.evaluation.real_motion_distance import REFERENCE_FPS, STATISTICS_PATH, motion_features, statistics
 from models.whole_file import write_text_whole
@@ -27,7 +29,7 @@ ABOUT = (
 )
 
 
-def excerpt_features(path: Path) -> list[np.ndarray]:
+def excerpt_features(path: Path) -> list[NDArray[Any]]:
     """Features (F, 25) of every excerpt of the data set."""
     with np.load(path, allow_pickle=False) as data:
         points, ends, fps = data["points"], data["episode_ends"], float(data["fps"])

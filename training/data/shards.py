@@ -53,6 +53,7 @@ class Piece:
 
     @property
     def frames(self) -> int:
+        """Number of frames."""
         return len(self.wrist)
 
 
@@ -123,9 +124,11 @@ class ShardSource:
 
     @property
     def hours(self) -> float:
+        """Length of all pieces together, hours."""
         return sum(piece.frames for piece in self.pieces) / self.fps / 3600
 
     def batch(self, rng: np.random.Generator, size: int, rows: slice = EVERY) -> Batch:
+        """See `WindowSource.batch`."""
         return random_batch(
             self.pieces,
             rng,

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Excerpts to evaluate: of scores that no training has seen, performed with the synthesiser's timing and dynamics or as
-written; or what real pianists played.
+"""Excerpts to evaluate.
+
+Of scores that no training has seen, performed with the synthesiser's timing and dynamics or as written; or what real
+pianists played.
 """
 
 from __future__ import annotations

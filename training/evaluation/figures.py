@@ -32,7 +32,7 @@ class Row:
 
 
 def measure(
-    kind: str, take: Take, true_notes: NDArray[np.floating], music_s: float, seconds: dict[str, float]
+    kind: str, take: Take, true_notes: NDArray[np.floating[Any]], music_s: float, seconds: dict[str, float]
 ) -> Row:
     """All figures of a take against the notes (n, 4) that were performed."""
     tips = fingertips(take.motion, hand_size_of(take))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -177,7 +178,7 @@ class _Batch:
         self.skip = self._joined([w.skip for w in windows], windows, STATES**2)
 
     def _joined(
-        self, parts: list[tuple], windows: Sequence[Window], stride: int
+        self, parts: list[tuple[Any, ...]], windows: Sequence[Window], stride: int
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
         place = np.concatenate(
             [

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,9 @@ CLIP_SECONDS = 8.0
 class Clip:
     """A stretch of motion of both hands."""
 
-    pose: NDArray[np.floating]
+    pose: NDArray[np.floating[Any]]
     """(T, 2, 48) radians."""
-    position: NDArray[np.floating]
+    position: NDArray[np.floating[Any]]
     """(T, 2, 3) metres."""
     fps: float
     valid: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 2), bool))

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.checks import check_choice
 from training.metrics import fixed, legacy
@@ -62,7 +64,7 @@ def _fid(pairs: fixed.Pairs, form: str, autoencoder: EmbeddingNet) -> dict[str, 
     }
 
 
-def latents(autoencoder: EmbeddingNet, clips: Sequence[Clip]) -> np.ndarray:
+def latents(autoencoder: EmbeddingNet, clips: Sequence[Clip]) -> NDArray[Any]:
     """Latent vectors (clips, D) float64; `ValueError` for clips of another length than the autoencoder's."""
     frames = autoencoder.config.frames
     for clip in clips:

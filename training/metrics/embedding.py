@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The gesture autoencoder whose latent vectors FID compares (after Yoon et al. 2020; layers as in PianoMotion10M's
-models/evaluate.py, so that a checkpoint of theirs fits by name).
+"""The gesture autoencoder whose latent vectors FID compares.
+
+After Yoon et al. 2020; layers as in PianoMotion10M's models/evaluate.py, so that a checkpoint of theirs fits by name.
 
 Axes: B clips, T = 240 frames, 96 channels (48 radians of the right hand, 48 of the left). The released encoder's
 fully connected part calls `LeakyReLU(True)`, whose argument is the slope: 1.0, that is no bend at all. `slope` keeps
@@ -73,6 +74,7 @@ class PoseEncoder(nn.Module):
         self.fc_logvar = nn.Linear(config.latent, config.latent)
 
     def forward(self, poses: Tensor) -> Tensor:
+        """Latent vectors [B, latent] of poses [B, T, C], radians."""
         return self.fc_mu(self.out_net(self.net(poses.transpose(1, 2)).flatten(1)))
 
 
@@ -100,6 +102,7 @@ class PoseDecoder(nn.Module):
         )
 
     def forward(self, latent: Tensor) -> Tensor:
+        """Poses [B, T, C], radians, of latent vectors [B, latent]."""
         return self.net(self.pre_net(latent).unflatten(1, (LATENT_CODE_CHANNELS, -1))).transpose(1, 2)
 
 
@@ -113,6 +116,7 @@ class EmbeddingNet(nn.Module):
         self.decoder = PoseDecoder(self.config)
 
     def forward(self, poses: Tensor) -> tuple[Tensor, Tensor]:
+        """Latent vectors [B, latent] of poses [B, T, C], and the poses made of them again."""
         latent = self.pose_encoder(poses)
         return latent, self.decoder(latent)
 

@@ -22,6 +22,7 @@ float64. What is mended in each, and why:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import ot
@@ -33,7 +34,7 @@ from models.evaluation.real_motion_distance import Statistics, frechet_distance
 from training.metrics.clips import HANDS, Clip, filled
 from training.metrics.legacy import COMPONENTS, MIXTURE, MIXTURE_ITERATIONS
 
-Array = NDArray[np.floating]
+Array = NDArray[np.floating[Any]]
 Pairs = Sequence[tuple[Clip, Clip]]
 """(real, generated)"""
 

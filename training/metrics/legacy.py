@@ -21,6 +21,8 @@ run.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import ot
 import torch
@@ -29,7 +31,7 @@ from scipy import linalg
 from sklearn.decomposition import IncrementalPCA
 from sklearn.mixture import GaussianMixture
 
-Array = NDArray[np.floating]
+Array = NDArray[np.floating[Any]]
 
 COMPONENTS = 10
 """Principal components of WGD."""

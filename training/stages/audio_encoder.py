@@ -41,9 +41,11 @@ class ListeningPredictors(nn.Module):
         self.predictors, self.encoder = predictors, encoder
 
     def forward(self, features: Tensor, style: Tensor) -> Tensor:
+        """As `PositionPredictors`; the features come from `encoder_in`, outside of the network."""
         return self.predictors(features, style)
 
     def train(self, mode: bool = True) -> ListeningPredictors:
+        """Switch the predictors to training or back; the encoder stays in evaluation mode."""
         super().train(mode)
         self.encoder.eval()
         return self
@@ -101,12 +103,11 @@ def split_state(
     """Weights of stage 1's network as those of the predictors and those of a fine-tuned encoder (empty: none)."""
     if not any(name.startswith("encoder.") for name in state):
         return state, {}
-    parts = []
-    for prefix in ("predictors.", "encoder."):
-        parts.append(
-            {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-        )
-    return parts[0], parts[1]
+    predictors, encoder = (
+        {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+        for prefix in ("predictors.", "encoder.")
+    )
+    return predictors, encoder
 
 
 def trained_encoder(out: Path, state: dict[str, Tensor]) -> HubertPair:

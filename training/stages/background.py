@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from training.data.shards import EVERY, Batch, WindowSource
 
 
-class _Steps(Dataset):
+class _Steps(Dataset[tuple[Batch, dict[str, Any]]]):
     def __init__(
         self,
         source: WindowSource,
@@ -57,17 +57,23 @@ class BackgroundSource:
         workers: int = 2,
         ahead: int = 2,
     ) -> None:
-        """
+        """Start nothing yet: the processes begin with the first batch.
+
         Args:
+            source: where the batches are read.
             generator: the numpy generator of a step, untouched; it must be picklable.
+            size: windows in a batch.
+            rows: those of them that are read.
+            first_step: the step of the first batch.
             steps: how many steps there will be at most.
-            workers: processes, at least one. ahead: batches that each of them keeps ready.
+            workers: processes, at least one.
+            ahead: batches that each of them keeps ready.
         """
         if workers < 1 or ahead < 1:
             raise ValueError(f"workers={workers} and ahead={ahead} must be at least 1")
         self._source, self._generator, self._size, self._rows = source, generator, size, rows
         self._step = first_step
-        self._loader: DataLoader | None = DataLoader(
+        self._loader: DataLoader[tuple[Batch, dict[str, Any]]] | None = DataLoader(
             _Steps(source, generator, first_step, size, rows, steps),
             sampler=range(steps),
             batch_size=None,
@@ -81,6 +87,7 @@ class BackgroundSource:
 
     @property
     def hours(self) -> float:
+        """Those of the source."""
         return self._source.hours
 
     def batch(self, rng: np.random.Generator, size: int, rows: slice = EVERY) -> Batch:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The training loop that both stages share: optimiser, learning rate, averaged weights, checkpoints, progress, one
-process or many.
+"""The training loop that both stages share, in one process or many.
+
+It holds the optimiser, the learning rate, the averaged weights, the checkpoints and the progress.
 
 Resuming is exact: all randomness of step s comes from (seed, s), and a checkpoint holds weights, averaged
 weights, optimiser and step. With a limit in steps a resumed run ends with the same bits as an uninterrupted

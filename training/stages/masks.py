@@ -7,10 +7,11 @@ window before, a gap between two windows, one hand while the other is given, som
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 KINDS = ("none", "prefix", "both_ends", "hand_given", "bars")
@@ -67,6 +68,6 @@ def random_corruption(
     return Corruption(torch.from_numpy(t), torch.from_numpy(known)[..., None])
 
 
-def _stratified(rng: np.random.Generator, size: int, steps: int) -> np.ndarray:
+def _stratified(rng: np.random.Generator, size: int, steps: int) -> NDArray[Any]:
     levels = (rng.permutation(size) + rng.random(size)) / size
     return 1 + np.minimum((levels * steps).astype(np.int64), steps - 1)

@@ -216,7 +216,7 @@ def train_stage1(
         batch = source.batch(draw.numpy, settings.batch_size, draw.share.rows(settings.batch_size))
         return position_loss(network, batch.to(device), config, normalizer, settings, draw.share, encoder)
 
-    def held_out_loss(network: nn.Module, batch: Batch, draw: Randomness) -> dict[str, Tensor]:
+    def held_out_loss(network: nn.Module, batch: Batch, _draw: Randomness) -> dict[str, Tensor]:
         return position_loss(network, batch, config, normalizer, settings, encoder=encoder)
 
     run(

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stage 2 of the paper (sections 3.2 and 3.3): the two diffusion streams, with the predictors of stage 1
-frozen.
+"""Stage 2 of the paper (sections 3.2 and 3.3): the two diffusion streams; stage 1's predictors are frozen.
 
 Loss: the mean squared error of v (eq. 5) over the frames that are seen and not known, and with `fingertip_weight` and
 `speed_weight` the squared distance between the fingertips of the estimated and of the true motion and between their

@@ -25,7 +25,6 @@ def validation(
     windows: Windows | None, config: ModelConfig, settings: TrainSettings, loss: BatchLoss
 ) -> Callable[[nn.Module], dict[str, float]]:
     """A function from a network to the mean parts of `loss`; it gives nothing where there are no windows."""
-
     source = as_source(windows, config, settings) if windows else None
 
     def validate(network: nn.Module) -> dict[str, float]:

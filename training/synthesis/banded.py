@@ -8,6 +8,8 @@ statement made about it. Drawing from it costs time linear in the length (Rue an
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_solve_banded, cholesky_banded, solve_banded
@@ -26,13 +28,15 @@ class BandedGaussian:
         other._bands[:], other._pull[:] = self._bands, self._pull
         return other
 
-    def couple(self, rows: NDArray[np.integer], columns: NDArray[np.integer], values: NDArray) -> None:
+    def couple(
+        self, rows: NDArray[np.integer[Any]], columns: NDArray[np.integer[Any]], values: NDArray[Any]
+    ) -> None:
         """Add to the precision at distinct places (rows, columns), rows not before columns."""
         self._bands[rows - columns, columns] += values
 
     def state(
         self,
-        variables: NDArray[np.integer],
+        variables: NDArray[np.integer[Any]],
         coefficients: ArrayLike,
         deviation: ArrayLike,
         target: ArrayLike = 0.0,

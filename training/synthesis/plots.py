@@ -10,6 +10,7 @@ import matplotlib
 matplotlib.use("Agg")  # no window on a farm
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from models.body.skeleton import FINGERS
@@ -35,7 +36,7 @@ def draw(bodies: list[tuple[str, Body]], folder: Path) -> list[Path]:
     return paths
 
 
-def _speeds(bodies: list[tuple[str, Body]]) -> plt.Figure:
+def _speeds(bodies: list[tuple[str, Body]]) -> Figure:
     figure, axes = plt.subplots(figsize=(6, 3.6))
     for (name, body), colour in zip(bodies, _COLOURS, strict=False):
         speed = np.sort(body.speeds)
@@ -56,7 +57,7 @@ def _ellipse(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return points.mean(0)[:, None] + (vectors * np.sqrt(np.maximum(values, 0))) @ circle
 
 
-def _fingertips(bodies: list[tuple[str, Body]]) -> plt.Figure:
+def _fingertips(bodies: list[tuple[str, Body]]) -> Figure:
     figure, panels = plt.subplots(1, 2, figsize=(9, 3.8), sharex=True, sharey=True)
     for panel, (title, pressing) in zip(panels, (("pressing", True), ("idle", False)), strict=True):
         for (name, body), colour in zip(bodies, _COLOURS, strict=False):
@@ -78,7 +79,7 @@ def _fingertips(bodies: list[tuple[str, Body]]) -> plt.Figure:
     return figure
 
 
-def _landing(bodies: list[tuple[str, Body]]) -> plt.Figure:
+def _landing(bodies: list[tuple[str, Body]]) -> Figure:
     figure, (places, shares) = plt.subplots(1, 2, figsize=(9, 3.4))
     for k, ((name, body), colour) in enumerate(zip(bodies, _COLOURS, strict=False)):
         at = np.arange(len(FINGERS)) + 0.2 * (2 * k - 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ def real_excerpts(path: Path) -> list[RealExcerpt]:
     return found
 
 
-def played_notes(tips: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def played_notes(tips: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Notes (n, 4) and hand and finger (n, 2) of fingertips (F, 2, 5, 3) that are marked as pressing."""
     middles = key_x(np.arange(KEYS) + LOWEST_PITCH)
     key = np.abs(tips[..., :1] - middles).argmin(-1)  # (F, 2, 5)

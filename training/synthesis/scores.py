@@ -145,7 +145,7 @@ def index_pieces(folder: Path) -> list[Piece]:
 def _tempo_table(path: Path) -> dict[str, bool]:
     if not path.is_file():
         return {}
-    with open(path, encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     return {
         row["file"]: not (float(row["first_qpm"]) == 120 and int(row["tempo_events"]) <= 1) for row in rows

@@ -6,6 +6,8 @@ Minimum jerk is the classic model of reaching movements (Flash and Hogan 1985).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
@@ -14,7 +16,7 @@ from scipy.ndimage import gaussian_filter1d
 _THIRD = np.array([-1.0, 3.0, -3.0, 1.0])
 
 
-def smooth_path(targets: NDArray[np.floating], strength: float) -> NDArray[np.float64]:
+def smooth_path(targets: NDArray[np.floating[Any]], strength: float) -> NDArray[np.float64]:
     """The path x (F, C) that minimises ``sum (x_t - targets_t)^2 + strength sum (third difference of x)^2``.
 
     Args:

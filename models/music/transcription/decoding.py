@@ -34,8 +34,7 @@ class IntervalScores:
 
 
 def best_intervals(scores: IntervalScores, start: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Intervals (n, 2) = first and last frame of each track's best path that begins at frame `start[track]`,
-    in order.
+    """Each track's best path that begins at frame `start[track]`: intervals (n, 2), first and last frame, in order.
 
     An interval may begin at the frame where the one before ends.
     """

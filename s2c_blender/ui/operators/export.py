@@ -10,9 +10,9 @@ from bpy.props import EnumProperty, StringProperty
 
 from ...errors import UserError
 from ...export.fbx import PRESETS, export_fbx
+from ...rig.choice import find_armature
 from ...takes import layers
 from .base import OperatorBase
-from .jobs import find_armature
 
 
 class S2C_OT_export_fbx(OperatorBase, bpy.types.Operator):

@@ -50,10 +50,12 @@ class Clip:
 
     @property
     def frames(self) -> int:
+        """Number of frames."""
         return len(self.rows)
 
     @property
     def seconds(self) -> float:
+        """Length of the clip, seconds."""
         return self.frames / self.fps
 
     @property
@@ -63,7 +65,7 @@ class Clip:
 
     @property
     def position(self) -> NDArray[np.float32]:
-        """(F, 2, 3)"""
+        """(F, 2, 3) in the units of the file."""
         return self.rows[..., POSITION]
 
     @property
@@ -121,7 +123,7 @@ def read_sound(files: ClipFiles, seconds: float) -> tuple[NDArray[np.float32], s
     """
     path = files.audio
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except FileNotFoundError as error:

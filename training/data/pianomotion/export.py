@@ -108,7 +108,7 @@ def export_dataset(
     *,
     soundfont: Path | None = None,
     recording: Path | None = None,
-    report: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = lambda _line: None,
 ) -> int:
     """Write performances as a data set; returns the number of clips.
 

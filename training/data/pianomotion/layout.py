@@ -35,6 +35,7 @@ class ClipFiles:
 
     @property
     def annotation(self) -> Path:
+        """The file of the clip's motion."""
         return self.root / "annotation" / self.uploader / self.video / f"{self.name}.json"
 
     @property
@@ -46,6 +47,7 @@ class ClipFiles:
 
     @property
     def midi(self) -> Path:
+        """The notes of the clip's whole video."""
         return self.root / "midi" / self.uploader / f"{self.video}.mid"
 
     def __str__(self) -> str:
@@ -97,7 +99,7 @@ def clips(root: Path, split: str, uploaders: Sequence[str] = ()) -> list[ClipFil
 def clip_seconds(files: ClipFiles) -> float:
     """Length of a clip from the head of its annotation, without reading the motion; 0 where it does not say."""
     try:
-        with open(files.annotation, "rb") as file:
+        with files.annotation.open("rb") as file:
             head = file.read(_HEAD_BYTES).decode("utf-8", "replace")
     except OSError:
         return 0.0

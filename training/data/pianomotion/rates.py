@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -33,7 +35,7 @@ def resample_rows(rows: NDArray[np.float32], fps: float, new_fps: float) -> NDAr
     return out
 
 
-def _turn(first: NDArray[np.float32], last: NDArray[np.float32], share: NDArray[np.float64]) -> NDArray:
+def _turn(first: NDArray[np.float32], last: NDArray[np.float32], share: NDArray[np.float64]) -> NDArray[Any]:
     """Spherical interpolation of poses (F, 2, 48); the mean pose belongs to the turns of the fingers."""
     mean = torch.from_numpy(_MEAN)
     a, b = (

@@ -70,6 +70,7 @@ class Decoded(NamedTuple):
 
     @property
     def bytes(self) -> int:
+        """Memory that the arrays take."""
         arrays = (self.rows, self.euler, self.wrist, self.audio, self.notes, self.features)
         return sum(array.nbytes for array in arrays if array is not None)
 
@@ -236,7 +237,7 @@ class PianoMotionSource:
     ) -> Batch:
         """One window from arrays (T, 2, ...); `first` is its first sample."""
 
-        def tensor(array: NDArray) -> torch.Tensor:
+        def tensor(array: NDArray[Any]) -> torch.Tensor:
             return torch.from_numpy(np.ascontiguousarray(array))[None]
 
         samples = round(self.frames / self.fps * AUDIO_RATE)
@@ -260,7 +261,7 @@ class PianoMotionSource:
         )
 
 
-def _refuse_adjust(extra: dict) -> None:
+def _refuse_adjust(extra: dict[str, Any]) -> None:
     """A camera written beside the motion is that of positions without `adjust`."""
     if any(extra.get("adjust", (0, 0, 0))):
         raise BadClip("it has both a camera and an adjust; read it without adjust")
