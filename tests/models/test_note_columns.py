@@ -100,4 +100,4 @@ def test_no_source_counts_the_columns_of_notes() -> None:
         for path in paths
         for line in counted_columns(path.read_text(encoding="utf-8"))
     ]
-    assert not found, "name the column (`Notes`, or ONSET, OFFSET, PITCH, VELOCITY, HAND, FINGER)"
+    assert not found, f"{found}: name the column, by `Notes` or the names in `take_arrays`"
