@@ -22,7 +22,8 @@ import soundfile
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from models.body.notes import LEFT, RIGHT, Notes  # noqa: E402
+from models.body.notes import Notes  # noqa: E402
+from models.body.skeleton import LEFT, RIGHT  # noqa: E402
 from models.music.midi import read_midi, write_midi  # noqa: E402
 from training.data.rendering import render  # noqa: E402
 

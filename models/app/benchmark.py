@@ -19,7 +19,8 @@ import torch
 from models.app.pipeline import Pipeline
 from models.app.progress import StageClock
 from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest
-from models.body.notes import LEFT, RIGHT, Notes
+from models.body.notes import Notes
+from models.body.skeleton import LEFT, RIGHT
 from models.machine import cores, devices, memory_gb, package_versions
 from models.music.midi import write_midi
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-LEFT, RIGHT, UNKNOWN = 0, 1, -1
+UNKNOWN = -1
+"""Hand or finger."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from models.body.keyboard import KEYS
-from models.body.notes import LEFT, RIGHT, Notes
+from models.body.notes import Notes
+from models.body.skeleton import LEFT, RIGHT
 from models.conditioning.finger_features import notes_by_finger, window_plan
 from models.config import ModelConfig
 from models.music.notes import note_rolls

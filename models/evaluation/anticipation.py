@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.keyboard import BLACK_BASE_WIDTH, BLACK_FRONT, WHITE_PITCH, is_black, key_x
-from models.body.notes import LEFT, RIGHT, Notes
+from models.body.notes import Notes
+from models.body.skeleton import LEFT, RIGHT
 
 EARLY_S = 0.080
 FINGER_SPEED, HAND_SPEED = 1.0, 1.2

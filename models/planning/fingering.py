@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body import keyboard
-from models.body.notes import LEFT, RIGHT, UNKNOWN, Notes
+from models.body.notes import UNKNOWN, Notes
+from models.body.skeleton import LEFT, RIGHT
 from models.planning.fingering_costs import FINGERS, FingeringCosts, load_tables
 from models.planning.fingering_lattice import (
     CHORD_WINDOW_S,

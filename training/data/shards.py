@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.body.keyboard import KEYS, LOWEST_PITCH, MIRROR_PITCH_SUM
-from models.body.notes import LEFT, RIGHT, Notes
+from models.body.notes import Notes
+from models.body.skeleton import LEFT, RIGHT
 from models.conditioning.finger_features import PLAN_CHANNELS, X_NEXT, X_NOW, finger_plan
 from models.conditioning.hand_space import REFLECTION_X, mirror_wrist
 from models.music.notes import note_rolls

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.keyboard import is_black, key_dip, key_surface, key_x
-from models.body.notes import RIGHT, Notes
+from models.body.notes import Notes
+from models.body.skeleton import RIGHT
 
 SHORTEST_S = 0.05
 WHITE_Y = np.array([0.016, 0.054, 0.058, 0.051, 0.020])

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.keyboard import KEYS, LOWEST_PITCH, key_x
-from models.body.notes import LEFT, RIGHT, Notes
+from models.body.notes import Notes
+from models.body.skeleton import LEFT, RIGHT
 from models.music.midi import read_midi
 from models.planning.fingering import MAX_SPAN
 
