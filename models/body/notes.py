@@ -50,16 +50,20 @@ class Notes:
         """Notes from what files, shards and networks hold.
 
         Args:
-            table: (n, 4) onset s, offset s, MIDI pitch, velocity; the columns keep its type of number.
+            table: (n, 4) onset s, offset s, MIDI pitch, velocity; the columns keep its type of floating-point number.
             fingering: (n, 2) hand and finger; None: unknown.
-            hand: (n,) or one for all, where fingers are not known.
+            hand: (n,) or one for all, in the place of ``fingering`` where fingers are not known.
 
         Raises:
             ValueError: shapes that do not fit each other.
         """
         table = np.asarray(table)
+        if table.dtype.kind != "f":
+            table = table.astype(np.float64)
         if table.ndim != 2 or table.shape[1] != 4:
             raise ValueError(f"notes {table.shape} are not (n, 4)")
+        if fingering is not None and hand is not None:
+            raise ValueError("fingering says which hands play; hand is for notes without it")
         count = len(table)
         if fingering is None:
             hands = np.broadcast_to(np.int8(UNKNOWN) if hand is None else hand, (count,))

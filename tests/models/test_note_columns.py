@@ -57,6 +57,8 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         Notes.from_arrays(TABLE.T)
     with pytest.raises(ValueError, match="does not fit 3 notes"):
         Notes.from_arrays(TABLE, FINGERING[:2])
+    with pytest.raises(ValueError, match="which hands play"):
+        Notes.from_arrays(TABLE, FINGERING, hand=1)
     notes = Notes.from_arrays(TABLE)
     with pytest.raises(ValueError, match=r"velocity \(2,\) does not fit 3 notes"):
         Notes(notes.onset_s, notes.offset_s, notes.pitch, notes.velocity[:2], notes.hand, notes.finger)
