@@ -260,8 +260,7 @@ def test_habits_make_up_for_what_key_contact_does_to_hands_that_play_scores(tmp_
         (tmp_path / "scores" / "lieder" / "somebody").mkdir(parents=True, exist_ok=True)
         write_midi(
             tmp_path / "scores" / "lieder" / "somebody" / f"{number}.mid",
-            score[:, :4],
-            score[:, 4].astype(int),
+            Notes.from_arrays(score[:, :4], hand=score[:, 4].astype(int)),
         )
     excerpts = real_excerpts(path)
     real = np.concatenate([fit_hands.offsets(o.wrist, o.tips, h) for o in excerpts for h in (0, 1)]).mean(0)
