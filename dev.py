@@ -204,6 +204,7 @@ def ensure(environment: Environment) -> bool:
 
 
 def install_with_pip(environment: Environment) -> None:
+    """Install an environment from its lock file with pip, which every Python has."""
     if environment.torch:
         install_torch(environment)
     install(environment, locks(environment)[0])

@@ -27,6 +27,7 @@ from .takes.layers import current_action
 from .takes.lookup import by_uid
 from .takes.reading import HandReader
 from .takes.sampling import sample
+from .takes.take_arrays import OFFSET, ONSET
 from .takes.take_file import FPS_TOLERANCE, load_take
 
 __all__ = ["MARK", "Keep", "Marks", "by_uid", "current_action", "has_take", "plan_keep", "read_marks"]
@@ -293,13 +294,14 @@ def notes_as_heard(
     notes (n, 4), fingering (n, 2): in seconds of the take; seconds: (frames,) of the take at every frame, rising.
     """
     at = np.arange(len(seconds)) / fps
-    inside = (notes[:, 0] >= seconds[0] - 1e-4) & (notes[:, 0] < seconds[-1])
+    inside = (notes[:, ONSET] >= seconds[0] - 1e-4) & (notes[:, ONSET] < seconds[-1])
     kept = notes[inside].copy()
-    for column in (0, 1):
+    offset = notes[inside, OFFSET]
+    for column in (ONSET, OFFSET):
         kept[:, column] = np.interp(kept[:, column], seconds, at)
     pace = (at[-1] - at[0]) / max(seconds[-1] - seconds[0], 1e-9)
-    late = notes[inside, 1] > seconds[-1]  # held beyond the last frame
-    kept[late, 1] = at[-1] + (notes[inside, 1][late] - seconds[-1]) * pace
+    late = offset > seconds[-1]  # held beyond the last frame
+    kept[late, OFFSET] = at[-1] + (offset[late] - seconds[-1]) * pace
     return kept, fingering[inside]
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.body.notes import Notes
+
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 TOGETHER_S = 0.03
 """Onsets this near are one stroke."""
@@ -47,25 +49,25 @@ def strokes(onsets: NDArray[np.floating]) -> list[NDArray[np.int64]]:
     return np.split(np.arange(len(onsets)), cuts)
 
 
-def choose(notes: NDArray[np.floating], fps: float, frames: int, pairs: int) -> list[Moment]:
+def choose(notes: Notes, fps: float, frames: int, pairs: int) -> list[Moment]:
     """Onset and halfway moments, ``2 * pairs`` of them in time order (fewer where the music is shorter).
 
     The take is cut into ``pairs`` equal shares of its strokes, so that all of it is seen; of each share the stroke is
     chosen whose notes are most and lie farthest from those before it: there a hand has most to do.
 
     Args:
-        notes: (n, 4) onset s, offset s, pitch, velocity, sorted by onset. frames: length of the take.
+        notes: sorted by onset. frames: length of the take.
     """
     if pairs < 1 or not fps > 0:
         raise ValueError(f"{pairs} pairs at {fps} fps: both must be above 0")
-    groups = strokes(notes[:, 0])
+    groups = strokes(notes.onset_s)
     if not groups:
         return []
     found: list[Moment] = []
     for share in np.array_split(np.arange(len(groups)), min(pairs, len(groups))):
         best = max(share, key=lambda k: _much(notes, groups, int(k)))
-        last = float(notes[groups[best], 0].max())
-        following = float(notes[groups[best + 1][0], 0]) if best + 1 < len(groups) else last + WIDE_S
+        last = float(notes.onset_s[groups[best]].max())
+        following = float(notes.onset_s[groups[best + 1][0]]) if best + 1 < len(groups) else last + WIDE_S
         for second, onset in ((last + PRESS_S, True), ((last + min(following, last + WIDE_S)) / 2, False)):
             frame = int(np.clip(np.ceil(second * fps), 0, frames - 1))
             if all(frame != other.frame for other in found):
@@ -73,14 +75,14 @@ def choose(notes: NDArray[np.floating], fps: float, frames: int, pairs: int) -> 
     return sorted(found, key=lambda moment: moment.frame)
 
 
-def held(notes: NDArray[np.floating], second: float) -> tuple[int, ...]:
+def held(notes: Notes, second: float) -> tuple[int, ...]:
     """Pitches whose notes last over ``second``, rising, each once."""
-    inside = (notes[:, 0] <= second) & (notes[:, 1] > second)
-    return tuple(int(pitch) for pitch in np.unique(notes[inside, 2]))
+    inside = (notes.onset_s <= second) & (notes.offset_s > second)
+    return tuple(int(pitch) for pitch in np.unique(notes.pitch[inside]))
 
 
-def _much(notes: NDArray[np.floating], groups: list[NDArray[np.int64]], k: int) -> float:
+def _much(notes: Notes, groups: list[NDArray[np.int64]], k: int) -> float:
     """How much goes on at a stroke: its notes, and octaves from the middle of the stroke before."""
-    pitch = notes[groups[k], 2].mean()
-    before = notes[groups[k - 1], 2].mean() if k else pitch
+    pitch = notes.pitch[groups[k]].mean()
+    before = notes.pitch[groups[k - 1]].mean() if k else pitch
     return len(groups[k]) + abs(pitch - before) / 12

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.body.notes import Notes
 from training.synthesis.scores import Score, index_pieces, load_score
 
 SCALE_STEP_S = 0.115
@@ -74,23 +75,21 @@ def load(excerpt: Excerpt, scores: Path) -> Score:
     whole = load_score(pieces[0].path)
     if whole is None:
         raise ValueError(f"{pieces[0].name} is not playable by two hands")
-    onset = whole.notes[:, 0]
+    onset = whole.notes.onset_s
     inside = (onset >= excerpt.start_s) & (onset < excerpt.start_s + excerpt.seconds)
     if not inside.any():
         raise ValueError(f"{pieces[0].name} has no notes from {excerpt.start_s} s on")
-    notes = whole.notes[inside].copy()
-    notes[:, :2] -= notes[0, 0]
-    return Score(notes, whole.hands[inside], whole.dropped)
+    notes = whole.notes.select(inside)
+    return Score(notes.shifted(-notes.onset_s[0]), whole.dropped)
 
 
 def scale() -> Score:
     """C major up and down two octaves in sixteenths, the left hand an octave below the right."""
     up = [12 * octave + step for octave in range(2) for step in MAJOR]
     steps = [*up, 24, *reversed(up)]
-    notes = [
+    table = [
         (k * SCALE_STEP_S, k * SCALE_STEP_S + SCALE_NOTE_S, base + step, 70.0)
         for k, step in enumerate(steps)
         for base in (48, 60)
     ]
-    hands = np.tile(np.array([0, 1], np.int8), len(steps))
-    return Score(np.array(notes, np.float32), hands, 0.0)
+    return Score(Notes.from_arrays(np.array(table, np.float32), hand=np.tile([0, 1], len(steps))), 0.0)

@@ -33,10 +33,9 @@ LEAD_S, TAIL_S = 0.8, 1.0
 def play(excerpt: Excerpt, scores: Path, seed: int) -> Sample:
     """The synthesiser's performance and motion."""
     rng = np.random.default_rng([seed, zlib.crc32(excerpt.name.encode())])
-    performance = perform(load(excerpt, scores), rng, tempo_known=True)
-    notes = performance.notes.copy()
-    notes[:, :2] += LEAD_S - notes[0, 0]
-    return move_hands(notes, performance.hands, Player(), float(notes[:, 1].max()) + TAIL_S, rng)
+    notes = perform(load(excerpt, scores), rng, tempo_known=True)
+    notes = notes.shifted(LEAD_S - notes.onset_s[0])
+    return move_hands(notes, Player(), float(notes.offset_s.max()) + TAIL_S, rng)
 
 
 def make(
@@ -57,13 +56,11 @@ def make(
     for excerpt in EXCERPTS:
         sample = play(excerpt, scores, seed)
         midi, path = out / f"{excerpt.name}.mid", out / f"{excerpt.name}.npz"
-        write_midi(midi, sample.notes, sample.hands)
+        write_midi(midi, sample.notes)
         if by == "model":
             take = pipeline.generate(GenerateRequest(midi=midi, output=path, preset=preset, seed=seed)).take
         else:
-            take = Take(
-                sample.motion, sample.notes, sample.fingering, {"hand_size": sample.player.style.size_factor}
-            )
+            take = Take(sample.motion, sample.notes, {"hand_size": sample.player.style.size_factor})
         meta = {**take.meta, "title": f"{excerpt.title}; {by}"}
         dataclasses.replace(take, meta=meta).save(path)
         say(f"{path.name}: {len(take.notes)} notes, {take.motion.frames / take.motion.fps:.0f} s")

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from models.app.pipeline import Pipeline
 from models.app.progress import StageClock
 from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest
+from models.body.notes import Notes
+from models.body.skeleton import LEFT, RIGHT
 from models.machine import cores, devices, memory_gb, package_versions
 from models.music.midi import write_midi
 
@@ -29,21 +30,22 @@ LONG_SONG_S = 600.0
 REPEATS = 3
 
 
-def study(seconds: float) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """Notes (n, 4) and hands (n,): broken chords in the right hand, octaves and chords in the left."""
+def study(seconds: float) -> Notes:
+    """Notes in their hands: broken chords in the right hand, octaves and chords in the left."""
     harmony = np.array([0, 5, 7, 9, 2, 7, 0, 4])
-    rows = []
+    rows, hands = [], []
     step_s = 0.125
     for i in range(int(seconds / step_s)):
         onset_s = i * step_s
         root = harmony[i // 16 % len(harmony)]
         degree = (0, 4, 7, 12, 16, 12, 7, 4)[i % 8]
-        rows.append((onset_s, onset_s + step_s * 0.9, 60 + root + degree, 60 + i * 7 % 40, 1))
+        rows.append((onset_s, onset_s + step_s * 0.9, 60 + root + degree, 60 + i * 7 % 40))
+        hands.append(RIGHT)
         if i % 4 == 0:
             chord = (-24, -12) if i % 8 == 0 else (-8, -5, 0)
-            rows.extend((onset_s, onset_s + step_s * 3.6, 60 + root + pitch, 55, 0) for pitch in chord)
-    table = np.array(rows)
-    return table[:, :4].astype(np.float32), table[:, 4].astype(np.int8)
+            rows.extend((onset_s, onset_s + step_s * 3.6, 60 + root + pitch, 55) for pitch in chord)
+            hands += [LEFT] * len(chord)
+    return Notes.from_arrays(np.array(rows, np.float32), hand=np.array(hands))
 
 
 def peak_memory_mb() -> float | None:
@@ -61,8 +63,7 @@ def time_generation(
 ) -> dict[str, float]:
     """Seconds of each stage for a study of that length."""
     midi = folder / "study.mid"
-    notes, hands = study(seconds)
-    write_midi(midi, notes, hands)
+    write_midi(midi, study(seconds))
     request = GenerateRequest(
         midi=midi, output=folder / "take.npz", preset=preset, device=device, seed=1, sound_end_s=seconds
     )

@@ -224,7 +224,6 @@ def _sample(
     return generate(
         model,
         music.notes,
-        music.hands,
         duration_s=music.duration_s,
         settings=settings,
         keep=keep,

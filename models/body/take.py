@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.body.notes import Notes
 from models.body.take_arrays import DAMAGED, FORMATS, OtherFormat, Spoiled, read_arrays
 from models.errors import UserError, quoted
 from models.whole_file import write_bytes_whole
@@ -50,19 +51,10 @@ class Take:
     """One generated performance."""
 
     motion: Motion
-    notes: NDArray[np.float32]
-    """(n, 4): onset s, offset s, MIDI pitch, velocity 0 to 127; sorted by onset."""
-    fingering: NDArray[np.int8]
-    """(n, 2): hand, finger (0 thumb to 4 little finger), -1 unknown."""
+    notes: Notes
+    """What it plays and with which fingers, sorted by onset."""
     meta: dict[str, Any] = field(default_factory=dict)
     """Format version, seed, preset, hashes, sampler, steps, style, software version."""
-
-    def __post_init__(self) -> None:
-        count = len(self.notes)
-        if self.notes.shape != (count, 4) or self.fingering.shape != (count, 2):
-            raise ValueError(
-                f"notes {self.notes.shape} and fingering {self.fingering.shape} are not (n, 4) and (n, 2)"
-            )
 
     def save(self, path: str | Path) -> None:
         """Write the take; the file appears whole or not at all."""
@@ -75,8 +67,8 @@ class Take:
             fps=np.float64(self.motion.fps),
             euler=self.motion.euler.astype(np.float32),
             wrist=self.motion.wrist.astype(np.float32),
-            notes=self.notes.astype(np.float32),
-            fingering=self.fingering.astype(np.int8),
+            notes=self.notes.table.astype(np.float32),
+            fingering=self.notes.fingering,
             meta=np.array(json.dumps(meta)),
         )
         write_bytes_whole(Path(path), archive.getbuffer())
@@ -102,4 +94,5 @@ class Take:
             sentence = f"The file {quoted(path)} is not a readable take, because {why}; generate it again."
             raise UserError("take_corrupt", sentence, repr(error)) from error
         assert found is not None  # the last step
-        return cls(Motion(found.euler, found.wrist, found.fps), found.notes, found.fingering, found.meta)
+        notes = Notes.from_arrays(found.notes, found.fingering)
+        return cls(Motion(found.euler, found.wrist, found.fps), notes, found.meta)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.body.keyboard import is_black, key_x
+from models.body.notes import Notes
 from models.config import FINGERS_A_HAND, PLAN_FEATURES
 
 PLAN_CHANNELS = 8
@@ -32,48 +33,42 @@ _ANCHOR_SOFTNESS_S = 0.06
 _ANCHOR_REST = 1e-3
 
 
-def finger_plan(
-    notes: NDArray[np.floating], fingering: NDArray[np.integer], fps: float, start: int, frames: int
-) -> NDArray[np.float32]:
+def finger_plan(notes: Notes, fps: float, start: int, frames: int) -> NDArray[np.float32]:
     """The plan (frames, 2, 5, PLAN_CHANNELS) of the frames from `start` on.
 
     A frame's values depend on the notes alone, not on where the window begins.
 
     Args:
-        notes: (n, 4) onset s, offset s, pitch, velocity, sorted by onset.
-        fingering: (n, 2) hand, finger; -1 for a note that nobody plays.
+        notes: sorted by onset, with their fingers.
     """
-    return window_plan(notes_by_finger(notes, fingering), fps, start, frames)
+    return window_plan(notes_by_finger(notes), fps, start, frames)
 
 
-def notes_by_finger(notes: NDArray[np.floating], fingering: NDArray[np.integer]) -> list[NDArray[np.float64]]:
-    """The notes (m, 4) of each of the ten fingers, the left hand's first."""
+def notes_by_finger(notes: Notes) -> list[Notes]:
+    """The notes of each of the ten fingers in double precision, the left hand's first."""
     return [
-        notes[(fingering[:, 0] == hand) & (fingering[:, 1] == finger)].astype(np.float64)
+        notes.select((notes.hand == hand) & (notes.finger == finger)).astype(np.float64)
         for hand in (0, 1)
         for finger in range(FINGERS_A_HAND)
     ]
 
 
-def window_plan(
-    by_finger: Sequence[NDArray[np.float64]], fps: float, start: int, frames: int
-) -> NDArray[np.float32]:
+def window_plan(by_finger: Sequence[Notes], fps: float, start: int, frames: int) -> NDArray[np.float32]:
     """`finger_plan` of the notes of each finger (`notes_by_finger`), which many windows of one song share."""
     plan = np.zeros((frames, 2, FINGERS_A_HAND, PLAN_CHANNELS), np.float32)
     plan[..., SINCE_ONSET] = plan[..., SINCE_OFFSET] = plan[..., UNTIL_NEXT] = FAR_S
     time = (start + np.arange(frames)) / fps
     for i, mine in enumerate(by_finger):
         if len(mine) and frames:
-            first, last = np.searchsorted(mine[:, 0], time[[0, -1]], side="right")
+            first, last = np.searchsorted(mine.onset_s, time[[0, -1]], side="right")
             # One note before the window and one after it are all that it sees of others.
-            _one_finger(
-                plan[:, i // FINGERS_A_HAND, i % FINGERS_A_HAND], mine[max(first - 1, 0) : last + 1], time
-            )
+            near = mine.select(slice(max(first - 1, 0), last + 1))
+            _one_finger(plan[:, i // FINGERS_A_HAND, i % FINGERS_A_HAND], near, time)
     return plan
 
 
-def _one_finger(plan: NDArray[np.float32], notes: NDArray[np.float64], time: NDArray[np.float64]) -> None:
-    onset, offset, pitch = notes[:, 0], notes[:, 1], notes[:, 2].astype(int)
+def _one_finger(plan: NDArray[np.float32], notes: Notes, time: NDArray[np.float64]) -> None:
+    onset, offset, pitch = notes.onset_s, notes.offset_s, notes.pitch.astype(int)
     x, black = key_x(pitch), is_black(pitch)
     following = np.searchsorted(onset, time, side="right")
     now, coming = following - 1, np.minimum(following, len(onset) - 1)
@@ -84,7 +79,7 @@ def _one_finger(plan: NDArray[np.float32], notes: NDArray[np.float64], time: NDA
     plan[:, SINCE_OFFSET] = np.where(played, np.clip(time - offset[now], -FAR_S, FAR_S), FAR_S)
     plan[:, X_NEXT], plan[:, BLACK_NEXT] = np.where(left, x[coming], 0), left & black[coming]
     plan[:, UNTIL_NEXT] = np.where(left, np.minimum(onset[coming] - time, FAR_S), FAR_S)
-    plan[:, LOUD_NEXT] = np.where(left, notes[coming, 3] / 127, 0)
+    plan[:, LOUD_NEXT] = np.where(left, notes.velocity[coming] / 127, 0)
 
 
 def anchor_x(plan: Tensor, reach: Tensor, rest_x: float) -> Tensor:

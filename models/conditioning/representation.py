@@ -14,6 +14,7 @@ from torch import Tensor
 
 from models.body.keyboard import key_x
 from models.body.mano import camera_from_piano, euler_from_mano, mano_from_euler, piano_from_camera
+from models.body.notes import Notes
 from models.body.rotations import unwrap
 from models.config import ModelConfig
 
@@ -35,18 +36,16 @@ def from_piano(
     return mano_from_euler(euler), camera_from_piano(wrist - torch.tensor([shift_x, 0.0, 0.0]).to(wrist))
 
 
-def keyboard_shift(
-    wrist: NDArray[np.floating], notes: NDArray[np.floating], fps: float, rounds: int = 5
-) -> float:
+def keyboard_shift(wrist: NDArray[np.floating], notes: Notes, fps: float, rounds: int = 5) -> float:
     """Metres in X that bring wrists (F, 2, 3) over the keys that are played: the median way from the nearer hand.
 
-    notes: (n, 4) onset s, offset s, pitch, velocity. 0 where no note begins within the motion.
+    0 where no note begins within the motion.
     """
-    frames = np.round(notes[:, 0] * fps).astype(int)
+    frames = np.round(notes.onset_s * fps).astype(int)
     inside = (frames >= 0) & (frames < len(wrist))
     if not inside.any():
         return 0.0
-    keys = key_x(notes[inside, 2].astype(int))[:, None]
+    keys = key_x(notes.pitch[inside].astype(int))[:, None]
     hands = wrist[frames[inside], :, 0]
     shift = 0.0
     for _ in range(rounds):

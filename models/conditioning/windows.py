@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from models.body.keyboard import KEYS
+from models.body.notes import Notes
+from models.body.skeleton import LEFT, RIGHT
 from models.conditioning.finger_features import notes_by_finger, window_plan
 from models.config import ModelConfig
 from models.music.notes import note_rolls
@@ -35,10 +36,8 @@ FADE_FRAMES = 60
 class ModelInput:
     """Notes for the model."""
 
-    notes: NDArray[np.float32]
-    """(n, 4) onset s, offset s, pitch, velocity; sorted by onset."""
-    fingering: NDArray[np.int8]
-    """(n, 2) hand (0 left, 1 right) and finger (0 thumb to 4 little finger), -1 unknown."""
+    notes: Notes
+    """Sorted by onset, with their fingers."""
     fps: float
     features: SoundFeatures | None = None
     """The recording's, for models that listen to sound."""
@@ -48,15 +47,15 @@ class ModelInput:
         out = np.zeros((len(starts), 3, frames, KEYS, 2), np.float32)
         for i, start in enumerate(starts):
             begin, end = (start - 2) / self.fps, (start + frames + 2) / self.fps
-            near = (self.notes[:, 0] < end) & (self.notes[:, 1] > begin)
-            notes, hands = self.notes[near], self.fingering[near, 0]
-            for j, group in enumerate((notes, notes[hands == 0], notes[hands == 1])):
+            notes = self.notes.select((self.notes.onset_s < end) & (self.notes.offset_s > begin))
+            hands = (notes.select(notes.hand == hand) for hand in (LEFT, RIGHT))
+            for j, group in enumerate((notes, *hands)):
                 out[i, j] = note_rolls(group, self.fps, start, frames)
         return torch.from_numpy(out)
 
     @cached_property
-    def _by_finger(self) -> list[NDArray[np.float64]]:
-        return notes_by_finger(self.notes, self.fingering)
+    def _by_finger(self) -> list[Notes]:
+        return notes_by_finger(self.notes)
 
     def plans(self, starts: list[int], frames: int) -> Tensor:
         """Finger plans [B, 2, frames, 5, PLAN_CHANNELS] from each start frame on."""

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.body.kinematics import clamp_to_limits, forward_kinematics
+from models.body.notes import Notes
 from models.body.take import Motion
 from models.checks import check_range
 from models.contact.schedule import PressTiming, cut_presses, plan_presses
@@ -24,7 +25,7 @@ from models.contact.segment import PASSES, solve_segment
 from models.contact.separation import separate_hands
 from models.errors import Progress
 from models.music.passages import Span
-from models.planning.fingering import Assignment, finger_notes
+from models.planning.fingering import finger_notes
 from models.planning.hands import assign_hands
 
 STAGE = "contact"
@@ -41,21 +42,19 @@ class ContactResult:
     """Motion with contact, and who played what."""
 
     motion: Motion
-    fingering: NDArray[np.int8]
-    """(n, 2) hand, finger; -1 unknown."""
+    notes: Notes
+    """With the fingers that play them."""
 
 
 @torch.no_grad()
 def apply_contact(
     motion: Motion,
-    notes: NDArray[np.floating],
-    hands_given: NDArray[np.integer],
+    notes: Notes,
     *,
     strength: float = 1.0,
     hand_size: float = 1.0,
     only_hand: int | None = None,
     frames: tuple[int, int] | None = None,
-    assignment: Assignment | None = None,
     timing: PressTiming | None = None,
     progress: Progress | None = None,
     stretch_s: float = STRETCH_S,
@@ -65,13 +64,11 @@ def apply_contact(
 
     Args:
         motion: generated motion at the wanted frame rate.
-        notes: (n, 4) onset s, offset s, pitch, velocity, sorted by onset.
-        hands_given: (n,) 0 left, 1 right, -1 unknown.
+        notes: sorted by onset. Those without ``release_s`` are fingered here, in the hands that they name.
         strength: 0 to 1.
         hand_size: factor on the hands' lengths.
         only_hand: change this hand alone; the other's arrays are returned as they came.
         frames: change frames ``start <= i < stop`` alone.
-        assignment: fingering to use; found here when None.
         progress: called once a pass; raises to cancel.
         stretch_s: seconds worked on at a time, at least two.
         spans: the frames in which there is music, some seconds apart; the others stay. None for all.
@@ -79,11 +76,11 @@ def apply_contact(
     check_range("strength", strength, 0, 1)
     check_range("stretch_s", stretch_s, 2)
     timing = timing or PressTiming()
-    if assignment is None:
-        assignment = _assign(motion, notes, hands_given, hand_size)
+    if notes.release_s is None:
+        notes = _fingered(motion, notes, hand_size)
     if strength == 0 or not motion.frames:
-        return ContactResult(motion, assignment.fingering)
-    presses = plan_presses(notes, assignment, motion.fps, timing)
+        return ContactResult(motion, notes)
+    presses = plan_presses(notes, motion.fps, timing)
     changed = frames or (0, motion.frames)
     # One frame more on both sides: what the redone range has to meet.
     first, last = max(changed[0] - 1, 0), min(changed[1] + 1, motion.frames)
@@ -126,14 +123,14 @@ def apply_contact(
     movable = np.zeros((motion.frames, 2), bool)
     movable[changed[0] : changed[1], list(_hands(only_hand))] = True
     if spans is None:
-        return ContactResult(_settled(result, movable, strength, hand_size), assignment.fingering)
+        return ContactResult(_settled(result, movable, strength, hand_size), notes)
     euler, wrist = result.euler.copy(), result.wrist.copy()
     for start, stop in spans:
         span = slice(start, stop)
         part = Motion(result.euler[span], result.wrist[span], motion.fps)
         part = _settled(part, movable[span], strength, hand_size)
         euler[span], wrist[span] = part.euler, part.wrist
-    return ContactResult(Motion(euler, wrist, motion.fps), assignment.fingering)
+    return ContactResult(Motion(euler, wrist, motion.fps), notes)
 
 
 def _settled(motion: Motion, movable: NDArray[np.bool_], strength: float, hand_size: float) -> Motion:
@@ -155,15 +152,14 @@ def _separate(motion: Motion, movable: NDArray[np.bool_], strength: float, hand_
     return Motion(motion.euler, apart, motion.fps)
 
 
-def _assign(
-    motion: Motion, notes: NDArray[np.floating], hands_given: NDArray[np.integer], hand_size: float
-) -> Assignment:
-    hands = assign_hands(notes, hands_given, motion.wrist[..., 0], motion.fps)
+def _fingered(motion: Motion, notes: Notes, hand_size: float) -> Notes:
+    """The notes with hands and fingers that agree with the motion."""
+    notes = notes.with_hands(assign_hands(notes, motion.wrist[..., 0], motion.fps))
     if not motion.frames or not len(notes):
-        return finger_notes(notes, hands)
-    frame = np.clip(np.round(notes[:, 0] * motion.fps).astype(int), 0, motion.frames - 1)
+        return finger_notes(notes)
+    frame = np.clip(np.round(notes.onset_s * motion.fps).astype(int), 0, motion.frames - 1)
     euler, wrist = (torch.from_numpy(part[frame].astype(np.float32)) for part in (motion.euler, motion.wrist))
-    return finger_notes(notes, hands, forward_kinematics(euler, wrist, hand_size).tips[..., 0].numpy())
+    return finger_notes(notes, forward_kinematics(euler, wrist, hand_size).tips[..., 0].numpy())
 
 
 def _stretches(first: int, last: int, fps: float, stretch_s: float) -> Iterator[tuple[int, int]]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body import keyboard
-from models.planning.fingering import Assignment
+from models.body.notes import Notes
 
 _MATTERS_S = 1.0  # presses this far outside a stretch of time still shape the paths inside
 _LATEST_S = 0.04  # a press must show this long after its onset at the latest
@@ -73,18 +73,22 @@ def cut_presses(presses: Presses, start_s: float, stop_s: float) -> Presses:
     )
 
 
-def plan_presses(
-    notes: NDArray[np.floating], assignment: Assignment, fps: float, timing: PressTiming
-) -> Presses:
-    """Press and release times that are visible at ``fps`` and that no two uses of a key or a finger share."""
-    played = np.flatnonzero(assignment.fingering[:, 1] >= 0)
-    played = played[np.argsort(notes[played, 0], kind="stable")]
-    slot = assignment.fingering[played].astype(int) @ np.array([5, 1])
-    pitch = notes[played, 2].astype(int)
+def plan_presses(notes: Notes, fps: float, timing: PressTiming) -> Presses:
+    """Press and release times that are visible at ``fps`` and that no two uses of a key or a finger share.
+
+    Args:
+        notes: fingered, their ``release_s`` known.
+    """
+    if notes.release_s is None:
+        raise ValueError("the notes have no release_s; finger_notes gives it")
+    played = np.flatnonzero(notes.played)
+    played = played[np.argsort(notes.onset_s[played], kind="stable")]
+    slot = notes.slot[played]
+    pitch = notes.pitch[played].astype(int)
     # A press shows in the first frame after it: at low frame rates it has to begin before its onset to show in time.
     early = max(1 / fps - _LATEST_S, 0.0)
-    down = notes[played, 0].astype(float) - early
-    up = assignment.release_s[played] - early
+    down = notes.onset_s[played].astype(float) - early
+    up = notes.release_s[played] - early
     least_down, least_up = timing.frames_down / fps, timing.frames_up / fps
     for group in (pitch, slot):
         for value in np.unique(group):

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.keyboard import BLACK_BASE_WIDTH, BLACK_FRONT, WHITE_PITCH, is_black, key_x
+from models.body.notes import Notes
+from models.body.skeleton import LEFT, RIGHT
 
 EARLY_S = 0.080
 FINGER_SPEED, HAND_SPEED = 1.0, 1.2
@@ -37,18 +39,17 @@ class Anticipation:
     """Notes that a finger plays."""
 
 
-def enough_time(notes: NDArray[np.floating], fingering: NDArray[np.integer]) -> NDArray[np.bool_]:
+def enough_time(notes: Notes) -> NDArray[np.bool_]:
     """(n,) whether the tempo lets each note's finger be there early.
 
     Args:
-        notes: (n, 4) onset s, offset s, pitch, velocity, sorted by onset.
-        fingering: (n, 2) hand and finger, -1 for a note that nobody plays.
+        notes: sorted by onset, with their fingers.
     """
     result = np.zeros(len(notes), bool)
-    onset, offset = notes[:, 0].astype(np.float64), notes[:, 1].astype(np.float64)
-    x = key_x(notes[:, 2].astype(int))
-    for hand in (0, 1):
-        own = np.flatnonzero((fingering[:, 0] == hand) & (fingering[:, 1] >= 0))
+    onset, offset = notes.onset_s.astype(np.float64), notes.offset_s.astype(np.float64)
+    x = key_x(notes.pitch.astype(int))
+    for hand in (LEFT, RIGHT):
+        own = np.flatnonzero((notes.hand == hand) & notes.played)
         if not len(own):
             continue
         before = (
@@ -59,32 +60,26 @@ def enough_time(notes: NDArray[np.floating], fingering: NDArray[np.integer]) -> 
         in_time = (before < 0) | (onset[own] - onset[last] >= EARLY_S + 0.02 + travel)
         result[own] = in_time
         for finger in range(5):
-            mine = own[fingering[own, 1] == finger]
+            mine = own[notes.finger[own] == finger]
             free = onset[mine[1:]] - offset[mine[:-1]]
             result[mine[1:]] &= free >= EARLY_S + np.abs(np.diff(x[mine])) / FINGER_SPEED
     return result
 
 
-def anticipation(
-    tips: NDArray[np.floating],
-    notes: NDArray[np.floating],
-    fingering: NDArray[np.integer],
-    fps: float,
-) -> Anticipation:
-    """Anticipation of a motion with fingertips (F, 2, 5, 3) in the piano frame; notes and fingering as above."""
-    order = np.argsort(notes[:, 0], kind="stable")
-    notes, fingering = notes[order], fingering[order].astype(int)
-    played = int((fingering[:, 1] >= 0).sum())
-    chosen = np.flatnonzero(enough_time(notes, fingering) & (notes[:, 0] >= EARLY_S))
+def anticipation(tips: NDArray[np.floating], notes: Notes, fps: float) -> Anticipation:
+    """Anticipation of a motion with fingertips (F, 2, 5, 3) in the piano frame; notes in any order."""
+    notes = notes.select(np.argsort(notes.onset_s, kind="stable"))
+    played = int(notes.played.sum())
+    chosen = np.flatnonzero(enough_time(notes) & (notes.onset_s >= EARLY_S))
     if not len(chosen):
         return Anticipation(0.0, 0, played)
-    hand, finger = fingering[chosen].T
-    pitch = notes[chosen, 2].astype(int)
+    hand, finger = notes.hand[chosen], notes.finger[chosen]
+    pitch = notes.pitch[chosen].astype(int)
     black, x = is_black(pitch), key_x(pitch)
     half = np.where(black, BLACK_BASE_WIDTH, WHITE_PITCH) / 2
     there = np.ones(len(chosen), bool)
     for moment in _MOMENTS:
-        at = np.clip((notes[chosen, 0].astype(np.float64) + moment) * fps, 0, len(tips) - 1)
+        at = np.clip((notes.onset_s[chosen].astype(np.float64) + moment) * fps, 0, len(tips) - 1)
         low = at.astype(int)
         high, part = np.minimum(low + 1, len(tips) - 1), (at - low)[:, None]
         point = tips[low, hand, finger] * (1 - part) + tips[high, hand, finger] * part

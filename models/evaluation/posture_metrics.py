@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.body.notes import Notes
 from models.body.skeleton import FINGER_JOINTS, LEFT
 from models.body.take import Take
 from models.music.notes import held_frames
@@ -42,7 +43,7 @@ class Looks:
 def posture_metrics(take: Take) -> Looks:
     """How the hands of a take look."""
     angles = np.degrees(take.motion.euler.astype(np.float64))  # (F, 2, 16, 3)
-    busy = playing_fingers(take.fingering, take.notes, take.motion.frames, take.motion.fps)
+    busy = playing_fingers(take.notes, take.motion.frames, take.motion.fps)
     bend = angles[:, :, np.asarray(FINGER_JOINTS), 0]  # (F, 2, 5, 3)
     thumb, little = bend[:, :, 0], bend[:, :, 4]
     hooked = (thumb[..., 0] < HOOKED_ROOT_DEG) & (thumb[..., 1] > HOOKED_MIDDLE_DEG)
@@ -54,16 +55,13 @@ def posture_metrics(take: Take) -> Looks:
     return Looks(_share(hooked, ~busy[:, :, 0]), _share(peg, busy[:, :, 4]), bends, rolls, turns)
 
 
-def playing_fingers(
-    fingering: NDArray[np.integer], notes: NDArray[np.floating], frames: int, fps: float
-) -> NDArray[np.bool_]:
+def playing_fingers(notes: Notes, frames: int, fps: float) -> NDArray[np.bool_]:
     """Bool (F, 2, 5): fingers that hold a key, will do so shortly, or did so a moment ago."""
-    plays = fingering[:, 1] >= 0
-    notes, slot = notes[plays].astype(np.float64), fingering[plays].astype(int) @ np.array([5, 1])
-    start, stop = (notes[:, 0] - BEFORE_S) * fps, (notes[:, 1] + AFTER_S) * fps
+    notes = notes.select(notes.played).astype(np.float64)
+    start, stop = (notes.onset_s - BEFORE_S) * fps, (notes.offset_s + AFTER_S) * fps
     first = np.clip(np.trunc(start).astype(int), 0, frames)
     last = np.clip(np.trunc(stop).astype(int) + 1, 0, frames)
-    return held_frames(first, last, slot, frames, 10).reshape(frames, 2, 5)
+    return held_frames(first, last, notes.slot, frames, 10).reshape(frames, 2, 5)
 
 
 def _share(what: NDArray[np.bool_], where: NDArray[np.bool_]) -> float | None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.keyboard import KEYS, LOWEST_PITCH, pressed_keys
+from models.body.notes import Notes
 from models.body.take import Take
 from models.evaluation.biomechanics import biomechanics, fingertips
 from models.evaluation.posture_metrics import posture_metrics
@@ -104,30 +105,26 @@ class Onsets:
 def onset_score(
     pressed: NDArray[np.bool_],
     fps: float,
-    notes: NDArray[np.floating],
+    notes: Notes,
     tolerance_s: float = ONSET_TOLERANCE_S,
 ) -> Onsets:
-    """Onsets of a pressed roll (F, 88) against true notes (n, 4)."""
+    """Onsets of a pressed roll (F, 88) against true notes."""
     starts = becoming_pressed(pressed)
     return _onset_score(notes, [np.flatnonzero(starts[:, key]) / fps for key in range(KEYS)], tolerance_s)
 
 
-def note_score(
-    found: NDArray[np.floating], notes: NDArray[np.floating], tolerance_s: float = ONSET_TOLERANCE_S
-) -> Score:
-    """Onset hits of transcribed notes (m, 4) against true notes (n, 4), by the rules of `onset_score`."""
+def note_score(found: Notes, notes: Notes, tolerance_s: float = ONSET_TOLERANCE_S) -> Score:
+    """Onset hits of transcribed notes against true notes, by the rules of `onset_score`."""
     return _onset_score(notes, [_onsets_of(found, key) for key in range(KEYS)], tolerance_s).score
 
 
-def _onsets_of(notes: NDArray[np.floating], key: int) -> NDArray[np.float64]:
+def _onsets_of(notes: Notes, key: int) -> NDArray[np.float64]:
     """Ascending onsets of one key, notes of one press taken together."""
-    onsets = np.sort(notes[notes[:, 2].astype(int) == key + LOWEST_PITCH, 0].astype(np.float64))
+    onsets = np.sort(notes.onset_s[notes.pitch.astype(int) == key + LOWEST_PITCH].astype(np.float64))
     return onsets[np.diff(onsets, prepend=-np.inf) > SAME_PRESS_S]
 
 
-def _onset_score(
-    notes: NDArray[np.floating], played: list[NDArray[np.float64]], tolerance_s: float
-) -> Onsets:
+def _onset_score(notes: Notes, played: list[NDArray[np.float64]], tolerance_s: float) -> Onsets:
     hits = false = 0
     late: list[float] = []
     left_out: list[tuple[float, float]] = []
@@ -145,24 +142,26 @@ def _onset_score(
     return Onsets(score, np.array(late), np.array(sorted(left_out), np.float64).reshape(-1, 2))
 
 
-def sounding_roll(notes: NDArray[np.floating], frames: int, fps: float) -> NDArray[np.bool_]:
+def sounding_roll(notes: Notes, frames: int, fps: float) -> NDArray[np.bool_]:
     """Bool (frames, 88): which keys are held at the instant of each frame, onset <= i / fps < offset."""
-    notes = playable(np.asarray(notes, np.float64).reshape(-1, np.shape(notes)[1]))
-    key = notes[:, 2].astype(int) - LOWEST_PITCH
-    first, end = (np.clip(np.ceil(notes[:, i] * fps - 1e-4), 0, frames).astype(int) for i in (0, 1))
+    notes = playable(notes.astype(np.float64))
+    key = notes.pitch.astype(int) - LOWEST_PITCH
+    first, end = (
+        np.clip(np.ceil(time * fps - 1e-4), 0, frames).astype(int) for time in (notes.onset_s, notes.offset_s)
+    )
     return held_frames(first, end, key, frames, KEYS)
 
 
-def frame_score(pressed: NDArray[np.bool_], fps: float, notes: NDArray[np.floating]) -> Score:
+def frame_score(pressed: NDArray[np.bool_], fps: float, notes: Notes) -> Score:
     """Frames and keys of a pressed roll (F, 88) against the sounding notes."""
     sounding = sounding_roll(notes, len(pressed), fps)
     both = int((pressed & sounding).sum())
     return Score(both, int(pressed.sum()) - both, int(sounding.sum()) - both)
 
 
-def playable(notes: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The notes (n, 4) that one of the 88 keys can play."""
-    return notes[(notes[:, 2] >= LOWEST_PITCH) & (notes[:, 2] < LOWEST_PITCH + KEYS)]
+def playable(notes: Notes) -> Notes:
+    """The notes that one of the 88 keys can play."""
+    return notes.select((notes.pitch >= LOWEST_PITCH) & (notes.pitch < LOWEST_PITCH + KEYS))
 
 
 def take_onsets(take: Take) -> Onsets:
@@ -171,10 +170,8 @@ def take_onsets(take: Take) -> Onsets:
     return onset_score(pressed, take.motion.fps, playable(take.notes))
 
 
-def evaluate_take(
-    take: Take, notes: NDArray[np.floating], tolerance_s: float = ONSET_TOLERANCE_S
-) -> dict[str, Any]:
-    """All figures of docs/definitions.md for one take against true notes (n, 4); plain numbers under stable names.
+def evaluate_take(take: Take, notes: Notes, tolerance_s: float = ONSET_TOLERANCE_S) -> dict[str, Any]:
+    """All figures of docs/definitions.md for one take against true notes; plain numbers under stable names.
 
     Notes that no key of 88 can play are left out. Memory is bounded by a few bytes a frame.
     """

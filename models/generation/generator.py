@@ -2,7 +2,7 @@
 """From notes to a take: fingering, positions, diffusion in windows, frame rate, key contact.
 
     model = load_model("default", "auto")
-    take = generate(model, notes, hands, duration_s=12.5, settings=GenerateSettings(seed=3))
+    take = generate(model, notes, duration_s=12.5, settings=GenerateSettings(seed=3))
 
 Redoing a hand or some seconds of a take is the same sampling with known frames: what is kept is given to the
 network as it is.
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from models import __version__
 from models.body.kinematics import clamp_to_limits
+from models.body.notes import Notes
 from models.body.player import STYLE_LIMIT, STYLES, player_of_seed, player_of_take, player_vector, style_range
 from models.body.resampling import frame_count, resample_motion, splice
 from models.body.skeleton import HANDS
@@ -39,7 +40,6 @@ from models.generation.sampling import Redo, SamplingSettings, sample_song, song
 from models.music.audio import Audio
 from models.music.passages import REACHES_S, Span, frame_spans, passages, rest, silences
 from models.music.transcription.thread_pool import ThreadPool
-from models.planning.fingering import Assignment
 from models.planning.plan import plan_fingering
 
 HAND_SIZE_STEP = 0.1
@@ -83,8 +83,7 @@ class GenerateSettings:
 
 def generate(
     model: Model,
-    notes: NDArray[np.floating],
-    hands: NDArray[np.integer],
+    notes: Notes,
     *,
     duration_s: float,
     settings: GenerateSettings,
@@ -97,8 +96,7 @@ def generate(
     """Make a take, or make part of `keep` anew.
 
     Args:
-        notes: (n, 4) onset s, offset s, pitch, velocity, sorted by onset.
-        hands: (n,) 0 left, 1 right, -1 unknown.
+        notes: sorted by onset; a hand of -1 is found, fingers are found in any case.
         duration_s: length of the take.
         settings: how to make it.
         keep: a take that stays except for `keep_hand` and/or `redo_range`; without either everything is new.
@@ -123,13 +121,11 @@ def generate(
             f"The model {model.preset!r} takes 1 to {config.schedule.steps} steps; {steps} were asked for.",
         )
     settings = dataclasses.replace(settings, sampler=settings.sampler or config.sampler, steps=steps)
-    notes = np.asarray(notes, np.float32)
     frames = frame_count(duration_s, settings.fps)
     kept = resample_motion(keep.motion, settings.fps, frames) if keep is not None else None
     redo = _redo(keep_hand, redo_range, settings.fps, frames)
-    assignment = plan_fingering(
-        notes,
-        np.asarray(hands),
+    notes = plan_fingering(
+        notes.astype(np.float32),
         seed=settings.seed,
         keep=keep,
         redo_hands=redo.hands,
@@ -145,7 +141,7 @@ def generate(
     )
     length = frame_count(duration_s, config.fps)
     given = _redo(keep_hand, redo_range, config.fps, length)
-    music = ModelInput(notes, assignment.fingering, config.fps, features)
+    music = ModelInput(notes, config.fps, features)
     parts = passages(notes, duration_s)
     heard, spans = frame_spans(parts, config.fps, length), frame_spans(parts, settings.fps, frames)
     shift = song_shift(model, music, length, sampling.style, heard)
@@ -153,12 +149,12 @@ def generate(
     motion = resample_motion(sampled, settings.fps, frames)
     if kept is not None:
         motion = _inside_limits(splice(kept, motion, redo.hands, redo.start, redo.stop), redo)
-    motion = _contact(motion, notes, assignment, settings, redo, progress, spans)
+    motion = _contact(motion, notes, settings, redo, progress, spans)
     motion = _rested(motion, spans, settings, redo)
     meta = _meta(model, settings, keep, keep_hand, redo_range)
     if config.habit_dim:
         meta["habits"] = habits.tolist()
-    return Take(motion, notes, assignment.fingering, meta)
+    return Take(motion, notes, meta)
 
 
 def _features(model: Model, sound: Audio | None) -> SoundFeatures | None:
@@ -203,8 +199,7 @@ def _inside_limits(motion: Motion, redo: Redo) -> Motion:
 
 def _contact(
     motion: Motion,
-    notes: NDArray[np.float32],
-    assignment: Assignment,
+    notes: Notes,
     settings: GenerateSettings,
     redo: Redo,
     progress: Progress,
@@ -217,12 +212,10 @@ def _contact(
         return apply_contact(
             motion,
             notes,
-            assignment.fingering[:, 0],
             strength=settings.contact,
             hand_size=settings.hand_size,
             only_hand=redo.hands[0] if len(redo.hands) == 1 else None,
             frames=None if whole else (redo.start, redo.stop),
-            assignment=assignment,
             progress=progress,
             spans=spans,
         ).motion

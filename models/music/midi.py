@@ -13,13 +13,13 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import mido
 import numpy as np
 from numpy.typing import NDArray
 
 from models.body.keyboard import KEYS, LOWEST_PITCH
+from models.body.notes import UNKNOWN, Notes
 from models.errors import UserError, quoted
 from models.music.midi_events import BadMidi, Events, Track, read_events
 from models.music.notes import MAX_NOTES, note_order
@@ -43,10 +43,8 @@ _RIGHT = re.compile(r"\bright\b|\br\.? ?h\b", re.IGNORECASE)
 class MidiNotes:
     """What a MIDI file says about keys."""
 
-    notes: NDArray[np.float32]
-    """(n, 4) onset s, offset s, MIDI pitch, velocity; sorted by onset."""
-    hands: NDArray[np.int8]
-    """(n,) 0 left, 1 right, -1 the file does not say."""
+    notes: Notes
+    """Sorted by onset, in single precision; hand -1 where the file does not say."""
     duration_s: float
     """Until the last event of any track."""
 
@@ -86,11 +84,10 @@ def read_midi(path: str | Path) -> MidiNotes:
         )
     hands = np.array([hand_of_name(track.name) for track in tracks], np.int8)
     found = [_notes(track) for track in tracks]
-    table = np.concatenate([np.zeros((0, 4), np.int64), *found])
-    notes = table.astype(np.float64)
-    notes[:, 0], notes[:, 1] = seconds(table[:, 0]), seconds(table[:, 1])
-    notes, hands = _separate(notes, np.repeat(hands, [len(part) for part in found]))
-    return MidiNotes(notes.astype(np.float32), hands, max(duration_s, float(notes[:, 1].max(initial=0.0))))
+    start, end, pitch, velocity = np.concatenate([np.zeros((0, 4), np.int64), *found]).T
+    table = np.stack([seconds(start), seconds(end), pitch, velocity], 1)
+    notes = _separate(Notes.from_arrays(table, hand=np.repeat(hands, [len(part) for part in found])))
+    return MidiNotes(notes.astype(np.float32), max(duration_s, float(notes.offset_s.max(initial=0.0))))
 
 
 def _minutes(seconds: float) -> str:
@@ -130,26 +127,25 @@ def _notes(track: Track) -> NDArray[np.int64]:
     return np.array(notes, np.int64).reshape(-1, 4)
 
 
-def _separate(
-    notes: NDArray[np.float64], hands: NDArray[np.int8]
-) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+def _separate(notes: Notes) -> Notes:
     """Sort notes; within a hand a key that is struck again is released first, and doubles become one note."""
-    order = note_order(notes)
-    notes, hands = notes[order].copy(), hands[order]
+    notes = notes.select(note_order(notes))
+    onset, offset, velocity = notes.onset_s, notes.offset_s.copy(), notes.velocity.copy()
     keep = np.ones(len(notes), bool)
     last: dict[tuple[int, int], int] = {}
-    for i, (hand, pitch) in enumerate(zip(hands.tolist(), notes[:, 2].astype(int).tolist(), strict=True)):
-        before = last.get((hand, pitch))
-        notes[i, 1] = max(notes[i, 1], notes[i, 0] + MIN_NOTE_S)
-        if before is not None and notes[i, 0] - notes[before, 0] < 1e-3:
-            notes[before, 1] = max(notes[before, 1], notes[i, 1])
-            notes[before, 3] = max(notes[before, 3], notes[i, 3])
+    keys = zip(notes.hand.tolist(), notes.pitch.astype(int).tolist(), strict=True)
+    for i, key in enumerate(keys):
+        before = last.get(key)
+        offset[i] = max(offset[i], onset[i] + MIN_NOTE_S)
+        if before is not None and onset[i] - onset[before] < 1e-3:
+            offset[before] = max(offset[before], offset[i])
+            velocity[before] = max(velocity[before], velocity[i])
             keep[i] = False
             continue
         if before is not None:
-            notes[before, 1] = min(notes[before, 1], notes[i, 0])
-        last[hand, pitch] = i
-    return notes[keep], hands[keep]
+            offset[before] = min(offset[before], onset[i])
+        last[key] = i
+    return replace(notes, offset_s=offset, velocity=velocity).select(keep)
 
 
 def _open(path: Path) -> Events:
@@ -210,31 +206,27 @@ def _clock(events: Events, path: Path) -> Callable[[NDArray[np.int64]], NDArray[
     return seconds
 
 
-def write_midi(
-    path: str | Path, notes: NDArray[np.floating[Any]], hands: NDArray[np.integer[Any]] | None = None
-) -> None:
-    """Write notes (n, 4) as a MIDI file: tracks `right`, `left` and, for notes of no known hand, `piano`.
+def write_midi(path: str | Path, notes: Notes) -> None:
+    """Write notes as a MIDI file: tracks `right`, `left` and, for notes of no known hand, `piano`.
 
     Times are rounded to 0.1 ms; a note lasts at least one tick, velocities are limited to 1..127. The file
     appears whole or not at all.
 
     Raises:
-        ValueError: shapes that do not fit, negative times or pitches off the keyboard.
+        ValueError: negative times or pitches off the keyboard.
         UserError: the file cannot be written.
     """
-    notes = np.asarray(notes, np.float64).reshape(-1, 4)
-    hands = np.full(len(notes), -1) if hands is None else np.asarray(hands)
-    if len(hands) != len(notes):
-        raise ValueError(f"{len(hands)} hands do not fit {len(notes)} notes")
-    known = (notes[:, 2] >= LOWEST_PITCH) & (notes[:, 2] < LOWEST_PITCH + KEYS)
-    if not np.isfinite(notes).all() or (notes[:, 0] < 0).any() or not known.all():
+    notes = notes.astype(np.float64)
+    known = (notes.pitch >= LOWEST_PITCH) & (notes.pitch < LOWEST_PITCH + KEYS)
+    if not np.isfinite(notes.table).all() or (notes.onset_s < 0).any() or not known.all():
         raise ValueError("notes need finite times from 0 on and pitches 21 to 108")
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT)
     tempo = mido.MetaMessage("set_tempo", tempo=BEAT_US, time=0)
     file.tracks.append(mido.MidiTrack([tempo, mido.MetaMessage("end_of_track", time=0)]))
-    for channel, (name, hand) in enumerate((("right", 1), ("left", 0), ("piano", -1))):
-        if (hands == hand).any() or (hand == -1 and not len(notes)):
-            file.tracks.append(_track(name, channel, notes[hands == hand]))
+    for channel, (name, hand) in enumerate((("right", 1), ("left", 0), ("piano", UNKNOWN))):
+        own = notes.hand == hand
+        if own.any() or (hand == UNKNOWN and not len(notes)):
+            file.tracks.append(_track(name, channel, notes.select(own)))
     path = Path(path)
     try:
         with whole_file(path) as part:
@@ -244,11 +236,11 @@ def write_midi(
         raise UserError("cannot_write", sentence, repr(error)) from error
 
 
-def _track(name: str, channel: int, notes: NDArray[np.float64]) -> mido.MidiTrack:
+def _track(name: str, channel: int, notes: Notes) -> mido.MidiTrack:
     per_second = TICKS_PER_BEAT * 1e6 / BEAT_US
     # tick, 0 for a release so that it comes before a stroke, pitch, velocity
     events: list[tuple[int, int, int, int]] = []
-    for onset, offset, pitch, velocity in notes:
+    for onset, offset, pitch, velocity in notes.table:
         start = round(onset * per_second)
         end = max(round(offset * per_second), start + 1)
         events.append((start, 1, round(pitch), min(max(round(velocity), 1), 127)))

@@ -6,13 +6,13 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.body.notes import Notes
 from models.body.take import Take
 from models.errors import Progress
 from models.music.passages import LONG_SILENCE_S
@@ -50,10 +50,8 @@ class Asked(Protocol):
 class PlayedNotes:
     """Notes and length of one take."""
 
-    notes: NDArray[np.float32]
-    """(n, 4) onset s, offset s, MIDI pitch, velocity; time 0 is the start of the take."""
-    hands: NDArray[np.int8]
-    """(n,) 0 left, 1 right, -1 not known."""
+    notes: Notes
+    """Time 0 is the start of the take; hands as far as the source names them."""
     duration_s: float
     source: dict[str, Any]
     """Where they come from: hashes and trims, for the take's meta."""
@@ -74,14 +72,13 @@ class Sound:
     they say which sound it is."""
 
 
-def trim_notes(
-    notes: NDArray[np.float32], hands: NDArray[np.int8], start_s: float, end_s: float
-) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """The notes (n, 4) that sound between two seconds, cut to them, in the time from `start_s`."""
-    inside = (notes[:, 1] > start_s) & (notes[:, 0] < end_s)
-    cut = notes[inside].copy()
-    cut[:, :2] = np.clip(cut[:, :2] - start_s, 0.0, end_s - start_s)
-    return cut, hands[inside]
+def trim_notes(notes: Notes, start_s: float, end_s: float) -> Notes:
+    """The notes that sound between two seconds, cut to them, in the time from `start_s`."""
+    inside = notes.select((notes.offset_s > start_s) & (notes.onset_s < end_s))
+    onset_s, offset_s = (
+        np.clip(time - start_s, 0.0, end_s - start_s) for time in (inside.onset_s, inside.offset_s)
+    )
+    return replace(inside, onset_s=onset_s, offset_s=offset_s)
 
 
 def load_sound(path: Path, start_s: float, end_s: float | None) -> Sound:
@@ -107,7 +104,7 @@ class NoteSource:
     """Finds the music of a request and remembers what it has transcribed."""
 
     def __init__(self) -> None:
-        self._heard: OrderedDict[tuple[Any, ...], NDArray[np.float32]] = OrderedDict()
+        self._heard: OrderedDict[tuple[Any, ...], Notes] = OrderedDict()
 
     def must_listen(self, request: Asked, keep: Take | None, sound: Sound) -> bool:
         """Whether the notes of the request have to be found by ear, and have not been yet."""
@@ -125,8 +122,8 @@ class NoteSource:
 
         prepare(str(choose_device(device)))
 
-    def transcribed(self, sound: Sound, device: str, clock: Progress) -> NDArray[np.float32]:
-        """Notes (n, 4) of a sound."""
+    def transcribed(self, sound: Sound, device: str, clock: Progress) -> Notes:
+        """The notes of a sound."""
         from models.device import choose_device
         from models.music.transcription.transcribe import transcribe
 
@@ -147,11 +144,10 @@ class NoteSource:
         if keep is not None and (sound is None or _lends_notes(keep, source)):
             kept = {name: keep.meta[name] for name in _SOURCE_NAMES if name in keep.meta}
             # The kept hand must go on playing what it plays: every note stays in the hand that had it.
-            hands = keep.fingering[:, 0].astype(np.int8)
-            return PlayedNotes(keep.notes, hands, keep.motion.frames / keep.motion.fps, kept)
+            return PlayedNotes(keep.notes, keep.motion.frames / keep.motion.fps, kept)
         assert sound is not None  # a request has a sound, a MIDI file or a kept take
         notes = self.transcribed(sound, request.device, clock)
-        return PlayedNotes(notes, np.full(len(notes), -1, np.int8), sound.duration_s, source)
+        return PlayedNotes(notes, sound.duration_s, source)
 
 
 _SOURCE_NAMES = ("sound_sha256", "sound_start_s", "sound_end_s", "midi_sha256")
@@ -167,18 +163,17 @@ def _lends_notes(keep: Take | None, source: dict[str, Any]) -> bool:
 def _from_midi(path: Path, request: Asked, sound: Sound | None, source: dict[str, Any]) -> PlayedNotes:
     from models.music.midi import read_midi
 
-    found = read_midi(path)
-    notes, hands = found.notes, found.hands
+    notes = read_midi(path).notes
     with path.open("rb") as file:
         source["midi_sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
     start_s, end_s = request.sound_start_s, request.sound_end_s
     if start_s > 0 or end_s is not None:
-        notes, hands = trim_notes(notes, hands, start_s, np.inf if end_s is None else end_s)
+        notes = trim_notes(notes, start_s, np.inf if end_s is None else end_s)
         source.update(sound_start_s=start_s, sound_end_s=end_s)
     if sound is not None:
-        return PlayedNotes(notes, hands, sound.duration_s, source)
-    over_s = float(notes[:, 1].max(initial=0.0))
+        return PlayedNotes(notes, sound.duration_s, source)
+    over_s = float(notes.offset_s.max(initial=0.0))
     if end_s is None:
-        return PlayedNotes(notes, hands, over_s + TAIL_S, source)
+        return PlayedNotes(notes, over_s + TAIL_S, source)
     longest_s = over_s + LONG_SILENCE_S
-    return PlayedNotes(notes, hands, min(end_s - start_s, longest_s), source, cut=end_s - start_s > longest_s)
+    return PlayedNotes(notes, min(end_s - start_s, longest_s), source, cut=end_s - start_s > longest_s)

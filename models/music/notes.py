@@ -1,18 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Notes of a piece as one array, and the piano rolls that the networks read.
-
-Notes are float32 (n, 4), sorted by onset: onset s, offset s, MIDI pitch, velocity 1 to 127. Frame `i` is the
-instant `i / fps`.
-"""
+"""The order of notes, and the piano rolls that the networks read. Frame `i` is the instant `i / fps`."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.body.keyboard import KEYS, LOWEST_PITCH
+from models.body.notes import Notes
 
 MAX_NOTES = 100_000
 """Of one take: fourteen a second for two hours."""
@@ -20,14 +15,9 @@ ONSET, SUSTAIN = 0, 1
 """Channels of a roll."""
 
 
-def empty_notes() -> NDArray[np.float32]:
-    """Notes (0, 4)."""
-    return np.zeros((0, 4), np.float32)
-
-
-def note_order(notes: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
-    """Indices (n,) that sort notes (n, 4) by onset, then pitch, then offset; equal notes keep their order."""
-    return np.lexsort((notes[:, 1], notes[:, 2], notes[:, 0]))
+def note_order(notes: Notes) -> NDArray[np.int64]:
+    """Indices (n,) that sort notes by onset, then pitch, then offset; equal notes keep their order."""
+    return np.lexsort((notes.offset_s, notes.pitch, notes.onset_s))
 
 
 def held_frames(
@@ -47,9 +37,7 @@ def held_frames(
     return np.cumsum(steps, 0)[:frames] > 0
 
 
-def note_rolls(
-    notes: NDArray[np.floating[Any]], fps: float, start_frame: int, frames: int
-) -> NDArray[np.float32]:
+def note_rolls(notes: Notes, fps: float, start_frame: int, frames: int) -> NDArray[np.float32]:
     """Rolls (frames, 88, 2) in 0..1 of the frames from `start_frame` on; key 0 is pitch 21.
 
     Channel 0, onset: velocity / 127 shared linearly between the two frames around the onset, so that the
@@ -58,21 +46,21 @@ def note_rolls(
     is held.
 
     Args:
-        notes: (n, 4) in any order; pitches off the keyboard are left out.
+        notes: in any order; pitches off the keyboard are left out.
         start_frame: may be negative.
     """
     if not fps > 0 or frames < 0:
         raise ValueError(f"fps={fps} must be above 0 and frames={frames} not below")
-    notes = np.asarray(notes, np.float64).reshape(-1, 4)
-    key = np.rint(notes[:, 2]).astype(np.int64) - LOWEST_PITCH
+    notes = notes.astype(np.float64)
+    key = np.rint(notes.pitch).astype(np.int64) - LOWEST_PITCH
     known = (key >= 0) & (key < KEYS)
-    notes, key = notes[known], key[known]
+    notes, key = notes.select(known), key[known]
     rolls = np.zeros((frames, KEYS, 2), np.float32)
-    onset, offset = (notes[:, column] * fps - start_frame for column in (0, 1))
+    onset, offset = (time * fps - start_frame for time in (notes.onset_s, notes.offset_s))
 
     frame = np.floor(onset).astype(np.int64)
     late = onset - frame
-    loudness = np.clip(notes[:, 3] / 127, 0, 1)
+    loudness = np.clip(notes.velocity / 127, 0, 1)
     for at, share in ((frame, 1 - late), (frame + 1, late)):
         inside = (at >= 0) & (at < frames)
         np.maximum.at(rolls[:, :, ONSET], (at[inside], key[inside]), (share * loudness)[inside])

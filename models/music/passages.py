@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.body.notes import Notes
 from models.body.take import Motion
 
 LONG_SILENCE_S = 30.0
@@ -24,19 +24,19 @@ Span = tuple[int, int]
 """Frames start <= i < stop."""
 
 
-def passages(notes: NDArray[np.floating], duration_s: float) -> list[tuple[float, float]]:
+def passages(notes: Notes, duration_s: float) -> list[tuple[float, float]]:
     """The seconds, start and stop, of each passage of a take.
 
     Args:
-        notes: (n, 4) onset s, offset s, pitch, velocity, sorted by onset.
+        notes: sorted by onset.
         duration_s: length of the take.
     """
-    onset = notes[:, 0].astype(np.float64)
+    onset = notes.onset_s.astype(np.float64)
     inside = (onset >= 0) & (onset < duration_s)
     onset = onset[inside]
     if not len(onset):
         return [(0.0, duration_s)]
-    heard = np.minimum(notes[inside, 1].astype(np.float64), onset + LONG_SILENCE_S)
+    heard = np.minimum(notes.offset_s[inside].astype(np.float64), onset + LONG_SILENCE_S)
     silent_from = np.concatenate([[0.0], np.maximum.accumulate(heard)])
     silent_to = np.append(onset, duration_s)
     long = np.flatnonzero(silent_to - silent_from > LONG_SILENCE_S)

@@ -7,12 +7,14 @@ mirrored first, so that both hands are one code path: finger 0 (thumb) plays the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.body import keyboard
+from models.body.notes import UNKNOWN, Notes
+from models.body.skeleton import LEFT, RIGHT
 from models.planning.fingering_costs import FINGERS, FingeringCosts, load_tables
 from models.planning.fingering_lattice import (
     CHORD_WINDOW_S,
@@ -26,17 +28,7 @@ from models.planning.fingering_lattice import (
 )
 from models.planning.fingering_noise import finger_noise
 
-__all__ = ["CHORD_WINDOW_S", "HELD_S", "MAX_SPAN", "Assignment", "FingeringCosts", "finger_notes"]
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """Who plays each note and until when."""
-
-    fingering: NDArray[np.int8]
-    """(n, 2) hand and finger (0 thumb to 4 little finger); -1, -1 for a note that no hand can play."""
-    release_s: NDArray[np.float64]
-    """(n,) when the finger has to leave the key: the note's offset, or earlier where the hand is needed elsewhere."""
+__all__ = ["CHORD_WINDOW_S", "HELD_S", "MAX_SPAN", "FingeringCosts", "finger_notes"]
 
 
 def cheapest_path(
@@ -82,9 +74,9 @@ class FingeringSearch:
         self.seed = seed
 
     def __call__(
-        self, notes: NDArray[np.floating], hand: int, tips_x: NDArray[np.floating] | None = None
+        self, notes: Notes, hand: int, tips_x: NDArray[np.floating] | None = None
     ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
-        """Finger the notes (n, 4) of one hand (0 left, 1 right), sorted by onset.
+        """Finger the notes of one hand (0 left, 1 right), sorted by onset.
 
         ``tips_x`` (n, 5), if given, is the X of the hand's fingertips in the generated motion at each onset.
         Returns the fingers (n,), -1 for a note left out, and when each finger has to leave its key (n,), seconds.
@@ -107,34 +99,32 @@ class FingeringSearch:
         return finger, lattice.release
 
     def _extra(
-        self, notes: NDArray[np.floating], hand: int, tips_x: NDArray[np.floating] | None
+        self, notes: Notes, hand: int, tips_x: NDArray[np.floating] | None
     ) -> NDArray[np.float32] | None:
         """(n, 5) costs of each note's fingers from the generated motion and the variation."""
         if tips_x is None and self.variation == 0:
             return None
         extra = np.zeros((len(notes), FINGERS))
         if tips_x is not None:
-            away = np.abs(tips_x - keyboard.key_x(notes[:, 2].astype(int))[:, None])
+            away = np.abs(tips_x - keyboard.key_x(notes.pitch.astype(int))[:, None])
             extra += self.costs.generated * np.minimum(away, 2 * keyboard.WHITE_PITCH)
         if self.variation:
-            extra += self.variation * finger_noise(notes[:, 0], notes[:, 2], hand, self.seed)
+            extra += self.variation * finger_noise(notes.onset_s, notes.pitch, hand, self.seed)
         return extra.astype(np.float32)
 
 
 def finger_notes(
-    notes: NDArray[np.floating],
-    hands: NDArray[np.integer],
+    notes: Notes,
     tips_x: NDArray[np.floating] | None = None,
     costs: FingeringCosts | None = None,
     *,
     variation: float = 0.0,
     seed: int = 0,
-) -> Assignment:
-    """Fingers of all notes.
+) -> Notes:
+    """The notes with their fingers, and when each has to leave its key; -1, -1 where no hand can play the note.
 
     Args:
-        notes: (n, 4) onset s, offset s, pitch, velocity, sorted by onset.
-        hands: (n,) 0 left, 1 right, -1 nobody.
+        notes: sorted by onset, each in a hand; nobody plays those whose hand is -1.
         tips_x: (n, 2, 5) X of all fingertips of a generated motion at each onset, metres, if there is one: fingers
             that are near their key anyway are preferred.
         variation: how far ``seed`` may lead away from the optimum, in units of costs; 0 is the optimum itself, 1 lets
@@ -142,14 +132,13 @@ def finger_notes(
             and hand only, not on the other notes.
     """
     search = FingeringSearch(costs, variation=variation, seed=seed)
-    fingering = np.full((len(notes), 2), -1, np.int8)
-    release = notes[:, 1].astype(float).copy()
-    for hand in (0, 1):
-        index = np.flatnonzero(hands == hand)
+    fingers = np.full(len(notes), UNKNOWN, np.int8)
+    release = notes.offset_s.astype(float)
+    for hand in (LEFT, RIGHT):
+        index = np.flatnonzero(notes.hand == hand)
         if len(index):
-            finger, release[index] = search(
-                notes[index], hand, None if tips_x is None else tips_x[index, hand]
+            fingers[index], release[index] = search(
+                notes.select(index), hand, None if tips_x is None else tips_x[index, hand]
             )
-            fingering[index, 0] = np.where(finger >= 0, hand, -1)
-            fingering[index, 1] = finger
-    return Assignment(fingering, release)
+    hands = np.where(fingers >= 0, notes.hand, np.int8(UNKNOWN))
+    return replace(notes, hand=hands, finger=fingers, release_s=release)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body import keyboard
+from models.body.notes import Notes
 from models.planning.fingering_costs import FINGERS, ROWS, FingeringCosts, Tables, relation
 
 CHORD_WINDOW_S = 0.035
@@ -73,13 +74,13 @@ class Lattice:
     """(notes,) when each finger has to leave its key."""
 
 
-def build_lattice(notes: NDArray[np.floating], hand: int, costs: FingeringCosts) -> Lattice:
-    """The lattice of one hand's notes (n, 4), sorted by onset; ``hand`` 0 left, 1 right."""
-    pitch = notes[:, 2].astype(int)
+def build_lattice(notes: Notes, hand: int, costs: FingeringCosts) -> Lattice:
+    """The lattice of one hand's notes, sorted by onset; ``hand`` 0 left, 1 right."""
+    pitch = notes.pitch.astype(int)
     pitch = pitch if hand == 1 else keyboard.MIRROR_PITCH_SUM - pitch
     x = keyboard.key_x(pitch)
-    release = notes[:, 1].astype(float)
-    time, member, struck = _group(notes[:, 0].tolist(), pitch.tolist(), x.tolist(), release)
+    release = notes.offset_s.astype(float)
+    time, member, struck = _group(notes.onset_s.tolist(), pitch.tolist(), x.tolist(), release)
     size = (member >= 0).sum(1)
     known = np.where(member >= 0, member, 0)
     keys = pitch[known]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from models.body.notes import Notes
 from models.planning.fingering_lattice import CHORD_WINDOW_S
 
 WEIGHTS_FILE = Path(__file__).with_name("hand_odds.safetensors")
@@ -34,37 +35,35 @@ def chord_starts(onsets: NDArray[np.floating]) -> NDArray[np.int64]:
     return np.array(starts, np.int64)
 
 
-def by_chord_and_pitch(notes: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Order of the notes (n, 4) by chord, then pitch; and the number (n,) of each one's chord, in that order."""
-    starts = chord_starts(notes[:, 0])
+def by_chord_and_pitch(notes: Notes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Order of the notes (n,) by chord, then pitch; and the number (n,) of each one's chord, in that order."""
+    starts = chord_starts(notes.onset_s)
     chord = np.zeros(len(notes), np.int64)
     chord[starts[1:]] = 1
     chord = np.cumsum(chord)
-    return np.lexsort((notes[:, 2], chord)), chord
+    return np.lexsort((notes.pitch, chord)), chord
 
 
-def note_features(
-    notes: NDArray[np.floating], hands_given: NDArray[np.integer], chord: NDArray[np.integer]
-) -> NDArray[np.float32]:
+def note_features(notes: Notes, chord: NDArray[np.integer]) -> NDArray[np.float32]:
     """(n, FEATURES) of notes in the order of `by_chord_and_pitch`.
 
     Args:
-        notes: (n, 4). hands_given: (n,) 0 left, 1 right, -1 unknown. chord: (n,) number of each note's chord.
+        notes: with the hands that are known. chord: (n,) number of each note's chord.
     """
     count = int(chord[-1]) + 1
     first = np.searchsorted(chord, np.arange(count))
     size = np.diff(np.append(first, len(chord)))
-    onset = notes[first, 0]
+    onset = notes.onset_s[first]
     gap = np.diff(onset, prepend=onset[0] - 1.0, append=onset[-1] + 1.0)
     place = np.arange(len(chord)) - first[chord]
     log_gap = np.log(np.clip(gap, 0.03, 4.0))
-    given = np.where(hands_given < 0, 0.0, 2.0 * hands_given - 1.0)
+    given = np.where(notes.hand < 0, 0.0, 2.0 * notes.hand - 1.0)
     columns = (
-        (notes[:, 2] - 62.0) / 12.0,
+        (notes.pitch - 62.0) / 12.0,
         given,
         log_gap[chord],
         log_gap[chord + 1],
-        np.log(np.clip(notes[:, 1] - notes[:, 0], 0.03, 4.0)),
+        np.log(np.clip(notes.offset_s - notes.onset_s, 0.03, 4.0)),
         place / 3.0,
         (size[chord] - 1 - place) / 3.0,
         np.ones(len(chord)),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.body import keyboard
 from models.body.keyboard import KEYS
+from models.body.notes import Notes
 from models.planning.fingering_costs import FINGERS
 from models.planning.fingering_lattice import HELD_S
 from models.planning.hand_odds import by_chord_and_pitch, note_features, right_hand_odds, stored_weights
@@ -41,8 +42,7 @@ class HandCosts:
 
 
 def assign_hands(
-    notes: NDArray[np.floating],
-    hands_given: NDArray[np.integer],
+    notes: Notes,
     wrist_x: NDArray[np.floating] | None = None,
     fps: float | None = None,
     costs: HandCosts | None = None,
@@ -50,8 +50,7 @@ def assign_hands(
     """A hand for every note.
 
     Args:
-        notes: (n, 4) onset s, offset s, pitch, velocity, sorted by onset.
-        hands_given: (n,) 0 left, 1 right, -1 to be found.
+        notes: sorted by onset; a hand of -1 is found.
         wrist_x: (frames, 2) X of generated wrists, metres, if there is a motion that hands should agree with.
         fps: its rate.
 
@@ -59,42 +58,42 @@ def assign_hands(
         (n,) int8, 0 or 1.
     """
     costs = costs or HandCosts()
-    hands = np.asarray(hands_given, np.int8).copy()
+    hands = notes.hand.copy()
     if not (hands < 0).any():
         return hands
     order, chord = by_chord_and_pitch(notes)
-    notes, given = notes[order], hands[order]
-    odds = right_hand_odds(note_features(notes, given, chord), stored_weights()).astype(float)
-    x = keyboard.key_x(notes[:, 2].astype(int))
+    notes = notes.select(order)
+    odds = right_hand_odds(note_features(notes, chord), stored_weights()).astype(float)
+    x = keyboard.key_x(notes.pitch.astype(int))
     if wrist_x is not None and len(wrist_x):
         if fps is None:
             raise ValueError("wrist_x needs fps, the rate of its frames")
-        frame = np.clip(np.round(notes[:, 0] * fps).astype(int), 0, len(wrist_x) - 1)
+        frame = np.clip(np.round(notes.onset_s * fps).astype(int), 0, len(wrist_x) - 1)
         left, right = np.abs(wrist_x[frame] - x[:, None]).T
         odds += costs.generated * (left - right)
-    odds = np.where(given < 0, odds, np.where(given == 1, _SURE, -_SURE))
-    hands[order] = _split(notes, x, odds, given, chord, costs)
+    odds = np.where(notes.hand < 0, odds, np.where(notes.hand == 1, _SURE, -_SURE))
+    hands[order] = _split(notes, x, odds, chord, costs)
     return hands
 
 
 def _split(
-    notes: NDArray[np.floating],
+    notes: Notes,
     x: NDArray[np.float64],
     odds: NDArray[np.float64],
-    given: NDArray[np.int8],
     chord: NDArray[np.int64],
     costs: HandCosts,
 ) -> NDArray[np.int8]:
     """Hands (n,) of notes in the order of chord and pitch."""
     hands = (odds > 0).astype(np.int8)
     bounds = np.flatnonzero(np.diff(chord, prepend=-1, append=chord[-1] + 1)).tolist()
-    onsets, offsets, places, scores = notes[:, 0].tolist(), notes[:, 1].tolist(), x.tolist(), odds.tolist()
+    onsets, offsets, given = notes.onset_s.tolist(), notes.offset_s.tolist(), notes.hand.tolist()
+    places, scores = x.tolist(), odds.tolist()
     held: tuple[list[tuple[float, float]], list[tuple[float, float]]] = ([], [])  # X, offset; the latest ones
     for start, stop in zip(bounds, bounds[1:], strict=False):
         time = onsets[start] + HELD_S
         held = ([key for key in held[0] if key[1] > time], [key for key in held[1] if key[1] > time])
         keys = places[start:stop]
-        if not _crosses(given[start:stop].tolist()):
+        if not _crosses(given[start:stop]):
             cost = sum(max(-score, 0.0) for score in scores[start:stop])  # all to the right hand
             best, split = np.inf, 0
             left, right = (_reach(part) for part in held)

@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.body.notes import Notes
 from models.body.take import Take
-from models.planning.fingering import Assignment, finger_notes
+from models.planning.fingering import finger_notes
 from models.planning.hands import assign_hands
 
 VARIATION = 0.5
@@ -17,29 +17,30 @@ VARIATION = 0.5
 
 
 def plan_fingering(
-    notes: NDArray[np.float32],
-    hands_given: NDArray[np.integer],
+    notes: Notes,
     *,
     seed: int,
     keep: Take | None = None,
     redo_hands: tuple[int, ...] = (0, 1),
     redo_s: tuple[float, float] = (0.0, np.inf),
-) -> Assignment:
-    """A hand and a finger for every note.
+) -> Notes:
+    """The notes with a hand and a finger for each, and when it lets go.
 
     Args:
-        notes: (n, 4) onset s, offset s, pitch, velocity, sorted by onset.
-        hands_given: (n,) 0 left, 1 right, -1 to be found.
+        notes: sorted by onset; a hand of -1 is found.
         seed: of the variation; notes far from each other do not influence each other's.
         keep: a take of the same notes, whose fingering stays except in `redo_hands` and in the seconds `redo_s`.
     """
-    same_notes = keep is not None and np.array_equal(keep.notes, notes)
-    if keep is not None and same_notes:  # the kept hand goes on playing the notes that it plays
-        hands_given = np.where(keep.fingering[:, 0] >= 0, keep.fingering[:, 0], hands_given)
-    hands = assign_hands(notes, hands_given)
-    found = finger_notes(notes, hands, variation=VARIATION, seed=seed)
-    if keep is None or not same_notes:
+    kept = keep.notes if keep is not None and keep.notes.same_strokes(notes) else None
+    if kept is not None:  # the kept hand goes on playing the notes that it plays
+        notes = notes.with_hands(np.where(kept.hand >= 0, kept.hand, notes.hand))
+    found = finger_notes(notes.with_hands(assign_hands(notes)), variation=VARIATION, seed=seed)
+    if kept is None:
         return found
-    stays = ~np.isin(keep.fingering[:, 0], redo_hands)
-    stays |= (notes[:, 0] < redo_s[0]) | (notes[:, 0] >= redo_s[1])
-    return replace(found, fingering=np.where(stays[:, None], keep.fingering, found.fingering).astype(np.int8))
+    stays = ~np.isin(kept.hand, redo_hands)
+    stays |= (notes.onset_s < redo_s[0]) | (notes.onset_s >= redo_s[1])
+    return replace(
+        found,
+        hand=np.where(stays, kept.hand, found.hand),
+        finger=np.where(stays, kept.finger, found.finger),
+    )

@@ -90,17 +90,24 @@ def add_depths(armature: bpy.types.Object) -> None:
 
 
 def write_depths(
-    bag: bpy.types.ActionChannelbag, bone: str, notes: NDArray[np.floating[Any]], fps: float, start_frame: int
+    bag: bpy.types.ActionChannelbag,
+    bone: str,
+    *,
+    onset_s: NDArray[np.floating[Any]],
+    offset_s: NDArray[np.floating[Any]],
+    pitches: NDArray[np.floating[Any]],
+    fps: float,
+    start_frame: int,
 ) -> Iterator[None]:
-    """Write the keys' depths for the notes (n, 4) of a take into its curves, some keys a step.
+    """Write the keys' depths for the notes of a take, columns (n,), into its curves, some keys a step.
 
     Keys that do not play get a curve, too, which keeps them up: another take may have left them down.
     """
-    pitches = notes[:, 2].astype(int)
+    keys = pitches.astype(int)
     for pitch in keyboard.PITCHES:
-        played = notes[pitches == pitch]
-        played = played[np.argsort(played[:, 0], kind="stable")]
-        frames, depths = key_frames(played[:, 0], played[:, 1], fps, start_frame)
+        played = np.flatnonzero(keys == pitch)
+        played = played[np.argsort(onset_s[played], kind="stable")]
+        frames, depths = key_frames(onset_s[played], offset_s[played], fps, start_frame)
         if not len(played):
             frames, depths = np.array([float(start_frame)]), np.array([0.0])
         curve = compat.new_fcurve(bag, depth_path(bone, pitch), 0, GROUP)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .. import fcurves
 from ..errors import UserError
+from .take_arrays import OFFSET, ONSET
 
 CLOCK_PROPERTY = "s2c_time"
 """Custom property of the wrists' pose bones."""
@@ -97,7 +98,11 @@ def read_notes(action: bpy.types.Action) -> tuple[NDArray[np.float32], NDArray[n
     except (TypeError, ValueError):
         return None
     notes, fingering = table[:, :4], table[:, 4:]
-    sane = np.isfinite(table).all() and (notes[:, 0] >= 0).all() and (notes[:, 1] >= notes[:, 0]).all()
+    sane = (
+        np.isfinite(table).all()
+        and (notes[:, ONSET] >= 0).all()
+        and (notes[:, OFFSET] >= notes[:, ONSET]).all()
+    )
     if not sane or (np.abs(notes) > 1e6).any() or (fingering < -1).any() or (fingering > 4).any():
         return None
     return notes.astype(np.float32), fingering.astype(np.int8)

@@ -98,6 +98,10 @@ ARRAYS = {
     "euler": Array("joint angles", (None, 2, 16, 3), MOST_FRAMES, "f", np.float32, (-10_000, 10_000)),
 }
 """In the order of reading: what is small and tells most comes first."""
+ONSET, OFFSET, PITCH, VELOCITY = 0, 1, 2, 3
+"""Columns of `notes`: seconds, seconds, MIDI number, 0 to 127."""
+HAND, FINGER = 0, 1
+"""Columns of `fingering`: 0 left, 1 right; 0 thumb to 4 little finger; -1 unknown."""
 _HASH = re.compile(r"[0-9a-f]{8,64}")
 _NUMBERS = {
     "hand_size": (0.1, 10.0),
@@ -302,13 +306,13 @@ def _fitting(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Found:
         raise Spoiled("its wrists and joint angles differ in length")
     if frames / fps > MOST_SECONDS:
         raise Spoiled(f"it lasts longer than {MOST_SECONDS / 3600:g} hours")
-    if (notes[:, 1] < notes[:, 0]).any() or (notes[:, 2:] > 127).any():
+    if (notes[:, OFFSET] < notes[:, ONSET]).any() or (notes[:, PITCH:] > 127).any():
         raise Spoiled("its notes end before they begin, or go beyond 127")
     if len(fingering) != len(notes):  # of another program, which edited the notes alone: fingers unknown
         fingering = np.full((len(notes), 2), -1, np.int8)
-    if (fingering[:, 0] > 1).any():
+    if (fingering[:, HAND] > 1).any():
         raise Spoiled("its fingering names hands or fingers that there are not")
-    if (np.diff(notes[:, 0]) < 0).any():
-        order = np.argsort(notes[:, 0], kind="stable")
+    if (np.diff(notes[:, ONSET]) < 0).any():
+        order = np.argsort(notes[:, ONSET], kind="stable")
         notes, fingering = notes[order], fingering[order]
     return Found(arrays["euler"], arrays["wrist"], notes, fingering, fps, meta)

@@ -35,6 +35,7 @@ from .new_action import (
 )
 from .put_on import is_seen, put_on
 from .result_line import checked, describe, extend_scene_end, remember_left_out
+from .take_arrays import OFFSET, ONSET, PITCH
 from .take_file import TakeFile, at_scene_rate, load_take
 from .take_order import TakeOrder
 
@@ -148,7 +149,15 @@ def _write_music(order: TakeOrder, action_uid: int, slot_handle: int, take: Take
     bag = find_bag(action_uid, slot_handle)
     for curve in [curve for curve in bag.fcurves if is_key_curve(curve)]:
         bag.fcurves.remove(curve)
-    steps = write_depths(bag, carrier(find_armature(order)), take.notes, take.fps, order.start_frame)
+    steps = write_depths(
+        bag,
+        carrier(find_armature(order)),
+        onset_s=take.notes[:, ONSET],
+        offset_s=take.notes[:, OFFSET],
+        pitches=take.notes[:, PITCH],
+        fps=take.fps,
+        start_frame=order.start_frame,
+    )
     for _ in steps:
         yield
         find_bag(action_uid, slot_handle)  # undo may have taken it away

@@ -28,7 +28,7 @@ os._exit(0)
 def test_pictures_show_skin_and_keys_from_both_sides(tmp_path: Path, project_root: Path) -> None:
     sample = play(EXCERPTS[1], tmp_path, seed=1)  # the scale needs no score
     take = tmp_path / "scale.npz"
-    Take(sample.motion, sample.notes, sample.fingering, {"hand_size": 1.0}).save(take)
+    Take(sample.motion, sample.notes, {"hand_size": 1.0}).save(take)
     pictures, sheet = tmp_path / "pictures.npz", tmp_path / "sheet.jpg"
     command = [sys.executable, "-c", DRAW, str(take), str(pictures), str(sheet)]
     done = subprocess.run(command, cwd=project_root, capture_output=True, text=True, timeout=200)

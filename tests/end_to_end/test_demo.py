@@ -53,7 +53,7 @@ def test_recording_becomes_hands_that_play_it(blender: str, tmp_path: Path) -> N
     assert facts["curves"] == 2 * (16 * 3 + 3)
     assert facts["packed"] and "seed 3" in facts["result"]
     assert facts["touching"] > 0.9, "keys go down without a fingertip on them"
-    pitches = set(truth.notes[:, 2].astype(int).tolist())
+    pitches = set(truth.notes.pitch.astype(int).tolist())
     assert len(pitches & set(facts["played"])) >= 0.95 * len(pitches)
     assert facts["jump"] < 0.12, "a wrist jumps"
     assert {"ARMATURE", "MESH"} <= set(facts["fbx"]) and len(facts["fbx_takes"]) == 1

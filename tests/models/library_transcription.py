@@ -24,6 +24,7 @@ import numpy as np
 import soundfile
 import torch
 
+from models.body.notes import Notes
 from models.music.midi import write_midi
 
 UNUSED = ("pretty_midi", "mir_eval", "ncls", "torchaudio")
@@ -68,7 +69,7 @@ def main() -> None:
     notes = np.array(
         [(event.start, event.end, event.pitch, event.velocity) for event in events if event.pitch > 0]
     )
-    write_midi(arguments.reference, notes)
+    write_midi(arguments.reference, Notes.from_arrays(notes))
     length = len(samples) / rate
     print(f"{len(notes)} notes, {length:.1f} s of sound: {seconds:.1f} s, {cpu:.1f} s of processor time")
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from models.app import cli
+from models.body.notes import Notes
 from models.body.take import Take
 from models.music.midi import write_midi
 
-NOTES = np.array([[0.2, 0.6, 60, 80], [0.7, 1.0, 64, 80], [1.1, 1.6, 48, 70]], np.float32)
+NOTES = Notes.from_arrays([[0.2, 0.6, 60, 80], [0.7, 1.0, 64, 80], [1.1, 1.6, 48, 70]])
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_redo_one_hand_keeps_the_other(
     assert np.array_equal(before.motion.euler[:, 1], after.motion.euler[:, 1])
     assert np.array_equal(before.motion.wrist[:, 1], after.motion.wrist[:, 1])
     assert not np.array_equal(before.motion.euler[:, 0], after.motion.euler[:, 0])
-    assert np.array_equal(before.notes, after.notes)
+    assert before.notes.same_strokes(after.notes)
     assert after.meta["midi_sha256"] == before.meta["midi_sha256"]
 
 
@@ -90,8 +91,9 @@ def test_a_part_of_the_midi(
     output = tmp_path / "take.npz"
     run_json(capsys, *generate(tiny_preset, midi, output, "--sound-start", "0.5", "--sound-end", "1.05"))
     take = Take.load(output)
-    assert take.notes[:, 2].tolist() == [60, 64]
-    assert np.allclose(take.notes[:, :2], [[0, 0.1], [0.2, 0.5]], atol=2e-3)
+    assert take.notes.pitch.tolist() == [60, 64]
+    assert np.allclose(take.notes.onset_s, [0, 0.2], atol=2e-3)
+    assert np.allclose(take.notes.offset_s, [0.1, 0.5], atol=2e-3)
     assert take.motion.frames / take.motion.fps == pytest.approx(0.55, abs=0.04)
 
 

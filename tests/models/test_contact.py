@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from models.body import keyboard, skeleton
 from models.body.kinematics import forward_kinematics, outside_limits
+from models.body.notes import Notes
 from models.body.take import Motion
 from models.contact import ContactResult, apply_contact
 from models.contact.single_frame_ik import solve_fingers
@@ -39,7 +40,7 @@ def relaxed_motion(seconds: float, fps: float, wander: float = 0.01, seed: int =
     return Motion(euler.astype(np.float32), wrist.astype(np.float32), fps)
 
 
-def melody() -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+def melody() -> Notes:
     """A right-hand scale with black keys, left-hand octaves and triads, a repeated note."""
     right = [
         (0.5 + 0.25 * i, 0.24, p) for i, p in enumerate((60, 62, 64, 66, 67, 69, 71, 73, 74, 74, 74, 72))
@@ -53,7 +54,7 @@ def melody() -> tuple[NDArray[np.float64], NDArray[np.int8]]:
         [(t, t + d, p, 80.0, 1) for t, d, p in right] + [(t, t + d, p, 80.0, 0) for t, d, p in left]
     )
     table = np.array(rows)
-    return table[:, :4], table[:, 4].astype(np.int8)
+    return Notes.from_arrays(table[:, :4], hand=table[:, 4].astype(np.int8))
 
 
 def fingertips(result: ContactResult | Motion) -> NDArray[np.float64]:
@@ -70,10 +71,10 @@ def onsets(tips: NDArray[np.float64], fps: float) -> list[tuple[int, float]]:
 
 @pytest.mark.parametrize("fps", [24.0, 25.0, 29.97, 30.0, 60.0])
 def test_every_note_is_struck_in_time_and_nothing_else(fps: float) -> None:
-    notes, hands = melody()
-    result = apply_contact(relaxed_motion(5.0, fps), notes, hands)
+    notes = melody()
+    result = apply_contact(relaxed_motion(5.0, fps), notes)
     struck = onsets(fingertips(result), fps)
-    for time, _, pitch, _ in notes:
+    for time, pitch in zip(notes.onset_s, notes.pitch, strict=True):
         near = [t for p, t in struck if p == pitch and abs(t - time) <= 0.05]
         assert near, f"pitch {pitch} at {time} was not struck at {fps} fps"
         struck.remove((int(pitch), near[0]))
@@ -81,30 +82,30 @@ def test_every_note_is_struck_in_time_and_nothing_else(fps: float) -> None:
 
 
 def test_angles_stay_inside_the_limits_and_idle_fingers_above_the_keys() -> None:
-    notes, hands = melody()
-    result = apply_contact(relaxed_motion(5.0, 30.0), notes, hands)
+    notes = melody()
+    result = apply_contact(relaxed_motion(5.0, 30.0), notes)
     assert not outside_limits(torch.from_numpy(result.motion.euler)).any()
     before = keyboard.pressed_keys(fingertips(result)[: int(0.4 * 30)])
     assert not before.any()
 
 
 def test_strength_zero_is_the_generated_motion_and_a_half_lies_between() -> None:
-    notes, hands = melody()
+    notes = melody()
     motion = relaxed_motion(5.0, 30.0)
-    nothing = apply_contact(motion, notes, hands, strength=0.0).motion
+    nothing = apply_contact(motion, notes, strength=0.0).motion
     np.testing.assert_array_equal(nothing.euler, motion.euler)
     np.testing.assert_array_equal(nothing.wrist, motion.wrist)
-    free, full = fingertips(motion), fingertips(apply_contact(motion, notes, hands))
-    half = fingertips(apply_contact(motion, notes, hands, strength=0.5))
+    free, full = fingertips(motion), fingertips(apply_contact(motion, notes))
+    half = fingertips(apply_contact(motion, notes, strength=0.5))
     assert np.linalg.norm(half - free, axis=-1).mean() < np.linalg.norm(full - free, axis=-1).mean()
     assert np.linalg.norm(half - free, axis=-1).mean() > 0
 
 
 @pytest.mark.parametrize("hand", [skeleton.LEFT, skeleton.RIGHT])
 def test_one_hand_alone_leaves_the_other_bit_identical(hand: int) -> None:
-    notes, hands = melody()
+    notes = melody()
     motion = relaxed_motion(5.0, 30.0)
-    result = apply_contact(motion, notes, hands, only_hand=hand).motion
+    result = apply_contact(motion, notes, only_hand=hand).motion
     other = 1 - hand
     np.testing.assert_array_equal(result.euler[:, other], motion.euler[:, other])
     np.testing.assert_array_equal(result.wrist[:, other], motion.wrist[:, other])
@@ -112,13 +113,13 @@ def test_one_hand_alone_leaves_the_other_bit_identical(hand: int) -> None:
 
 
 def test_a_range_changes_only_its_frames_and_joins_smoothly() -> None:
-    notes, hands = melody()
-    whole = apply_contact(relaxed_motion(5.0, 30.0), notes, hands).motion
+    notes = melody()
+    whole = apply_contact(relaxed_motion(5.0, 30.0), notes).motion
     start, stop = 45, 90
     wrist = whole.wrist.copy()
     wrist[start:stop] += 0.01 * np.sin(np.linspace(0, np.pi, stop - start))[:, None, None]
     redone = apply_contact(
-        Motion(whole.euler, wrist.astype(np.float32), 30.0), notes, hands, frames=(start, stop)
+        Motion(whole.euler, wrist.astype(np.float32), 30.0), notes, frames=(start, stop)
     ).motion
     for given, out in ((whole.euler, redone.euler), (whole.wrist, redone.wrist)):
         np.testing.assert_array_equal(out[:start], given[:start])
@@ -127,16 +128,16 @@ def test_a_range_changes_only_its_frames_and_joins_smoothly() -> None:
     assert speed[[start - 1, stop - 1]].max() <= 1.5 * np.percentile(speed, 99)
 
 
-def long_study(turns: int) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
-    notes, hands = melody()
-    later = [notes + [4.0 * turn, 4.0 * turn, 0, 0] for turn in range(turns)]
-    return np.concatenate(later), np.tile(hands, turns)
+def long_study(turns: int) -> Notes:
+    notes = melody()
+    later = [notes.shifted(4.0 * turn).table for turn in range(turns)]
+    return Notes.from_arrays(np.concatenate(later), hand=np.tile(notes.hand, turns))
 
 
 def test_where_a_song_is_cut_into_stretches_does_not_show() -> None:
-    notes, hands = long_study(7)
+    notes = long_study(7)
     motion = relaxed_motion(30.0, 30.0)
-    whole, cut = (apply_contact(motion, notes, hands, stretch_s=s).motion for s in (60.0, 10.0))
+    whole, cut = (apply_contact(motion, notes, stretch_s=s).motion for s in (60.0, 10.0))
     assert np.abs(whole.wrist - cut.wrist).max() < 5e-4
     assert np.abs(fingertips(whole) - fingertips(cut)).max() < 1e-3
 
@@ -147,26 +148,26 @@ def test_hands_on_the_same_keys_make_room_for_each_other() -> None:
     wrist = motion.wrist.copy()
     wrist[:, 0, 0] = 0.09
     motion = Motion(motion.euler, wrist, 30.0)
-    notes = np.array([[2.0 + 0.3 * i, 2.28 + 0.3 * i, pitch, 80] for i, pitch in enumerate((60, 62, 64, 65))])
+    table = [[2.0 + 0.3 * i, 2.28 + 0.3 * i, pitch, 80] for i, pitch in enumerate((60, 62, 64, 65))]
+    notes = Notes.from_arrays(table, hand=skeleton.LEFT)
     before = biomechanics(motion, fingertips(motion)).hands_colliding
-    result = apply_contact(motion, notes, np.zeros(4, np.int8)).motion
+    result = apply_contact(motion, notes).motion
     after = biomechanics(result, fingertips(result)).hands_colliding
     assert before > 0.9 and after == 0, (before, after)
     assert biomechanics(result, fingertips(result)).fingers_closer_3mm == 0
 
 
 def test_hands_are_found_when_not_given() -> None:
-    notes, hands = melody()
-    result = apply_contact(relaxed_motion(5.0, 30.0), notes, np.full(len(notes), -1, np.int8))
-    assert (result.fingering[:, 0] == hands).mean() > 0.9
+    notes = melody()
+    result = apply_contact(relaxed_motion(5.0, 30.0), notes.with_hands(-1))
+    assert (result.notes.hand == notes.hand).mean() > 0.9
 
 
 def test_no_notes_and_no_frames_are_fine() -> None:
-    empty = np.zeros((0, 4)), np.zeros(0, np.int8)
     motion = relaxed_motion(2.0, 30.0)
-    assert apply_contact(motion, *empty).fingering.shape == (0, 2)
+    assert len(apply_contact(motion, Notes.none()).notes) == 0
     nothing = Motion(np.zeros((0, 2, 16, 3), np.float32), np.zeros((0, 2, 3), np.float32), 30.0)
-    assert apply_contact(nothing, *melody()).motion.frames == 0
+    assert apply_contact(nothing, melody()).motion.frames == 0
 
 
 def test_progress_can_cancel() -> None:
@@ -178,4 +179,4 @@ def test_progress_can_cancel() -> None:
             raise Stop
 
     with pytest.raises(Stop):
-        apply_contact(relaxed_motion(3.0, 30.0), *melody(), progress=progress)
+        apply_contact(relaxed_motion(3.0, 30.0), melody(), progress=progress)

@@ -4,10 +4,10 @@
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from models.body import skeleton
 from models.body.kinematics import forward_kinematics, outside_limits
+from models.body.notes import Notes
 from models.contact.paths import PathSampler
 from models.contact.schedule import PressTiming, plan_presses
 from models.contact.single_frame_ik import solve_fingers
@@ -15,16 +15,16 @@ from models.contact.wrist_smoothing import REST, rigid_step, smooth_correction
 from models.planning.fingering import FingeringCosts, finger_notes
 
 
-def line(pitches: list[int], step_s: float = 0.2) -> NDArray[np.float64]:
-    return np.array([[i * step_s, (i + 1) * step_s, pitch, 80] for i, pitch in enumerate(pitches)], float)
+def line(pitches: list[int], step_s: float = 0.2) -> Notes:
+    return Notes.from_arrays([[i * step_s, (i + 1) * step_s, pitch, 80.0] for i, pitch in enumerate(pitches)])
 
 
-def chord(pitches: list[int], start: float = 0.0) -> NDArray[np.float64]:
-    return np.array([[start, start + 1, pitch, 80] for pitch in pitches], float)
+def chord(pitches: list[int], start: float = 0.0) -> Notes:
+    return Notes.from_arrays([[start, start + 1, pitch, 80.0] for pitch in pitches])
 
 
-def fingers(notes: NDArray[np.float64], hand: int) -> list[int]:
-    return finger_notes(notes, np.full(len(notes), hand)).fingering[:, 1].tolist()
+def fingers(notes: Notes, hand: int) -> list[int]:
+    return finger_notes(notes.with_hands(hand)).finger.tolist()
 
 
 def test_five_finger_position_and_its_mirror_image() -> None:
@@ -43,7 +43,7 @@ def test_scale_crosses_the_thumb_and_keeps_it_off_black_keys() -> None:
     notes = line([62, 64, 66, 67, 69, 71, 73, 74])  # D major
     used = fingers(notes, skeleton.RIGHT)
     assert used.count(0) >= 2
-    assert all(finger != 0 for finger, pitch in zip(used, notes[:, 2], strict=True) if pitch in (66, 73))
+    assert all(finger != 0 for finger, pitch in zip(used, notes.pitch, strict=True) if pitch in (66, 73))
 
 
 def test_chords_use_different_fingers_in_order() -> None:
@@ -54,7 +54,9 @@ def test_chords_use_different_fingers_in_order() -> None:
 
 
 def test_held_note_keeps_its_finger_busy() -> None:
-    notes = np.array([[0.0, 2.0, 60, 80], [0.5, 0.9, 64, 80], [1.0, 1.4, 65, 80], [1.5, 1.9, 67, 80]])
+    notes = Notes.from_arrays(
+        [[0.0, 2.0, 60, 80], [0.5, 0.9, 64, 80], [1.0, 1.4, 65, 80], [1.5, 1.9, 67, 80]]
+    )
     used = fingers(notes, skeleton.RIGHT)
     assert used[0] not in used[1:]
 
@@ -64,19 +66,19 @@ def test_what_no_hand_can_play_is_left_out_and_far_held_notes_are_released() -> 
     used = fingers(too_wide, skeleton.RIGHT)
     assert -1 in used and any(finger >= 0 for finger in used)
     assert fingers(chord([60, 62, 64, 65, 67, 69]), skeleton.RIGHT).count(-1) == 1
-    notes = np.array([[0.0, 4.0, 36, 80], [1.0, 1.5, 60, 80]])
-    assignment = finger_notes(notes, np.zeros(2, int))
-    assert (assignment.fingering[:, 1] >= 0).all()
-    assert assignment.release_s[0] <= 1.0
+    notes = Notes.from_arrays([[0.0, 4.0, 36, 80], [1.0, 1.5, 60, 80]], hand=skeleton.LEFT)
+    fingered = finger_notes(notes)
+    assert fingered.played.all()
+    assert fingered.release_s is not None and fingered.release_s[0] <= 1.0
 
 
 def test_generated_motion_draws_the_fingering() -> None:
-    notes = line([64])
+    notes = line([64]).with_hands(skeleton.RIGHT)
     tips = np.zeros((1, 2, 5))
     for finger in range(5):
         tips[0, 1] = 0.3
         tips[0, 1, finger] = -0.01
-        assert finger_notes(notes, np.ones(1, int), tips).fingering[0, 1] == finger
+        assert finger_notes(notes, tips).finger[0] == finger
 
 
 def test_costs_are_checked() -> None:
@@ -156,9 +158,9 @@ def test_rigid_step_recovers_a_shift_exactly_and_turns_the_right_way() -> None:
 
 @pytest.mark.parametrize("fps", [24.0, 30.0, 60.0])
 def test_repeated_notes_go_up_between_for_at_least_a_frame(fps: float) -> None:
-    notes = np.array([[0.5 + 0.1 * i, 0.6 + 0.1 * i, 60, 80] for i in range(8)])
-    assignment = finger_notes(notes, np.ones(8, int))
-    presses = plan_presses(notes, assignment, fps, PressTiming())
+    table = [[0.5 + 0.1 * i, 0.6 + 0.1 * i, 60, 80] for i in range(8)]
+    notes = finger_notes(Notes.from_arrays(table, hand=skeleton.RIGHT))
+    presses = plan_presses(notes, fps, PressTiming())
     order = np.argsort(presses.down_s)
     down, up = presses.down_s[order], presses.up_s[order]
     assert (up > down).all() and (up[:-1] < down[1:]).all()

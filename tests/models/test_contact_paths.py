@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Paths of fingers from key to key: by themselves to near ones, with their hands to far ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.body.notes import Notes
 from models.contact.paths import FingerPaths, PathSampler, monotone_cubic
 from models.contact.schedule import PressTiming, plan_presses
-from models.planning.fingering import Assignment
 
 FPS, FRAMES = 60.0, 120
 
@@ -18,9 +20,9 @@ def two_notes(distance: float, gap_s: float) -> tuple[FingerPaths, NDArray[np.fl
     Also the thumb's free X, and the frames of the release and of the second stroke.
     """
     up, down = 0.8, 0.8 + gap_s
-    notes = np.array([[0.5, up, 60, 80], [down, down + 0.3, 84, 80]])
-    assignment = Assignment(np.array([[1, 0], [1, 0]], np.int8), notes[:, 1])
-    presses = plan_presses(notes, assignment, FPS, PressTiming())
+    table = [[0.5, up, 60, 80], [down, down + 0.3, 84, 80]]
+    notes = Notes.from_arrays(table, np.array([[1, 0], [1, 0]]))
+    presses = plan_presses(replace(notes, release_s=notes.offset_s), FPS, PressTiming())
     share = np.clip((np.arange(FRAMES) / FPS - up) / gap_s, 0, 1)
     free = np.zeros((FRAMES, 2, 5, 3))
     free[:, 1, 0, 0] = 0.004 + distance * share * share * (3 - 2 * share)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from models.body import skeleton
 from models.body.kinematics import HandPose, forward_kinematics, outside_limits
+from models.body.notes import Notes
 from models.body.take import Motion
 from models.contact import apply_contact
 from models.contact.separation import CLEAR_M, _all_bones, _distances, _needs, separate_hands
@@ -126,7 +127,7 @@ def test_hands_stay_clear_however_much_farther_they_move() -> None:
             assert float(_distances(moved.heads, moved.tails).min()) > CLEAR_M - 1e-5
 
 
-def duet(kind: str) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+def duet(kind: str) -> Notes:
     """Notes that bring the hands into each other's way."""
     right = [(0.6 + 0.3 * i, 0.28, 60 + (0, 2, 4, 5, 7, 5, 4, 2)[i % 8], 1) for i in range(7)]
     if kind == "same keys":  # both hands take turns on the same notes
@@ -138,27 +139,27 @@ def duet(kind: str) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
         right = [(0.6 + 0.9 * i, 0.85, pitch, 1) for i in range(2) for pitch in (60, 64, 67)]
     rows = sorted((t, t + d, p, 80.0, h) for t, d, p, h in left + right)
     table = np.array(rows)
-    return table[:, :4], table[:, 4].astype(np.int8)
+    return Notes.from_arrays(table[:, :4], hand=table[:, 4].astype(np.int8))
 
 
 @pytest.mark.parametrize("kind", ["same keys", "crossed", "interlocked"])
 def test_no_frame_collides_after_contact_whatever_is_redone(kind: str) -> None:
-    notes, hands = duet(kind)
+    notes = duet(kind)
     x = np.tile([-0.04, 0.04], (90, 1)) + 0.02 * np.sin(np.linspace(0, 9, 90))[:, None] * [1, -1]
     raw = hands_at(x)
     assert colliding(raw).any()
-    whole = apply_contact(raw, notes, hands).motion
+    whole = apply_contact(raw, notes).motion
     given = Motion(
         np.stack([raw.euler[:, 0], whole.euler[:, 1]], 1),
         np.stack([raw.wrist[:, 0], whole.wrist[:, 1]], 1),
         FPS,
     )
-    redone = apply_contact(given, notes, hands, only_hand=skeleton.LEFT).motion
+    redone = apply_contact(given, notes, only_hand=skeleton.LEFT).motion
     np.testing.assert_array_equal(redone.euler[:, 1], whole.euler[:, 1])
     np.testing.assert_array_equal(redone.wrist[:, 1], whole.wrist[:, 1])
     spoiled = Motion(whole.euler.copy(), whole.wrist.copy(), FPS)
     spoiled.euler[30:60], spoiled.wrist[30:60] = raw.euler[30:60], raw.wrist[30:60]
-    part = apply_contact(spoiled, notes, hands, frames=(30, 60)).motion
+    part = apply_contact(spoiled, notes, frames=(30, 60)).motion
     np.testing.assert_array_equal(part.wrist[:30], whole.wrist[:30])
     np.testing.assert_array_equal(part.euler[60:], whole.euler[60:])
     for motion in (whole, redone, part):

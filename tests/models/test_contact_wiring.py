@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from test_contact_separation import FPS, colliding, hands_at
 
 from models.body.keyboard import pressed_keys
+from models.body.notes import Notes
 from models.body.take import Motion
 from models.contact import apply, apply_contact, segment
 from models.evaluation.biomechanics import fingertips
 from models.evaluation.scores import Score, onset_score
 
 
-def jumble(seed: int) -> tuple[Motion, NDArray[np.float64], NDArray[np.int8]]:
+def jumble(seed: int) -> tuple[Motion, Notes]:
     """Both hands play chords within one octave and a half, at times of their own: more than can be played."""
     rng = np.random.default_rng(seed)
     sway = 0.03 * np.sin(np.linspace(0, 9, 90))[:, None] * [1, -1]
@@ -37,7 +38,7 @@ def jumble(seed: int) -> tuple[Motion, NDArray[np.float64], NDArray[np.int8]]:
             )
             time += rng.choice([0.15, 0.3, 0.45])
     table = np.array(sorted(rows))
-    return motion, table[:, :4], table[:, 4].astype(np.int8)
+    return motion, Notes.from_arrays(table[:, :4], hand=table[:, 4].astype(np.int8))
 
 
 SWITCHES: dict[str, tuple[str, Any]] = {
@@ -52,10 +53,10 @@ SWITCHES: dict[str, tuple[str, Any]] = {
 @functools.cache
 def played(seed: int, without: str = "nothing") -> Score:
     """What is hit and what is struck wrongly when a part of contact is switched off."""
-    motion, notes, hands = jumble(seed)
+    motion, notes = jumble(seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(segment, *SWITCHES[without])
-        result = apply_contact(motion, notes, hands).motion
+        result = apply_contact(motion, notes).motion
     assert not colliding(result).any()
     return onset_score(pressed_keys(fingertips(result)), FPS, notes).score
 
@@ -92,10 +93,10 @@ def test_the_last_word_is_that_hands_do_not_collide(
     hands_put_together: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     motion = hands_at(np.tile([-0.3, 0.2], (90, 1)))
-    notes, hands = np.array([[1.0, 1.4, 72, 80]]), np.ones(1, np.int8)
-    assert not colliding(apply_contact(motion, notes, hands).motion).any()
+    notes = Notes.from_arrays([[1.0, 1.4, 72, 80]], hand=1)
+    assert not colliding(apply_contact(motion, notes).motion).any()
     monkeypatch.setattr(apply, "separate_hands", lambda motion, *rest: motion.wrist)
-    assert colliding(apply_contact(motion, notes, hands).motion)[41:54].all()  # or this would prove nothing
+    assert colliding(apply_contact(motion, notes).motion)[41:54].all()  # or this would prove nothing
 
 
 def test_what_is_tangled_where_stretches_meet_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,11 +109,11 @@ def test_what_is_tangled_where_stretches_meet_is_mended(monkeypatch: pytest.Monk
         return moved
 
     monkeypatch.setattr(apply, "repair_seams", mend)
-    notes, hands = np.array([[1.0, 1.4, 72, 80]]), np.ones(1, np.int8)
-    result = apply_contact(motion, notes, hands, hand_size=1.1).motion
+    notes = Notes.from_arrays([[1.0, 1.4, 72, 80]], hand=1)
+    result = apply_contact(motion, notes, hand_size=1.1).motion
     (solved, movable, size), *more = given
     assert not more and movable.all() and size == 1.1
     np.testing.assert_array_equal(result.wrist, solved.wrist + np.float32([0.0, 0.0, 0.5]))
     # A take of half a contact is not mended: its hands are on their way only.
-    apply_contact(motion, notes, hands, strength=0.5)
+    apply_contact(motion, notes, strength=0.5)
     assert len(given) == 1

@@ -10,6 +10,7 @@ import torch
 from models.body.bones import segment_distance
 from models.body.keyboard import key_x
 from models.body.kinematics import forward_kinematics
+from models.body.notes import Notes
 from models.body.skeleton import FINGER_JOINTS, LIMITS, RIGHT
 from models.body.take import Motion, Take
 from models.evaluation.biomechanics import Biomechanics, biomechanics, fingertips
@@ -47,11 +48,16 @@ def pressing_take(presses_s: list[tuple[float, float]], seconds: float = 3.0) ->
     times = np.arange(frames) / FPS
     for start, end in presses_s:
         motion.wrist[(times >= start - 1e-6) & (times < end - 1e-6), RIGHT, 2] -= 0.025
-    return Take(motion, np.zeros((0, 4), np.float32), np.zeros((0, 2), np.int8))
+    return Take(motion, Notes.none())
 
 
-def notes(*spans: tuple[float, float], pitch: int = MIDDLE_C) -> np.ndarray:
-    return np.array([(start, end, pitch, 80) for start, end in spans], np.float32).reshape(-1, 4)
+def notes(*spans: tuple[float, float], pitch: int = MIDDLE_C) -> Notes:
+    table = [(start, end, pitch, 80) for start, end in spans]
+    return Notes.from_arrays(np.array(table, np.float32).reshape(-1, 4))
+
+
+def both(one: Notes, other: Notes) -> Notes:
+    return Notes.from_arrays(np.concatenate([one.table, other.table]))
 
 
 def test_perfect_press_scores_one() -> None:
@@ -110,9 +116,7 @@ def test_wrong_key_and_silence() -> None:
 
 
 def test_notes_outside_the_keyboard_are_left_out() -> None:
-    figures = evaluate_take(
-        pressing_take([(0.5, 1.0)]), np.concatenate([notes((0.5, 1.0)), notes((1, 2), pitch=120)])
-    )
+    figures = evaluate_take(pressing_take([(0.5, 1.0)]), both(notes((0.5, 1.0)), notes((1, 2), pitch=120)))
     assert figures["notes"] == 1 and figures["onset_f1"] == 1.0
 
 
@@ -136,7 +140,7 @@ def test_matching_is_as_large_as_possible() -> None:
 
 def test_transcribed_notes_are_scored_like_presses() -> None:
     true = notes((0.5, 1.0), (1.5, 2.0), (2.5, 2.7))
-    found = np.concatenate([notes((0.53, 0.9), (1.6, 2.0)), notes((2.5, 2.7), pitch=61)])
+    found = both(notes((0.53, 0.9), (1.6, 2.0)), notes((2.5, 2.7), pitch=61))
     score = note_score(found, true)
     assert (score.hits, score.false, score.missed) == (1, 2, 2)
     assert note_score(true, true).f1 == 1.0

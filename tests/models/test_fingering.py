@@ -2,13 +2,14 @@
 """The fingering search: optimal, textbook where the textbooks agree, fast, and varied by a seed that stays local."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from counting import calls_of
-from numpy.typing import NDArray
 
 from models.body import skeleton
+from models.body.notes import Notes
 from models.planning.fingering import FingeringCosts, cheapest_path, finger_notes
 from models.planning.fingering_costs import (
     FITTED_SHAPES,
@@ -22,22 +23,22 @@ from models.planning.fingering_lattice import STATE_COUNT, build_lattice, lattic
 from models.planning.fingering_noise import finger_noise, hashed_uniform
 
 
-def line(pitches: list[int], step_s: float = 0.2) -> NDArray[np.float64]:
-    return np.array([[i * step_s, (i + 1) * step_s, pitch, 80] for i, pitch in enumerate(pitches)], float)
+def line(pitches: list[int], step_s: float = 0.2) -> Notes:
+    return Notes.from_arrays([[i * step_s, (i + 1) * step_s, pitch, 80.0] for i, pitch in enumerate(pitches)])
 
 
-def fingers(notes: NDArray[np.float64], hand: int, **options: float) -> list[int]:
-    return finger_notes(notes, np.full(len(notes), hand), **options).fingering[:, 1].tolist()  # type: ignore[arg-type]
+def fingers(notes: Notes, hand: int, **options: float) -> list[int]:
+    return finger_notes(notes.with_hands(hand), **options).finger.tolist()  # type: ignore[arg-type]
 
 
-def random_notes(count: int, seed: int) -> NDArray[np.float64]:
-    """Single notes, chords and held keys within a hand's reach of a wandering centre."""
+def random_notes(count: int, seed: int) -> Notes:
+    """Single right-hand notes, chords and held keys within a hand's reach of a wandering centre."""
     rng = np.random.default_rng(seed)
     onset = np.cumsum(rng.choice([0.0, 0.15, 0.3], count, p=[0.3, 0.4, 0.3]))
     centre = 64 + np.cumsum(rng.normal(0, 1.0, count))
     pitch = np.clip(np.round(centre + rng.uniform(-6, 6, count)), 40, 90)
-    notes = np.column_stack([onset, onset + rng.choice([0.1, 0.3, 0.9], count), pitch, np.full(count, 80.0)])
-    return notes[np.lexsort((notes[:, 2], notes[:, 0]))]
+    table = np.column_stack([onset, onset + rng.choice([0.1, 0.3, 0.9], count), pitch, np.full(count, 80.0)])
+    return Notes.from_arrays(table, hand=skeleton.RIGHT).select(np.lexsort((pitch, onset)))
 
 
 def test_scales_have_the_fingering_of_the_schools() -> None:
@@ -52,7 +53,7 @@ def test_scales_have_the_fingering_of_the_schools() -> None:
 @pytest.mark.parametrize("hand", [skeleton.LEFT, skeleton.RIGHT])
 def test_octaves_are_the_thumbs_and_the_little_fingers(hand: int) -> None:
     steps = [48, 50, 52, 53, 43, 55, 48]
-    notes = np.array(
+    notes = Notes.from_arrays(
         [[0.4 * i, 0.4 * i + 0.35, pitch + octave, 80] for i, pitch in enumerate(steps) for octave in (0, 12)]
     )
     assert fingers(notes, hand) == ([0, 4] if hand == skeleton.RIGHT else [4, 0]) * len(steps)
@@ -60,9 +61,9 @@ def test_octaves_are_the_thumbs_and_the_little_fingers(hand: int) -> None:
 
 def test_a_legato_overlap_does_not_take_the_finger_from_the_next_chord() -> None:
     chords = [(0.0, 1.08, (49, 54, 57)), (1.0, 2.0, (50, 54, 59, 62))]
-    notes = np.array([[on, off, pitch, 80] for on, off, keys in chords for pitch in keys])
+    notes = Notes.from_arrays([[on, off, pitch, 80] for on, off, keys in chords for pitch in keys])
     assert fingers(notes, skeleton.RIGHT)[3] == 0, "the thumb lets go of its key and takes the next"
-    notes[0, 1] = 1.6
+    notes.offset_s[0] = 1.6
     assert fingers(notes, skeleton.RIGHT)[3] != 0, "a key that is held keeps its finger"
 
 
@@ -84,11 +85,11 @@ def test_search_finds_the_cheapest_path_of_all() -> None:
 
 def test_every_chord_has_fingers_in_the_order_of_its_keys() -> None:
     notes = random_notes(400, 5)
-    used = finger_notes(notes, np.ones(len(notes), int))
-    together = np.flatnonzero(np.diff(notes[:, 0]) < 0.01)
-    both = (used.fingering[together, 1] >= 0) & (used.fingering[together + 1, 1] >= 0)
+    used = finger_notes(notes)
+    together = np.flatnonzero(np.diff(notes.onset_s) < 0.01)
+    both = used.played[together] & used.played[together + 1]
     assert both.sum() > 50
-    low, high = used.fingering[together[both], 1], used.fingering[together[both] + 1, 1]
+    low, high = used.finger[together[both]], used.finger[together[both] + 1]
     assert (low < high).all()
 
 
@@ -107,9 +108,8 @@ def test_fitted_costs_add_to_the_table_rows_of_their_distance_and_colours() -> N
 @pytest.mark.parametrize("count", [300, 3000])
 def test_the_work_of_a_note_does_not_grow_with_the_song(count: int) -> None:
     notes = random_notes(count, 8)
-    hands = np.ones(len(notes), int)
-    finger_notes(notes[:50], hands[:50])  # what is read or worked out once
-    assert calls_of(lambda: finger_notes(notes, hands)) < 40 * len(notes)
+    finger_notes(notes.select(slice(50)))  # what is read or worked out once
+    assert calls_of(lambda: finger_notes(notes)) < 40 * len(notes)
 
 
 def test_seeds_differ_and_stay_sensible() -> None:
@@ -125,8 +125,7 @@ def test_seeds_differ_and_stay_sensible() -> None:
 
 def test_variation_of_some_bars_does_not_depend_on_the_others() -> None:
     notes = line(np.random.default_rng(2).integers(55, 75, 200).tolist())
-    changed = notes.copy()
-    changed[:60, 2] += 1
+    changed = replace(notes, pitch=notes.pitch + (np.arange(200) < 60))
     before, after = (
         np.array(fingers(which, skeleton.RIGHT, variation=1.0, seed=4)) for which in (notes, changed)
     )

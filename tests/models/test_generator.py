@@ -11,6 +11,7 @@ from tiny_model import TINY, tiny_model
 
 from models.body.keyboard import key_x
 from models.body.kinematics import outside_limits
+from models.body.notes import Notes
 from models.body.resampling import frame_count, resample, splice
 from models.body.take import Motion, Take
 from models.conditioning.windows import fade_weights, sampling_rounds, window_starts
@@ -32,18 +33,18 @@ def song(seconds=4.0, seed=0):
     notes = np.stack([onset, onset + 0.3, rng.integers(40, 84, count), np.full(count, 80.0)], 1).astype(
         np.float32
     )
-    return notes, (notes[:, 2] > 62).astype(np.int8)
+    return Notes.from_arrays(notes, hand=notes[:, 2] > 62)
 
 
 def settings(**changes):
     return GenerateSettings(**{"contact": 0.0, **changes})
 
 
-def make(model, notes, hands, seconds=4.0, **changes):
+def make(model, notes, seconds=4.0, **changes):
     extra = {
         name: changes.pop(name) for name in ("keep", "keep_hand", "redo_range", "progress") if name in changes
     }
-    return generate(model, notes, hands, duration_s=seconds, settings=settings(**changes), **extra)
+    return generate(model, notes, duration_s=seconds, settings=settings(**changes), **extra)
 
 
 def same(a: Motion, b: Motion) -> bool:
@@ -51,8 +52,8 @@ def same(a: Motion, b: Motion) -> bool:
 
 
 def test_a_seed_gives_the_same_take_and_another_seed_another(model):
-    notes, hands = song()
-    first, again, other = (make(model, notes, hands, seed=seed) for seed in (3, 3, 4))
+    notes = song()
+    first, again, other = (make(model, notes, seed=seed) for seed in (3, 3, 4))
     assert same(first.motion, again.motion)
     assert np.abs(first.motion.euler - other.motion.euler).max() > 0.01
     assert first.meta["seed"] == 3 and first.meta["sampler"] == "dpm++2m" and first.meta["steps"] == 3
@@ -61,10 +62,10 @@ def test_a_seed_gives_the_same_take_and_another_seed_another(model):
 @pytest.mark.parametrize("contact", [0.0, 1.0])
 @pytest.mark.parametrize("fps", [24, 29.97, 30, 60])
 def test_take_fills_the_duration_at_the_wanted_rate_inside_the_limits(model, fps, contact):
-    notes, hands = song()
-    take = make(model, notes, hands, fps=fps, contact=contact)
+    notes = song()
+    take = make(model, notes, fps=fps, contact=contact)
     assert take.motion.fps == fps and take.motion.frames == frame_count(4.0, fps)
-    assert take.fingering.shape == (len(notes), 2)
+    assert take.notes.fingering.shape == (len(notes), 2)
     # Between frames that lie at a limit the curve of another rate swings out by a quarter of a degree.
     tolerance = 1e-4 if contact or fps == 30 else 5e-3
     assert not outside_limits(torch.from_numpy(take.motion.euler), tolerance).any()
@@ -72,10 +73,10 @@ def test_take_fills_the_duration_at_the_wanted_rate_inside_the_limits(model, fps
 
 
 def test_windows_do_not_depend_on_their_batch(model, monkeypatch):
-    notes, hands = song(9.0)
-    together = make(model, notes, hands, 9.0)
+    notes = song(9.0)
+    together = make(model, notes, 9.0)
     monkeypatch.setattr(sampling, "BATCH_WINDOWS", 1)
-    alone = make(model, notes, hands, 9.0)
+    alone = make(model, notes, 9.0)
     np.testing.assert_allclose(alone.motion.euler, together.motion.euler, atol=1e-4)
     np.testing.assert_allclose(alone.motion.wrist, together.motion.wrist, atol=1e-5)
 
@@ -83,24 +84,23 @@ def test_windows_do_not_depend_on_their_batch(model, monkeypatch):
 @pytest.mark.parametrize("contact", [0.0, 1.0])
 @pytest.mark.parametrize("hand", ["left", "right"])
 def test_redoing_a_hand_leaves_the_other_bit_for_bit(model, hand, contact):
-    notes, hands = song()
-    take = make(model, notes, hands, seed=1, fps=24, contact=contact)
-    redone = make(model, notes, hands, seed=2, fps=24, contact=contact, keep=take, keep_hand=hand)
+    notes = song()
+    take = make(model, notes, seed=1, fps=24, contact=contact)
+    redone = make(model, notes, seed=2, fps=24, contact=contact, keep=take, keep_hand=hand)
     new, kept = ("left", "right").index(hand), ("right", "left").index(hand)
     assert np.array_equal(redone.motion.euler[:, kept], take.motion.euler[:, kept])
     assert np.array_equal(redone.motion.wrist[:, kept], take.motion.wrist[:, kept])
     assert np.abs(redone.motion.euler[:, new] - take.motion.euler[:, new]).max() > 0.01
-    assert np.array_equal(
-        redone.fingering[take.fingering[:, 0] == kept], take.fingering[take.fingering[:, 0] == kept]
-    )
+    its = take.notes.hand == kept
+    assert np.array_equal(redone.notes.fingering[its], take.notes.fingering[its])
     assert redone.meta["redone"] == {"hand": hand, "range": None, "kept_seed": 1}
 
 
 @pytest.mark.parametrize("contact", [0.0, 1.0])
 def test_redoing_a_stretch_leaves_the_rest_bit_for_bit(model, contact):
-    notes, hands = song(9.0)
-    take = make(model, notes, hands, 9.0, seed=1, fps=25, contact=contact)
-    redone = make(model, notes, hands, 9.0, seed=2, fps=25, contact=contact, keep=take, redo_range=(3.0, 5.0))
+    notes = song(9.0)
+    take = make(model, notes, 9.0, seed=1, fps=25, contact=contact)
+    redone = make(model, notes, 9.0, seed=2, fps=25, contact=contact, keep=take, redo_range=(3.0, 5.0))
     changed = np.abs(redone.motion.euler - take.motion.euler).max((1, 2, 3)) > 0
     assert changed[75:125].mean() > 0.9
     assert not changed[:75].any() and not changed[125:].any()
@@ -109,9 +109,9 @@ def test_redoing_a_stretch_leaves_the_rest_bit_for_bit(model, contact):
 
 
 def test_redoing_one_hand_in_a_stretch_changes_nothing_else(model):
-    notes, hands = song()
-    take = make(model, notes, hands, seed=1)
-    redone = make(model, notes, hands, seed=2, keep=take, keep_hand="right", redo_range=(1.0, 2.0))
+    notes = song()
+    take = make(model, notes, seed=1)
+    redone = make(model, notes, seed=2, keep=take, keep_hand="right", redo_range=(1.0, 2.0))
     difference = np.abs(redone.motion.euler - take.motion.euler).max((2, 3))
     assert difference[30:60, 1].max() > 0
     difference[30:60, 1] = 0
@@ -119,29 +119,25 @@ def test_redoing_one_hand_in_a_stretch_changes_nothing_else(model):
 
 
 def test_the_kept_hand_reaches_the_redone_one_through_the_network(model):
-    notes, hands = song()
-    take = make(model, notes, hands, seed=1)
+    notes = song()
+    take = make(model, notes, seed=1)
     bent = Take(
         Motion(take.motion.euler + np.float32([[[0.3]], [[0.0]]]), take.motion.wrist, 30.0),
         take.notes,
-        take.fingering,
         take.meta,
     )
-    with_take, with_bent = (
-        make(model, notes, hands, seed=2, keep=kept, keep_hand="right") for kept in (take, bent)
-    )
+    with_take, with_bent = (make(model, notes, seed=2, keep=kept, keep_hand="right") for kept in (take, bent))
     assert np.abs(with_take.motion.euler[:, 1] - with_bent.motion.euler[:, 1]).max() > 1e-5
 
 
 def test_mirrored_music_and_noise_give_the_mirrored_take(model, monkeypatch):
-    notes, hands = song(6.0)
-    mirrored = notes.copy()
-    mirrored[:, 2] = 124 - mirrored[:, 2]
+    notes = song(6.0)
+    mirrored = dataclasses.replace(notes, pitch=124 - notes.pitch, hand=1 - notes.hand)
     monkeypatch.setattr(plan, "VARIATION", 0.0)  # what a seed draws for a note depends on its pitch
-    straight = make(model, notes, hands, 6.0)
+    straight = make(model, notes, 6.0)
     draw = sampling._generator
     monkeypatch.setattr(sampling, "_generator", lambda seed, hand, start: draw(seed, 1 - hand, start))
-    image = make(model, mirrored, 1 - hands, 6.0)
+    image = make(model, mirrored, 6.0)
     euler, wrist = mirror_hands(
         torch.from_numpy(straight.motion.euler), torch.from_numpy(straight.motion.wrist), float(key_x(62))
     )
@@ -150,15 +146,15 @@ def test_mirrored_music_and_noise_give_the_mirrored_take(model, monkeypatch):
 
 
 def test_style_changes_the_take(model):
-    notes, hands = song(1.5)
-    plain, curled = make(model, notes, hands, 1.5), make(model, notes, hands, 1.5, style={"curl": 1.0})
+    notes = song(1.5)
+    plain, curled = make(model, notes, 1.5), make(model, notes, 1.5, style={"curl": 1.0})
     assert np.abs(plain.motion.euler - curled.motion.euler).max() > 1e-4
     with pytest.raises(ValueError, match="charm"):
         settings(style={"charm": 1.0})
 
 
 def test_cancelling_stops_within_one_sampling_step(model):
-    notes, hands = song()
+    notes = song()
     calls = []
 
     def progress(stage, step, of):
@@ -167,17 +163,16 @@ def test_cancelling_stops_within_one_sampling_step(model):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        make(model, notes, hands, progress=progress)
+        make(model, notes, progress=progress)
     assert [step for _, step, _ in calls] == [0, 1, 2]
 
 
 def test_progress_counts_up_to_the_end(model):
-    notes, hands = song(9.0)
+    notes = song(9.0)
     steps = []
     make(
         model,
         notes,
-        hands,
         9.0,
         progress=lambda stage, step, of: steps.append((step, of)) if stage == "sample" else None,
     )
@@ -187,16 +182,13 @@ def test_progress_counts_up_to_the_end(model):
 @pytest.mark.parametrize("contact", [0.0, 1.0])
 @pytest.mark.parametrize("seconds", [0.02, 1.6, 1.61, 30.0])
 def test_any_length_works_with_and_without_notes(model, seconds, contact):
-    notes, hands = song(30.0)
-    heard = notes[:, 0] < seconds  # the last ones sound on beyond the end
-    takes = [
-        make(model, *played, seconds, contact=contact)
-        for played in ((notes[heard], hands[heard]), (notes[:0], hands[:0]))
-    ]
+    notes = song(30.0)
+    heard = notes.onset_s < seconds  # the last ones sound on beyond the end
+    takes = [make(model, played, seconds, contact=contact) for played in (notes.select(heard), Notes.none())]
     for take in takes:
         assert take.motion.frames == frame_count(seconds, 30)
         assert np.isfinite(take.motion.euler).all() and np.isfinite(take.motion.wrist).all()
-    assert np.array_equal(takes[0].notes, notes[heard]) and not len(takes[1].notes)
+    assert takes[0].notes.same_strokes(notes.select(heard)) and not len(takes[1].notes)
     # The notes are heard: with them the same seed moves otherwise.
     assert not heard.any() or np.abs(takes[0].motion.wrist - takes[1].motion.wrist).max() > 1e-4
 
@@ -211,21 +203,21 @@ def test_long_songs_pass_through_the_networks_a_few_windows_at_a_time(model, mon
             1
         ],
     )
-    make(model, *song(60.0), 60.0)
+    make(model, song(60.0), 60.0)
     assert max(sizes) < sampling.BATCH_WINDOWS and sum(sizes) == len(window_starts(0, 1800, 48, 12))
 
 
 def test_settings_that_the_model_cannot_serve_are_said_in_a_sentence(model):
-    notes, hands = song(1.0)
+    notes = song(1.0)
     with pytest.raises(UserError, match="sampler"):
         settings(sampler="magic")
     with pytest.raises(UserError, match="steps"):
-        make(model, notes, hands, 1.0, steps=2000)
-    take = make(model, notes, hands, 1.0)
+        make(model, notes, 1.0, steps=2000)
+    take = make(model, notes, 1.0)
     with pytest.raises(UserError, match="longer"):
-        make(model, notes, hands, 1.0, keep=take, redo_range=(5.0, 6.0))
+        make(model, notes, 1.0, keep=take, redo_range=(5.0, 6.0))
     with pytest.raises(ValueError, match="keep"):
-        make(model, notes, hands, 1.0, keep_hand="left")
+        make(model, notes, 1.0, keep_hand="left")
 
 
 def test_windows_cover_everything_and_gaps_touch_two_neighbours():
@@ -253,13 +245,14 @@ def test_resampling_keeps_straight_lines_and_identity():
 
 def test_still_wrists_are_smoothed_as_the_model_asks_and_angles_are_not():
     onset = np.repeat(np.arange(8) * 0.5, 2)
-    notes = np.stack([onset, onset + 0.4, np.tile([48, 76], 8), np.full(16, 80)], 1).astype(np.float32)
+    table = np.stack([onset, onset + 0.4, np.tile([48, 76], 8), np.full(16, 80)], 1)
+    notes = Notes.from_arrays(table, hand=np.tile([0, 1], 8))
     small = dataclasses.replace(
         TINY.statistics, position_std=(1e-4, 1e-4, 1e-4), residual_std=(1e-3, 1e-3, 1e-3)
     )
     still = dataclasses.replace(TINY, statistics=small)
     plain, eased = (
-        make(tiny_model(which), notes, np.tile([0, 1], 8).astype(np.int8)).motion
+        make(tiny_model(which), notes).motion
         for which in (still, dataclasses.replace(still, still_smoothing_frames=6.0))
     )
     assert np.array_equal(plain.euler, eased.euler)
@@ -276,9 +269,9 @@ def test_sampling_begins_with_as_much_noise_as_the_model_asks_for(monkeypatch):
 
     plain = sampling.SAMPLERS[TINY.sampler]
     monkeypatch.setitem(sampling.SAMPLERS, TINY.sampler, listening)
-    notes, hands = song()
+    notes = song()
     config = dataclasses.replace(TINY, pose_noise=1.25, wrist_noise=0.5)
-    takes = [make(tiny_model(which), notes, hands) for which in (TINY, config)]
+    takes = [make(tiny_model(which), notes) for which in (TINY, config)]
     half = len(begun) // 2
     assert half and len(begun) == 2 * half
     for unit, scaled in zip(begun[:half], begun[half:]):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from tiny_model import TINY
 
+from models.body.notes import Notes
 from models.body.player import (
     PLAYER_FEATURES,
     draw_player_scores,
@@ -33,9 +34,10 @@ def told_model():
 
 
 def take_of(model, seed, **more):
-    notes = np.array([[0.2, 0.6, 60, 80], [0.6, 1.0, 52, 70], [1.0, 1.4, 64, 60]], np.float32)
+    table = [[0.2, 0.6, 60, 80], [0.6, 1.0, 52, 70], [1.0, 1.4, 64, 60]]
+    notes = Notes.from_arrays(table, hand=np.array([1, 0, 1]))
     settings = GenerateSettings(seed=seed, contact=0.0)
-    return generate(model, notes, np.array([1, 0, 1]), duration_s=1.6, settings=settings, **more)
+    return generate(model, notes, duration_s=1.6, settings=settings, **more)
 
 
 def test_a_seed_has_one_player_and_seeds_differ():

@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 from counting import calls_of
-from numpy.typing import NDArray
 
+from models.body.notes import Notes
 from models.body.skeleton import LEFT, RIGHT
 from models.planning.hand_odds import (
     by_chord_and_pitch,
@@ -17,8 +17,8 @@ from models.planning.hand_odds import (
 from models.planning.hands import HandCosts, assign_hands
 
 
-def song(bars: int = 12) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """A melody around C5 over broken chords around C3, and their hands."""
+def song(bars: int = 12) -> Notes:
+    """A melody around C5 over broken chords around C3."""
     rows: list[tuple[float, float, int, int, int]] = []
     for bar in range(bars):
         for k, pitch in enumerate((72, 74, 76, 72)):
@@ -27,49 +27,46 @@ def song(bars: int = 12) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
             rows.append((bar * 2 + k / 4, bar * 2 + k / 4 + 0.24, pitch, 60, LEFT))
     rows.sort(key=lambda row: (row[0], row[2]))
     table = np.array(rows)
-    return table[:, :4], table[:, 4].astype(int)
+    return Notes.from_arrays(table[:, :4], hand=table[:, 4].astype(int))
 
 
 def test_melody_and_accompaniment_come_apart() -> None:
-    notes, hands = song()
-    found = assign_hands(notes, np.full(len(notes), -1))
-    assert found.dtype == np.int8 and (found == hands).mean() > 0.98
+    notes = song()
+    found = assign_hands(notes.with_hands(-1))
+    assert found.dtype == np.int8 and (found == notes.hand).mean() > 0.98
 
 
 def test_known_hands_stay_and_teach_the_others() -> None:
-    notes, hands = song()
-    odd = hands.copy()
+    notes = song()
+    odd = notes.hand.copy()
     odd[::5] = 1 - odd[::5]
-    assert (assign_hands(notes, odd) == odd).all(), "nothing to find"
+    assert (assign_hands(notes.with_hands(odd)) == odd).all(), "nothing to find"
     given = np.where(np.arange(len(odd)) % 5 == 0, odd, -1)
-    assert (assign_hands(notes, given)[::5] == odd[::5]).all()
+    assert (assign_hands(notes.with_hands(given))[::5] == odd[::5]).all()
 
 
 def test_wrists_of_a_motion_draw_notes_that_either_hand_could_play() -> None:
-    notes = np.array([[k * 0.5, k * 0.5 + 0.4, 62, 70] for k in range(8)])
-    hidden = np.full(len(notes), -1)
-    near_left = assign_hands(notes, hidden, np.tile([[0.0, 0.6]], (150, 1)), 30.0, HandCosts(generated=60.0))
-    near_right = assign_hands(
-        notes, hidden, np.tile([[-0.6, 0.0]], (150, 1)), 30.0, HandCosts(generated=60.0)
-    )
+    notes = Notes.from_arrays([[k * 0.5, k * 0.5 + 0.4, 62, 70] for k in range(8)])
+    near_left = assign_hands(notes, np.tile([[0.0, 0.6]], (150, 1)), 30.0, HandCosts(generated=60.0))
+    near_right = assign_hands(notes, np.tile([[-0.6, 0.0]], (150, 1)), 30.0, HandCosts(generated=60.0))
     assert (near_left == LEFT).all() and (near_right == RIGHT).all()
     with pytest.raises(ValueError, match="fps"):
-        assign_hands(notes, hidden, np.zeros((3, 2)))
+        assign_hands(notes, np.zeros((3, 2)))
 
 
 def test_no_hand_gets_more_than_it_can_hold() -> None:
-    chord = np.array([[0.0, 1.0, pitch, 80] for pitch in (40, 43, 48, 52, 64, 67, 72, 76)])
-    found = assign_hands(chord, np.full(len(chord), -1))
+    chord = [[0.0, 1.0, pitch, 80] for pitch in (40, 43, 48, 52, 64, 67, 72, 76)]
+    found = assign_hands(Notes.from_arrays(chord))
     assert (found == [0, 0, 0, 0, 1, 1, 1, 1]).all()
 
 
 def test_chords_are_grouped_by_their_first_onset_and_sorted_by_pitch() -> None:
     onsets = np.array([0.0, 0.02, 0.034, 0.05, 1.0])
     assert chord_starts(onsets).tolist() == [0, 3, 4]
-    notes = np.column_stack([onsets, onsets + 0.5, [70, 50, 60, 40, 65], np.full(5, 80.0)])
+    notes = Notes.from_arrays(np.column_stack([onsets, onsets + 0.5, [70, 50, 60, 40, 65], np.full(5, 80.0)]))
     order, chord = by_chord_and_pitch(notes)
     assert order.tolist() == [1, 2, 0, 3, 4] and chord.tolist() == [0, 0, 0, 1, 2]
-    features = note_features(notes[order], np.full(5, -1), chord)
+    features = note_features(notes.select(order), chord)
     assert np.isfinite(features).all() and features[:3, 5].tolist() == pytest.approx([0, 1 / 3, 2 / 3])
 
 
@@ -85,9 +82,9 @@ def test_far_notes_change_nothing() -> None:
 
 @pytest.mark.parametrize("seconds", [25, 250])
 def test_the_work_of_a_note_does_not_grow_with_the_song(seconds: int) -> None:
-    notes, _ = song(seconds)
-    assign_hands(notes[:50], np.full(50, -1))  # what is read or worked out once
-    assert calls_of(lambda: assign_hands(notes, np.full(len(notes), -1))) < 40 * len(notes)
+    notes = song(seconds).with_hands(-1)
+    assign_hands(notes.select(slice(50)))  # what is read or worked out once
+    assert calls_of(lambda: assign_hands(notes)) < 40 * len(notes)
 
 
 def test_costs_are_checked() -> None:

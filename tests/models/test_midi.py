@@ -9,6 +9,7 @@ import mido
 import numpy as np
 import pytest
 
+from models.body.notes import Notes
 from models.errors import UserError
 from models.music.midi import MIN_NOTE_S, hand_of_name, read_midi, write_midi
 
@@ -40,18 +41,20 @@ def messages(path: Path, *events: tuple[str, int, int, int], **settings: int) ->
 def test_a_round_trip_keeps_notes_and_hands(tmp_path: Path) -> None:
     generator = np.random.default_rng(2)
     onsets = np.sort(generator.uniform(0, 600, 300))
-    notes = np.stack([onsets, onsets + 0.4, np.arange(300) % 88 + 21, generator.integers(1, 128, 300)], 1)
-    hands = generator.integers(-1, 2, 300)
-    write_midi(tmp_path / "a.mid", notes, hands)
+    table = np.stack([onsets, onsets + 0.4, np.arange(300) % 88 + 21, generator.integers(1, 128, 300)], 1)
+    notes = Notes.from_arrays(table, hand=generator.integers(-1, 2, 300))
+    write_midi(tmp_path / "a.mid", notes)
     back = read_midi(tmp_path / "a.mid")
-    np.testing.assert_allclose(back.notes[:, :2], notes[:, :2], atol=1.5e-4)
-    np.testing.assert_array_equal(back.notes[:, 2:], notes[:, 2:])
-    np.testing.assert_array_equal(back.hands, hands)
-    assert back.duration_s == pytest.approx(notes[:, 1].max(), abs=1e-3)
-    write_midi(tmp_path / "b.mid", notes)
-    assert (read_midi(tmp_path / "b.mid").hands == -1).all()
-    write_midi(tmp_path / "empty.mid", np.zeros((0, 4)))
-    assert read_midi(tmp_path / "empty.mid").notes.shape == (0, 4)
+    np.testing.assert_allclose(back.notes.onset_s, notes.onset_s, atol=1.5e-4)
+    np.testing.assert_allclose(back.notes.offset_s, notes.offset_s, atol=1.5e-4)
+    np.testing.assert_array_equal(back.notes.pitch, notes.pitch)
+    np.testing.assert_array_equal(back.notes.velocity, notes.velocity)
+    np.testing.assert_array_equal(back.notes.hand, notes.hand)
+    assert back.duration_s == pytest.approx(notes.offset_s.max(), abs=1e-3)
+    write_midi(tmp_path / "b.mid", notes.with_hands(-1))
+    assert (read_midi(tmp_path / "b.mid").notes.hand == -1).all()
+    write_midi(tmp_path / "empty.mid", Notes.none())
+    assert len(read_midi(tmp_path / "empty.mid").notes) == 0
 
 
 def test_tempo_changes_in_any_track_move_all_tracks(tmp_path: Path) -> None:
@@ -68,22 +71,22 @@ def test_tempo_changes_in_any_track_move_all_tracks(tmp_path: Path) -> None:
     file.tracks.append(mido.MidiTrack(tempos))
     file.save(tmp_path / "a.mid")
     found = read_midi(tmp_path / "a.mid")
-    np.testing.assert_allclose(found.notes, [[2.25, 2.5, 60, 70]])
-    assert found.hands.tolist() == [0]
+    np.testing.assert_allclose(found.notes.table, [[2.25, 2.5, 60, 70]])
+    assert found.notes.hand.tolist() == [0]
 
 
 def test_running_status_and_velocity_zero(tmp_path: Path) -> None:
     path = raw_midi(
         tmp_path / "a.mid", b"\0\x90\x3c\x40" + b"\x83\x60\x3c\0" + b"\0\x3e\x50" + b"\x83\x60\x3e\0"
     )
-    np.testing.assert_allclose(read_midi(path).notes, [[0, 0.5, 60, 64], [0.5, 1, 62, 80]])
+    np.testing.assert_allclose(read_midi(path).notes.table, [[0, 0.5, 60, 64], [0.5, 1, 62, 80]])
 
 
 def test_smpte_time(tmp_path: Path) -> None:
     path = raw_midi(
         tmp_path / "a.mid", b"\x83\x74\x90\x3c\x40" + b"\x83\x74\x3c\0", division=0xE728
     )  # 25 frames of 40 ticks
-    np.testing.assert_allclose(read_midi(path).notes, [[0.5, 1, 60, 64]])
+    np.testing.assert_allclose(read_midi(path).notes.table, [[0.5, 1, 60, 64]])
 
 
 def test_the_pedal_does_not_hold_keys(tmp_path: Path) -> None:
@@ -91,7 +94,7 @@ def test_the_pedal_does_not_hold_keys(tmp_path: Path) -> None:
         tmp_path / "a.mid",
         b"\0\xb0\x40\x7f" + b"\0\x90\x3c\x40" + b"\x83\x60\x80\x3c\0" + b"\x9e\0\xb0\x40\0",
     )
-    assert read_midi(path).notes[0, 1] == pytest.approx(0.5)
+    assert read_midi(path).notes.offset_s[0] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +149,7 @@ def test_the_pedal_does_not_hold_keys(tmp_path: Path) -> None:
 def test_odd_notes(
     tmp_path: Path, events: list[tuple[str, int, int, int]], expected: list[list[float]]
 ) -> None:
-    found = read_midi(messages(tmp_path / "a.mid", *events)).notes
+    found = read_midi(messages(tmp_path / "a.mid", *events)).notes.table
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert found.dtype == np.float32
 
@@ -193,9 +196,9 @@ def test_missing_folder_and_endless(tmp_path: Path) -> None:
 
 def test_what_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
-        write_midi(tmp_path / "no folder" / "a.mid", np.zeros((0, 4)))
+        write_midi(tmp_path / "no folder" / "a.mid", Notes.none())
     assert caught.value.code == "cannot_write"
     for bad in ([[-1, 1, 60, 60]], [[0, 1, 110, 60]], [[0, np.nan, 60, 60]]):
         with pytest.raises(ValueError, match="finite"):
-            write_midi(tmp_path / "a.mid", np.array(bad))
+            write_midi(tmp_path / "a.mid", Notes.from_arrays(bad))
     assert not list(tmp_path.iterdir())

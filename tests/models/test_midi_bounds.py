@@ -127,15 +127,15 @@ def test_every_beginning_and_every_changed_byte_of_a_file_is_read_or_refused(tmp
             except UserError as error:
                 assert len(error.message) < 200  # noqa: PT017  some of these can be read
             else:
-                assert np.isfinite(notes).all()
+                assert np.isfinite(notes.table).all()
 
 
 def test_odd_but_readable(tmp_path: Path) -> None:
     no_time = read_midi(put(tmp_path / "a.mid", smf(b"\0\xff\x51\x03\0\0\0" + NOTE)))
-    np.testing.assert_allclose(no_time.notes, [[0, 0.1, 60, 80]])  # a tempo of 0 is none
+    np.testing.assert_allclose(no_time.notes.table, [[0, 0.1, 60, 80]])  # a tempo of 0 is none
     name = "Left".encode("utf-16")
     named = read_midi(put(tmp_path / "b.mid", smf(b"\0\xff\x03" + bytes([len(name)]) + name + NOTE)))
-    assert named.hands.tolist() == [0]
+    assert named.notes.hand.tolist() == [0]
     alien = smf(NOTE).replace(b"MTrk", b"XFIH\0\0\0\x02ab" + b"MTrk")
     assert len(read_midi(put(tmp_path / "c.mid", alien)).notes) == 1
     many = b"MThd\0\0\0\6\0\1\xff\xff\1\xe0" + track(END) * 65_534 + track(NOTE + END)

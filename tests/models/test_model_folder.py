@@ -9,6 +9,7 @@ import pytest
 import torch
 from tiny_model import TINY, tiny_model
 
+from models.body.notes import Notes
 from models.config import ModelConfig
 from models.errors import UserError
 from models.generation.generator import GenerateSettings, generate
@@ -253,7 +254,7 @@ def test_weights_that_say_anything_end_in_a_sentence(folder):
     for value in networks.parameters():
         torch.nn.init.constant_(value, 1e30)
     save_model(folder, TINY, networks, "")
-    notes = np.array([[0.1, 0.5, 60, 80]], np.float32)
+    notes = Notes.from_arrays([[0.1, 0.5, 60, 80]], hand=1)
     with pytest.raises(UserError) as error:
-        generate(load_model(folder, "cpu"), notes, np.array([1]), duration_s=1.0, settings=GenerateSettings())
+        generate(load_model(folder, "cpu"), notes, duration_s=1.0, settings=GenerateSettings())
     assert error.value.code == "model_output"

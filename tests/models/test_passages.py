@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Long silences are rested through: how they are found, what is sampled, what the hands do in them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from counting import calls_of
 from tiny_model import tiny_model
 
 from models.body.kinematics import outside_limits
+from models.body.notes import Notes
 from models.body.take import Motion
 from models.conditioning.finger_features import finger_plan
 from models.conditioning.windows import ModelInput
@@ -20,7 +23,8 @@ from models.planning.hands import assign_hands
 
 
 def notes(*onsets, length=0.5):
-    return np.array([[onset, onset + length, 60 + i % 3, 80] for i, onset in enumerate(onsets)], np.float32)
+    table = [[onset, onset + length, 60 + i % 3, 80] for i, onset in enumerate(onsets)]
+    return Notes.from_arrays(np.array(table, np.float32).reshape(-1, 4), hand=1)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +41,7 @@ def notes(*onsets, length=0.5):
     ids=["short gaps", "no notes", "between", "before", "after", "both", "a key held"],
 )
 def test_passages(onsets, length, duration, expected):
-    found = passages(notes(*onsets, length=length).reshape(-1, 4), duration)
+    found = passages(notes(*onsets, length=length), duration)
     np.testing.assert_allclose(found, expected)
     spans = frame_spans(found, 30.0, duration * 30)
     assert spans == [(round(start * 30), round(stop * 30)) for start, stop in expected]
@@ -94,8 +98,7 @@ def windows_of(monkeypatch, work):
 
 def make(model, found, seconds, **more):
     settings = GenerateSettings(seed=1, contact=more.pop("contact", 1.0))
-    hands = np.ones(len(found), np.int8)
-    return generate(model, found, hands, duration_s=seconds, settings=settings, **more)
+    return generate(model, found, duration_s=seconds, settings=settings, **more)
 
 
 def test_half_an_hour_of_silence_costs_no_windows(model, monkeypatch):
@@ -137,9 +140,9 @@ def test_the_length_of_all_passages():
 
 def test_the_plan_of_a_window_sees_one_note_before_and_one_after():
     found = notes(0, 1, 50, 99, 100)
-    fingering = np.array([[1, 2]] * 5, np.int8)
-    whole = finger_plan(found, fingering, 30.0, -30, 3300)
-    music = ModelInput(found, fingering, 30.0)
+    found = replace(found, finger=np.full(5, 2, np.int8))
+    whole = finger_plan(found, 30.0, -30, 3300)
+    music = ModelInput(found, 30.0)
     for start in (-30, 0, 60, 1400, 2960, 3200):
         part = music.plans([start], 48)[0].transpose(0, 1).numpy()
         assert np.array_equal(part, whole[start + 30 : start + 78])
@@ -149,29 +152,28 @@ def crowd(count):
     """Two chords of so many notes in all, the first still held when the second is struck."""
     rng = np.random.default_rng(1)
     onset = np.repeat([0.0, 0.3], count // 2)
-    return np.stack([onset, onset + 1, rng.integers(21, 109, count), np.full(count, 80)], 1).astype(
-        np.float32
-    )
+    table = np.stack([onset, onset + 1, rng.integers(21, 109, count), np.full(count, 80)], 1)
+    return Notes.from_arrays(table.astype(np.float32))
 
 
 def test_many_notes_at_once_take_linear_work():
     def work(count):
         found = crowd(count)
-        hands = np.full(count, -1, np.int8)
-        return calls_of(lambda: finger_notes(found, assign_hands(found, hands)))
+        return calls_of(lambda: finger_notes(found.with_hands(assign_hands(found))))
 
     assert work(800) < 2.5 * work(400)
 
 
 def test_what_sounds_is_found_without_walking_over_every_frame_of_every_note():
     rng = np.random.default_rng(2)
-    found = np.stack(
+    table = np.stack(
         [rng.uniform(-1, 9, 300), rng.uniform(0, 11, 300), rng.integers(15, 115, 300), np.ones(300)], 1
     )
+    found = Notes.from_arrays(table)
     roll = sounding_roll(found, 300, 30.0)
     for frame, key in ((0, 0), (17, 40), (150, 87), (299, 12)):
-        mine = found[found[:, 2] == key + 21]
-        first, end = (np.ceil(mine[:, i] * 30 - 1e-4) for i in (0, 1))
+        mine = found.select(found.pitch == key + 21)
+        first, end = (np.ceil(time * 30 - 1e-4) for time in (mine.onset_s, mine.offset_s))
         assert roll[frame, key] == bool(((first <= frame) & (frame < end)).any())
     few, many = (
         calls_of(lambda n=n: held_frames(np.zeros(n, int), np.full(n, 300), np.zeros(n, int), 300, 88))

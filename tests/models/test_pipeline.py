@@ -4,6 +4,7 @@
 import importlib.util
 import json
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from models.app.pipeline import Pipeline
 from models.app.progress import StageClock
 from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.app.time_estimates import Expectations, Work
+from models.body.notes import Notes
 from models.body.take import Take
 from models.errors import Cancelled, UserError
 from models.evaluation.scores import evaluate_take, note_score
@@ -25,7 +27,7 @@ from models.music.midi import read_midi, write_midi
 WITHOUT_TRANSKUN = pytest.mark.skipif(
     importlib.util.find_spec("transkun") is None, reason="transkun is not installed"
 )
-NOTES = np.array([[0.2, 0.6, 60, 80], [0.7, 1.0, 64, 80]], np.float32)
+NOTES = Notes.from_arrays(np.array([[0.2, 0.6, 60, 80], [0.7, 1.0, 64, 80]], np.float32))
 RATE = 8000
 
 
@@ -42,7 +44,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds of every sound that was transcribed."""
     lengths: list[float] = []
 
-    def transcribe(audio: Any, *, device: str, progress: Any) -> np.ndarray:
+    def transcribe(audio: Any, *, device: str, progress: Any) -> Notes:
         lengths.append(audio.duration_s)
         for step in range(4):
             progress("transcribe", step, 3)
@@ -63,7 +65,7 @@ def test_another_take_of_a_sound_is_not_transcribed_again(
     pipeline = Pipeline()
     first = pipeline.generate(request(tiny_preset, tmp_path / "a.npz", sound=sound, seed=1))
     assert heard == [3.0]
-    assert first.take.motion.frames == 90 and np.array_equal(first.take.notes, NOTES)
+    assert first.take.motion.frames == 90 and first.take.notes.same_strokes(NOTES)
     assert "transcribe" in first.facts["seconds"] and len(first.facts["sound_sha256"]) == 64
     pipeline.generate(request(tiny_preset, tmp_path / "b.npz", sound=sound, seed=2))
     assert heard == [3.0]
@@ -102,7 +104,7 @@ def test_the_same_pieces_are_not_heard_again_and_others_are(
         {"path": sound, "start_s": 0.0, "end_s": 1.0, "at_s": 0.5},
     ]
     first = pipeline.generate(request(tiny_preset, tmp_path / "a.npz", sounds=whole))
-    assert heard == [3.5] and first.take.motion.frames == 105 and np.array_equal(first.take.notes, NOTES)
+    assert heard == [3.5] and first.take.motion.frames == 105 and first.take.notes.same_strokes(NOTES)
     second = pipeline.generate(request(tiny_preset, tmp_path / "b.npz", sounds=cut, seed=2))
     assert heard == [3.5]  # cut in two, the same is heard
     assert second.facts["sound_sha256"] == first.facts["sound_sha256"] == first.take.meta["sound_sha256"]
@@ -140,7 +142,7 @@ def test_midi_beside_pieces_gives_the_notes_and_the_pieces_the_length(
     tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
 ) -> None:
     midi = tmp_path / "notes.mid"
-    write_midi(midi, NOTES, np.array([0, 1]))
+    write_midi(midi, NOTES.with_hands(np.array([0, 1])))
     pieces = [{"path": sound, "start_s": 0.0, "end_s": 1.0, "at_s": 3.0}]
     made = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sounds=pieces, midi=midi))
     assert heard == [] and made.take.motion.frames == 120 and len(made.take.notes) == 2
@@ -153,7 +155,7 @@ def test_a_recording_cut_in_two_is_heard_as_the_whole_and_moved_apart_later(
     pipeline, demo = Pipeline(), Path(__file__).parents[2] / "demo" / "recording.flac"
     cut_s, end_s, gap_s = 2.9, 6.0, 1.5
 
-    def notes(at_s: float) -> np.ndarray:
+    def notes(at_s: float) -> Notes:
         pieces = [
             {"path": demo, "start_s": 0.0, "end_s": cut_s, "at_s": 0.0},
             {"path": demo, "start_s": cut_s, "end_s": end_s, "at_s": at_s},
@@ -163,11 +165,11 @@ def test_a_recording_cut_in_two_is_heard_as_the_whole_and_moved_apart_later(
     whole = pipeline.generate(
         request(tiny_preset, tmp_path / "a.npz", sound=demo, sound_end_s=end_s)
     ).take.notes
-    np.testing.assert_array_equal(notes(cut_s), whole)
+    assert notes(cut_s).same_strokes(whole)
     apart = notes(cut_s + gap_s)
-    moved = whole.copy()
-    moved[moved[:, 0] > cut_s, :2] += gap_s
-    assert (moved[:, 0] > cut_s + gap_s).any() and (moved[:, 0] < cut_s).any()
+    later = np.where(whole.onset_s > cut_s, np.float32(gap_s), 0)
+    moved = replace(whole, onset_s=whole.onset_s + later, offset_s=whole.offset_s + later)
+    assert (moved.onset_s > cut_s + gap_s).any() and (moved.onset_s < cut_s).any()
     assert note_score(apart, moved).f1 > 0.9 > 0.8 > note_score(apart, whole).f1
 
 
@@ -175,11 +177,11 @@ def test_midi_beside_a_sound_gives_the_notes_and_the_sound_the_length(
     tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
 ) -> None:
     midi = tmp_path / "notes.mid"
-    write_midi(midi, NOTES, np.array([0, 1]))
+    write_midi(midi, NOTES.with_hands(np.array([0, 1])))
     made = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sound=sound, midi=midi))
     assert heard == [] and made.take.motion.frames == 90
     assert {"sound_sha256", "midi_sha256"} <= set(made.take.meta)
-    assert made.take.fingering[:, 0].tolist() == [0, 1]
+    assert made.take.notes.hand.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("stage", ["prepare", "transcribe", "load", "sample", "contact", "write"])
@@ -268,7 +270,7 @@ def test_transcribe_writes_notes(sound: Path, heard: list[float], tmp_path: Path
     output = tmp_path / "notes.mid"
     facts = Pipeline().transcribe(TranscribeRequest(sound=sound, output=output, device="cpu"))
     assert facts["notes"] == 2 and facts["duration_s"] == 3.0
-    assert np.allclose(read_midi(output).notes, NOTES, atol=2e-3)
+    assert np.allclose(read_midi(output).notes.table, NOTES.table, atol=2e-3)
     assert {path.name for path in tmp_path.iterdir()} == {"sound.wav", "notes.mid"}
 
 
@@ -306,12 +308,12 @@ def test_the_take_says_where_it_comes_from(
     assert meta["sound_sha256"] and meta["sound_start_s"] == 0.0
 
 
-CHORD = np.array([[0.5, 1.5, pitch, 80] for pitch in (60, 62, 64, 65, 67, 69, 71)], np.float32)
+CHORD = Notes.from_arrays([[0.5, 1.5, pitch, 80] for pitch in (60, 62, 64, 65, 67, 69, 71)], hand=1)
 """More notes at once than a hand has fingers."""
 
 
 def chord_of_one_hand(path: Path) -> Path:
-    write_midi(path, CHORD, np.ones(len(CHORD), int))
+    write_midi(path, CHORD)
     return path
 
 
@@ -325,7 +327,7 @@ def test_what_a_hand_cannot_play_is_named_with_time_and_pitch(tiny_preset: Path,
     assert facts["notes"] == 7 and 1 <= facts["notes_played"] <= 5 and adds_up(facts)
     assert facts["left_out_total"] == len(facts["left_out"])
     pitches = [note["pitch"] for note in facts["left_out"]]
-    assert pitches == sorted(pitches) and set(pitches) < set(CHORD[:, 2].astype(int).tolist())
+    assert pitches == sorted(pitches) and set(pitches) < set(CHORD.pitch.astype(int).tolist())
     assert all(note["time_s"] == pytest.approx(0.5, abs=2e-3) for note in facts["left_out"])
     assert json.loads(json.dumps(facts)) == facts
 
@@ -348,11 +350,10 @@ def test_without_contact_the_list_is_in_order_of_time_and_short(
     tiny_preset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(models.app.pipeline, "MOST_LEFT_OUT", 3)
-    late = NOTES.copy()
-    late[:, 2] = 64, 60  # the lower pitch comes later
-    unison = np.concatenate([late, late[1:], [[1.2, 1.4, 62, 80], [1.6, 1.8, 61, 80]]]).astype(np.float32)
+    late = replace(NOTES, pitch=np.float32([64, 60])).table  # the lower pitch comes later
+    unison = np.concatenate([late, late[1:], [[1.2, 1.4, 62, 80], [1.6, 1.8, 61, 80]]])
     midi = tmp_path / "notes.mid"
-    write_midi(midi, unison, np.array([0, 0, 1, 0, 1]))
+    write_midi(midi, Notes.from_arrays(unison, hand=np.array([0, 0, 1, 0, 1])))
     facts = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", midi=midi, contact=0.0)).facts
     # Random weights hold the hands where they press nothing in time; the unison of both hands is one press.
     assert (facts["notes"], facts["notes_played"], facts["left_out_total"]) == (4, 0, 4)
@@ -368,7 +369,7 @@ def test_more_notes_than_a_take_can_have_are_refused_in_a_sentence(
 
 
 def test_the_time_left_goes_by_the_music_and_not_by_its_silences(tiny_preset: Path, tmp_path: Path) -> None:
-    write_midi(tmp_path / "a.mid", np.array([[0.5, 1, 60, 80], [1000, 1001, 62, 80]]))
+    write_midi(tmp_path / "a.mid", Notes.from_arrays([[0.5, 1, 60, 80], [1000, 1001, 62, 80]]))
     pipeline, planned = Pipeline(), []
     plan = pipeline._expectations.plan
     pipeline._expectations.plan = lambda work: planned.append(work) or plan(work)  # type: ignore[method-assign, func-returns-value]

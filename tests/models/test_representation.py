@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from models.body.keyboard import key_x
+from models.body.notes import Notes
 from models.conditioning.representation import from_piano, keyboard_shift, to_piano
 from models.config import ModelConfig
 from models.generation.model import PRESETS_FOLDER
@@ -38,10 +39,10 @@ def test_hands_are_shifted_over_the_keys_that_they_play() -> None:
     rng = np.random.default_rng(2)
     pitches = rng.integers(40, 80, 60)
     onsets = np.arange(60) / 10
-    notes = np.stack([onsets, onsets + 0.1, pitches, np.full(60, 80)], 1)
+    notes = Notes.from_arrays(np.stack([onsets, onsets + 0.1, pitches, np.full(60, 80)], 1))
     wrist = np.zeros((200, 2, 3))
     wrist[:, 0, 0], wrist[:, 1, 0] = -0.5, 0.0
     frames = np.round(onsets * 30).astype(int)
     wrist[frames, 1, 0] = key_x(pitches) - 0.04 + rng.normal(0, 0.01, 60)
     assert keyboard_shift(wrist, notes, 30.0) == pytest.approx(0.04, abs=0.01)
-    assert keyboard_shift(wrist, notes[:0], 30.0) == 0.0
+    assert keyboard_shift(wrist, Notes.none(), 30.0) == 0.0

@@ -8,6 +8,7 @@ import pytest
 import torch
 from tiny_model import TINY, tiny_model
 
+from models.body.notes import Notes
 from models.body.take import Motion
 from models.conditioning.windows import ModelInput, window_starts
 from models.errors import no_progress
@@ -50,9 +51,9 @@ def starts(monkeypatch):
 
 
 def sample(config=TINY, seed=0, seconds=SECONDS):
-    notes = np.array([[0.5, 0.9, 50, 80], [1.0, 1.4, 70, 80]], np.float32)
+    notes = Notes.from_arrays([[0.5, 0.9, 50, 80], [1.0, 1.4, 70, 80]], hand=np.array([0, 1]))
     settings = GenerateSettings(seed=seed, contact=0.0)
-    return generate(tiny_model(config), notes, np.array([0, 1]), duration_s=seconds, settings=settings).motion
+    return generate(tiny_model(config), notes, duration_s=seconds, settings=settings).motion
 
 
 @pytest.mark.parametrize("decoupled", [True, False])
@@ -90,7 +91,10 @@ def test_every_window_and_every_seed_has_its_own_noise(starts):
     assert abs(drawn.mean()) < 0.02 and abs(drawn.std() - 1) < 0.02
 
 
-NOTES = np.array([[0.5 + 0.4 * i, 0.8 + 0.4 * i, 48 + 5 * (i % 7), 80] for i in range(140)], np.float32)
+NOTES = Notes.from_arrays(
+    np.array([[0.5 + 0.4 * i, 0.8 + 0.4 * i, 48 + 5 * (i % 7), 80] for i in range(140)], np.float32),
+    np.zeros((140, 2), np.int8),
+)
 SONG = 1800  # frames
 
 
@@ -98,7 +102,7 @@ def redo(hands, start, stop, kept):
     """A stretch of a minute's song anew."""
     told = np.zeros((2, TINY.player_dim), np.float32)
     settings = sampling.SamplingSettings(seed=5, sampler=TINY.sampler, steps=2, style=told)
-    music = ModelInput(NOTES, np.zeros((len(NOTES), 2), np.int8), 30.0)
+    music = ModelInput(NOTES, 30.0)
     part = sampling.Redo(hands, start, stop)
     return sampling.sample_song(tiny_model(), music, SONG, settings, kept, part, no_progress)
 

@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 
+from models.body.notes import Notes
 from models.conditioning.windows import CONTEXT_FRAMES, sampling_rounds
 from models.evaluation.biomechanics import fingertips
 from models.generation.generator import GenerateSettings, generate
@@ -24,15 +25,13 @@ def take():
     high[:, 1] += 0.7
     tune = 72 + np.cumsum(rng.integers(-2, 3, len(high)))
     times = np.concatenate([low, high])
-    notes = np.concatenate(
+    table = np.concatenate(
         [times, np.concatenate([pitch, tune])[:, None], np.full((len(times), 1), 70.0)], 1
     ).astype(np.float32)
-    hands = np.repeat([0, 1], [len(low), len(high)])
-    order = np.argsort(notes[:, 0], kind="stable")
+    notes = Notes.from_arrays(table, hand=np.repeat([0, 1], [len(low), len(high)]))
+    notes = notes.select(np.argsort(notes.onset_s, kind="stable"))
     settings = GenerateSettings(seed=3, contact=0.0)
-    return generate(
-        load_model("default", "cpu"), notes[order], hands[order], duration_s=SECONDS, settings=settings
-    )
+    return generate(load_model("default", "cpu"), notes, duration_s=SECONDS, settings=settings)
 
 
 def seams(config) -> list[int]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.body.notes import Notes
 from models.body.take import Motion, Take
 from models.errors import UserError
 
@@ -18,7 +19,9 @@ def make_take(frames: int = 12) -> Take:
         29.97,
     )
     notes = np.array([[0.1, 0.2, 60, 80], [0.2, 0.3, 64, 70]], np.float32)
-    return Take(motion, notes, np.array([[1, 0], [-1, -1]], np.int8), {"seed": 3, "preset": "default"})
+    return Take(
+        motion, Notes.from_arrays(notes, np.array([[1, 0], [-1, -1]])), {"seed": 3, "preset": "default"}
+    )
 
 
 def test_round_trip_is_exact(tmp_path: Path) -> None:
@@ -27,8 +30,8 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
     back = Take.load(tmp_path / "a.npz")
     np.testing.assert_array_equal(back.motion.euler, take.motion.euler)
     np.testing.assert_array_equal(back.motion.wrist, take.motion.wrist)
-    np.testing.assert_array_equal(back.notes, take.notes)
-    np.testing.assert_array_equal(back.fingering, take.fingering)
+    np.testing.assert_array_equal(back.notes.table, take.notes.table)
+    np.testing.assert_array_equal(back.notes.fingering, take.notes.fingering)
     assert back.motion.fps == 29.97 and back.meta["seed"] == 3
     assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
 

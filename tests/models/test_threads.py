@@ -9,6 +9,7 @@ import pytest
 import torch
 from tiny_model import TINY, tiny_model
 
+from models.body.notes import Notes
 from models.errors import Cancelled
 from models.generation import sampling
 from models.generation.generator import GenerateSettings, generate
@@ -29,14 +30,13 @@ def threads():
 def music(seconds):
     times = np.arange(0.3, seconds - 1, 0.31)
     pitch = 60 + (np.arange(len(times)) * 7) % 24 - 12 * (np.arange(len(times)) % 2)
-    notes = np.stack([times, times + 0.28, pitch, np.full(len(times), 70)], 1).astype(np.float32)
-    return notes, np.arange(len(times)) % 2 ^ 1
+    table = np.stack([times, times + 0.28, pitch, np.full(len(times), 70)], 1).astype(np.float32)
+    return Notes.from_arrays(table, hand=np.arange(len(times)) % 2 ^ 1)
 
 
 def take(model, seconds=SECONDS, **more):
-    notes, hands = music(seconds)
     settings = GenerateSettings(seed=4)
-    return generate(model, notes, hands, duration_s=seconds, settings=settings, **more)
+    return generate(model, music(seconds), duration_s=seconds, settings=settings, **more)
 
 
 def test_a_take_is_the_same_for_any_number_of_threads(threads):
@@ -49,7 +49,7 @@ def test_a_take_is_the_same_for_any_number_of_threads(threads):
     assert torch.get_num_threads() == 2
     np.testing.assert_array_equal(alone.motion.euler, together.motion.euler)
     np.testing.assert_array_equal(alone.motion.wrist, together.motion.wrist)
-    np.testing.assert_array_equal(alone.fingering, together.fingering)
+    np.testing.assert_array_equal(alone.notes.fingering, together.notes.fingering)
 
 
 def test_a_redone_hand_is_the_same_for_any_number_of_threads(threads):

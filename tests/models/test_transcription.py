@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.body.notes import Notes
 from models.errors import Cancelled, UserError
 from models.evaluation.scores import note_score
 from models.music.audio import Audio, load_audio
@@ -35,7 +36,7 @@ WITHOUT_TRANSKUN = pytest.mark.skipif(
 
 
 @functools.lru_cache(maxsize=1)
-def clip() -> NDArray[np.float32]:
+def clip() -> Notes:
     """What is heard in the first seconds of the demo recording."""
     return transcribe(load_audio(DEMO / "recording.flac", end_s=CLIP_S))
 
@@ -52,9 +53,9 @@ def test_agrees_with_the_library() -> None:
 def test_hears_what_was_played() -> None:
     notes = clip()
     truth = read_midi(DEMO / "recording.mid").notes
-    assert note_score(notes, truth[truth[:, 0] < CLIP_S - 0.1]).f1 >= 0.9
-    assert notes.dtype == np.float32 and (np.diff(notes[:, 0]) >= 0).all()
-    assert (notes[:, 1] > notes[:, 0]).all() and notes[:, 1].max() <= CLIP_S
+    assert note_score(notes, truth.select(truth.onset_s < CLIP_S - 0.1)).f1 >= 0.9
+    assert notes.onset_s.dtype == np.float32 and (np.diff(notes.onset_s) >= 0).all()
+    assert (notes.offset_s > notes.onset_s).all() and notes.offset_s.max() <= CLIP_S
     assert "torchaudio" not in sys.modules and "pretty_midi" not in sys.modules
 
 
@@ -125,13 +126,13 @@ def test_notes_cross_segments_whole(listener: Listener, seconds: float) -> None:
         (0.5, 1.0)
     ]
     notes = transcribe(played(spans, seconds))
-    np.testing.assert_allclose(notes[:, :2], spans, atol=1e-4)
+    np.testing.assert_allclose(notes.table[:, :2], spans, atol=1e-4)
     assert set(listener.lengths) == {690 * HOP}
 
 
 def test_a_note_until_the_end_and_one_from_the_beginning(listener: Listener) -> None:
     notes = transcribe(played([(0, 1), (2, 40)], 40))
-    np.testing.assert_allclose(notes[:, :2], [[0, 1], [2, 40]], atol=1e-4)
+    np.testing.assert_allclose(notes.table[:, :2], [[0, 1], [2, 40]], atol=1e-4)
 
 
 def test_quiet_segments_are_not_listened_to(listener: Listener) -> None:

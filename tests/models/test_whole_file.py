@@ -135,9 +135,10 @@ def test_a_take_on_a_full_disk_complains_once(tmp_path: Path) -> None:
     """An archive that is broken off must not complain a second time when it is forgotten."""
     code = (
         "import sys, gc, pathlib, numpy as np; from models.body.take import Motion, Take\n"
+        "from models.body.notes import Notes\n"
         "from real_limits import no_file_larger_than\n"
         "motion = Motion(np.random.rand(900, 2, 16, 3).astype('f4'), np.zeros((900, 2, 3), 'f4'), 30.0)\n"
-        "take = Take(motion, np.zeros((0, 4), 'f4'), np.zeros((0, 2), 'i1'))\n"
+        "take = Take(motion, Notes.none())\n"
         "with no_file_larger_than(4096):\n"
         "    try: take.save(pathlib.Path(sys.argv[1]))\n"
         "    except OSError as error: print(error.errno, error.filename == sys.argv[1])\n"

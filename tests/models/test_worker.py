@@ -20,6 +20,7 @@ import soundfile
 
 from models.app.pipeline import Pipeline
 from models.app.request import LoadRequest
+from models.body.notes import Notes
 from models.body.take import Take
 from models.errors import UserError
 from models.music.midi import write_midi
@@ -113,7 +114,7 @@ def long_midi(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _midi(path: Path, count: int) -> Path:
     onsets = np.arange(count) * 0.5
     rows = [onsets, onsets + 0.4, 60 + np.arange(count) % 5, np.full(count, 80)]
-    write_midi(path, np.stack(rows, 1).astype(np.float32))
+    write_midi(path, Notes.from_arrays(np.stack(rows, 1).astype(np.float32)))
     return path
 
 

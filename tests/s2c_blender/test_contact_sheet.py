@@ -11,9 +11,10 @@ pytest.importorskip(
 )  # the environment of Blender 5.2 has none; the excerpts read the synthesiser's scores
 
 from demo.looks import moments, pieces, sheet
+from models.body.notes import Notes
 from models.music.midi import write_midi
 
-CHORDS = np.array(
+CHORDS = Notes.from_arrays(
     [
         [0.50, 1.0, 60, 70],
         [0.51, 1.0, 64, 70],
@@ -27,7 +28,7 @@ CHORDS = np.array(
 
 
 def test_strokes_are_notes_that_begin_together() -> None:
-    assert [list(group) for group in moments.strokes(CHORDS[:, 0])] == [[0, 1, 2], [3], [4], [5], [6]]
+    assert [list(group) for group in moments.strokes(CHORDS.onset_s)] == [[0, 1, 2], [3], [4], [5], [6]]
     assert moments.strokes(np.zeros(0)) == []
 
 
@@ -46,29 +47,29 @@ def test_moments_stay_inside_the_take_and_appear_once() -> None:
     frames = [moment.frame for moment in chosen]
     assert max(frames) == 79 and len(set(frames)) == len(frames)
     assert frames == sorted(frames)
-    assert moments.choose(CHORDS[:0], 30.0, 80, 2) == []
+    assert moments.choose(Notes.none(), 30.0, 80, 2) == []
     with pytest.raises(ValueError, match="pairs"):
         moments.choose(CHORDS, 30.0, 80, 0)
 
 
 def test_scale_is_two_octaves_up_and_down_in_both_hands() -> None:
     score = pieces.scale()
-    right = score.notes[score.hands == 1, 2]
+    left, right = (score.notes.pitch[score.notes.hand == hand] for hand in (0, 1))
     assert right[0] == right[-1] == 60 and right.max() == 84 and len(right) == 29
-    assert (score.notes[score.hands == 0, 2] == right - 12).all()
-    assert (np.diff(score.notes[:, 0]) >= 0).all()
+    assert (left == right - 12).all()
+    assert (np.diff(score.notes.onset_s) >= 0).all()
 
 
 def test_an_excerpt_begins_at_nought_and_is_never_of_a_training_piece(tmp_path: Path) -> None:
-    notes = np.array([[0.25 * k, 0.25 * k + 0.2, 60 + 12 * (k % 2) + k % 5, 70] for k in range(80)])
-    hands = (np.arange(80) % 2).astype(np.int8)
+    table = [[0.25 * k, 0.25 * k + 0.2, 60 + 12 * (k % 2) + k % 5, 70] for k in range(80)]
+    notes = Notes.from_arrays(table, hand=np.arange(80) % 2)
     for composer in ("brahms_johannes", "abt_franz"):
         folder = tmp_path / "lieder" / composer
         folder.mkdir(parents=True)
-        write_midi(folder / "tune.mid", notes, hands)
+        write_midi(folder / "tune.mid", notes)
     held_out = pieces.Excerpt("x", "x", "brahms_johannes~tune", 5.0, 4.0)
     score = pieces.load(held_out, tmp_path)
-    assert score.notes[0, 0] == 0 and len(score.notes) == 16
+    assert score.notes.onset_s[0] == 0 and len(score.notes) == 16
     with pytest.raises(ValueError, match="trained on"):
         pieces.load(pieces.Excerpt("x", "x", "abt_franz~tune"), tmp_path)
     with pytest.raises(FileNotFoundError, match="holds 0 pieces"):

@@ -432,4 +432,4 @@ def test_fingering_of_other_notes_is_unknown_on_both_sides(tmp_path):
     rewrite(path, fingering=np.zeros((3, 2), np.int8))
     assert read(path)[0].fingering.tolist() == [[-1, -1], [-1, -1]]
     models = pytest.importorskip("models.body.take", reason="the generator is not installed here")
-    assert models.Take.load(path).fingering.tolist() == [[-1, -1], [-1, -1]]
+    assert models.Take.load(path).notes.fingering.tolist() == [[-1, -1], [-1, -1]]

@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from models.body.notes import Notes
 from models.music.midi import write_midi
 
 SECONDS = 4.0
-NOTES = np.array([[0.5 * i, 0.5 * i + 0.4, 48 + i % 30, 60] for i in range(40)], np.float32)
+NOTES = Notes.from_arrays(
+    np.array([[0.5 * i, 0.5 * i + 0.4, 48 + i % 30, 60] for i in range(40)], np.float32)
+)
 
 
 def rows_of(rng: np.random.Generator, fps: float, seconds: float = SECONDS) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from models.app.pipeline import Pipeline
+from models.body.notes import Notes
 from models.body.take import Motion, Take
 from models.evaluation.real_motion_distance import distance_to_real
 from models.music.midi import write_midi
@@ -27,10 +28,8 @@ def write_score(path: Path, seed: int, seconds: float = 40.0) -> None:
         np.stack([t, t + 0.2, low + rng.integers(0, 10, len(t)), np.full(len(t), 70)], 1)
         for t, low in zip(onsets, (45, 65), strict=True)
     ]
-    hands = np.repeat([0, 1], [len(row) for row in rows])
-    table = np.concatenate(rows)
-    order = np.argsort(table[:, 0], kind="stable")
-    write_midi(path, table[order], hands[order])
+    notes = Notes.from_arrays(np.concatenate(rows), hand=np.repeat([0, 1], [len(row) for row in rows]))
+    write_midi(path, notes.select(np.argsort(notes.onset_s, kind="stable")))
 
 
 @pytest.fixture
@@ -49,14 +48,14 @@ def test_excerpts_are_of_held_out_composers_in_turns(scores: Path, timing: str) 
     assert len(excerpts) == 3
     assert set(composers) <= VALIDATION_COMPOSERS and composers[0] != composers[1]
     for excerpt in excerpts:
-        assert set(excerpt.hands.tolist()) == {0, 1}
+        assert set(excerpt.notes.hand.tolist()) == {0, 1}
         assert excerpt.seconds <= 10
-        assert 0 <= excerpt.notes[:, 0].min() <= 0.51 and excerpt.notes[:, 1].max() <= 10
-        assert (np.diff(excerpt.notes[:, 0]) >= 0).all()
+        assert 0 <= excerpt.notes.onset_s.min() <= 0.51 and excerpt.notes.offset_s.max() <= 10
+        assert (np.diff(excerpt.notes.onset_s) >= 0).all()
     again = choose_excerpts(scores, "validation", 3, 10.0, timing, seed=0)
-    assert all(np.array_equal(a.notes, b.notes) for a, b in zip(excerpts, again, strict=True))
+    assert all(a.notes.same_strokes(b.notes) for a, b in zip(excerpts, again, strict=True))
     other = choose_excerpts(scores, "validation", 3, 10.0, timing, seed=1)
-    assert [e.notes.tobytes() for e in other] != [e.notes.tobytes() for e in excerpts]
+    assert [e.notes.table.tobytes() for e in other] != [e.notes.table.tobytes() for e in excerpts]
 
 
 def test_every_piece_has_its_turn() -> None:
@@ -75,9 +74,9 @@ def wandering_take(seed: int = 0, frames: int = 240) -> Take:
         [[-0.2, -0.1, 0.06], [0.2, -0.1, 0.06]]
     )
     euler = np.zeros((frames, 2, 16, 3), np.float32)
-    notes = np.array([[2.0, 2.5, 64, 80], [3.0, 3.4, 67, 80]], np.float32)
-    fingering = np.array([[1, 1], [1, 3]], np.int8)
-    return Take(Motion(euler, wrist.astype(np.float32), 30.0), notes, fingering, {"hand_size": 1.0})
+    table = np.array([[2.0, 2.5, 64, 80], [3.0, 3.4, 67, 80]], np.float32)
+    notes = Notes.from_arrays(table, np.array([[1, 1], [1, 3]]))
+    return Take(Motion(euler, wrist.astype(np.float32), 30.0), notes, {"hand_size": 1.0})
 
 
 def test_summary_pools_and_averages() -> None:
@@ -109,14 +108,11 @@ def test_difference_between_takes_is_what_their_fingertips_are_apart() -> None:
     moved = Take(
         Motion(take.motion.euler, take.motion.wrist + np.float32([0.003, 0.0, 0.004]), 30.0),
         take.notes,
-        take.fingering,
         take.meta,
     )
     assert median_difference_mm(take, moved) == pytest.approx(5.0, abs=0.01)
     assert median_difference_mm(take, take) == 0.0
-    redone = Take(
-        Motion(take.motion.euler, take.motion.wrist.copy(), 30.0), take.notes, take.fingering, take.meta
-    )
+    redone = Take(Motion(take.motion.euler, take.motion.wrist.copy(), 30.0), take.notes, take.meta)
     assert right_hand_kept(take, redone)
     redone.motion.wrist[7, 1, 2] = np.nextafter(redone.motion.wrist[7, 1, 2], np.float32(1))
     assert not right_hand_kept(take, redone)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.body.notes import Notes
 from models.planning.fingering_costs import FITTED_SHAPES, FingeringCosts, ergonomic_tables, load_tables
 from models.planning.fingering_lattice import STATE_COUNT, build_lattice, lattice_costs
 from training.fingering.agreement import Agreement, between_editions, with_print
@@ -45,8 +46,10 @@ def test_kern_has_its_times_pitches_ties_and_digits(tmp_path: Path) -> None:
     score = read_kern(write(tmp_path, "a.krn"))
     assert score is not None
     rows = {
-        (round(float(n[0]), 3), int(n[2]), int(h)): (round(float(n[1] - n[0]), 3), int(f))
-        for n, h, f in zip(score.notes, score.hands, score.printed, strict=True)
+        (round(onset, 3), int(pitch), hand): (round(offset - onset, 3), finger)
+        for (onset, offset, pitch, _), hand, finger in zip(
+            score.notes.table.tolist(), score.notes.hand.tolist(), score.printed.tolist(), strict=True
+        )
     }
     assert rows[0.0, 48, 0] == (1.0, 4) and rows[0.0, 52, 0] == (1.0, 2) and rows[0.0, 55, 0] == (1.0, 0)
     assert rows[0.0, 72, 1] == (1.0, 2)
@@ -64,7 +67,7 @@ def test_kern_has_its_times_pitches_ties_and_digits(tmp_path: Path) -> None:
 def test_english_print_counts_the_thumb_as_a_cross(tmp_path: Path) -> None:
     text = KERN.replace("5 3 1", "4 2 +").replace("\t5\t1\n", "\t4\t+\n").replace("8ee\t.", "8ee\t+")
     score = read_kern(write(tmp_path, "a.krn", text.replace("[2C\t5", "[2C\t4")))
-    assert score is not None and score.printed[score.hands == 0][:3].tolist() == [4, 2, 0]
+    assert score is not None and score.printed[score.notes.hand == 0][:3].tolist() == [4, 2, 0]
 
 
 def test_figured_bass_and_broken_spines_are_no_fingering(tmp_path: Path) -> None:
@@ -98,10 +101,10 @@ def test_agreement_counts_printed_notes_only(tmp_path: Path) -> None:
 def melody(seed: int, count: int, digits: int) -> FingeredScore:
     rng = np.random.default_rng(seed)
     onset = np.arange(count) * 0.25
-    notes = np.column_stack([onset, onset + 0.25, 64 + rng.integers(-5, 6, count), np.full(count, 80.0)])
+    table = np.column_stack([onset, onset + 0.25, 64 + rng.integers(-5, 6, count), np.full(count, 80.0)])
     printed = np.full(count, -1, np.int8)
     printed[rng.choice(count, digits, replace=False)] = rng.integers(0, 5, digits)
-    return FingeredScore(Path("made"), notes, np.ones(count, np.int8), printed)
+    return FingeredScore(Path("made"), Notes.from_arrays(table, hand=1), printed)
 
 
 def test_editions_are_compared_where_both_print() -> None:
@@ -111,7 +114,7 @@ def test_editions_are_compared_where_both_print() -> None:
     other[marked[:5]] = (other[marked[:5]] + 1) % 5
     other[marked[5]] = -1
     works = [
-        Work(FingeredScore(score.path, score.notes, score.hands, printed), "g", "p", "train")
+        Work(FingeredScore(score.path, score.notes, printed), "g", "p", "train")
         for printed in (score.printed, other)
     ]
     assert between_editions(works) == Agreement(14, 19)
@@ -141,8 +144,8 @@ def test_fit_learns_what_is_printed() -> None:
     scores = []
     for seed in range(6):
         score = melody(seed, 60, 1)
-        thumb = np.where(score.notes[:, 2] == 64, 2, -1).astype(np.int8)  # always the middle finger on E
-        scores.append(FingeredScore(score.path, score.notes, score.hands, thumb))
+        thumb = np.where(score.notes.pitch == 64, 2, -1).astype(np.int8)  # always the middle finger on E
+        scores.append(FingeredScore(score.path, score.notes, thumb))
     torch.manual_seed(0)
     fitted = fit(scores, FingeringCosts(), FitOptions(rounds=3, batch=4, rate=0.1))
     assert set(fitted) == set(FITTED_SHAPES)

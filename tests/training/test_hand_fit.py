@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.body.notes import Notes
 from models.planning.hand_odds import FEATURES, right_hand_odds
 from training.fingering.hand_fit import HandFitOptions, excerpt, fit_hands, new_weights, odds
 from training.synthesis.scores import Score
@@ -16,7 +17,7 @@ def two_voices(seed: int, count: int = 200) -> Score:
     onset = np.arange(count) * 0.2
     pitch = np.where(hands == 1, 74, 50) + rng.integers(-5, 6, count)
     notes = np.column_stack([onset, onset + 0.2, pitch, np.full(count, 80)]).astype(np.float32)
-    return Score(notes, hands.astype(np.int8), 0.0)
+    return Score(Notes.from_arrays(notes, hand=hands), 0.0)
 
 
 def test_torch_and_numpy_agree() -> None:

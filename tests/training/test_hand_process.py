@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from models.body.keyboard import key_x
+from models.body.notes import Notes
 from models.body.player import draw_player_scores
 from models.body.skeleton import RIGHT
 from models.evaluation.real_motion_distance import distance_to_real
@@ -29,7 +30,8 @@ def hand_of(rows: list[tuple[float, float, int, int]]) -> HandNotes:
     """Notes of a right hand: onset, offset, pitch, finger."""
     table = np.array(rows, float).reshape(-1, 4)
     notes = np.column_stack([table[:, :3], np.full(len(table), 70.0)])
-    return notes_of_hand(notes, np.full(len(table), RIGHT), table[:, 3].astype(int), RIGHT)
+    fingering = np.column_stack([np.full(len(table), RIGHT), table[:, 3].astype(int)])
+    return notes_of_hand(Notes.from_arrays(notes, fingering), RIGHT)
 
 
 def test_a_banded_gaussian_is_the_dense_one() -> None:
@@ -217,10 +219,10 @@ def test_notes_are_read_off_pressing_fingertips() -> None:
     ):
         tips[frames, hand, finger, 0] = key_x(pitch)
         tips[frames, hand, finger, 2] = 0.005
-    notes, fingering = played_notes(tips)
-    assert notes[:, 2].tolist() == [61, 40, 64] and fingering.tolist() == [[1, 2], [0, 4], [1, 2]]
-    assert np.allclose(notes[:, 0], [0.175, 0.375, 0.475]) and np.allclose(notes[:, 1], [0.5, 2.0, 0.8])
-    assert len(played_notes(tips[:3])[0]) == 0
+    notes = played_notes(tips)
+    assert notes.pitch.tolist() == [61, 40, 64] and notes.fingering.tolist() == [[1, 2], [0, 4], [1, 2]]
+    assert np.allclose(notes.onset_s, [0.175, 0.375, 0.475]) and np.allclose(notes.offset_s, [0.5, 2.0, 0.8])
+    assert len(played_notes(tips[:3])) == 0
 
 
 def test_moment_matching_brings_drawn_hands_nearer_to_the_hands_they_are_fitted_to(tmp_path: Path) -> None:
@@ -258,8 +260,7 @@ def test_habits_make_up_for_what_key_contact_does_to_hands_that_play_scores(tmp_
         (tmp_path / "scores" / "lieder" / "somebody").mkdir(parents=True, exist_ok=True)
         write_midi(
             tmp_path / "scores" / "lieder" / "somebody" / f"{number}.mid",
-            score[:, :4],
-            score[:, 4].astype(int),
+            Notes.from_arrays(score[:, :4], hand=score[:, 4].astype(int)),
         )
     excerpts = real_excerpts(path)
     real = np.concatenate([fit_hands.offsets(o.wrist, o.tips, h) for o in excerpts for h in (0, 1)]).mean(0)
@@ -303,7 +304,9 @@ def test_what_pianists_played_can_be_evaluated(tmp_path: Path, capsys) -> None:
     for one, real in zip(
         found, (real_excerpts(path)[int(one.name.split()[1])] for one in found), strict=True
     ):
-        assert np.allclose(one.notes, real.notes) and np.array_equal(one.hands, real.fingering[:, 0])
+        assert np.allclose(one.notes.table, real.notes.table) and np.array_equal(
+            one.notes.hand, real.notes.hand
+        )
         assert one.seconds == pytest.approx(len(real.wrist) / REAL_FPS)
     assert [one.name for one in played_by_pianists(path, 2, seed=0)] == [one.name for one in found]
     assert main(["evaluate", "--real", str(tmp_path / "none.npz")]) == 2

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.body.notes import Notes
 from models.body.take import Motion, Take
 from training.__main__ import main
 from training.metrics import Clip
@@ -32,7 +33,7 @@ def motion(seed, frames=130, fps=30.0):
 def save_take(path, seed, **options):
     notes = np.array([[0.5, 1.0, 60, 80], [1.5, 2.0, 64, 80]], np.float32)
     path.parent.mkdir(exist_ok=True)
-    Take(motion(seed, **options), notes, np.full((2, 2), -1, np.int8), {}).save(path)
+    Take(motion(seed, **options), Notes.from_arrays(notes), {}).save(path)
 
 
 def save_annotation(folder, name, seed, frames=130, unseen=()):

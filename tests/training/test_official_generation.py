@@ -13,6 +13,7 @@ import torch
 from models.app.pipeline import Pipeline
 from models.app.request import GenerateRequest
 from models.body.kinematics import outside_limits
+from models.body.notes import Notes
 from models.body.take import Take
 from models.conditioning.audio_features import SoundFeatures, mono_16k
 from models.errors import UserError
@@ -35,12 +36,11 @@ def song(tmp_path_factory) -> dict[str, Path]:
     onsets = np.arange(0.5, SECONDS - 1, 0.5)
     rng = np.random.default_rng(0)
     rows = [(t, t + 0.4, int(p), 80) for t in onsets for p in (rng.integers(45, 53), rng.integers(67, 75))]
-    notes = np.array(rows, np.float32)
-    hands = np.tile([0, 1], len(onsets)).astype(np.int8)
-    write_midi(folder / "song.mid", notes, hands)
+    notes = Notes.from_arrays(np.array(rows, np.float32), hand=np.tile([0, 1], len(onsets)))
+    write_midi(folder / "song.mid", notes)
     time = np.arange(int(SECONDS * 22050)) / 22050
     sound = np.zeros_like(time)
-    for onset, _, pitch, _ in notes:
+    for onset, _, pitch, _ in notes.table:
         after = np.maximum(time - onset, 0)
         tone = np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * after) * np.exp(-4 * after)
         sound += 0.1 * tone * (time >= onset)

@@ -16,6 +16,7 @@ from torch import nn
 
 from models.body.keyboard import key_x
 from models.body.mano import CameraView, camera_from_piano, mano_from_euler
+from models.body.notes import Notes
 from models.body.take import Motion, Take
 from models.config import ModelConfig
 from models.errors import UserError
@@ -67,8 +68,8 @@ def test_notes_are_in_the_clips_own_time(folder: Path) -> None:
     files = clips(folder, "train")[1]
     clip = read_clip(files)
     notes = read_notes(files, clip.start_frame / clip.fps, clip.seconds)
-    assert clip.start_frame == 120 and np.isclose(notes[0, 0], 0.0, atol=1e-3)
-    assert notes[0, 2] == 48 + 8  # the note at second 4 of the video
+    assert clip.start_frame == 120 and np.isclose(notes.onset_s[0], 0.0, atol=1e-3)
+    assert notes.pitch[0] == 48 + 8  # the note at second 4 of the video
 
 
 def test_choices_depend_on_the_generator_alone(folder: Path) -> None:
@@ -191,7 +192,8 @@ def playing(frames: int, fps: float = 30.0) -> Take:
     )
     notes = np.array([[i * 0.5, i * 0.5 + 0.3, 40 + i % 40, 70] for i in range(int(t[-1] * 2))], np.float32)
     fingering = np.stack([np.arange(len(notes)) % 2, np.zeros(len(notes))], 1).astype(np.int8)
-    return Take(Motion(euler.astype(np.float32), wrist.astype(np.float32), fps), notes, fingering)
+    motion = Motion(euler.astype(np.float32), wrist.astype(np.float32), fps)
+    return Take(motion, Notes.from_arrays(notes, fingering))
 
 
 def test_export_and_back(tmp_path: Path) -> None:
@@ -211,7 +213,7 @@ def test_export_and_back(tmp_path: Path) -> None:
     stored = mano_from_euler(take.motion.euler[900:].astype(np.float64))
     assert np.abs(clip.pose - stored).max() < 6e-5
     notes = read_notes(found[0], 0.0, 1e9)
-    assert np.allclose(notes, take.notes, atol=2e-4)
+    assert np.allclose(notes.table, take.notes.table, atol=2e-4)
     config = ModelConfig.load(Path("models/presets/paper/config.json"))
     windows = dataclasses.replace(open_source(out, "validation", config), frames=240)
     batch = windows.window(0, 0.0)
@@ -237,17 +239,16 @@ def test_camera_is_found_from_the_notes() -> None:
     wrist = np.stack([x, np.full_like(x, -0.1), np.full_like(x, 0.06)], -1)
     from models.body.keyboard import KEY_X
 
-    notes = []
+    table = []
     for i, onset in enumerate(np.arange(0.2, 29, 0.25)):
         target = x[round(onset * 30), i % 2] + rng.uniform(-0.05, 0.05)
-        notes.append([onset, onset + 0.2, 21 + np.abs(KEY_X - target).argmin(), 64])
-    notes += [[t, t + 0.1, 100, 64] for t in (3.0, 9.0, 20.0)]  # wrong notes
+        table.append([onset, onset + 0.2, 21 + np.abs(KEY_X - target).argmin(), 64])
+    table += [[t, t + 0.1, 100, 64] for t in (3.0, 9.0, 20.0)]  # wrong notes
+    notes = Notes.from_arrays(np.array(table, np.float32))
     true = CameraView(scale=1.15, offset=(0.17, 0.1, 0.06))
-    found = fit_view(camera_from_piano(wrist, true), np.ones((900, 2), bool), np.array(notes, np.float32), 30)
+    found = fit_view(camera_from_piano(wrist, true), np.ones((900, 2), bool), notes, 30)
     assert abs(found.scale - true.scale) < 0.06 and abs(found.offset[0] - true.offset[0]) < 0.02
-    few = fit_view(
-        camera_from_piano(wrist, true), np.ones((900, 2), bool), np.array(notes[:5], np.float32), 30
-    )
+    few = fit_view(camera_from_piano(wrist, true), np.ones((900, 2), bool), notes.select(slice(5)), 30)
     assert (few.scale, few.offset[0]) == (1.0, 0.0)
     assert key_x(60) == KEY_X[39]
 
@@ -258,7 +259,7 @@ def test_check_names_what_is_there(folder: Path, capsys) -> None:
     assert np.isclose(report.hours * 3600, 12.0) and report.rates == {30.0: 2, 60.0: 1}
     assert check_split(folder, "train", ["66685747"]).clips == 1
     assert check_split(folder, "test").videos_without_clips == 1
-    wrong = NOTES + np.float32([0, 0, 1, 0])
+    wrong = dataclasses.replace(NOTES, pitch=NOTES.pitch + 1)
     assert len(check_split(folder, "valid", transcribe=lambda files: wrong).mismatched) == 1
     assert onset_f1(NOTES, NOTES) == 1.0 and onset_f1(NOTES, wrong) < 0.2
     assert main(["check-dataset", str(folder)]) == 0

@@ -10,6 +10,7 @@ import torch
 
 from models.body.keyboard import key_x
 from models.body.kinematics import forward_kinematics, outside_limits
+from models.body.notes import Notes
 from models.body.skeleton import LEFT, RIGHT
 from models.body.take import Motion
 from models.music.midi import write_midi
@@ -44,7 +45,7 @@ def song(beats: int = 24) -> Score:
         for pitch in ((43, 50, 55), (48, 52, 55))[k % 2]:
             rows.append((float(k), k + 1.0, pitch, 64))
             hands.append(LEFT)
-    return make_playable(np.array(rows, np.float32), np.array(hands, np.int8))
+    return make_playable(Notes.from_arrays(np.array(rows, np.float32), hand=np.array(hands)))
 
 
 def sample_of(seed: int):
@@ -52,15 +53,9 @@ def sample_of(seed: int):
 
 
 def base(style: Style, seed: int = 3):
-    performance = perform(song(), np.random.default_rng(seed))
-    notes = performance.notes.copy()
-    notes[:, :2] += 1.0
-    fingers = finger_notes(notes, performance.hands).fingering[:, 1]
-    duration = float(notes[:, 1].max()) + 1
-    motion = base_motion(
-        notes, performance.hands, fingers, Player(style=style), duration, np.random.default_rng(seed)
-    )
-    return motion, notes, performance.hands, fingers
+    notes = finger_notes(perform(song(), np.random.default_rng(seed)).shifted(1.0))
+    duration = float(notes.offset_s.max()) + 1
+    return base_motion(notes, Player(style=style), duration, np.random.default_rng(seed)), notes
 
 
 def test_the_same_seed_gives_the_same_sample_and_another_seed_another() -> None:
@@ -68,9 +63,9 @@ def test_the_same_seed_gives_the_same_sample_and_another_seed_another() -> None:
     assert np.array_equal(one.motion.euler, again.motion.euler) and np.array_equal(
         one.motion.wrist, again.motion.wrist
     )
-    assert np.array_equal(one.notes, again.notes)
+    assert one.notes.same_strokes(again.notes)
     assert len(one.notes) != len(other.notes) or not np.allclose(
-        one.notes[:, 0], other.notes[:, 0], atol=1e-3
+        one.notes.onset_s, other.notes.onset_s, atol=1e-3
     )
 
 
@@ -79,33 +74,32 @@ def test_too_many_notes_and_too_wide_chords_are_thinned_and_crossed_chords_parte
     wide = [(2.0, 3.0, pitch, 64) for pitch in (40, 76)]
     crossed = [(4.0, 5.0, pitch, 64) for pitch in (55, 60, 64, 67)]
     hands = np.array([RIGHT] * 9 + [RIGHT, LEFT, RIGHT, LEFT], np.int8)
-    score = make_playable(np.array(cluster + wide + crossed, np.float32), hands)
-    at = score.notes[:, 0]
-    assert (at == 0).sum() == 5 and score.notes[at == 0, 2].max() == 66
-    assert score.notes[at == 2, 2].tolist() == [76]
-    assert score.hands[at == 4].tolist() == [LEFT, LEFT, RIGHT, RIGHT]
+    score = make_playable(Notes.from_arrays(np.array(cluster + wide + crossed, np.float32), hand=hands))
+    at = score.notes.onset_s
+    assert (at == 0).sum() == 5 and score.notes.pitch[at == 0].max() == 66
+    assert score.notes.pitch[at == 2].tolist() == [76]
+    assert score.notes.hand[at == 4].tolist() == [LEFT, LEFT, RIGHT, RIGHT]
     assert score.dropped == pytest.approx(3 / 13)
 
 
 def test_a_held_note_is_released_when_the_hand_has_to_go_too_far() -> None:
     notes = np.array([[0, 4, 48, 64], [1, 2, 55, 64], [2, 3, 72, 64]], np.float32)
-    score = make_playable(notes, np.zeros(3, np.int8))
-    assert score.notes[0, 1] < 2 and score.notes[1, 1] <= 2
-    assert span(notes[[0, 2], 2]) > REACH_M
+    score = make_playable(Notes.from_arrays(notes, hand=LEFT))
+    assert score.notes.offset_s[0] < 2 and score.notes.offset_s[1] <= 2
+    assert span([48, 72]) > REACH_M
 
 
 def test_a_performance_keeps_the_order_of_chords_and_lets_a_key_up_before_it_is_struck_again() -> None:
     score = song()
     for seed in range(5):
-        result = perform(score, np.random.default_rng(seed))
-        notes = result.notes
-        assert (np.diff(notes[:, 0]) >= 0).all() and (notes[:, 1] > notes[:, 0]).all()
-        assert notes[:, 3].min() >= 15 and notes[:, 3].max() <= 120
-        melody = notes[result.hands == RIGHT]
-        assert melody[:, 2].tolist() == score.notes[score.hands == RIGHT, 2].tolist()
-        for pitch in np.unique(notes[:, 2]):
-            same = notes[notes[:, 2] == pitch]
-            assert (same[:-1, 1] < same[1:, 0]).all()
+        notes = perform(score, np.random.default_rng(seed))
+        assert (np.diff(notes.onset_s) >= 0).all() and (notes.offset_s > notes.onset_s).all()
+        assert notes.velocity.min() >= 15 and notes.velocity.max() <= 120
+        melody = notes.pitch[notes.hand == RIGHT]
+        assert melody.tolist() == score.notes.pitch[score.notes.hand == RIGHT].tolist()
+        for pitch in np.unique(notes.pitch):
+            same = notes.select(notes.pitch == pitch)
+            assert (same.offset_s[:-1] < same.onset_s[1:]).all()
 
 
 def test_the_tempo_bends_within_bounds_and_slows_at_the_end() -> None:
@@ -119,12 +113,12 @@ def test_the_tempo_bends_within_bounds_and_slows_at_the_end() -> None:
 
 def test_a_leap_is_given_time_and_the_hand_leaves_before_it() -> None:
     rows = [(0.12 * k, 0.12 * k + 0.12, 40 if k % 2 else 88, 64) for k in range(30)]
-    score = Score(np.array(rows, np.float32), np.full(30, RIGHT, np.int8), 0.0)
-    notes = perform(score, np.random.default_rng(0)).notes
+    score = Score(Notes.from_arrays(np.array(rows, np.float32), hand=RIGHT), 0.0)
+    notes = perform(score, np.random.default_rng(0))
     travel = abs(key_x(88) - key_x(40)) - 0.07
-    free = notes[1:, 0] - notes[:-1, 1]
-    assert (np.diff(notes[:, 0]) > travel / 1.5).all()
-    assert (free > 0.5 * np.diff(notes[:, 0])).all()
+    free = notes.onset_s[1:] - notes.offset_s[:-1]
+    assert (np.diff(notes.onset_s) > travel / 1.5).all()
+    assert (free > 0.5 * np.diff(notes.onset_s)).all()
 
 
 def test_hands_stay_inside_their_limits_and_strike_the_right_keys() -> None:
@@ -134,9 +128,9 @@ def test_hands_stay_inside_their_limits_and_strike_the_right_keys() -> None:
     )
     assert not outside_limits(euler).any()
     tips = forward_kinematics(euler, wrist, sample.player.style.size_factor).tips.numpy()
-    frame = np.round(sample.notes[:, 0] * sample.motion.fps).astype(int) + 1
-    hand, finger = sample.fingering.T
-    error = np.abs(tips[frame, hand, finger, 0] - key_x(sample.notes[:, 2].astype(int)))
+    frame = np.round(sample.notes.onset_s * sample.motion.fps).astype(int) + 1
+    hand, finger = sample.notes.fingering.T
+    error = np.abs(tips[frame, hand, finger, 0] - key_x(sample.notes.pitch.astype(int)))
     assert np.mean(error < 0.008) > 0.97
 
 
@@ -144,8 +138,8 @@ def test_the_hand_is_over_a_distant_key_before_it_strikes() -> None:
     rows = np.array(
         [[1.0, 1.4, 60, 70], [1.5, 1.9, 62, 70], [3.5, 4.0, 84, 70], [4.1, 4.6, 86, 70]], np.float32
     )
-    hands, fingers = np.ones(4, np.int8), np.array([1, 2, 1, 2], np.int8)
-    motion = base_motion(rows, hands, fingers, Player(), 6.0, np.random.default_rng(0))
+    notes = Notes.from_arrays(rows, np.array([[1, 1], [1, 2], [1, 1], [1, 2]]))
+    motion = base_motion(notes, Player(), 6.0, np.random.default_rng(0))
     x = motion.wrist[:, RIGHT, 0]
     there = x[round(3.5 * 30)]
     assert abs(x[round(3.4 * 30)] - there) < 0.01
@@ -174,18 +168,18 @@ def tip_reach(motion: Motion, size: float) -> float:
 
 
 def test_style_moves_what_it_should() -> None:
-    low, _, _, _ = base(Style(wrist_height=-1))
-    high, _, _, _ = base(Style(wrist_height=1))
+    low, _ = base(Style(wrist_height=-1))
+    high, _ = base(Style(wrist_height=1))
     assert 0.010 < np.median(high.wrist[..., 2] - low.wrist[..., 2]) < 0.022
-    flat, _, _, _ = base(Style(curl=-1))
-    curled, _, _, _ = base(Style(curl=1))
+    flat, _ = base(Style(curl=-1))
+    curled, _ = base(Style(curl=1))
     assert np.median(curled.euler[:, :, [2, 5, 8, 11], 0] - flat.euler[:, :, [2, 5, 8, 11], 0]) > 0.05
-    calm, _, _, _ = base(Style(energy=-1))
-    lively, _, _, _ = base(Style(energy=1))
+    calm, _ = base(Style(energy=-1))
+    lively, _ = base(Style(energy=1))
     assert np.diff(lively.wrist[..., 2], axis=0).std() > 2 * np.diff(calm.wrist[..., 2], axis=0).std()
     assert highest_tips(lively) - highest_tips(calm) > 0.003
-    still, _, _, _ = base(Style(looseness=-1))
-    loose, _, _, _ = base(Style(looseness=1))
+    still, _ = base(Style(looseness=-1))
+    loose, _ = base(Style(looseness=1))
     assert median_speed(loose) > 1.15 * median_speed(still)
     small, large = (tip_reach(base(Style(hand_size=size))[0], 1 + 0.1 * size) for size in (-1.0, 1.0))
     assert large > 1.1 * small
@@ -214,7 +208,7 @@ def write_scores(folder: Path) -> None:
     ):
         path = folder / f"{name}.mid"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_midi(path, score.notes, score.hands)
+        write_midi(path, score.notes)
 
 
 def test_the_split_is_by_composer_and_held_out_works_are_left_out(tmp_path: Path) -> None:

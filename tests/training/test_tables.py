@@ -10,6 +10,7 @@ import pytest
 import torch
 from pianomotion_fixture import build
 
+from models.body.notes import Notes
 from models.config import EncoderConfig, InteractionConfig, ModelConfig, TransformerConfig, UNetConfig
 from models.diffusion.parameterization import add_noise, x0_from_v
 from models.diffusion.schedule import build_schedule
@@ -236,16 +237,15 @@ def test_rows_differ_in_their_switches_only():
 
 
 def test_notes_come_back_from_their_rolls():
-    notes = np.array(
-        [[0.11, 0.5, 60, 80], [0.30, 0.9, 64, 64], [1.02, 1.4, 60, 100], [2.0, 2.2, 21, 30]], np.float32
-    )
+    table = [[0.11, 0.5, 60, 80], [0.30, 0.9, 64, 64], [1.02, 1.4, 60, 100], [2.0, 2.2, 21, 30]]
+    notes = Notes.from_arrays(np.array(table, np.float32))
     found = notes_from_rolls(note_rolls(notes, 30.0, 0, 90), 30.0)
     assert len(found) == len(notes)
-    assert np.allclose(found[:, 0], notes[:, 0], atol=1e-3)
-    assert np.allclose(found[:, 1], notes[:, 1], atol=1 / 30 + 1e-3)
-    assert np.array_equal(found[:, 2], notes[:, 2])
-    assert np.allclose(found[:, 3], notes[:, 3], atol=0.1)
-    assert notes_from_rolls(np.zeros((9, 88, 2), np.float32), 30.0).shape == (0, 4)
+    assert np.allclose(found.onset_s, notes.onset_s, atol=1e-3)
+    assert np.allclose(found.offset_s, notes.offset_s, atol=1 / 30 + 1e-3)
+    assert np.array_equal(found.pitch, notes.pitch)
+    assert np.allclose(found.velocity, notes.velocity, atol=0.1)
+    assert len(notes_from_rolls(np.zeros((9, 88, 2), np.float32), 30.0)) == 0
 
 
 def clip_of(left, right):

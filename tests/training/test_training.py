@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.body.notes import Notes
 from models.conditioning.hand_space import note_features, plan_in_hand_space
 from models.config import ModelConfig, TransformerConfig, UNetConfig
 from models.generation.model import Networks, load_model, save_model
@@ -139,8 +140,7 @@ def test_reach_of_the_fingers_is_measured(shards):
 
 
 def test_rolls_are_kept_to_a_255th():
-    notes = np.array([[0.5, 1.0, 60, 100]], np.float32)
-    rolls = piece_rolls(notes, np.array([1], np.int8), 30, 60)
+    rolls = piece_rolls(Notes.from_arrays([[0.5, 1.0, 60, 100]], hand=1), 30, 60)
     assert rolls[0, 15, 39, 0] == round(255 * 100 / 127) and rolls[2, 20, 39, 1] == 255
     assert not rolls[1].any()
 

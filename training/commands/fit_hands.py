@@ -122,10 +122,9 @@ def draw_excerpt(excerpt: RealExcerpt, habits: HandHabits, seed: list[int]) -> t
     """Both hands of a player of average style on a real excerpt's notes, right-hand terms, at ``REAL_FPS``."""
     rng = np.random.default_rng(seed)
     player = Player(habits=draw_player_scores(rng))
-    hands, fingers = excerpt.fingering.T
     left, right = (
         draw_hand(
-            notes_of_hand(excerpt.notes, hands, fingers, hand),
+            notes_of_hand(excerpt.notes, hand),
             hand,
             player,
             len(excerpt.wrist),

@@ -10,12 +10,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from models.app.command_line import complain
+from models.body.notes import Notes
 from models.errors import UserError
-from models.music.notes import empty_notes
 from models.plain_text import printable
 from training.data.pianomotion.layout import SPLITS, ClipFiles
 
@@ -57,7 +54,7 @@ def check_main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def heard_notes(files: ClipFiles) -> NDArray[np.float32]:
+def heard_notes(files: ClipFiles) -> Notes:
     """Notes that the transcriber hears in a clip; none in a silent one."""
     from models.music.audio import load_audio
     from models.music.transcription.transcribe import transcribe
@@ -67,7 +64,7 @@ def heard_notes(files: ClipFiles) -> NDArray[np.float32]:
     except UserError as error:
         if error.code != "silent_sound":
             raise
-        return empty_notes()
+        return Notes.none()
 
 
 def export_main(arguments: argparse.Namespace) -> int:

@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.body.keyboard import KEYS, LOWEST_PITCH, MIRROR_PITCH_SUM
+from models.body.notes import Notes
+from models.body.skeleton import LEFT, RIGHT
 from models.checks import check_choice
 from models.conditioning.finger_features import PLAN_CHANNELS, X_NEXT, X_NOW, finger_plan
 from models.conditioning.hand_space import REFLECTION_X, mirror_wrist
@@ -140,11 +142,9 @@ class ShardSource:
         )
 
 
-def piece_rolls(
-    notes: NDArray[np.float32], hands: NDArray[np.int8], fps: float, frames: int
-) -> NDArray[np.uint8]:
+def piece_rolls(notes: Notes, fps: float, frames: int) -> NDArray[np.uint8]:
     """The three rolls of a piece, quantised to 8 bits."""
-    groups = (notes, notes[hands == 0], notes[hands == 1])
+    groups = (notes, *(notes.select(notes.hand == hand) for hand in (LEFT, RIGHT)))
     rolls = np.stack([note_rolls(group, fps, 0, frames) for group in groups])
     return np.round(np.clip(rolls, 0, 1) * _ROLL_SCALE).astype(np.uint8)
 
@@ -165,14 +165,14 @@ def read_piece(path: Path, *, fps: float) -> Piece:
             raise ValueError(f"{path.name} was made by an earlier version; synthesise the shards again")
         if not (np.isfinite(euler).all() and np.isfinite(wrist).all()):
             raise ValueError(f"{path.name} holds numbers that are not finite")
-        notes, fingering = shard["notes"].astype(np.float32), shard["fingering"]
-        rolls = piece_rolls(notes, fingering[:, 0], fps, frames)
+        notes = Notes.from_arrays(shard["notes"].astype(np.float32), shard["fingering"])
+        rolls = piece_rolls(notes, fps, frames)
         return Piece(
             path.stem,
             euler.reshape(frames, 2, 48).astype(np.float16),
             wrist,
             rolls,
-            finger_plan(notes, fingering, fps, 0, frames).astype(np.float16),
+            finger_plan(notes, fps, 0, frames).astype(np.float16),
             style,
         )
 

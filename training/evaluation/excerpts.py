@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.body.notes import Notes
 from models.music.note_source import trim_notes
 from training.synthesis.performance import perform
 from training.synthesis.real_notes import REAL_FPS, real_excerpts
@@ -27,10 +27,8 @@ class Excerpt:
     """A part of a held-out piece as it is performed."""
 
     name: str
-    notes: NDArray[np.float32]
-    """(n, 4); time 0 is the beginning of the excerpt."""
-    hands: NDArray[np.int8]
-    """(n,) 0 left, 1 right."""
+    notes: Notes
+    """Time 0 is the beginning of the excerpt; all are in a hand."""
     seconds: float
 
 
@@ -51,17 +49,17 @@ def excerpt_of(piece: Piece, seconds: float, timing: str, rng: np.random.Generat
     score = load_score(piece.path)
     if score is None:
         return None
-    played = perform(score, rng, tempo_known=piece.tempo_known) if timing == "performed" else score
-    last_s = float(played.notes[:, 1].max())
+    played = perform(score, rng, tempo_known=piece.tempo_known) if timing == "performed" else score.notes
+    last_s = float(played.offset_s.max())
     start_s = float(rng.uniform(0, max(last_s - seconds, 0)))
     # Begin just before an onset, and leave out what was struck earlier: its onset is no longer there to be hit.
-    onsets = played.notes[:, 0]
+    onsets = played.onset_s
     start_s = max(float(onsets[onsets >= start_s].min(initial=last_s)) - 0.5, 0.0)
     inside = (onsets >= start_s) & (onsets < start_s + seconds - 0.1)
-    notes, hands = trim_notes(played.notes[inside], played.hands[inside], start_s, start_s + seconds)
+    notes = trim_notes(played.select(inside), start_s, start_s + seconds)
     if len(notes) < LEAST_NOTES:
         return None
-    return Excerpt(piece.name, notes, hands, min(seconds, last_s - start_s + 1.0))
+    return Excerpt(piece.name, notes, min(seconds, last_s - start_s + 1.0))
 
 
 def choose_excerpts(
@@ -92,7 +90,6 @@ def played_by_pianists(path: Path, count: int, seed: int) -> list[Excerpt]:
         Excerpt(
             f"pianist {index}",
             everything[index].notes.astype(np.float32),
-            everything[index].fingering[:, 0].astype(np.int8),
             len(everything[index].wrist) / REAL_FPS,
         )
         for index in sorted(chosen)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.body.notes import Notes
 from models.body.take import Take
 from models.evaluation.anticipation import anticipation
 from models.evaluation.biomechanics import fingertips
@@ -31,12 +32,10 @@ class Row:
     """(F, 25) the features of the real-motion distance, to be pooled over pieces."""
 
 
-def measure(
-    kind: str, take: Take, true_notes: NDArray[np.floating[Any]], music_s: float, seconds: dict[str, float]
-) -> Row:
-    """All figures of a take against the notes (n, 4) that were performed."""
+def measure(kind: str, take: Take, true_notes: Notes, music_s: float, seconds: dict[str, float]) -> Row:
+    """All figures of a take against the notes that were performed."""
     tips = fingertips(take.motion, hand_size_of(take))
-    early = anticipation(tips, take.notes, take.fingering, take.motion.fps)
+    early = anticipation(tips, take.notes, take.motion.fps)
     figures = {
         "music_s": music_s,
         "seconds": seconds,

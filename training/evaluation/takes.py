@@ -14,6 +14,7 @@ import numpy as np
 
 from models.app.pipeline import Pipeline
 from models.app.request import GenerateRequest
+from models.body.notes import UNKNOWN
 from models.body.player import draw_player_scores
 from models.body.take import Take
 from models.checks import check_choices
@@ -67,7 +68,7 @@ def make_takes(pipeline: Pipeline, excerpt: Excerpt, folder: Path, options: Take
     seed = excerpt_seed(options.seed, excerpt)
     midi, sound = folder / "notes.mid", None
     hidden = options.hands == "unknown" or options.source == "sound"
-    write_midi(midi, excerpt.notes, None if hidden else excerpt.hands)
+    write_midi(midi, excerpt.notes.with_hands(UNKNOWN) if hidden else excerpt.notes)
     if options.source == "sound":
         from training.data.rendering import render
 
@@ -113,11 +114,9 @@ def synthesised(excerpt: Excerpt, options: TakeOptions) -> Made:
     begin = time.perf_counter()
     rng = np.random.default_rng([options.seed, zlib.crc32(excerpt.name.encode())])
     player = Player(habits=draw_player_scores(rng))
-    sample = move_hands(excerpt.notes, excerpt.hands, player, excerpt.seconds, rng, options.fps)
+    sample = move_hands(excerpt.notes, player, excerpt.seconds, rng, options.fps)
     seconds = {"sample": time.perf_counter() - begin}
-    return Made(
-        "synthesiser", Take(sample.motion, sample.notes, sample.fingering, {"hand_size": 1.0}), seconds
-    )
+    return Made("synthesiser", Take(sample.motion, sample.notes, {"hand_size": 1.0}), seconds)
 
 
 def right_hand_kept(first: Take, redone: Take) -> bool:

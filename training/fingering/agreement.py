@@ -12,6 +12,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from models.body.notes import UNKNOWN
 from models.planning.fingering import FingeringCosts, finger_notes
 from models.planning.hands import assign_hands
 from training.fingering.works import Work
@@ -42,7 +43,7 @@ def with_print(works: Iterable[Work], costs: FingeringCosts | None = None) -> Ag
     same = of = 0
     for work in works:
         score = work.score
-        fingers = finger_notes(score.notes, score.hands, costs=costs).fingering[:, 1]
+        fingers = finger_notes(score.notes, costs=costs).finger
         marked = score.printed >= 0
         same += int((fingers[marked] == score.printed[marked]).sum())
         of += int(marked.sum())
@@ -71,8 +72,8 @@ def _both_printed(one: Work, two: Work) -> NDArray[np.int64]:
     """(n, 2) digits of the notes that carry one in both editions."""
     found: list[tuple[int, int]] = []
     for hand in (0, 1):
-        first, second = (np.flatnonzero(work.score.hands == hand) for work in (one, two))
-        a, b = (_runs(work.score.notes[i, 2]) for work, i in ((one, first), (two, second)))
+        first, second = (np.flatnonzero(work.score.notes.hand == hand) for work in (one, two))
+        a, b = (_runs(work.score.notes.pitch[i]) for work, i in ((one, first), (two, second)))
         for block in SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks():
             if block.size == 0:
                 continue
@@ -94,7 +95,7 @@ def with_staffs(scores: Iterable[Score]) -> Agreement:
     """Notes that get the hand of their staff when hands are hidden."""
     same = of = 0
     for score in scores:
-        found = assign_hands(score.notes, np.full(len(score.notes), -1))
-        same += int((found == score.hands).sum())
+        found = assign_hands(score.notes.with_hands(UNKNOWN))
+        same += int((found == score.notes.hand).sum())
         of += len(found)
     return Agreement(same, of)

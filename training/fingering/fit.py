@@ -86,10 +86,10 @@ def windows_of(score: FingeredScore, costs: FingeringCosts) -> list[Window]:
     """The windows of both hands."""
     found: list[Window] = []
     for hand in (0, 1):
-        index = np.flatnonzero(score.hands == hand)
+        index = np.flatnonzero(score.notes.hand == hand)
         if (score.printed[index] < 0).all():
             continue
-        lattice = build_lattice(score.notes[index], hand, costs)
+        lattice = build_lattice(score.notes.select(index), hand, costs)
         printed = score.printed[index]
         member = np.where(lattice.member >= 0, lattice.member, 0)
         digit = np.where((lattice.member >= 0) & lattice.struck, printed[member], -1)

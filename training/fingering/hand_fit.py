@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -71,21 +71,22 @@ def excerpt(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Features, hands and weights of one excerpt, varied: mirrored about D, transposed, faster or slower."""
     start = int(rng.integers(0, max(len(score.notes) - options.length, 0) + 1))
-    notes = score.notes[start : start + options.length].astype(float)
-    hands = score.hands[start : start + options.length].astype(int)
+    notes = score.notes.select(slice(start, start + options.length)).astype(float)
     if rng.random() < 0.5:
-        notes[:, 2], hands = MIRROR_PITCH_SUM - notes[:, 2], 1 - hands
-    notes[:, 2] += rng.integers(-5, 6)
-    notes[:, :2] *= np.exp(rng.uniform(-0.7, 0.7))
+        notes = replace(notes, pitch=MIRROR_PITCH_SUM - notes.pitch, hand=1 - notes.hand)
+    notes = replace(notes, pitch=notes.pitch + rng.integers(-5, 6))
+    slower = np.exp(rng.uniform(-0.7, 0.7))
+    notes = replace(notes, onset_s=notes.onset_s * slower, offset_s=notes.offset_s * slower)
     order, chord = by_chord_and_pitch(notes)
-    notes, hands = notes[order], hands[order]
+    notes = notes.select(order)
+    hands = notes.hand
     given = np.full(len(hands), -1)
     if rng.random() < options.given:
         known = rng.random(len(hands)) < rng.random() ** 2
         given[known] = hands[known]
     count = options.length
     features = np.zeros((count, FEATURES), np.float32)
-    features[: len(notes)] = note_features(notes, given, chord)
+    features[: len(notes)] = note_features(notes.with_hands(given), chord)
     wanted, weight = np.zeros(count, np.float32), np.zeros(count, np.float32)
     wanted[: len(notes)] = hands
     weight[: len(notes)] = given < 0

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.body.notes import Notes
 from models.body.skeleton import LEFT
 
 GRACE_S = 0.08
@@ -34,10 +35,8 @@ class FingeredScore:
     """A piano piece with the digits printed in it."""
 
     path: Path
-    notes: NDArray[np.float64]
-    """(n, 4) onset s, offset s, MIDI pitch, velocity (always 80); by onset, then pitch."""
-    hands: NDArray[np.int8]
-    """(n,) 0 for the lower staff, 1 for the upper."""
+    notes: Notes
+    """By onset, then pitch; the left hand has the lower staff, the right hand the upper. Velocity is always 80."""
     printed: NDArray[np.int8]
     """(n,) 0 thumb to 4 little finger; -1 where nothing (or nothing certain) is printed."""
 
@@ -299,7 +298,6 @@ def _arrange(kept: list[_Note], staffs: tuple[int, int], quarter_s: float, path:
             offset = onset + step
         rows.append((onset, max(offset, onset + 0.03), note.pitch, staffs.index(note.staff), note.finger))
     rows.sort(key=lambda row: (row[0], row[2]))
-    table = np.array(rows, np.float64)
-    table[:, :2] -= table[0, 0]
-    notes = np.column_stack([table[:, :3], np.full(len(table), 80.0)])
-    return FingeredScore(path, notes, table[:, 3].astype(np.int8), table[:, 4].astype(np.int8))
+    onset, end, pitch, staff, printed = np.array(rows, np.float64).T
+    table = np.stack([onset - onset[0], end - onset[0], pitch, np.full(len(rows), 80.0)], 1)
+    return FingeredScore(path, Notes.from_arrays(table, hand=staff.astype(np.int8)), printed.astype(np.int8))

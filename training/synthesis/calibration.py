@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.body.kinematics import forward_kinematics
+from models.body.notes import Notes
 from models.body.skeleton import FINGERS
 from models.body.take import Motion
 from models.evaluation.anticipation import anticipation
@@ -123,17 +124,19 @@ def of_shards(folder: Path, limit: int) -> ShardFigures:
     met, counted = 0.0, 0
     for file in files[:: max(len(files) // max(limit, 1), 1)][:limit]:
         with np.load(folder / file, allow_pickle=False) as data:
-            fps, notes, fingering = float(data["fps"]), data["notes"], data["fingering"].astype(int)
+            fps, notes = float(data["fps"]), Notes.from_arrays(data["notes"], data["fingering"])
             euler, wrist = data["euler"].astype(np.float32), data["wrist"]
             size = 1 + 0.1 * float(data["style"][0, 0])
         points = forward_kinematics(torch.from_numpy(euler), torch.from_numpy(wrist), size).tips.numpy()
         features.append(take_features(Motion(euler, wrist, fps), points))
-        early = anticipation(points, notes, fingering, fps)
+        early = anticipation(points, notes, fps)
         met, counted = met + early.share * early.counted, counted + early.counted
         frame = np.unique(np.round(np.arange(0, (len(wrist) - 1) / fps, 1 / REAL_FPS) * fps).astype(int))
         time = frame / fps
         down = np.zeros((len(frame), 2, 5), bool)
-        for (onset, offset), (hand, finger) in zip(notes[:, :2], fingering, strict=True):
+        for onset, offset, hand, finger in zip(
+            notes.onset_s, notes.offset_s, notes.hand, notes.finger, strict=True
+        ):
             if finger >= 0:
                 down[(time >= onset) & (time < offset), hand, finger] = True
         wrists.append(wrist[frame])

@@ -54,13 +54,9 @@ def _played(piece: Piece, habits: HandHabits, seed: int) -> tuple[HandPath, Hand
     if score is None:
         return None
     rng = np.random.default_rng([seed, zlib.crc32(piece.name.encode())])
-    played = perform(excerpt(score, rng, _SECONDS, _SECONDS), rng, tempo_known=piece.tempo_known)
-    notes = played.notes.copy()
-    notes[:, :2] += 0.5
-    duration_s = float(notes[:, 1].max()) + 0.5
-    sample = move_hands(
-        notes, played.hands, Player(habits=draw_player_scores(rng)), duration_s, rng, SCORE_FPS, habits
-    )
+    notes = perform(excerpt(score, rng, _SECONDS, _SECONDS), rng, tempo_known=piece.tempo_known).shifted(0.5)
+    duration_s = float(notes.offset_s.max()) + 0.5
+    sample = move_hands(notes, Player(habits=draw_player_scores(rng)), duration_s, rng, SCORE_FPS, habits)
     tips = fingertips(sample.motion, 1.0)[..., :2].astype(np.float64)
     wrist = sample.motion.wrist[..., :2].astype(np.float64)
     left, right = (

@@ -17,18 +17,18 @@ import multiprocessing
 import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from models.body.notes import Notes
 from models.body.take import Motion
 from models.checks import check_range
 from models.contact import apply_contact
-from models.planning.fingering import Assignment, finger_notes
+from models.planning.fingering import finger_notes
 from models.whole_file import write_bytes_whole, write_text_whole
 from training.synthesis.hand_process import HandHabits
 from training.synthesis.motion import base_motion
@@ -70,24 +70,23 @@ class Sample:
     """One synthesised performance."""
 
     motion: Motion
-    notes: NDArray[np.float32]
-    hands: NDArray[np.int8]
-    fingering: NDArray[np.int8]
+    notes: Notes
+    """With the fingers that play them."""
     player: Player
 
 
 def excerpt(score: Score, rng: np.random.Generator, shortest_s: float, longest_s: float) -> Score:
     """A random stretch of the score, from the onset of a chord; the whole score where it is short."""
     length = rng.uniform(shortest_s, longest_s)
-    onsets = score.notes[:, 0]
+    onsets = score.notes.onset_s
     latest = float(onsets[-1]) - 0.8 * length
     if latest <= onsets[0]:
         return score
     start = onsets[np.searchsorted(onsets, rng.uniform(float(onsets[0]), latest))]
     inside = (onsets >= start) & (onsets < start + length)
-    notes = score.notes[inside].copy()
-    notes[:, 1] = np.minimum(notes[:, 1], start + length)
-    return Score(notes, score.hands[inside], score.dropped)
+    notes = score.notes.select(inside)
+    offset = np.minimum(notes.offset_s, start + length).astype(notes.offset_s.dtype)
+    return Score(replace(notes, offset_s=offset), score.dropped)
 
 
 def synthesise(
@@ -95,40 +94,32 @@ def synthesise(
 ) -> Sample:
     """Perform a score and move the hands of a random player to it."""
     player = draw_player(rng)
-    performance = perform(score, rng, tempo_known=tempo_known)
-    notes = performance.notes.copy()
-    notes[:, :2] += rng.uniform(0.4, 2.0)
-    duration = float(notes[:, 1].max()) + rng.uniform(0.5, 2.0)
-    return move_hands(notes, performance.hands, player, duration, rng, fps)
+    notes = perform(score, rng, tempo_known=tempo_known).shifted(rng.uniform(0.4, 2.0))
+    duration = float(notes.offset_s.max()) + rng.uniform(0.5, 2.0)
+    return move_hands(notes, player, duration, rng, fps)
 
 
 def move_hands(
-    notes: NDArray[np.float32],
-    hands: NDArray[np.int8],
+    notes: Notes,
     player: Player,
     duration_s: float,
     rng: np.random.Generator,
     fps: float = 30.0,
     habits: HandHabits | None = None,
 ) -> Sample:
-    """A player's motion to notes (n, 4) with hands (n,).
+    """A player's motion to notes that are all in a hand.
 
     Notes that the fingering leaves out are left out of the sample too, so that its notes are what its hands play.
     """
     variation, seed = rng.uniform(0.0, MOST_VARIATION), int(rng.integers(2**31))
-    assigned = finger_notes(notes, hands, variation=variation, seed=seed)
-    played = assigned.fingering[:, 1] >= 0
-    notes, hands, fingering = notes[played].copy(), hands[played], assigned.fingering[played]
-    notes[:, 1] = np.clip(assigned.release_s[played], notes[:, 0] + 0.04, notes[:, 1])
-    motion = base_motion(notes, hands, fingering[:, 1], player, duration_s, rng, fps, habits)
-    done = apply_contact(
-        motion,
-        notes,
-        hands,
-        hand_size=player.style.size_factor,
-        assignment=Assignment(fingering, notes[:, 1].astype(float)),
-    )
-    return Sample(done.motion, notes, hands, fingering, player)
+    notes = finger_notes(notes, variation=variation, seed=seed)
+    notes = notes.select(notes.played)
+    assert notes.release_s is not None  # from finger_notes
+    offset = np.clip(notes.release_s, notes.onset_s + 0.04, notes.offset_s).astype(notes.offset_s.dtype)
+    notes = replace(notes, offset_s=offset, release_s=offset.astype(np.float64))
+    motion = base_motion(notes, player, duration_s, rng, fps, habits)
+    done = apply_contact(motion, notes, hand_size=player.style.size_factor)
+    return Sample(done.motion, notes, player)
 
 
 def shard_seed(seed: int, name: str, turn: int) -> list[int]:
@@ -142,9 +133,9 @@ def _save(path: Path, sample: Sample, piece: Piece) -> None:
         archive,
         euler=sample.motion.euler.astype(np.float16),
         wrist=sample.motion.wrist,
-        notes=sample.notes,
-        hands=sample.hands,
-        fingering=sample.fingering,
+        notes=sample.notes.table,
+        hands=sample.notes.hand,
+        fingering=sample.notes.fingering,
         style=sample.player.vectors(),
         fps=np.float32(sample.motion.fps),
         name=np.array(piece.name),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.keyboard import is_black, key_dip, key_surface, key_x
+from models.body.notes import Notes
 from models.body.skeleton import RIGHT
 
 SHORTEST_S = 0.05
@@ -41,20 +42,20 @@ class HandNotes:
         return HandNotes(*(getattr(self, name)[own] for name in self.__dataclass_fields__))
 
 
-def notes_of_hand(notes: NDArray, hands: NDArray, fingers: NDArray, hand: int) -> HandNotes:
-    """The notes of ``hand`` that have a finger; see ``training.synthesis.motion.base_motion`` for the arrays."""
-    own = np.flatnonzero((hands == hand) & (fingers >= 0))
-    own = own[np.argsort(notes[own, 0], kind="stable")]
-    played, finger = notes[own].astype(np.float64), fingers[own].astype(np.int64)
-    pitch = played[:, 2].astype(int)
+def notes_of_hand(notes: Notes, hand: int) -> HandNotes:
+    """The notes of ``hand`` that have a finger."""
+    own = np.flatnonzero((notes.hand == hand) & notes.played)
+    own = own[np.argsort(notes.onset_s[own], kind="stable")]
+    played = notes.select(own).astype(np.float64)
+    finger, pitch = played.finger.astype(np.int64), played.pitch.astype(int)
     return HandNotes(
-        played[:, 0],
-        np.maximum(played[:, 1], played[:, 0] + SHORTEST_S),
+        played.onset_s,
+        np.maximum(played.offset_s, played.onset_s + SHORTEST_S),
         key_x(pitch) * (1 if hand == RIGHT else -1),
         np.where(is_black(pitch), BLACK_Y[finger], WHITE_Y[finger]),
         key_surface(pitch),
         key_dip(pitch),
-        np.clip(played[:, 3] / LOUDEST, 0, 1),
+        np.clip(played.velocity / LOUDEST, 0, 1),
         finger,
     )
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.body.notes import Notes
 from models.body.skeleton import FINGER_JOINTS, HAND_LIMITS, LEFT, RIGHT
 from models.body.take import Motion
 from models.contact.single_frame_ik import solve_fingers
@@ -29,9 +30,7 @@ ARCH = np.array(
 
 
 def base_motion(
-    notes: NDArray[np.floating],
-    hands: NDArray[np.integer],
-    fingers: NDArray[np.integer],
+    notes: Notes,
     player: Player,
     duration_s: float,
     rng: np.random.Generator,
@@ -41,12 +40,11 @@ def base_motion(
     """Motion of both hands before key contact.
 
     Args:
-        notes: (n, 4) onset s, offset s, pitch, velocity. hands: (n,) 0 left, 1 right.
-        fingers: (n,) 0 thumb to 4 little finger, -1 for notes that nobody plays.
+        notes: with their fingers; those without one are played by nobody.
         habits: how hands lie; the fitted ones where None.
     """
     frames = int(np.ceil(duration_s * fps))
-    played = [notes_of_hand(notes, hands, fingers, hand) for hand in (LEFT, RIGHT)]
+    played = [notes_of_hand(notes, hand) for hand in (LEFT, RIGHT)]
     habits, style = habits or fitted_habits(), player.style
     paths = [draw_hand(one, hand, player, frames, fps, rng, habits) for hand, one in enumerate(played)]
     wrists = [

@@ -8,12 +8,13 @@ value (Repp 1997).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.body.keyboard import key_x
+from models.body.notes import Notes
 from models.body.skeleton import LEFT, RIGHT
 from training.synthesis.scores import REACH_M, Score, groups_of, release_unreachable, span
 from training.synthesis.smooth import noise_path
@@ -28,63 +29,51 @@ LEAP_SPEED = 1.2
 """Metres a second that a leaping hand covers on average; a leap takes time where the tempo has none to spare."""
 
 
-@dataclass(frozen=True)
-class Performance:
-    """Performed notes."""
-
-    notes: NDArray[np.float32]
-    """(n, 4): onset s, offset s, pitch, velocity 1 to 127; sorted by onset."""
-    hands: NDArray[np.int8]
-    """(n,): 0 left, 1 right."""
-
-
-def perform(score: Score, rng: np.random.Generator, *, tempo_known: bool = True) -> Performance:
-    """One performance of a score; the first onset is near 0 s.
+def perform(score: Score, rng: np.random.Generator, *, tempo_known: bool = True) -> Notes:
+    """One performance of a score, sorted by onset, in single precision; the first onset is near 0 s.
 
     Args:
         score: a playable score with at least one note.
         rng: the only source of chance.
         tempo_known: draw the tempo from the density of the notes when the score gives none.
     """
-    notes, hands = score.notes.astype(np.float64), score.hands.copy()
-    notes[:, :2] -= notes[0, 0]
-    notes[:, :2] /= _speed(notes, hands, rng, tempo_known)
-    phrases = _phrases(notes, hands, rng)
-    notes[:, :2] = _retime(notes, hands, phrases, rng)
-    notes[:, 3] = _velocities(notes, hands, phrases, rng)
-    notes[:, 1] = _articulate(notes, hands, rng)
-    _spread_chords(notes, hands, rng)
-    keep = _clean(notes, hands)
-    notes, hands = notes[keep], hands[keep]
-    notes[:, :2] -= notes[0, 0]
-    return Performance(notes.astype(np.float32), hands.astype(np.int8))
+    notes = score.notes.astype(np.float64)
+    notes = notes.shifted(-notes.onset_s[0])
+    speed = _speed(notes, rng, tempo_known)
+    notes = replace(notes, onset_s=notes.onset_s / speed, offset_s=notes.offset_s / speed)
+    phrases = _phrases(notes, rng)
+    notes = _retime(notes, phrases, rng)
+    notes = replace(notes, velocity=_velocities(notes, phrases, rng))
+    notes = replace(notes, offset_s=_articulate(notes, rng))
+    notes = _clean(_spread_chords(notes, rng))
+    return notes.shifted(-notes.onset_s[0]).astype(np.float32)
 
 
-def _rate(notes: NDArray, hands: NDArray) -> float:
+def _rate(notes: Notes) -> float:
     """90th percentile of chords a second of the busier hand."""
     rates = [1.0]
     for hand in (LEFT, RIGHT):
-        onsets = notes[hands == hand, 0]
+        onsets = notes.onset_s[notes.hand == hand]
         gaps = np.diff(onsets[np.concatenate([[True], np.diff(onsets) > 0.03])]) if len(onsets) else onsets
         if len(gaps) > 4:
             rates.append(float(np.percentile(1 / gaps, 90)))
     return max(rates)
 
 
-def _speed(notes: NDArray, hands: NDArray, rng: np.random.Generator, tempo_known: bool) -> float:
+def _speed(notes: Notes, rng: np.random.Generator, tempo_known: bool) -> float:
     """Factor on the encoded tempo."""
-    rate = _rate(notes, hands)
+    rate = _rate(notes)
     spread, wanted = rng.normal(0, 0.08), 6.0 * np.exp(rng.normal(0, 0.35))
     speed = np.exp(spread) if tempo_known else np.clip(wanted / rate, 0.5, 1.8)
     return float(min(speed, FASTEST_CHORDS_PER_S / rate))
 
 
-def _phrases(notes: NDArray, hands: NDArray, rng: np.random.Generator) -> NDArray[np.float64]:
+def _phrases(notes: Notes, rng: np.random.Generator) -> NDArray[np.float64]:
     """Borders of phrases of 4 to 12 s, at the longest gap between right-hand onsets near each drawn border."""
-    onsets = np.unique(notes[hands == RIGHT, 0])
+    onsets = np.unique(notes.onset_s[notes.hand == RIGHT])
     if len(onsets) < 2:
-        onsets = np.unique(notes[:, 0])
-    end = notes[:, 1].max()
+        onsets = np.unique(notes.onset_s)
+    end = notes.offset_s.max()
     borders = [0.0]
     while borders[-1] + 4 < end:
         drawn = borders[-1] + rng.uniform(4, 12)
@@ -113,26 +102,24 @@ def tempo_curve(
     return np.clip(np.exp(arc + drift + ending), MIN_TEMPO_FACTOR, MAX_TEMPO_FACTOR)
 
 
-def _retime(
-    notes: NDArray, hands: NDArray, phrases: NDArray, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Performed onsets and offsets (n, 2): the rubato of the score's clock, then time for each hand's leaps."""
+def _retime(notes: Notes, phrases: NDArray, rng: np.random.Generator) -> Notes:
+    """Performed onsets and offsets: the rubato of the score's clock, then time for each hand's leaps."""
     step = 0.1
-    curve = tempo_curve(float(notes[:, 1].max()), phrases, rng, step)
+    curve = tempo_curve(float(notes.offset_s.max()), phrases, rng, step)
     grid = np.arange(len(curve)) * step
     clock = np.concatenate([[0.0], np.cumsum(step / curve)])[: len(grid)]
-    warped = np.interp(notes[:, :2], grid, clock)
-    groups = groups_of(notes[:, 0])
-    x = key_x(notes[:, 2].astype(int))
-    score_time = np.array([notes[g[0], 0] for g in groups])
-    steady = np.array([warped[g[0], 0] for g in groups])
+    warped = np.interp(notes.onset_s, grid, clock)
+    groups = groups_of(notes.onset_s)
+    x = key_x(notes.pitch.astype(int))
+    score_time = np.array([notes.onset_s[g[0]] for g in groups])
+    steady = np.array([warped[g[0]] for g in groups])
     played = steady.copy()
     last: dict[int, tuple[float, float, float]] = {}
     for k, group in enumerate(groups):
         if k:
             played[k] = played[k - 1] + steady[k] - steady[k - 1]
         for hand in (LEFT, RIGHT):
-            own = x[group[hands[group] == hand]]
+            own = x[group[notes.hand[group] == hand]]
             if not len(own):
                 continue
             if hand in last:
@@ -140,11 +127,9 @@ def _retime(
                 played[k] = max(played[k], when + _leap_time(low, high, own.min(), own.max()))
             last[hand] = (played[k], own.min(), own.max())
     tail = 1000.0
-    times = np.interp(notes[:, :2], [*score_time, score_time[-1] + tail], [*played, played[-1] + tail])
+    offset = np.interp(notes.offset_s, [*score_time, score_time[-1] + tail], [*played, played[-1] + tail])
     inside = np.concatenate([np.full(len(g), k) for k, g in enumerate(groups)])
-    times[:, 0] = played[inside]
-    times[:, 1] = np.maximum(times[:, 1], times[:, 0] + 0.05)
-    return times
+    return replace(notes, onset_s=played[inside], offset_s=np.maximum(offset, played[inside] + 0.05))
 
 
 def _leap_time(low: float, high: float, new_low: float, new_high: float) -> float:
@@ -158,43 +143,39 @@ def _travel(low: float, high: float, new_low: float, new_high: float) -> float:
     return max(0.0, abs(0.5 * (new_low + new_high - low - high)) - 0.07)
 
 
-def _leave_in_time(notes: NDArray, hands: NDArray) -> None:
-    """Let go, in place, of what a hand holds early enough to reach a distant chord; the pedal would hold it.
-
-    Args:
-        notes: (n, 4) sorted by onset. hands: (n,).
-    """
-    x = key_x(notes[:, 2].astype(int))
+def _leave_in_time(notes: Notes) -> None:
+    """Let go, in place, of what a hand holds early enough to reach a distant chord; the pedal would hold it."""
+    x = key_x(notes.pitch.astype(int))
     for hand in (LEFT, RIGHT):
-        own = np.flatnonzero(hands == hand)
-        groups = [own[g] for g in groups_of(notes[own, 0])]
+        own = np.flatnonzero(notes.hand == hand)
+        groups = [own[g] for g in groups_of(notes.onset_s[own])]
         held = np.empty(0, int)
         for before, group in zip(groups, groups[1:], strict=False):
-            onset = notes[group[0], 0]
-            held = np.concatenate([held[notes[held, 1] > notes[before[0], 0]], before])
+            onset = notes.onset_s[group[0]]
+            held = np.concatenate([held[notes.offset_s[held] > notes.onset_s[before[0]]], before])
             travel = _travel(x[before].min(), x[before].max(), x[group].min(), x[group].max())
             if travel > 0:
-                gap = onset - notes[before[0], 0]
+                gap = onset - notes.onset_s[before[0]]
                 leave = onset - min(0.65 * gap, 0.05 + travel / LEAP_SPEED)
-                notes[held, 1] = np.minimum(notes[held, 1], np.maximum(leave, notes[held, 0] + 0.06))
+                notes.offset_s[held] = np.minimum(
+                    notes.offset_s[held], np.maximum(leave, notes.onset_s[held] + 0.06)
+                )
 
 
-def _velocities(
-    notes: NDArray, hands: NDArray, phrases: NDArray, rng: np.random.Generator
-) -> NDArray[np.float64]:
+def _velocities(notes: Notes, phrases: NDArray, rng: np.random.Generator) -> NDArray[np.float64]:
     """Phrase arcs, slow drift, melody and bass voicing, small noise; 15 to 120."""
     count = len(notes)
-    times = np.arange(0, notes[:, 0].max() + 1, 0.25)
+    times = np.arange(0, notes.onset_s.max() + 1, 0.25)
     level = rng.uniform(48, 78) + rng.uniform(3, 12) * noise_path(len(times), 1, 16, rng)[:, 0]
     phrase_levels = np.cumsum(rng.normal(0, 5, len(phrases))) * 0.6
-    place = _phrase_place(notes[:, 0], phrases)
-    phrase = np.clip(np.searchsorted(phrases, notes[:, 0], side="right") - 1, 0, len(phrases) - 1)
-    velocity = np.interp(notes[:, 0], times, level) + np.clip(phrase_levels[phrase], -15, 15)
+    place = _phrase_place(notes.onset_s, phrases)
+    phrase = np.clip(np.searchsorted(phrases, notes.onset_s, side="right") - 1, 0, len(phrases) - 1)
+    velocity = np.interp(notes.onset_s, times, level) + np.clip(phrase_levels[phrase], -15, 15)
     velocity += rng.uniform(4, 14) * (1 - (2 * place - 1.1) ** 2)
     voicing, bass, inner = rng.uniform(5, 14), rng.uniform(0, 5), rng.uniform(3, 10)
-    for group in groups_of(notes[:, 0]):
+    for group in groups_of(notes.onset_s):
         velocity[group] -= inner
-        right, left = group[hands[group] == RIGHT], group[hands[group] == LEFT]
+        right, left = group[notes.hand[group] == RIGHT], group[notes.hand[group] == LEFT]
         if len(right):
             velocity[right[-1]] += inner + voicing
         if len(left):
@@ -202,12 +183,12 @@ def _velocities(
     return np.clip(velocity + rng.normal(0, 3, count), 15, 120)
 
 
-def _articulate(notes: NDArray, hands: NDArray, rng: np.random.Generator) -> NDArray[np.float64]:
+def _articulate(notes: Notes, rng: np.random.Generator) -> NDArray[np.float64]:
     """Offsets (n,): legato overlap, detached or staccato by stretches of a hand; longer notes are held as written."""
-    offsets = notes[:, 1].copy()
+    offsets = notes.offset_s.copy()
     for hand in (LEFT, RIGHT):
-        own = np.flatnonzero(hands == hand)
-        groups = [own[g] for g in groups_of(notes[own, 0])]
+        own = np.flatnonzero(notes.hand == hand)
+        groups = [own[g] for g in groups_of(notes.onset_s[own])]
         mode, left_in_mode = 0, 0
         for k, group in enumerate(groups):
             if left_in_mode == 0:
@@ -220,56 +201,56 @@ def _articulate(notes: NDArray, hands: NDArray, rng: np.random.Generator) -> NDA
             )
             if k + 1 == len(groups):
                 continue
-            onset, following = notes[group[0], 0], notes[groups[k + 1][0], 0]
+            onset, following = notes.onset_s[group[0]], notes.onset_s[groups[k + 1][0]]
             gap = following - onset
-            through = np.abs(notes[group, 1] - following) < 0.15 * gap + 0.02
-            short = notes[group, 1] - onset < 1.5 * gap
+            through = np.abs(notes.offset_s[group] - following) < 0.15 * gap + 0.02
+            short = notes.offset_s[group] - onset < 1.5 * gap
             if mode == 0:
                 offsets[group[through]] = following + min(overlap, 0.3 * gap)
             elif mode == 1:
                 offsets[group[through]] = onset + detached * gap
             elif gap < 0.8:
-                offsets[group[short]] = onset + staccato * np.minimum(notes[group[short], 1] - onset, gap)
-    return np.maximum(offsets, notes[:, 0] + 0.06)
+                offsets[group[short]] = onset + staccato * np.minimum(
+                    notes.offset_s[group[short]] - onset, gap
+                )
+    return np.maximum(offsets, notes.onset_s + 0.06)
 
 
-def _spread_chords(notes: NDArray, hands: NDArray, rng: np.random.Generator) -> None:
-    """Chord asynchrony in place: melody lead, hand offset, jitter; chords wider than a hand are rolled upward."""
+def _spread_chords(notes: Notes, rng: np.random.Generator) -> Notes:
+    """Chord asynchrony: melody lead, hand offset, jitter; chords wider than a hand are rolled upward."""
     lead, between = rng.uniform(0, 0.022), rng.normal(0, 0.006)
     jitter = np.clip(rng.normal(0, 0.005, len(notes)), -0.012, 0.012)
-    onsets = notes[:, 0].copy()
-    shift = jitter + between * (hands == LEFT)
-    for group in groups_of(onsets):
+    shift = jitter + between * (notes.hand == LEFT)
+    for group in groups_of(notes.onset_s):
         for hand in (LEFT, RIGHT):
-            own = group[hands[group] == hand]
+            own = group[notes.hand[group] == hand]
             if not len(own):
                 continue
-            if span(notes[own, 2]) > REACH_M:
+            if span(notes.pitch[own]) > REACH_M:
                 shift[own] += np.arange(len(own)) * rng.uniform(0.06, 0.09) - 0.03
             elif hand == RIGHT:
                 shift[own[-1]] -= lead
-    notes[:, 0] += shift
-    notes[:, 1] = np.maximum(notes[:, 1] + 0.5 * shift, notes[:, 0] + 0.06)
+    onset = notes.onset_s + shift
+    return replace(notes, onset_s=onset, offset_s=np.maximum(notes.offset_s + 0.5 * shift, onset + 0.06))
 
 
-def _clean(notes: NDArray, hands: NDArray) -> NDArray[np.int64]:
-    """Order of the notes that stay, by onset; a key is let up before it is struck again, hands hold what they reach."""
-    order = np.lexsort((notes[:, 2], notes[:, 0]))
+def _clean(notes: Notes) -> Notes:
+    """The notes that stay, by onset; a key is let up before it is struck again, hands hold what they reach."""
+    order = np.lexsort((notes.pitch, notes.onset_s))
+    onset, offset = notes.onset_s, notes.offset_s.copy()
     last: dict[int, int] = {}
     stay = []
     for i in order:
-        pitch = int(notes[i, 2])
+        pitch = int(notes.pitch[i])
         before = last.get(pitch)
         if before is not None:
-            gap = notes[i, 0] - notes[before, 0]
+            gap = onset[i] - onset[before]
             if gap < REPEAT_S:
                 continue
-            notes[before, 1] = min(notes[before, 1], notes[i, 0] - min(0.1, 0.45 * gap))
+            offset[before] = min(offset[before], onset[i] - min(0.1, 0.45 * gap))
         last[pitch] = i
         stay.append(i)
-    kept = np.array(stay)
-    ordered = notes[kept]
-    release_unreachable(ordered, hands[kept])
-    _leave_in_time(ordered, hands[kept])
-    notes[kept] = ordered
+    kept = replace(notes, offset_s=offset).select(np.array(stay))
+    release_unreachable(kept)
+    _leave_in_time(kept)
     return kept

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.keyboard import KEYS, LOWEST_PITCH, key_x
+from models.body.notes import Notes
 
 REAL_FPS = 20.0
 PRESS_M, REST_M = 0.02, 0.1
@@ -31,10 +32,8 @@ class RealExcerpt:
     """(F, 2, 2) metres, at ``REAL_FPS``."""
     tips: NDArray[np.float64]
     """(F, 2, 5, 2) metres."""
-    notes: NDArray[np.float64]
-    """(n, 4) onset s, offset s, pitch, velocity (not known: the same for all), sorted by onset."""
-    fingering: NDArray[np.int64]
-    """(n, 2) hand, finger."""
+    notes: Notes
+    """Sorted by onset, with their fingers; the velocity, not known, is the same for all."""
 
 
 def real_excerpts(path: Path) -> list[RealExcerpt]:
@@ -48,13 +47,12 @@ def real_excerpts(path: Path) -> list[RealExcerpt]:
         if len(playing) < _SHORTEST_S * REAL_FPS:
             continue
         part = part[playing[0] : playing[-1] + 1]
-        notes, fingering = played_notes(part[:, :, 1:])
-        found.append(RealExcerpt(part[:, :, 0, :2], part[:, :, 1:, :2], notes, fingering))
+        found.append(RealExcerpt(part[:, :, 0, :2], part[:, :, 1:, :2], played_notes(part[:, :, 1:])))
     return found
 
 
-def played_notes(tips: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Notes (n, 4) and hand and finger (n, 2) of fingertips (F, 2, 5, 3) that are marked as pressing."""
+def played_notes(tips: NDArray[np.floating[Any]]) -> Notes:
+    """The notes of fingertips (F, 2, 5, 3) that are marked as pressing."""
     middles = key_x(np.arange(KEYS) + LOWEST_PITCH)
     key = np.abs(tips[..., :1] - middles).argmin(-1)  # (F, 2, 5)
     key = np.where(tips[..., 2] < PRESS_M, key, -1)
@@ -69,6 +67,6 @@ def played_notes(tips: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], 
                     pitch = key[begin, hand, finger] + LOWEST_PITCH
                     # A press that shows in a frame began some time since the frame before.
                     rows.append(((begin - 0.5) / REAL_FPS, stop / REAL_FPS, pitch, hand, finger))
-    table = np.array(sorted(rows)).reshape(-1, 5)
-    notes = np.column_stack([np.maximum(table[:, 0], 0.0), table[:, 1:3], np.full(len(table), _LOUDNESS)])
-    return notes, table[:, 3:].astype(np.int64)
+    onset, offset, pitch, hand_of, finger_of = np.array(sorted(rows)).reshape(-1, 5).T
+    table = np.stack([np.maximum(onset, 0.0), offset, pitch, np.full(len(rows), _LOUDNESS)], 1)
+    return Notes.from_arrays(table, np.stack([hand_of, finger_of], 1).astype(np.int64))

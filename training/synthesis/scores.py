@@ -11,13 +11,14 @@ import csv
 import logging
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.body.keyboard import KEYS, LOWEST_PITCH, key_x
+from models.body.notes import Notes
 from models.body.skeleton import LEFT, RIGHT
 from models.music.midi import read_midi
 from models.planning.fingering import MAX_SPAN
@@ -91,10 +92,8 @@ class Piece:
 class Score:
     """Notes of a piece in score time, playable by two hands."""
 
-    notes: NDArray[np.float32]
-    """(n, 4): onset s, offset s, pitch, velocity; sorted by onset, then pitch."""
-    hands: NDArray[np.int8]
-    """(n,): 0 left, 1 right."""
+    notes: Notes
+    """Sorted by onset, then pitch; all in a hand."""
     dropped: float
     """Share of the file's notes that no hand could play and that were left out."""
 
@@ -154,13 +153,12 @@ def _tempo_table(path: Path) -> dict[str, bool]:
 
 def load_score(path: Path) -> Score | None:
     """The playable score of a file, or None where too little of it is playable by two hands."""
-    midi = read_midi(path)
-    known = midi.hands >= 0
-    notes, hands = midi.notes[known], midi.hands[known]
+    notes = read_midi(path).notes
+    notes = notes.select(notes.hand >= 0)
     if len(notes) < MIN_NOTES:
         return None
-    score = make_playable(notes, hands)
-    counts = np.bincount(score.hands, minlength=2)
+    score = make_playable(notes)
+    counts = np.bincount(score.notes.hand, minlength=2)
     if score.dropped > MAX_DROPPED or len(score.notes) < MIN_NOTES or counts.min() < 0.05 * counts.sum():
         return None
     return score
@@ -177,7 +175,7 @@ def groups_of(onsets: NDArray[np.floating], together_s: float = TOGETHER_S) -> l
     return [np.arange(a, b) for a, b in zip(starts, [*starts[1:], len(onsets)], strict=True)]
 
 
-def make_playable(notes: NDArray[np.floating], hands: NDArray[np.integer]) -> Score:
+def make_playable(notes: Notes) -> Score:
     """Leave out or shorten what two hands cannot play.
 
     Doubled keys lose one copy; chords written across the hands are split at their middle; a hand keeps at most five
@@ -185,54 +183,53 @@ def make_playable(notes: NDArray[np.floating], hands: NDArray[np.integer]) -> Sc
     notes are released where new ones would stretch the hand beyond ``REACH_M`` or need a sixth finger.
 
     Args:
-        notes: (n, 4). hands: (n,) 0 or 1.
+        notes: all in a hand.
     """
-    notes = np.array(notes, np.float64)
-    hands = np.array(hands, np.int8)
-    in_range = (notes[:, 2] >= LOWEST_PITCH) & (notes[:, 2] < LOWEST_PITCH + KEYS)
-    order = np.lexsort((notes[:, 2], notes[:, 0]))
+    notes = notes.astype(np.float64)
+    in_range = (notes.pitch >= LOWEST_PITCH) & (notes.pitch < LOWEST_PITCH + KEYS)
+    order = np.lexsort((notes.pitch, notes.onset_s))
     order = order[in_range[order]]
     total = max(len(notes), 1)
-    notes, hands = notes[order], hands[order]
+    notes = notes.select(order)
     keep = np.ones(len(notes), bool)
-    for group in groups_of(notes[:, 0]):
+    for group in groups_of(notes.onset_s):
         if len(group) > 1:
             _drop_doubles(notes, keep, group)
             group = group[keep[group]]
-            _uncross(notes, hands, group)
+            _uncross(notes, group)
             for hand in (LEFT, RIGHT):
-                _fit_hand(notes, keep, group[hands[group] == hand], hand)
-    notes, hands = notes[keep], hands[keep]
-    notes[:, 1] = np.maximum(notes[:, 1], notes[:, 0] + 0.03)
-    release_unreachable(notes, hands)
-    return Score(notes.astype(np.float32), hands.astype(np.int8), 1 - len(notes) / total)
+                _fit_hand(notes, keep, group[notes.hand[group] == hand], hand)
+    notes = notes.select(keep)
+    notes = replace(notes, offset_s=np.maximum(notes.offset_s, notes.onset_s + 0.03))
+    release_unreachable(notes)
+    return Score(notes.astype(np.float32), 1 - len(notes) / total)
 
 
-def _drop_doubles(notes: NDArray, keep: NDArray, group: NDArray) -> None:
+def _drop_doubles(notes: Notes, keep: NDArray, group: NDArray) -> None:
     seen: dict[int, int] = {}
     for i in group:
-        pitch = int(notes[i, 2])
+        pitch = int(notes.pitch[i])
         if pitch in seen:
-            notes[seen[pitch], 1] = max(notes[seen[pitch], 1], notes[i, 1])
+            notes.offset_s[seen[pitch]] = max(notes.offset_s[seen[pitch]], notes.offset_s[i])
             keep[i] = False
         else:
             seen[pitch] = i
 
 
-def _uncross(notes: NDArray, hands: NDArray, group: NDArray) -> None:
-    """Give the lowest notes of an interleaved chord to the left hand, keeping the number of notes of each hand."""
-    left = hands[group] == LEFT
-    if not left.any() or left.all() or notes[group[left], 2].max() < notes[group[~left], 2].min():
+def _uncross(notes: Notes, group: NDArray) -> None:
+    """Give the lowest notes of an interleaved chord to the left hand, in place; each hand keeps its number of notes."""
+    left = notes.hand[group] == LEFT
+    if not left.any() or left.all() or notes.pitch[group[left]].max() < notes.pitch[group[~left]].min():
         return
-    by_pitch = group[np.argsort(notes[group, 2])]
-    hands[by_pitch] = RIGHT
-    hands[by_pitch[: left.sum()]] = LEFT
+    by_pitch = group[np.argsort(notes.pitch[group])]
+    notes.hand[by_pitch] = RIGHT
+    notes.hand[by_pitch[: left.sum()]] = LEFT
 
 
-def _fit_hand(notes: NDArray, keep: NDArray, group: NDArray, hand: int) -> None:
+def _fit_hand(notes: Notes, keep: NDArray, group: NDArray, hand: int) -> None:
     """Drop notes of one hand's chord until five fingers and a rolled span are enough. ``group`` rises in pitch."""
-    ordered = list(group[np.argsort(notes[group, 2])])
-    while len(ordered) > 1 and span(notes[ordered, 2]) > ROLL_REACH_M:
+    ordered = list(group[np.argsort(notes.pitch[group])])
+    while len(ordered) > 1 and span(notes.pitch[ordered]) > ROLL_REACH_M:
         keep[ordered.pop(0 if hand == RIGHT else -1)] = False
     while len(ordered) > 5:
         keep[ordered.pop(len(ordered) // 2)] = False
@@ -244,26 +241,22 @@ def span(pitches: NDArray | Iterable[float]) -> float:
     return float(x.max() - x.min())
 
 
-def release_unreachable(notes: NDArray, hands: NDArray, gap_s: float = 0.02) -> None:
-    """Shorten, in place, notes that their hand cannot go on holding when it strikes new ones.
-
-    Args:
-        notes: (n, 4) sorted by onset. hands: (n,).
-    """
-    x = key_x(notes[:, 2].astype(int))
+def release_unreachable(notes: Notes, gap_s: float = 0.02) -> None:
+    """Shorten, in place, notes (sorted by onset) that their hand cannot go on holding when it strikes new ones."""
+    x = key_x(notes.pitch.astype(int))
     for hand in (LEFT, RIGHT):
         held: list[int] = []
-        for i in np.flatnonzero(hands == hand):
-            onset = notes[i, 0]
-            held = [j for j in held if notes[j, 1] > onset]
+        for i in np.flatnonzero(notes.hand == hand):
+            onset = notes.onset_s[i]
+            held = [j for j in held if notes.offset_s[j] > onset]
             held.append(i)
             positions = x[held]
             while len(held) > 1 and (len(held) > 5 or positions.max() - positions.min() > REACH_M):
                 older = [j for j in held if j != i]
                 if len(held) > 5:
-                    victim = min(older, key=lambda j: notes[j, 0])
+                    victim = min(older, key=lambda j: notes.onset_s[j])
                 else:
                     victim = max(older, key=lambda j: abs(x[j] - x[i]))
-                notes[victim, 1] = max(notes[victim, 0] + 0.03, onset - gap_s)
+                notes.offset_s[victim] = max(notes.onset_s[victim] + 0.03, onset - gap_s)
                 held.remove(victim)
                 positions = x[held]

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.keyboard import LOWEST_PITCH
+from models.body.notes import Notes
 from models.body.take import Motion, Take
 from models.music.notes import ONSET, SUSTAIN
 from training.evaluation.figures import measure, summary
@@ -19,8 +20,8 @@ _HAND_SIZE_STEP = 0.1
 _MOVING_M_S = 1e-9
 
 
-def notes_from_rolls(rolls: NDArray[np.floating], fps: float) -> NDArray[np.float32]:
-    """Notes (n, 4) that `models.music.notes.note_rolls` makes rolls (T, 88, 2) of, sorted by onset.
+def notes_from_rolls(rolls: NDArray[np.floating], fps: float) -> Notes:
+    """The notes that `models.music.notes.note_rolls` makes rolls (T, 88, 2) of, sorted by onset.
 
     Exact to the rolls' resolution, but for notes of one key whose onsets are less than two frames apart.
     """
@@ -40,7 +41,7 @@ def notes_from_rolls(rolls: NDArray[np.floating], fps: float) -> NDArray[np.floa
             silent = np.flatnonzero(sustain[first + 1 : int(np.ceil(end))] == 0)
             stop = first + 1 + silent[0] if len(silent) else end
             notes.append((start / fps, stop / fps, key + LOWEST_PITCH, velocity))
-    return np.array(sorted(notes), np.float32).reshape(-1, 4)
+    return Notes.from_arrays(np.array(sorted(notes), np.float32).reshape(-1, 4))
 
 
 def clips_of(sampled: list[Sampled], fps: float) -> tuple[list[Clip], list[Clip]]:
@@ -93,8 +94,7 @@ def playing(sampled: list[Sampled], fps: float) -> dict[str, float]:
             euler = part.euler[i].transpose(0, 1).unflatten(-1, (16, 3)).numpy()
             motion = Motion(euler, part.wrist[i].transpose(0, 1).numpy(), fps)
             size = 1 + _HAND_SIZE_STEP * float(style[i, 0, 0]) if style.shape[2] else 1.0
-            fingering = np.full((len(notes), 2), -1, np.int8)
-            take = Take(motion, notes, fingering, {"hand_size": size})
+            take = Take(motion, notes, {"hand_size": size})
             rows.append(measure("contact 0", take, notes, motion.frames / fps, {}))
     found = summary(rows)
     return {name: float(found[name]) for name in _OURS if found[name] is not None}

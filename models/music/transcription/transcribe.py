@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from models.body.keyboard import KEYS
+from models.body.notes import Notes
 from models.errors import Progress, UserError, no_progress
 from models.music.audio import Audio
-from models.music.notes import empty_notes, note_order
+from models.music.notes import note_order
 from models.music.sample_rate import resampled
 from models.music.transcription.network import NoteNetwork, SegmentNotes, load_network
 
@@ -111,8 +111,8 @@ def transcribe(
     *,
     device: str = "cpu",
     progress: Progress | None = None,
-) -> NDArray[np.float32]:
-    """Notes (n, 4) of a piano recording: onset s, offset s (the finger's, not the pedal's), pitch, velocity.
+) -> Notes:
+    """The notes of a piano recording, nobody's; an offset is the finger's, not the pedal's.
 
     Memory does not grow with the length of the sound, but for the notes.
 
@@ -179,11 +179,12 @@ class _Ticker:
         self._progress("transcribe", step, self._of)
 
 
-def _table(keys: list[Key], hop_s: float, duration_s: float) -> NDArray[np.float32]:
+def _table(keys: list[Key], hop_s: float, duration_s: float) -> Notes:
     rows = [
         (max(onset * hop_s, 0), min(offset * hop_s, duration_s), pitch, min(max(velocity, 1), 127))
         for pitch, key in enumerate(keys, start=21)
         for onset, offset, velocity in key.notes
     ]
-    notes = np.array([row for row in rows if row[1] - row[0] >= MIN_NOTE_S], np.float32).reshape(-1, 4)
-    return notes[note_order(notes)] if len(notes) else empty_notes()
+    long_enough = [row for row in rows if row[1] - row[0] >= MIN_NOTE_S]
+    notes = Notes.from_arrays(np.array(long_enough, np.float32).reshape(-1, 4))
+    return notes.select(note_order(notes))

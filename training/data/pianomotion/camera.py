@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from models.body.keyboard import KEY_X, LOWEST_PITCH
 from models.body.mano import DEFAULT_VIEW, CameraView, camera_wrist
+from models.body.notes import Notes
 from models.body.skeleton import REST_WRIST, RIGHT
 
 MIN_NOTES = 24
@@ -37,7 +38,7 @@ def view_of(extra: dict[str, Any]) -> CameraView | None:
 def fit_view(
     position: NDArray[np.float32],
     valid: NDArray[np.bool_],
-    notes: NDArray[np.float32],
+    notes: Notes,
     fps: float,
     default: CameraView = DEFAULT_VIEW,
 ) -> CameraView:
@@ -48,7 +49,7 @@ def fit_view(
     in the median. Where notes are few or do not fit, scale and X offset are `default`'s.
 
     Args:
-        position: (F, 2, 3) as stored. valid: (F, 2). notes: (n, 4) in the clip's time.
+        position: (F, 2, 3) as stored. valid: (F, 2). notes: in the clip's time.
     """
     wrist = camera_wrist(position.astype(np.float64), default.wrist_joint)
     scale, shift = _fit_x(wrist[..., 0], valid, notes, fps, default)
@@ -67,14 +68,14 @@ def fit_view(
 def _fit_x(
     x: NDArray[np.float64],
     valid: NDArray[np.bool_],
-    notes: NDArray[np.float32],
+    notes: Notes,
     fps: float,
     default: CameraView,
 ) -> tuple[float, float]:
     fallback = (default.scale, default.offset[0])
-    frame = np.rint(notes[:, 0] * fps).astype(int)
+    frame = np.rint(notes.onset_s * fps).astype(int)
     inside = (frame >= 0) & (frame < len(x))
-    frame, keys = frame[inside], KEY_X[notes[inside, 2].astype(int) - LOWEST_PITCH]
+    frame, keys = frame[inside], KEY_X[notes.pitch[inside].astype(int) - LOWEST_PITCH]
     seen = valid[frame]
     keep = seen.any(1)
     frame, keys, seen = frame[keep], keys[keep], seen[keep]

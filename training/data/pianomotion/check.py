@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.body.notes import Notes
 from models.errors import UserError
 from training.data.pianomotion.clip import BadClip, read_clip, read_notes, read_sound
 from training.data.pianomotion.layout import SPLITS, ClipFiles, clips, videos
@@ -40,8 +41,8 @@ class SplitReport:
 
 MISMATCH_F1 = 0.5
 """A transcription that agrees less with the MIDI file says that sound and notes are of different music."""
-Transcribe = Callable[[ClipFiles], np.ndarray]
-"""From a clip to the notes (n, 4) heard in its sound."""
+Transcribe = Callable[[ClipFiles], Notes]
+"""From a clip to the notes heard in its sound."""
 
 
 def check_split(
@@ -79,14 +80,14 @@ def check_split(
     return report
 
 
-def onset_f1(true: np.ndarray, heard: np.ndarray, tolerance_s: float = 0.1) -> float:
-    """F1 of notes (n, 4): same pitch, onsets within the tolerance, each used once; 1 where both are empty."""
-    true, heard = true[true[:, 0] >= 0], heard[heard[:, 0] >= 0]
+def onset_f1(true: Notes, heard: Notes, tolerance_s: float = 0.1) -> float:
+    """F1 of notes: same pitch, onsets within the tolerance, each used once; 1 where both are empty."""
+    true, heard = (notes.select(notes.onset_s >= 0) for notes in (true, heard))
     if not len(true) and not len(heard):
         return 1.0
     hits = 0
-    for pitch in np.unique(true[:, 2]):
-        want, have = (np.sort(notes[notes[:, 2] == pitch, 0]) for notes in (true, heard))
+    for pitch in np.unique(true.pitch):
+        want, have = (np.sort(notes.onset_s[notes.pitch == pitch]) for notes in (true, heard))
         i = j = 0
         while i < len(want) and j < len(have):
             if abs(want[i] - have[j]) <= tolerance_s:

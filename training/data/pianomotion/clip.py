@@ -18,6 +18,7 @@ import soundfile
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
+from models.body.notes import UNKNOWN, Notes
 from models.errors import UserError
 from models.music.midi import read_midi
 from training.data.pianomotion.layout import ClipFiles
@@ -141,8 +142,8 @@ def read_sound(files: ClipFiles, seconds: float) -> tuple[NDArray[np.float32], s
     return np.pad(mono, (0, max(missing, 0))), digest
 
 
-def read_notes(files: ClipFiles, start_s: float, seconds: float) -> NDArray[np.float32]:
-    """Notes (n, 4) that sound between the video's second `start_s` and `seconds` later, in the clip's time.
+def read_notes(files: ClipFiles, start_s: float, seconds: float) -> Notes:
+    """The notes that sound between the video's second `start_s` and `seconds` later, in the clip's time.
 
     Frame i of a clip is the video's second (start_frame + i) / fps. A note that began before has a negative onset.
     """
@@ -150,6 +151,5 @@ def read_notes(files: ClipFiles, start_s: float, seconds: float) -> NDArray[np.f
         notes = read_midi(files.midi).notes
     except UserError as error:
         raise BadClip(f"its notes cannot be read ({error.message})") from error
-    notes = notes.copy()
-    notes[:, :2] -= np.float32(start_s)
-    return notes[(notes[:, 1] > 0) & (notes[:, 0] < seconds)]
+    notes = notes.with_hands(UNKNOWN).shifted(-np.float32(start_s))
+    return notes.select((notes.offset_s > 0) & (notes.onset_s < seconds))

@@ -23,6 +23,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from models.body.mano import CameraView, camera_from_piano, mano_from_euler
+from models.body.notes import Notes
 from models.body.resampling import resample_motion
 from models.body.take import Motion, Take
 from models.errors import UserError, quoted
@@ -51,8 +52,7 @@ class Performance:
     name: str
     split: str
     motion: Motion
-    notes: NDArray[np.float32]
-    hands: NDArray[np.int8]
+    notes: Notes
 
 
 def read_performances(paths: Sequence[Path], split: str) -> list[tuple[Path, str]]:
@@ -82,15 +82,15 @@ def read_performance(path: Path, split: str) -> Performance:
             shard = "meta" not in data.files
             if shard:
                 motion = Motion(data["euler"].astype(np.float32), data["wrist"], float(data["fps"]))
-                notes, fingering = data["notes"], data["fingering"]
+                notes = Notes.from_arrays(data["notes"], data["fingering"])
     except (OSError, ValueError, KeyError, EOFError) as error:
         sentence = f"The file {quoted(path)} is neither a take nor a training shard."
         raise UserError("take_corrupt", sentence, repr(error)) from error
     if not shard:
         take = Take.load(path)
-        motion, notes, fingering = take.motion, take.notes, take.fingering
+        motion, notes = take.motion, take.notes
     name = re.sub(r"[^\w-]", "_", path.stem)
-    return Performance(name, split, motion, notes.astype(np.float32), fingering[:, 0])
+    return Performance(name, split, motion, notes.astype(np.float32))
 
 
 def motion_rows(motion: Motion, view: CameraView = VIEW) -> NDArray[np.float64]:
@@ -148,7 +148,7 @@ def _export_one(performance: Performance, out: Path, soundfont: Path | None, rec
     spans = clip_spans(frames)
     midi = ClipFiles(out, UPLOADER, performance.name, "").midi
     midi.parent.mkdir(parents=True, exist_ok=True)
-    write_midi(midi, performance.notes, performance.hands)
+    write_midi(midi, performance.notes)
     sound = _sound(midi, soundfont, recording)
     for number, (start, stop) in enumerate(spans):
         files = ClipFiles(out, UPLOADER, performance.name, f"{performance.name}_seq_{number:04d}")

@@ -28,11 +28,12 @@ import torch
 from numpy.typing import NDArray
 
 from models.body.mano import MEAN_POSE, euler_from_mano, piano_from_camera
+from models.body.notes import Notes
 from models.body.rotations import unwrap
 from models.checks import check_choice, check_range
 from models.config import REPRESENTATIONS, ModelConfig
 from models.errors import UserError, quoted
-from models.music.notes import empty_notes, note_rolls
+from models.music.notes import note_rolls
 from training.data.pianomotion.camera import fit_view, view_of
 from training.data.pianomotion.clip import (
     AUDIO_RATE,
@@ -64,14 +65,14 @@ class Decoded(NamedTuple):
     wrist: NDArray[np.float32]
     """(F, 2, 3)"""
     audio: NDArray[np.float32]
-    notes: NDArray[np.float32]
+    notes: Notes
     features: NDArray[np.float16] | None
     """(2, F, C)"""
 
     @property
     def bytes(self) -> int:
         """Memory that the arrays take."""
-        arrays = (self.rows, self.euler, self.wrist, self.audio, self.notes, self.features)
+        arrays = (self.rows, self.euler, self.wrist, self.audio, self.notes.table, self.features)
         return sum(array.nbytes for array in arrays if array is not None)
 
 
@@ -174,7 +175,7 @@ class PianoMotionSource:
         audio, digest = np.zeros(0, np.float32), ""
         if self.audio or self.features is not None:
             audio, digest = read_sound(files, clip.seconds)
-        notes = empty_notes()
+        notes = Notes.none()
         view = view_of(clip.extra)
         if self.notes or (self.representation == "euler" and view is None and files.midi.is_file()):
             notes = read_notes(files, clip.start_frame / clip.fps, clip.seconds)
@@ -243,8 +244,7 @@ class PianoMotionSource:
         samples = round(self.frames / self.fps * AUDIO_RATE)
         sounds = None
         if self.notes:
-            shifted = clip.notes - np.array([start_s, start_s, 0, 0], np.float32)
-            roll = note_rolls(shifted, self.fps, 0, self.frames)
+            roll = note_rolls(clip.notes.shifted(-np.float32(start_s)), self.fps, 0, self.frames)
             sounds = tensor(np.stack([roll, np.zeros_like(roll), np.zeros_like(roll)]))
         audio = None
         if self.audio:
