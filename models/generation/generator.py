@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 
 from models import __version__
 from models.body.kinematics import clamp_to_limits
-from models.body.player import STYLE_LIMIT, STYLES, player_of_seed, player_of_take, player_vector, style_range
+from models.body.player import Player, Style
 from models.body.resampling import frame_count, resample_motion, splice
 from models.body.skeleton import HANDS
 from models.body.take import Motion, Take
 from models.conditioning.audio_features import SoundFeatures
 from models.conditioning.windows import ModelInput
-from models.config import SAMPLER_NAMES, ModelConfig
+from models.config import SAMPLER_NAMES
 from models.contact import apply_contact
 from models.contact.separation import separate_hands
 from models.diffusion.samplers import SAMPLERS
@@ -40,8 +40,6 @@ from models.music.passages import REACHES_S, Span, frame_spans, passages, rest, 
 from models.music.transcription.thread_pool import ThreadPool
 from models.planning.fingering import Assignment
 from models.planning.plan import plan_fingering
-
-HAND_SIZE_STEP = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,18 +69,12 @@ class GenerateSettings:
             raise ValueError(f"contact is {self.contact}; it must be between 0 and 1")
         if not 1 <= self.fps <= 960:
             raise ValueError(f"fps is {self.fps}; it must be between 1 and 960")
-        unknown = sorted(set(self.style) - set(STYLES))
-        if unknown:
-            raise ValueError(f"style has {unknown[0]!r}; it knows {', '.join(STYLES)}")
-        for name, value in self.style.items():
-            low, high = style_range(name)
-            if not low <= value <= high:
-                raise ValueError(f"style {name} is {value}; it must be between {low:g} and {high:g}")
+        Style.of(self.style)  # or its ValueError
 
     @property
     def hand_size(self) -> float:
         """Factor on the lengths of the hand."""
-        return 1 + HAND_SIZE_STEP * float(self.style.get("hand_size", 0.0))
+        return Style.of(self.style).size_factor
 
 
 def generate(
@@ -140,19 +132,21 @@ def generate(
         redo_s=(redo.start / settings.fps, redo.stop / settings.fps),
     )
 
-    habits = _habits(settings.seed, keep, redo.hands if redo_range is None else ())
+    player = Player.of_seed(settings.seed, Style.of(settings.style))
+    if keep is not None:  # only a hand that is new throughout has a new player
+        player = player.keeping(keep.meta, {0, 1} - set(redo.hands if redo_range is None else ()))
     sampling = SamplingSettings(
         seed=settings.seed,
         sampler=settings.sampler or config.sampler,
         steps=steps,
-        style=_told(settings, habits, config),
+        player_vector=player.vector(config.style_dim, config.habit_dim),
     )
     length = frame_count(duration_s, config.fps)
     given = _redo(keep_hand, redo_range, config.fps, length)
     music = ModelInput(notes, assignment.fingering, config.fps, features)
     parts = passages(notes, duration_s)
     heard, spans = frame_spans(parts, config.fps, length), frame_spans(parts, settings.fps, frames)
-    shift = song_shift(model, music, length, sampling.style, heard)
+    shift = song_shift(model, music, length, sampling.player_vector, heard)
     sampled = sample_song(model, music, length, sampling, kept, given, progress, shift, heard)
     motion = resample_motion(sampled, settings.fps, frames)
     if kept is not None:
@@ -161,7 +155,7 @@ def generate(
     motion = _rested(motion, spans, settings, redo)
     meta = _meta(model, settings, keep, keep_hand, redo_range)
     if config.habit_dim:
-        meta["habits"] = habits.tolist()
+        meta["habits"] = player.scores.tolist()
     return Take(motion, notes, assignment.fingering, meta)
 
 
@@ -272,22 +266,3 @@ def _meta(
             "kept_seed": keep.meta.get("seed"),
         }
     return meta
-
-
-def _habits(seed: int, keep: Take | None, new_hands: tuple[int, ...]) -> NDArray[np.float64]:
-    """(2, 3) how the hands of a take lie over the keys: the seed's own player for hands that are new throughout."""
-    drawn = player_of_seed(seed)
-    if keep is None:
-        return drawn
-    kept = player_of_take(keep.meta)
-    known = np.zeros_like(drawn) if kept is None else kept
-    return np.where(np.isin((0, 1), new_hands)[:, None], drawn, known)
-
-
-def _told(
-    settings: GenerateSettings, habits: NDArray[np.float64], config: ModelConfig
-) -> NDArray[np.float32]:
-    """(2, `player_dim`) what the networks are told of each hand's player, within what they know."""
-    values = [min(max(float(settings.style.get(name, 0.0)), -STYLE_LIMIT), STYLE_LIMIT) for name in STYLES]
-    style = np.tile(np.array((values + [0.0] * config.style_dim)[: config.style_dim], np.float32), (2, 1))
-    return np.concatenate([style, player_vector(habits)], 1) if config.habit_dim else style

@@ -74,8 +74,8 @@ class SamplingSettings:
     seed: int
     sampler: str
     steps: int
-    style: NDArray[np.float32]
-    """(2, `player_dim`) what the networks are told of each hand's player."""
+    player_vector: NDArray[np.float32]
+    """(2, `player_dim`) what the networks are told of each hand (`Player.vector`)."""
 
 
 @torch.inference_mode()
@@ -145,7 +145,7 @@ def _sample_span(
     rounds: for each round the windows' first frames, in the pieces that go through the networks together.
     """
     config = model.config
-    style = torch.from_numpy(settings.style).to(model.device)[None]
+    style = torch.from_numpy(settings.player_vector).to(model.device)[None]
     end = max(max(starts) for pieces in rounds for starts in pieces) + config.window_frames
     positions = _positions(model, music, first, end, style, crew)  # [2, end - first, 3]
     values = torch.zeros(2, end - first, config.channels, device=model.device)

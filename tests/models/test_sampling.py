@@ -97,7 +97,7 @@ SONG = 1800  # frames
 def redo(hands, start, stop, kept):
     """A stretch of a minute's song anew."""
     told = np.zeros((2, TINY.player_dim), np.float32)
-    settings = sampling.SamplingSettings(seed=5, sampler=TINY.sampler, steps=2, style=told)
+    settings = sampling.SamplingSettings(seed=5, sampler=TINY.sampler, steps=2, player_vector=told)
     music = ModelInput(NOTES, np.zeros((len(NOTES), 2), np.int8), 30.0)
     part = sampling.Redo(hands, start, stop)
     return sampling.sample_song(tiny_model(), music, SONG, settings, kept, part, no_progress)
