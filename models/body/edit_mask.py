@@ -82,6 +82,13 @@ class EditMask:
         """Number of frames."""
         return len(self.free)
 
+    def check_fits(self, frames: int, fps: float) -> None:
+        """Raise ValueError unless the mask is of a motion with so many frames at this rate."""
+        if self.frames != frames or not np.isclose(self.fps, fps, rtol=1e-9):
+            raise ValueError(
+                f"{self.frames} frames at {self.fps} fps may change, but the motion has {frames} at {fps} fps"
+            )
+
     @property
     def fixed(self) -> NDArray[np.bool_]:
         """(frames, 2) True where a hand has to stay as it is."""

@@ -52,11 +52,8 @@ def splice(kept: Motion, new: Motion, edits: EditMask) -> Motion:
     Raises:
         ValueError: when the motions and `edits` have not the same frames and rate.
     """
-    for part in (new, edits):
-        if part.frames != kept.frames or not np.isclose(part.fps, kept.fps, rtol=1e-9):
-            raise ValueError(
-                f"{part.frames} frames at {part.fps} fps do not fit into {kept.frames} at {kept.fps} fps"
-            )
+    for motion in (kept, new):
+        edits.check_fits(motion.frames, motion.fps)
     return Motion(_splice(kept.euler, new.euler, edits), _splice(kept.wrist, new.wrist, edits), kept.fps)
 
 

@@ -81,11 +81,9 @@ def apply_contact(
     timing = timing or PressTiming()
     if assignment is None:
         assignment = _assign(motion, notes, hands_given, hand_size)
-    edits = edits or EditMask.everything(motion.frames, motion.fps)
-    if edits.frames != motion.frames:
-        raise ValueError(
-            f"edits has {edits.frames} frames and the motion {motion.frames}; they must be the same"
-        )
+    if edits is None:
+        edits = EditMask.everything(motion.frames, motion.fps)
+    edits.check_fits(motion.frames, motion.fps)
     if strength == 0 or not edits.hands:
         return ContactResult(motion, assignment.fingering)
     presses = plan_presses(notes, assignment, motion.fps, timing)
