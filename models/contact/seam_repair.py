@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.body import keyboard
+from models.body.edit_mask import EditMask
 from models.body.take import Motion
 from models.contact.chain import join_angles, split_angles
 from models.contact.collision_solver import solve_collisions
@@ -21,13 +22,13 @@ _URGENCY = 16.0
 _AROUND_S = 1.0
 
 
-def repair_seams(motion: Motion, movable: NDArray[np.bool_], hand_size: float) -> Motion:
-    """The motion with tangled fingers taken apart where hands are ``movable`` (F, 2)."""
+def repair_seams(motion: Motion, edits: EditMask, hand_size: float) -> Motion:
+    """The motion with tangled fingers taken apart where hands may change."""
     if not motion.frames:
         return motion
     euler, wrist = (torch.from_numpy(np.asarray(part, np.float32)) for part in (motion.euler, motion.wrist))
     whole = Posture.of(split_angles(euler), euler[..., 0, :], wrist)
-    bad = np.unique(tangles(whole, hand_size, fixed=~movable).frame)
+    bad = np.unique(tangles(whole, hand_size, fixed=edits.fixed).frame)
     if not len(bad):
         return motion
     reach = round(_AROUND_S * motion.fps)
@@ -35,7 +36,7 @@ def repair_seams(motion: Motion, movable: NDArray[np.bool_], hand_size: float) -
     for step in range(2 * reach + 1):
         near[bad + step] = True
     frames = np.flatnonzero(near[reach : reach + motion.frames])
-    part, fixed = whole.at(frames), ~movable[frames]
+    part, fixed = whole.at(frames), edits.fixed[frames]
     tips = part.bones(hand_size)[..., 3, :]
     playing = _pressing(tips.numpy())
     aims = Aims(tips, playing.astype(np.float32), playing)
@@ -46,7 +47,7 @@ def repair_seams(motion: Motion, movable: NDArray[np.bool_], hand_size: float) -
         if not len(tangles(part, hand_size, fixed=fixed).frame):
             break
     out_euler, out_wrist = motion.euler.copy(), motion.wrist.copy()
-    changed = movable[frames]
+    changed = edits.free[frames]
     for out, values in ((out_euler, join_angles(part.fingers, part.turn)), (out_wrist, part.place)):
         piece = out[frames]
         piece[changed] = values.numpy()[changed]

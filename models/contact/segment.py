@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.body import keyboard
+from models.body.edit_mask import EditMask
 from models.body.kinematics import clamp_to_limits, rest_tensors
 from models.body.rotations import axis_angle_to_matrix, euler_to_matrix, matrix_to_euler
 from models.body.take import Motion
@@ -85,7 +86,7 @@ def solve_segment(
     *,
     strength: float,
     hand_size: float,
-    fixed: NDArray[np.bool_] | None,
+    edits: EditMask,
     timing: PressTiming,
     step_done: Callable[[int], None],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -95,7 +96,7 @@ def solve_segment(
         motion: the stretch, 32 bit.
         presses: their times counted from the stretch's first frame.
         strength: 0 to 1.
-        fixed: (F, 2) frames and hands that stay where they are; None for none.
+        edits: which hands may change in which of the stretch's frames.
         step_done: called with the index of each pass before it begins; raises to cancel.
 
     Returns:
@@ -110,7 +111,8 @@ def solve_segment(
     hands, fingers = start, given
     reached = start.out(relaxed).numpy()
     aside = torch.zeros_like(relaxed)
-    held = None if fixed is None else torch.from_numpy(fixed.all(0))
+    fixed = edits.fixed
+    held = torch.from_numpy(fixed.all(0))  # hands that are kept throughout
     for step in range(PASSES):
         step_done(step)
         paths = sampler(*contact_points(presses, reached, motion.fps), hands.out(relaxed).numpy())
@@ -169,10 +171,8 @@ def _hands(turn: Tensor, place: Tensor, size: float) -> _Hands:
     return _Hands(turn, place, hand_rotation(turn), size)
 
 
-def _held(fingers: Fingers, given: Fingers, held: Tensor | None) -> Fingers:
+def _held(fingers: Fingers, given: Fingers, held: Tensor) -> Fingers:
     """The fingers, but those of hands (2,) that are kept throughout as they were given."""
-    if held is None:
-        return fingers
     names = ("flexion", "middle", "last", "abduction")
     return Fingers(*(torch.where(held[:, None], getattr(given, n), getattr(fingers, n)) for n in names))
 
@@ -189,7 +189,7 @@ def _wrist_step(
     hands: _Hands,
     fingers: Fingers,
     fps: float,
-    fixed: NDArray[np.bool_] | None,
+    fixed: NDArray[np.bool_],
     first: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Displacements and turns (F, 2, 3) of the wrists that bring the fingertips nearer their paths."""
@@ -210,28 +210,26 @@ def _wrist_step(
         wanted = np.concatenate(
             rigid_step(errors[:, hand], reached[:, hand] - wrist[:, hand, None], share), -1
         )
-        held = None if fixed is None else fixed[:, hand]
-        if held is not None:
-            weight = np.where(held, _GIVEN, weight)
-            wanted = np.where(held[:, None], 0.0, wanted)
+        stays = fixed[:, hand]
+        weight = np.where(stays, _GIVEN, weight)
+        wanted = np.where(stays[:, None], 0.0, wanted)
         reach = smooth_correction(wanted, weight, fps)
         if not first:
-            reach += _ease(comfort[:, hand], paths.holding[:, hand], held, fps)
+            reach += _ease(comfort[:, hand], paths.holding[:, hand], stays, fps)
         steps[:, :, hand] = reach.reshape(-1, 2, 3).swapaxes(0, 1)
     return steps[0], steps[1]
 
 
 def _ease(
-    errors: NDArray[np.floating], share: NDArray[np.floating], fixed: NDArray[np.bool_] | None, fps: float
+    errors: NDArray[np.floating], share: NDArray[np.floating], fixed: NDArray[np.bool_], fps: float
 ) -> NDArray[np.float64]:
     """Slow displacement (F, 6) of a wrist, without turn, that makes its playing fingers (F, 5, 3) comfortable."""
     total = share.sum(1)
     wanted = np.zeros((len(errors), 6))
     wanted[:, :3] = (share[..., None] * errors).sum(1) / np.maximum(total, 1e-9)[:, None]
     weight = np.minimum(total, 1.0) * _EASE_WEIGHT
-    if fixed is not None:
-        weight = np.where(fixed, _GIVEN, weight)
-        wanted[fixed] = 0.0
+    weight = np.where(fixed, _GIVEN, weight)
+    wanted[fixed] = 0.0
     return smooth_correction(wanted, weight, fps, _EASE_S)
 
 

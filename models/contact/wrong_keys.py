@@ -28,14 +28,14 @@ def lift_off_wrong_keys(
     pitch: NDArray[np.integer],
     size: float,
     fps: float,
-    fixed: NDArray[np.bool_] | None,
+    fixed: NDArray[np.bool_],
     strength: float = 1.0,
 ) -> Posture:
     """The posture with fingers raised off keys that they do not play.
 
     Args:
         pitch: (F, 2, 5) the key that each finger plays, 0 for none.
-        fixed: (F, 2) what has to stay where it is; None for none.
+        fixed: (F, 2) what has to stay where it is (`EditMask.fixed`).
         strength: 0 to 1, how much of the rise is done.
     """
     stray, rightly, tips = _strays(posture, pitch, size, fixed)
@@ -44,8 +44,7 @@ def lift_off_wrong_keys(
     # The rise is eased in and out in time, but no key that is rightly held is let go for it.
     rise = np.where(stray, height_under(tips) + CLEARANCE - tips[..., 2], 0.0)
     eased = np.where(rightly, 0.0, _eased(rise, _EASE_S * fps)) * strength
-    if fixed is not None:
-        eased[fixed] = 0.0
+    eased[fixed] = 0.0
     targets = tips + eased[..., None] * _UP
     posture = _reaching(posture, targets, eased > 1e-6, size)
     return _with_higher_wrists(posture, targets, pitch, size, fps, fixed)
@@ -57,7 +56,7 @@ def _with_higher_wrists(
     pitch: NDArray[np.integer],
     size: float,
     fps: float,
-    fixed: NDArray[np.bool_] | None,
+    fixed: NDArray[np.bool_],
 ) -> Posture:
     """Where fingers are bent back as far as they go and still press a wrong key, the hand rises.
 
@@ -68,15 +67,14 @@ def _with_higher_wrists(
         return posture
     short = np.where(stray, (targets - tips)[..., 2], 0.0).max(-1)
     rise = _eased(np.clip(short, 0.0, _HIGHEST_RISE), _WRIST_EASE_S * fps)
-    if fixed is not None:
-        rise[fixed] = 0.0
+    rise[fixed] = 0.0
     higher = torch.from_numpy((rise[..., None] * _UP).astype(np.float32))
     moved = np.repeat(rise[..., None] > 1e-6, 5, axis=-1)
     return _reaching(replace(posture, place=posture.place + higher), targets, moved, size)
 
 
 def _strays(
-    posture: Posture, pitch: NDArray[np.integer], size: float, fixed: NDArray[np.bool_] | None
+    posture: Posture, pitch: NDArray[np.integer], size: float, fixed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.floating]]:
     """(F, 2, 5) fingers that press a key of another's, and of their own, and (F, 2, 5, 3) all contact points."""
     tips = posture.bones(size)[..., 3, :].numpy()
@@ -84,8 +82,7 @@ def _strays(
     depth = keyboard.key_surface(under) - tips[..., 2]
     deep = (under >= keyboard.LOWEST_PITCH) & (depth > _DEEP)
     stray = deep & (under != pitch)
-    if fixed is not None:
-        stray &= ~fixed[..., None]
+    stray &= ~fixed[..., None]
     return stray, deep & ~stray, tips
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from models.body.edit_mask import EditMask
 from models.body.notes import Notes
 from models.body.take import Take
 from models.planning.fingering import finger_notes
@@ -20,16 +21,16 @@ def plan_fingering(
     notes: Notes,
     *,
     seed: int,
-    keep: Take | None = None,
-    redo_hands: tuple[int, ...] = (0, 1),
-    redo_s: tuple[float, float] = (0.0, np.inf),
+    keep: Take | None,
+    edits: EditMask,
 ) -> Notes:
     """The notes with a hand and a finger for each, and when it lets go.
 
     Args:
         notes: sorted by onset; a hand of -1 is found.
         seed: of the variation; notes far from each other do not influence each other's.
-        keep: a take of the same notes, whose fingering stays except in `redo_hands` and in the seconds `redo_s`.
+        keep: a take of the same notes, whose fingering stays where nothing may change; None for none.
+        edits: what may change.
     """
     kept = keep.notes if keep is not None and keep.notes.same_strokes(notes) else None
     if kept is not None:  # the kept hand goes on playing the notes that it plays
@@ -37,10 +38,9 @@ def plan_fingering(
     found = finger_notes(notes.with_hands(assign_hands(notes)), variation=VARIATION, seed=seed)
     if kept is None:
         return found
-    stays = ~np.isin(kept.hand, redo_hands)
-    stays |= (notes.onset_s < redo_s[0]) | (notes.onset_s >= redo_s[1])
+    new = edits.covers(kept.hand, notes.onset_s)
     return replace(
         found,
-        hand=np.where(stays, kept.hand, found.hand),
-        finger=np.where(stays, kept.finger, found.finger),
+        hand=np.where(new, found.hand, kept.hand),
+        finger=np.where(new, found.finger, kept.finger),
     )

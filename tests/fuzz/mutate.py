@@ -65,7 +65,7 @@ def _one_change(value: Any, rng: random.Random) -> Any:
     elif action == 2:
         holder[key] = copy.deepcopy(holder[rng.choice(keys)])
     elif action == 3 and isinstance(holder[key], (int, float)) and not isinstance(holder[key], bool):
-        holder[key] = holder[key] * rng.choice((-1, 0, 10, 1000, 1e9)) + rng.choice((0, 1, -1, 0.5))
+        holder[key] = holder[key] * rng.choice((-1, 0, 10, 1000, 10**9)) + rng.choice((0, 1, -1))
     else:
         holder[key] = odd_value(rng)
     return value

@@ -12,6 +12,7 @@ from models.contact.wrong_keys import lift_off_wrong_keys
 
 FRAMES, FPS = 30, 30.0
 PITCH = 60
+NOBODY = np.zeros((FRAMES, 2), bool)  # is kept
 
 
 def held_down(y: float = 0.02) -> tuple[Posture, np.ndarray, float]:
@@ -38,7 +39,7 @@ def tips_of(posture: Posture) -> np.ndarray:
 def test_a_finger_in_a_wrong_key_is_raised_and_nothing_else_moves() -> None:
     posture, pitch, _ = held_down()
     assert keyboard.pressed_keys(tips_of(posture))[10:20, PITCH - 21].all()
-    lifted = lift_off_wrong_keys(posture, pitch, 1.0, FPS, None)
+    lifted = lift_off_wrong_keys(posture, pitch, 1.0, FPS, NOBODY)
     tips = tips_of(lifted)
     assert not keyboard.pressed_keys(tips).any()
     assert np.abs(tips[:, 1, 1, :2] - tips_of(posture)[:, 1, 1, :2]).max() < 0.001
@@ -53,13 +54,13 @@ def test_a_finger_in_a_wrong_key_is_raised_and_nothing_else_moves() -> None:
 def test_a_finger_in_its_own_key_stays_down() -> None:
     posture, pitch, _ = held_down()
     pitch[8:22, 1, 1] = PITCH
-    assert lift_off_wrong_keys(posture, pitch, 1.0, FPS, None) is posture
+    assert lift_off_wrong_keys(posture, pitch, 1.0, FPS, NOBODY) is posture
 
 
 def test_a_key_that_is_rightly_held_is_not_let_go_for_a_stray_before_it() -> None:
     posture, pitch, _ = held_down()
     pitch[13:22, 1, 1] = PITCH
-    pressed = keyboard.pressed_keys(tips_of(lift_off_wrong_keys(posture, pitch, 1.0, FPS, None)))[
+    pressed = keyboard.pressed_keys(tips_of(lift_off_wrong_keys(posture, pitch, 1.0, FPS, NOBODY)))[
         :, PITCH - 21
     ]
     assert not pressed[:13].any() and pressed[13:20].all()
@@ -71,7 +72,7 @@ def test_hands_that_are_kept_and_strength_are_respected() -> None:
     fixed[:, 1] = True
     assert lift_off_wrong_keys(posture, pitch, 1.0, FPS, fixed) is posture
     whole, half = (
-        tips_of(lift_off_wrong_keys(posture, pitch, 1.0, FPS, None, s))[15, 1, 1, 2] for s in (1.0, 0.5)
+        tips_of(lift_off_wrong_keys(posture, pitch, 1.0, FPS, NOBODY, s))[15, 1, 1, 2] for s in (1.0, 0.5)
     )
     before = tips_of(posture)[15, 1, 1, 2]
     assert abs((half - before) - 0.5 * (whole - before)) < 2e-4
@@ -84,7 +85,7 @@ def test_a_finger_beside_its_black_key_is_raised_above_the_black_key_it_is_over(
     over_black = Posture(posture.angles, posture.turn, posture.place + shift)
     pitch[:, 1, 1] = PITCH
     assert keyboard.pressed_keys(tips_of(over_black))[12:18, PITCH + 1 - 21].all()
-    assert not keyboard.pressed_keys(tips_of(lift_off_wrong_keys(over_black, pitch, 1.0, FPS, None))).any()
+    assert not keyboard.pressed_keys(tips_of(lift_off_wrong_keys(over_black, pitch, 1.0, FPS, NOBODY))).any()
 
 
 def low_hand() -> tuple[Posture, np.ndarray]:
@@ -106,7 +107,7 @@ def low_hand() -> tuple[Posture, np.ndarray]:
 def test_a_hand_too_low_to_lift_its_finger_rises_and_keeps_its_own_key_down() -> None:
     posture, pitch = low_hand()
     assert (keyboard.pressed_keys(tips_of(posture)).sum(0)[[62 - 21, 66 - 21]] == [FRAMES, FRAMES - 15]).all()
-    lifted = lift_off_wrong_keys(posture, pitch, 1.0, FPS, None)
+    lifted = lift_off_wrong_keys(posture, pitch, 1.0, FPS, NOBODY)
     pressed = keyboard.pressed_keys(tips_of(lifted))
     assert pressed[:, 62 - 21].all() and pressed.sum() == FRAMES
     rise = (lifted.place - posture.place).numpy()

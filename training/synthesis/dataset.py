@@ -25,6 +25,7 @@ import numpy as np
 import torch
 
 from models.body.notes import Notes
+from models.body.player import Player
 from models.body.take import Motion
 from models.checks import check_range
 from models.contact import apply_contact
@@ -34,7 +35,7 @@ from training.synthesis.hand_process import HandHabits
 from training.synthesis.motion import base_motion
 from training.synthesis.performance import perform
 from training.synthesis.scores import MIN_NOTES, Piece, Score, index_pieces, load_score
-from training.synthesis.style import Player, draw_player
+from training.synthesis.style import draw_player
 
 FORMAT = 2
 MOST_VARIATION = 0.8
@@ -118,7 +119,7 @@ def move_hands(
     offset = np.clip(notes.release_s, notes.onset_s + 0.04, notes.offset_s).astype(notes.offset_s.dtype)
     notes = replace(notes, offset_s=offset, release_s=offset.astype(np.float64))
     motion = base_motion(notes, player, duration_s, rng, fps, habits)
-    done = apply_contact(motion, notes, hand_size=player.style.size_factor)
+    done = apply_contact(motion, notes, hand_size=player.hand_size)
     return Sample(done.motion, notes, player)
 
 
@@ -136,7 +137,7 @@ def _save(path: Path, sample: Sample, piece: Piece) -> None:
         notes=sample.notes.table,
         hands=sample.notes.hand,
         fingering=sample.notes.fingering,
-        style=sample.player.vectors(),
+        style=sample.player.vector(),
         fps=np.float32(sample.motion.fps),
         name=np.array(piece.name),
         split=np.array(piece.split),

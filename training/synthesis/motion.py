@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from models.body.notes import Notes
+from models.body.player import Player, Style
 from models.body.skeleton import FINGER_JOINTS, HAND_LIMITS, LEFT, RIGHT
 from models.body.take import Motion
 from models.contact.single_frame_ik import solve_fingers
 from training.synthesis.hand_notes import notes_of_hand
 from training.synthesis.hand_process import HandHabits, draw_hand, fitted_habits
 from training.synthesis.smooth import noise_path, smooth_path
-from training.synthesis.style import Player, Style
 from training.synthesis.tips import tip_paths
 from training.synthesis.wrist import WRIST_Z, WristPath, carry_wrist, make_room
 
