@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.body.kinematics import clamp_to_limits, forward_kinematics
-from models.body.take import Motion
+from models.body.motion import Motion
 from models.contact.schedule import PressTiming, cut_presses, plan_presses
 from models.contact.seam_repair import repair_seams
 from models.contact.segment import PASSES, solve_segment

@@ -7,14 +7,13 @@ What lies halfway between two postures may tangle fingers though neither does: t
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from models.body import keyboard
-from models.body.take import Motion
-from models.contact.chain import join_angles, split_angles
+from models.body.motion import Motion
+from models.body.pose import Pose
 from models.contact.collision_solver import solve_collisions
-from models.contact.posture import Aims, Posture, tangles
+from models.contact.posture import Aims, tangles
 
 _ATTEMPTS = 3
 _URGENCY = 16.0
@@ -25,9 +24,8 @@ def repair_seams(motion: Motion, movable: NDArray[np.bool_], hand_size: float) -
     """The motion with tangled fingers taken apart where hands are ``movable`` (F, 2)."""
     if not motion.frames:
         return motion
-    euler, wrist = (torch.from_numpy(np.asarray(part, np.float32)) for part in (motion.euler, motion.wrist))
-    whole = Posture.of(split_angles(euler), euler[..., 0, :], wrist)
-    bad = np.unique(tangles(whole, hand_size, fixed=~movable).frame)
+    whole = Pose.of_motion(motion, hand_size)
+    bad = np.unique(tangles(whole, fixed=~movable).frame)
     if not len(bad):
         return motion
     reach = round(_AROUND_S * motion.fps)
@@ -36,18 +34,16 @@ def repair_seams(motion: Motion, movable: NDArray[np.bool_], hand_size: float) -
         near[bad + step] = True
     frames = np.flatnonzero(near[reach : reach + motion.frames])
     part, fixed = whole.at(frames), ~movable[frames]
-    tips = part.bones(hand_size)[..., 3, :]
+    tips = part.points[..., 3, :]
     playing = _pressing(tips.numpy())
     aims = Aims(tips, playing.astype(np.float32), playing)
     for _ in range(_ATTEMPTS):
-        part = solve_collisions(
-            part, aims, hand_size, motion.fps, fixed, 1.0, _URGENCY, help_missed=False, margin=0.0
-        )
-        if not len(tangles(part, hand_size, fixed=fixed).frame):
+        part = solve_collisions(part, aims, motion.fps, fixed, 1.0, _URGENCY, help_missed=False, margin=0.0)
+        if not len(tangles(part, fixed=fixed).frame):
             break
     out_euler, out_wrist = motion.euler.copy(), motion.wrist.copy()
     changed = movable[frames]
-    for out, values in ((out_euler, join_angles(part.fingers, part.turn)), (out_wrist, part.place)):
+    for out, values in ((out_euler, part.euler), (out_wrist, part.wrist)):
         piece = out[frames]
         piece[changed] = values.numpy()[changed]
         out[frames] = piece

@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 
 from models import __version__
 from models.body.kinematics import clamp_to_limits
+from models.body.motion import Motion
 from models.body.player import STYLE_LIMIT, STYLES, player_of_seed, player_of_take, player_vector, style_range
 from models.body.resampling import frame_count, resample_motion, splice
 from models.body.skeleton import HANDS
-from models.body.take import Motion, Take
+from models.body.take import Take
 from models.conditioning.audio_features import SoundFeatures
 from models.conditioning.windows import ModelInput
 from models.config import SAMPLER_NAMES, ModelConfig

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.body.take import Motion
+from models.body.motion import Motion
 
 LONG_SILENCE_S = 30.0
 """A silence longer than this is not generated. A key held longer than this counts as let go; its finger rests on it."""

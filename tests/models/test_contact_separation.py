@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.body import skeleton
 from models.body.kinematics import HandPose, forward_kinematics, outside_limits
-from models.body.take import Motion
+from models.body.motion import Motion
 from models.contact import apply_contact
 from models.contact.separation import CLEAR_M, _all_bones, _distances, _needs, separate_hands
 from models.evaluation.biomechanics import fingers_touch, hands_collide

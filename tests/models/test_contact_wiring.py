@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from test_contact_separation import FPS, colliding, hands_at
 
 from models.body.keyboard import pressed_keys
-from models.body.take import Motion
+from models.body.motion import Motion
 from models.contact import apply, apply_contact, segment
 from models.evaluation.biomechanics import fingertips
 from models.evaluation.scores import Score, onset_score

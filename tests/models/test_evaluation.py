@@ -10,8 +10,9 @@ import torch
 from models.body.bones import segment_distance
 from models.body.keyboard import key_x
 from models.body.kinematics import forward_kinematics
+from models.body.motion import Motion
 from models.body.skeleton import FINGER_JOINTS, LIMITS, RIGHT
-from models.body.take import Motion, Take
+from models.body.take import Take
 from models.evaluation.biomechanics import Biomechanics, biomechanics, fingertips
 from models.evaluation.real_motion_distance import (
     Statistics,

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_model import TINY, tiny_model
 
-from models.body.take import Motion
+from models.body.motion import Motion
 from models.conditioning.windows import ModelInput, window_starts
 from models.errors import no_progress
 from models.generation import sampling

@@ -16,7 +16,8 @@ from torch import nn
 
 from models.body.keyboard import key_x
 from models.body.mano import CameraView, camera_from_piano, mano_from_euler
-from models.body.take import Motion, Take
+from models.body.motion import Motion
+from models.body.take import Take
 from models.config import ModelConfig
 from models.errors import UserError
 from training.__main__ import main

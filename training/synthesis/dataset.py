@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.body.take import Motion
+from models.body.motion import Motion
 from models.contact import apply_contact
 from models.planning.fingering import Assignment, finger_notes
 from models.whole_file import write_bytes_whole, write_text_whole

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.keyboard import LOWEST_PITCH
-from models.body.take import Motion, Take
+from models.body.motion import Motion
+from models.body.take import Take
 from models.music.notes import ONSET, SUSTAIN
 from training.evaluation.figures import measure, summary
 from training.metrics import Clip, compare
