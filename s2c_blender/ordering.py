@@ -12,6 +12,7 @@ import bpy
 
 from . import keeping
 from .core import consent
+from .core.player import style_of_hand_size
 from .core.skeleton import HANDS
 from .errors import UserError
 from .fcurves import joint_bones
@@ -29,8 +30,6 @@ PRESET_NAME = re.compile("[a-z][a-z0-9_-]{0,39}")
 """Names of built-in models; never a path."""
 MODEL_FILE = "config.json"
 """What every model folder holds."""
-HAND_SIZE_STYLES = (-3.0, 4.0)
-"""Style values of the hand size that the generator takes (`models.body.player.HAND_SIZE_RANGE`): 0.7 to 1.4."""
 
 
 def frame_window(scene: bpy.types.Scene) -> tuple[int, int] | None:
@@ -94,10 +93,9 @@ def chosen_model(settings: bpy.types.PropertyGroup) -> str:
 
 
 def hand_size_style(armature: bpy.types.Object) -> float:
-    """The style value of the armature's hand size, measured where it names none; the factor is 1 + 0.1 style."""
+    """The style value of the armature's hand size, measured where it names none."""
     size = armature[HAND_SIZE_PROPERTY] if HAND_SIZE_PROPERTY in armature else piano_frame(armature).hand_size
-    low, high = HAND_SIZE_STYLES
-    return min(high, max(low, (float(size) - 1.0) * 10.0))
+    return style_of_hand_size(float(size))
 
 
 def order_new_take(context: bpy.types.Context, seed: int) -> TakeOrder:

@@ -21,11 +21,11 @@ import numpy as np
 from demo.looks.pieces import EXCERPTS, Excerpt, load
 from models.app.pipeline import Pipeline
 from models.app.request import GenerateRequest
+from models.body.player import Player
 from models.body.take import Take
 from models.music.midi import write_midi
 from training.synthesis.dataset import Sample, move_hands
 from training.synthesis.performance import perform
-from training.synthesis.style import Player
 
 LEAD_S, TAIL_S = 0.8, 1.0
 
@@ -61,9 +61,7 @@ def make(
         if by == "model":
             take = pipeline.generate(GenerateRequest(midi=midi, output=path, preset=preset, seed=seed)).take
         else:
-            take = Take(
-                sample.motion, sample.notes, sample.fingering, {"hand_size": sample.player.style.size_factor}
-            )
+            take = Take(sample.motion, sample.notes, sample.fingering, {"hand_size": sample.player.hand_size})
         meta = {**take.meta, "title": f"{excerpt.title}; {by}"}
         dataclasses.replace(take, meta=meta).save(path)
         say(f"{path.name}: {len(take.notes)} notes, {take.motion.frames / take.motion.fps:.0f} s")

@@ -1,71 +1,173 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a player's hands lie over the keys, as the networks are told it: for each hand its side and a few scores.
+"""Who plays: a style, and how each hand lies over the keys.
 
 Real pianists differ most in where their fingertips lie from the wrist: turned outward or inward, reaching far or
 drawn in, spread or gathered. Each of these is a score of unit deviation; both hands of a pianist reach alike, in the
 rest they are independent (PianoMime: correlations 0.03, 0.59, 0.10). A left hand does not lie like a mirrored right
 one either, so networks with one set of weights for both hands are told which one they move.
 
-Each take has a player of its own, drawn from its seed; what is redone inside a take keeps its player.
+Each take has scores of its own, drawn from its seed; what is redone inside a take keeps them. The names and ranges of
+the style values stand in ``hands.json``, which Blender's side reads too (`s2c_blender.core.player`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import dataclasses
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-STYLES = ("hand_size", "curl", "wrist_height", "energy", "looseness")
-"""Style values; 0 is average, -1 and 1 are the usual extremes."""
+from models.body.skeleton import REST_DATA
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-STYLE_LIMIT = 1.5
-"""Largest value of a style: training saw up to 1.3, and beyond this the networks are asked for what they cannot know.
-More is refused here and nowhere silently cut. The one exception is the next."""
+    Size = TypeVar("Size", float, Tensor)
 
+_DATA = REST_DATA["player"]
 
-HAND_SIZE_RANGE = (-3.0, 4.0)
-"""Values of `hand_size`, hands of 0.7 to 1.4 times the usual lengths: contact is solved on the hand that is asked for,
-the networks are told of it as far as `STYLE_LIMIT`. `s2c_blender.ordering` sends no others."""
+STYLES: tuple[str, ...] = tuple(_DATA["styles"])
+"""Style values in the networks' order; 0 is average, -1 and 1 are the usual extremes. New names go last, so that older
+weights keep their places."""
+STYLE_RANGE: tuple[float, float] = tuple(_DATA["style_range"])
+"""Of every style value but `hand_size`: training saw up to 1.3, and beyond this the networks are asked for what they
+cannot know. More is refused and nowhere silently cut."""
+HAND_SIZE_RANGE: tuple[float, float] = tuple(_DATA["hand_size_range"])
+"""Of `hand_size`, hands of 0.7 to 1.4 times the usual lengths: contact is solved on the hand that is asked for, the
+networks are told of it as far as `STYLE_RANGE`."""
+HAND_SIZE_STEP: float = _DATA["hand_size_step"]
+
+SCORES = ("turn", "reach", "spread")
+PLAYER_FEATURES = ("side", *SCORES)
+"""What the networks read for each hand after the style, in this order. ``side`` is -1 for the left hand, 1 for the
+right one."""
+BOTH_HANDS = np.array([0.0, 0.6, 0.0])
+"""Correlation of each score between the hands of a pianist."""
+MOST_SCORE = 2.5
+_STREAM = 0x4AB17
 
 
 def style_range(name: str) -> tuple[float, float]:
     """Smallest and largest value of a style."""
-    return HAND_SIZE_RANGE if name == "hand_size" else (-STYLE_LIMIT, STYLE_LIMIT)
+    return HAND_SIZE_RANGE if name == "hand_size" else STYLE_RANGE
 
 
-SCORES = ("turn", "reach", "spread")
-PLAYER_FEATURES = ("side", *SCORES)
-"""What the networks read for each hand, in this order. ``side`` is -1 for the left hand, 1 for the right one."""
-BOTH_HANDS = np.array([0.0, 0.6, 0.0])
-"""Correlation of each score between the hands of a pianist."""
-EXTREME = 2.5
-_STREAM = 0x4AB17
+def size_factor(hand_size: Size) -> Size:
+    """Factor on all lengths of the hand, from the style value `hand_size`; elementwise for tensors."""
+    return 1 + HAND_SIZE_STEP * hand_size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """How somebody plays; each number is 0 on average and ±1 at the usual extremes.
+
+    Raises:
+        ValueError: for a value outside `style_range`.
+    """
+
+    hand_size: float = 0.0
+    """Above 0 longer hands, below 0 shorter ones (`size_factor`)."""
+    curl: float = 0.0
+    """Fingertips nearer to the palm."""
+    wrist_height: float = 0.0
+    energy: float = 0.0
+    """Higher lifts, deeper accents, a wrist that bounces with the strokes."""
+    looseness: float = 0.0
+    """Above 0 more sway and follow-through, idle fingers later and softer; below 0 precise and still."""
+
+    def __post_init__(self) -> None:
+        for name in STYLES:
+            value, (low, high) = getattr(self, name), style_range(name)
+            if not low <= value <= high:
+                raise ValueError(f"style {name} is {value}; it must be between {low:g} and {high:g}")
+
+    @classmethod
+    def of(cls, values: Mapping[str, float]) -> Style:
+        """The style with these values; what is not named is average. Raises ValueError for an unknown name, too."""
+        unknown = sorted(set(values) - set(STYLES))
+        if unknown:
+            raise ValueError(f"style has {unknown[0]!r}; it knows {', '.join(STYLES)}")
+        return cls(**{name: float(value) for name, value in values.items()})
+
+    @property
+    def size_factor(self) -> float:
+        """Factor on all lengths of the hand."""
+        return size_factor(self.hand_size)
+
+    def vector(self) -> NDArray[np.float32]:
+        """(5,) in the order of `STYLES`, as far as the networks know it: within `STYLE_RANGE`."""
+        low, high = STYLE_RANGE
+        return np.array([min(max(getattr(self, name), low), high) for name in STYLES], np.float32)
+
+
+def _average() -> NDArray[np.float64]:
+    return np.zeros((2, len(SCORES)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Player:
+    """Who plays; the average player where nothing is said.
+
+    Raises:
+        ValueError: for scores of another shape.
+    """
+
+    style: Style = Style()
+    scores: NDArray[np.float64] = field(default_factory=_average)
+    """(2, 3) `SCORES` of the left and the right hand, unit deviations."""
+
+    def __post_init__(self) -> None:
+        if self.scores.shape != (2, len(SCORES)):
+            raise ValueError(f"scores are {self.scores.shape}; they must be {(2, len(SCORES))}")
+
+    @classmethod
+    def of_seed(cls, seed: int, style: Style = Style()) -> Player:
+        """The player of a take's seed."""
+        return cls(style=style, scores=draw_player_scores(np.random.default_rng([seed, _STREAM])))
+
+    @property
+    def hand_size(self) -> float:
+        """Factor on all lengths of the hand."""
+        return self.style.size_factor
+
+    def keeping(self, meta: Mapping[str, Any], hands: Collection[int]) -> Player:
+        """This player with the scores that `hands` have in a take's ``meta``; 0 where it names none."""
+        kept = scores_of_take(meta)
+        known = np.zeros_like(self.scores) if kept is None else kept
+        stays = np.isin((0, 1), list(hands))
+        return dataclasses.replace(self, scores=np.where(stays[:, None], known, self.scores))
+
+    def vector(
+        self, style_dim: int = len(STYLES), habit_dim: int = len(PLAYER_FEATURES)
+    ) -> NDArray[np.float32]:
+        """(2, style_dim + habit_dim) what the networks are told of each hand: the style, then `PLAYER_FEATURES`.
+
+        style_dim: numbers of the style; a model that knows more than there are gets zeros. habit_dim: 0 for models
+        that are told nothing but the style.
+        """
+        style = np.zeros((2, style_dim), np.float32)
+        known = self.style.vector()[:style_dim]
+        style[:, : len(known)] = known
+        if not habit_dim:
+            return style
+        return np.concatenate([style, np.column_stack([[-1.0, 1.0], self.scores]).astype(np.float32)], 1)
 
 
 def draw_player_scores(rng: np.random.Generator) -> NDArray[np.float64]:
     """(2, 3) scores of a player's left and right hand."""
     common, own = rng.standard_normal(len(SCORES)), rng.standard_normal((2, len(SCORES)))
-    return np.clip(np.sqrt(BOTH_HANDS) * common + np.sqrt(1 - BOTH_HANDS) * own, -EXTREME, EXTREME)
+    scores = np.sqrt(BOTH_HANDS) * common + np.sqrt(1 - BOTH_HANDS) * own
+    return np.clip(scores, -MOST_SCORE, MOST_SCORE)
 
 
-def player_vector(scores: NDArray[np.floating]) -> NDArray[np.float32]:
-    """(2, 4) what the networks read, from scores (2, 3)."""
-    return np.column_stack([[-1.0, 1.0], scores]).astype(np.float32)
-
-
-def player_of_seed(seed: int) -> NDArray[np.float64]:
-    """(2, 3) the player of a take's seed."""
-    return draw_player_scores(np.random.default_rng([seed, _STREAM]))
-
-
-def player_of_take(meta: Mapping[str, Any]) -> NDArray[np.float64] | None:
-    """(2, 3) the player that a take's ``meta`` names; None where it names none or something else stands there."""
+def scores_of_take(meta: Mapping[str, Any]) -> NDArray[np.float64] | None:
+    """(2, 3) the scores that a take's ``meta`` names; None where it names none or something else stands there."""
     try:
         scores = np.array(meta["habits"], float)
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     fits = scores.shape == (2, len(SCORES)) and bool(np.isfinite(scores).all())
-    return np.clip(scores, -EXTREME, EXTREME) if fits else None
+    return np.clip(scores, -MOST_SCORE, MOST_SCORE) if fits else None

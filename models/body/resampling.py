@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from models.body.edit_mask import EditMask
 from models.body.motion import Motion
 
 EDGE_FADE_S = 0.4
@@ -43,34 +44,29 @@ def resample_motion(motion: Motion, new_fps: float, frames: int) -> Motion:
     )
 
 
-def splice(kept: Motion, new: Motion, hands: tuple[int, ...], start: int, stop: int) -> Motion:
-    """`kept` with the frames start <= i < stop of `hands` from `new`, everything else bit for bit as it was.
+def splice(kept: Motion, new: Motion, edits: EditMask) -> Motion:
+    """`kept` with what may change from `new`, everything else bit for bit as it was.
 
-    At both edges the new stretch is bent so that it continues the kept one in place and in velocity.
+    At both edges a new stretch is bent so that it continues the kept one in place and in velocity.
+
+    Raises:
+        ValueError: when the motions and `edits` have not the same frames and rate.
     """
-    return Motion(
-        _splice(kept.euler, new.euler, hands, start, stop, kept.fps),
-        _splice(kept.wrist, new.wrist, hands, start, stop, kept.fps),
-        kept.fps,
-    )
+    for motion in (kept, new):
+        edits.check_fits(motion.frames, motion.fps)
+    return Motion(_splice(kept.euler, new.euler, edits), _splice(kept.wrist, new.wrist, edits), kept.fps)
 
 
-def _splice(
-    kept: NDArray[np.float32],
-    new: NDArray[np.float32],
-    hands: tuple[int, ...],
-    start: int,
-    stop: int,
-    fps: float,
-) -> NDArray[np.float32]:
+def _splice(kept: NDArray[np.float32], new: NDArray[np.float32], edits: EditMask) -> NDArray[np.float32]:
     out = kept.copy()
-    inside = new[start:stop].copy()
-    if start > 0:
-        _bend(inside, kept[max(start - 2, 0) : start], fps)
-    if stop < len(kept):
-        _bend(inside[::-1], kept[stop : stop + 2][::-1], fps)
-    for hand in hands:
-        out[start:stop, hand] = inside[:, hand]
+    for hand in edits.hands:
+        for start, stop in edits.runs(hand):
+            inside = new[start:stop, hand].copy()
+            if start > 0:
+                _bend(inside, kept[max(start - 2, 0) : start, hand], edits.fps)
+            if stop < len(kept):
+                _bend(inside[::-1], kept[stop : stop + 2, hand][::-1], edits.fps)
+            out[start:stop, hand] = inside
     return out
 
 

@@ -12,6 +12,7 @@
 - ``limits``: radians, ``[low, high]`` of X, Y, Z of the wrist and of each bone of a finger and of the thumb;
   they are those of the right hand, the left has ``(x, -y, -z)``.
 - ``keyboard``: key geometry, see ``models.body.keyboard``.
+- ``player``: the names and ranges of the style values and what a step of hand size is, see ``models.body.player``.
 
 Everything is in metres and piano axes for the right hand; the left hand is the mirror image ``x -> -x``, for
 which the mirrored bone frame is ``M B diag(-1, 1, 1)``: flexion stays +X on both hands.

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.body.edit_mask import EditMask
 from models.body.kinematics import clamp_to_limits, forward_kinematics
 from models.body.motion import Motion
 from models.contact.schedule import PressTiming, cut_presses, plan_presses
@@ -52,8 +53,7 @@ def apply_contact(
     *,
     strength: float = 1.0,
     hand_size: float = 1.0,
-    only_hand: int | None = None,
-    frames: tuple[int, int] | None = None,
+    edits: EditMask | None = None,
     assignment: Assignment | None = None,
     timing: PressTiming | None = None,
     progress: Progress | None = None,
@@ -68,8 +68,7 @@ def apply_contact(
         hands_given: (n,) 0 left, 1 right, -1 unknown.
         strength: 0 to 1.
         hand_size: factor on the hands' lengths.
-        only_hand: change this hand alone; the other's arrays are returned as they came.
-        frames: change frames ``start <= i < stop`` alone.
+        edits: what may change, frame by frame of the motion; the rest is returned as it came. None for everything.
         assignment: fingering to use; found here when None.
         progress: called once a pass; raises to cancel.
         stretch_s: seconds worked on at a time, at least two.
@@ -82,10 +81,13 @@ def apply_contact(
     timing = timing or PressTiming()
     if assignment is None:
         assignment = _assign(motion, notes, hands_given, hand_size)
-    if strength == 0 or not motion.frames:
+    if edits is None:
+        edits = EditMask.everything(motion.frames, motion.fps)
+    edits.check_fits(motion.frames, motion.fps)
+    if strength == 0 or not edits.hands:
         return ContactResult(motion, assignment.fingering)
     presses = plan_presses(notes, assignment, motion.fps, timing)
-    changed = frames or (0, motion.frames)
+    changed = edits.span
     # One frame more on both sides: what the redone range has to meet.
     first, last = max(changed[0] - 1, 0), min(changed[1] + 1, motion.frames)
     euler, wrist = (part[first:last].astype(np.float32) for part in (motion.euler, motion.wrist))
@@ -114,7 +116,7 @@ def apply_contact(
             cut_presses(presses, begin / motion.fps, end / motion.fps),
             strength=strength,
             hand_size=hand_size,
-            fixed=_fixed(begin, end, frames, only_hand),
+            edits=edits.part(begin, end),
             timing=timing,
             step_done=step_done,
         )
@@ -123,34 +125,28 @@ def apply_contact(
             _write(out[start - first : stop - first], values[start - begin : stop - begin], overlap)
     if progress is not None:
         progress(STAGE, total, total)
-    result = _restore(motion, euler, wrist, first, only_hand, changed)
-    movable = np.zeros((motion.frames, 2), bool)
-    movable[changed[0] : changed[1], list(_hands(only_hand))] = True
+    result = _restore(motion, euler, wrist, first, edits)
     if spans is None:
-        return ContactResult(_settled(result, movable, strength, hand_size), assignment.fingering)
+        return ContactResult(_settled(result, edits, strength, hand_size), assignment.fingering)
     euler, wrist = result.euler.copy(), result.wrist.copy()
     for start, stop in spans:
         span = slice(start, stop)
         part = Motion(result.euler[span], result.wrist[span], motion.fps)
-        part = _settled(part, movable[span], strength, hand_size)
+        part = _settled(part, edits.part(start, stop), strength, hand_size)
         euler[span], wrist[span] = part.euler, part.wrist
     return ContactResult(Motion(euler, wrist, motion.fps), assignment.fingering)
 
 
-def _settled(motion: Motion, movable: NDArray[np.bool_], strength: float, hand_size: float) -> Motion:
-    """The motion without tangled fingers and colliding hands where hands are movable (F, 2)."""
+def _settled(motion: Motion, edits: EditMask, strength: float, hand_size: float) -> Motion:
+    """The motion without tangled fingers and colliding hands where they may change."""
     if strength == 1:
-        motion = repair_seams(motion, movable, hand_size)
-    return _separate(motion, movable, strength, hand_size)
+        motion = repair_seams(motion, edits, hand_size)
+    return _separate(motion, edits, strength, hand_size)
 
 
-def _hands(only_hand: int | None) -> tuple[int, ...]:
-    return (0, 1) if only_hand is None else (only_hand,)
-
-
-def _separate(motion: Motion, movable: NDArray[np.bool_], strength: float, hand_size: float) -> Motion:
+def _separate(motion: Motion, edits: EditMask, strength: float, hand_size: float) -> Motion:
     """The motion with its hands kept from colliding, as far as ``strength`` goes."""
-    apart = separate_hands(motion, movable, hand_size)
+    apart = separate_hands(motion, edits, hand_size)
     if strength < 1:
         apart = (motion.wrist + strength * (apart - motion.wrist)).astype(motion.wrist.dtype)
     return Motion(motion.euler, apart, motion.fps)
@@ -179,21 +175,6 @@ def _stretches(first: int, last: int, fps: float, stretch_s: float) -> Iterator[
         )
 
 
-def _fixed(
-    begin: int, end: int, frames: tuple[int, int] | None, only_hand: int | None
-) -> NDArray[np.bool_] | None:
-    """(end - begin, 2) what has to stay where it is: frames outside the range to redo, the hand that is kept."""
-    if frames is None and only_hand is None:
-        return None
-    fixed = np.zeros((end - begin, 2), bool)
-    if frames is not None:
-        index = np.arange(begin, end)
-        fixed[(index < frames[0]) | (index >= frames[1])] = True
-    if only_hand is not None:
-        fixed[:, 1 - only_hand] = True
-    return fixed
-
-
 def _write(out: NDArray[np.float32], values: NDArray[np.float32], overlap: int) -> None:
     """Put a stretch in its place, faded over its first frames into what the stretch before left there."""
     t = (np.arange(overlap) + 1) / (overlap + 1)
@@ -203,29 +184,26 @@ def _write(out: NDArray[np.float32], values: NDArray[np.float32], overlap: int) 
 
 
 def _restore(
-    motion: Motion,
-    euler: NDArray[np.float32],
-    wrist: NDArray[np.float32],
-    first: int,
-    only_hand: int | None,
-    changed: tuple[int, int],
+    motion: Motion, euler: NDArray[np.float32], wrist: NDArray[np.float32], first: int, edits: EditMask
 ) -> Motion:
-    """Bring back, bit for bit, what was not to be changed; steps at the edges of a range are faded out inside it.
+    """Bring back, bit for bit, what was not to be changed; steps at the edges of a stretch are faded out inside it.
 
-    ``euler`` and ``wrist`` begin at frame ``first`` and cover the changed frames and those beside them.
+    ``euler`` and ``wrist`` begin at frame ``first`` and cover the frames that may change and those beside them.
     """
-    start, stop = changed
-    if only_hand is None and (start, stop) == (0, motion.frames):
+    if edits.whole:
         return Motion(euler, wrist, motion.fps)
-    results = []
+    span = slice(first, first + len(euler))
+    free, results = edits.free[span], []
     for given, solved in ((motion.euler, euler), (motion.wrist, wrist)):
-        inside = solved[start - first : stop - first].copy()
-        _fade_edges(inside, given, solved, start, stop, first, motion.fps)
+        bent = solved.copy()
+        for hand in edits.hands:
+            for start, stop in edits.runs(hand):
+                inside = bent[start - first : stop - first, hand]
+                _fade_edges(inside, given[:, hand], solved[:, hand], start, stop, first, motion.fps)
         if solved is euler:
-            inside = clamp_to_limits(torch.from_numpy(inside)).numpy()
+            bent = clamp_to_limits(torch.from_numpy(bent)).numpy()
         out = given.copy()
-        for hand in _hands(only_hand):
-            out[start:stop, hand] = inside[:, hand]
+        out[span][free] = bent[free]
         results.append(out)
     return Motion(results[0], results[1], motion.fps)
 

@@ -26,7 +26,7 @@ def solve_collisions(
     pose: Pose,
     aims: Aims,
     fps: float,
-    fixed: NDArray[np.bool_] | None,
+    fixed: NDArray[np.bool_],
     strength: float,
     urgency: float = 1.0,
     help_missed: bool = True,
@@ -35,7 +35,7 @@ def solve_collisions(
     """The pose (F frames) with its tangles undone as far as the joint limits and the aims allow.
 
     Args:
-        fixed: (F, 2) what has to stay where it is; None for none.
+        fixed: (F, 2) what has to stay where it is (`EditMask.fixed`).
         strength: 0 to 1, how much of the correction is applied.
         urgency: factor on the weight of tangles against everything else.
         help_missed: also where playing fingers are off their keys without a tangle.
@@ -46,8 +46,7 @@ def solve_collisions(
     if help_missed:
         missed = (pose.points[..., 3, :] - aims.points).norm(dim=-1).numpy() > _MISSED
         missed &= aims.firm > 0.9
-        if fixed is not None:
-            missed &= ~fixed[..., None]
+        missed &= ~fixed[..., None]
         bad |= missed.any((1, 2))
     if not bad.any():
         return pose
@@ -56,7 +55,6 @@ def solve_collisions(
     active = np.flatnonzero(share)
     fade = share[active] ** 2 * (3 - 2 * share[active])
     fading = np.repeat(fade[:, None], 2, 1)
-    if fixed is not None:
-        fading[fixed[active]] = 0.0
+    fading[fixed[active]] = 0.0
     descent = Descent(pose.at(active), aims.at(active), torch.from_numpy(fading), fps, urgency)
     return pose.replaced(active, descent.moved(descent.run(), strength))

@@ -45,14 +45,14 @@ def avoid_other_hand(
     pose: Pose,
     firm: NDArray[np.floating],
     fps: float,
-    fixed: NDArray[np.bool_] | None,
+    fixed: NDArray[np.bool_],
 ) -> Room | None:
     """Displacements that take the hands apart where they are too near each other; None where they never are.
 
     Args:
         pose: F frames of both hands.
         firm: (F, 2, 5) 1 for fingers that must stay, 0 for those that may step aside.
-        fixed: (F, 2) what has to stay where it is.
+        fixed: (F, 2) what has to stay where it is (`EditMask.fixed`).
     """
     near, lack, hard = _lacks(pose, firm)
     if not len(near):
@@ -78,9 +78,8 @@ def avoid_other_hand(
     for hand in (0, 1):
         weight = np.where(whole[:, 0, 0] > 0, _WEIGHT, _APART)
         both = np.concatenate([wanted[:, hand], aside[:, hand].reshape(frames, 15)], 1)
-        if fixed is not None:
-            weight = np.where(fixed[:, hand], 1e4, weight)
-            both = np.where(fixed[:, hand, None], 0.0, both)
+        weight = np.where(fixed[:, hand], 1e4, weight)
+        both = np.where(fixed[:, hand, None], 0.0, both)
         smoothed = smooth_correction(both, weight, fps, _SMOOTH_S)
         room.wrists[:, hand] = smoothed[:, :3]
         room.fingers[:, hand] = smoothed[:, 3:].reshape(frames, 5, 3)

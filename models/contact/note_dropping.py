@@ -15,7 +15,7 @@ _LEAVES_S = 0.08  # a finger that lets go needs this to get out of the way
 
 
 def drop_notes(
-    presses: Presses, left: Tangle, fps: float, fixed: NDArray[np.bool_] | None = None
+    presses: Presses, left: Tangle, fps: float, fixed: NDArray[np.bool_]
 ) -> tuple[Presses, NDArray[np.bool_]]:
     """Presses with those that are in the way ended early or left out.
 
@@ -24,7 +24,7 @@ def drop_notes(
 
     Args:
         left: the pairs of bones that could not be taken apart.
-        fixed: (F, 2) hands that stay where they are: their presses do, too.
+        fixed: (F, 2) hands that stay where they are (`EditMask.fixed`): their presses do, too.
 
     Returns:
         The presses that stay, and which (m,) of the given ones they are.
@@ -35,7 +35,7 @@ def drop_notes(
         meeting = [
             index
             for slot in pair
-            if fixed is None or not fixed[frame, slot // 5]
+            if not fixed[frame, slot // 5]
             for index in np.flatnonzero(
                 stays
                 & (presses.slot == slot)

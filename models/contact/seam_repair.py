@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body import keyboard
+from models.body.edit_mask import EditMask
 from models.body.motion import Motion
 from models.body.pose import Pose
 from models.contact.collision_solver import solve_collisions
@@ -20,12 +21,12 @@ _URGENCY = 16.0
 _AROUND_S = 1.0
 
 
-def repair_seams(motion: Motion, movable: NDArray[np.bool_], hand_size: float) -> Motion:
-    """The motion with tangled fingers taken apart where hands are ``movable`` (F, 2)."""
+def repair_seams(motion: Motion, edits: EditMask, hand_size: float) -> Motion:
+    """The motion with tangled fingers taken apart where hands may change."""
     if not motion.frames:
         return motion
     whole = Pose.of_motion(motion, hand_size)
-    bad = np.unique(tangles(whole, fixed=~movable).frame)
+    bad = np.unique(tangles(whole, fixed=edits.fixed).frame)
     if not len(bad):
         return motion
     reach = round(_AROUND_S * motion.fps)
@@ -33,7 +34,7 @@ def repair_seams(motion: Motion, movable: NDArray[np.bool_], hand_size: float) -
     for step in range(2 * reach + 1):
         near[bad + step] = True
     frames = np.flatnonzero(near[reach : reach + motion.frames])
-    part, fixed = whole.at(frames), ~movable[frames]
+    part, fixed = whole.at(frames), edits.fixed[frames]
     tips = part.points[..., 3, :]
     playing = _pressing(tips.numpy())
     aims = Aims(tips, playing.astype(np.float32), playing)
@@ -42,7 +43,7 @@ def repair_seams(motion: Motion, movable: NDArray[np.bool_], hand_size: float) -
         if not len(tangles(part, fixed=fixed).frame):
             break
     out_euler, out_wrist = motion.euler.copy(), motion.wrist.copy()
-    changed = movable[frames]
+    changed = edits.free[frames]
     for out, values in ((out_euler, part.euler), (out_wrist, part.wrist)):
         piece = out[frames]
         piece[changed] = values.numpy()[changed]

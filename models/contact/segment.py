@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.body import keyboard
+from models.body.edit_mask import EditMask
 from models.body.kinematics import clamp_to_limits
 from models.body.motion import Motion
 from models.body.pose import Pose
@@ -50,7 +51,7 @@ def solve_segment(
     *,
     strength: float,
     hand_size: float,
-    fixed: NDArray[np.bool_] | None,
+    edits: EditMask,
     timing: PressTiming,
     step_done: Callable[[int], None],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -60,7 +61,7 @@ def solve_segment(
         motion: the stretch, 32 bit.
         presses: their times counted from the stretch's first frame.
         strength: 0 to 1.
-        fixed: (F, 2) frames and hands that stay where they are; None for none.
+        edits: which hands may change in which of the stretch's frames.
         step_done: called with the index of each pass before it begins; raises to cancel.
 
     Returns:
@@ -74,7 +75,8 @@ def solve_segment(
     pose = given
     reached = given.to_piano(relaxed).numpy()
     aside = torch.zeros_like(relaxed)
-    held = None if fixed is None else torch.from_numpy(fixed.all(0))
+    fixed = edits.fixed
+    held = torch.from_numpy(fixed.all(0))  # hands that are kept throughout
     for step in range(PASSES):
         step_done(step)
         paths = sampler(*contact_points(presses, reached, motion.fps), pose.to_piano(relaxed).numpy())
@@ -125,10 +127,8 @@ def solve_segment(
     return solved.euler.numpy(), solved.wrist.numpy()
 
 
-def _held(pose: Pose, given: Pose, held: Tensor | None) -> Pose:
+def _held(pose: Pose, given: Pose, held: Tensor) -> Pose:
     """The pose, but the fingers of hands (2,) that are kept throughout as they were given."""
-    if held is None:
-        return pose
     return replace(pose, fingers=torch.where(held[:, None, None], given.fingers, pose.fingers))
 
 
@@ -143,7 +143,7 @@ def _wrist_step(
     reached: NDArray[np.float32],
     pose: Pose,
     fps: float,
-    fixed: NDArray[np.bool_] | None,
+    fixed: NDArray[np.bool_],
     first: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Displacements and turns (F, 2, 3) of the wrists that bring the fingertips nearer their paths."""
@@ -164,28 +164,26 @@ def _wrist_step(
         wanted = np.concatenate(
             rigid_step(errors[:, hand], reached[:, hand] - wrist[:, hand, None], share), -1
         )
-        held = None if fixed is None else fixed[:, hand]
-        if held is not None:
-            weight = np.where(held, _GIVEN, weight)
-            wanted = np.where(held[:, None], 0.0, wanted)
+        stays = fixed[:, hand]
+        weight = np.where(stays, _GIVEN, weight)
+        wanted = np.where(stays[:, None], 0.0, wanted)
         reach = smooth_correction(wanted, weight, fps)
         if not first:
-            reach += _ease(comfort[:, hand], paths.holding[:, hand], held, fps)
+            reach += _ease(comfort[:, hand], paths.holding[:, hand], stays, fps)
         steps[:, :, hand] = reach.reshape(-1, 2, 3).swapaxes(0, 1)
     return steps[0], steps[1]
 
 
 def _ease(
-    errors: NDArray[np.floating], share: NDArray[np.floating], fixed: NDArray[np.bool_] | None, fps: float
+    errors: NDArray[np.floating], share: NDArray[np.floating], fixed: NDArray[np.bool_], fps: float
 ) -> NDArray[np.float64]:
     """Slow displacement (F, 6) of a wrist, without turn, that makes its playing fingers (F, 5, 3) comfortable."""
     total = share.sum(1)
     wanted = np.zeros((len(errors), 6))
     wanted[:, :3] = (share[..., None] * errors).sum(1) / np.maximum(total, 1e-9)[:, None]
     weight = np.minimum(total, 1.0) * _EASE_WEIGHT
-    if fixed is not None:
-        weight = np.where(fixed, _GIVEN, weight)
-        wanted[fixed] = 0.0
+    weight = np.where(fixed, _GIVEN, weight)
+    wanted[fixed] = 0.0
     return smooth_correction(wanted, weight, fps, _EASE_S)
 
 

@@ -24,6 +24,7 @@ from scipy.ndimage import convolve1d, maximum_filter1d
 
 from models.body import keyboard
 from models.body.bones import BLOCK_FRAMES, HANDS_CLOSER_M, Bones
+from models.body.edit_mask import EditMask
 from models.body.kinematics import forward_kinematics
 from models.body.motion import Motion
 
@@ -40,24 +41,22 @@ _LOST, _WRONG = (
 _UP_AND_OUT = 0.6, 0.8  # to the side, up
 
 
-def separate_hands(
-    motion: Motion, movable: NDArray[np.bool_], hand_size: float = 1.0
-) -> NDArray[np.floating]:
+def separate_hands(motion: Motion, edits: EditMask, hand_size: float = 1.0) -> NDArray[np.floating]:
     """Wrists (F, 2, 3) of the motion, displaced where the hands would collide.
 
     Frames in which no hand may move stay as they are, collisions included; all others have none after this.
 
     Args:
-        movable: (F, 2) hands and frames that may be moved.
+        edits: which hands may be moved in which of the motion's frames.
     """
     euler, wrist = (np.asarray(part, np.float32) for part in (motion.euler, motion.wrist))
     bones = _all_bones(euler, wrist, hand_size)
-    colliding = _colliding(bones) & movable.any(1)
+    colliding = _colliding(bones) & edits.free.any(1)
     shift = np.zeros_like(wrist)
     while colliding.any():
         first = _first_run(colliding, motion.fps)
         best = min(
-            (_settled(bones, first, way, motion.fps) for way in _ways(movable, first)),
+            (_settled(bones, first, way, motion.fps) for way in _ways(edits.free, first)),
             key=lambda bump: bump.cost,
         )
         shift[best.frames] += best.shift
@@ -88,18 +87,18 @@ class _Bump:
     cost: float
 
 
-def _ways(movable: NDArray[np.bool_], run: NDArray[np.int64]) -> Iterator[_Way]:
+def _ways(free: NDArray[np.bool_], run: NDArray[np.int64]) -> Iterator[_Way]:
     side = np.array([-1.0, 1.0])
-    free = movable[run].all(0)
+    throughout = free[run].all(0)
     out, up = np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0])
-    if free.all():
-        yield _Way((0.5 * side[:, None] * out).astype(np.float32), movable.all(1))
-    for hand in np.flatnonzero(free if free.any() else movable[run].any(0)):
+    if throughout.all():
+        yield _Way((0.5 * side[:, None] * out).astype(np.float32), free.all(1))
+    for hand in np.flatnonzero(throughout if throughout.any() else free[run].any(0)):
         ways = [up, side[hand] * _UP_AND_OUT[0] * out + _UP_AND_OUT[1] * up]
-        for way in ways if free.all() else [*ways, side[hand] * out]:
+        for way in ways if throughout.all() else [*ways, side[hand] * out]:
             unit = np.zeros((2, 3), np.float32)
             unit[hand] = way
-            yield _Way(unit, movable[:, hand])
+            yield _Way(unit, free[:, hand])
 
 
 def _first_run(colliding: NDArray[np.bool_], fps: float) -> NDArray[np.int64]:

@@ -27,14 +27,14 @@ def lift_off_wrong_keys(
     pose: Pose,
     pitch: NDArray[np.integer],
     fps: float,
-    fixed: NDArray[np.bool_] | None,
+    fixed: NDArray[np.bool_],
     strength: float = 1.0,
 ) -> Pose:
     """The pose with fingers raised off keys that they do not play.
 
     Args:
         pitch: (F, 2, 5) the key that each finger plays, 0 for none.
-        fixed: (F, 2) what has to stay where it is; None for none.
+        fixed: (F, 2) what has to stay where it is (`EditMask.fixed`).
         strength: 0 to 1, how much of the rise is done.
     """
     stray, rightly, tips = _strays(pose, pitch, fixed)
@@ -43,8 +43,7 @@ def lift_off_wrong_keys(
     # The rise is eased in and out in time, but no key that is rightly held is let go for it.
     rise = np.where(stray, height_under(tips) + CLEARANCE - tips[..., 2], 0.0)
     eased = np.where(rightly, 0.0, _eased(rise, _EASE_S * fps)) * strength
-    if fixed is not None:
-        eased[fixed] = 0.0
+    eased[fixed] = 0.0
     targets = tips + eased[..., None] * _UP
     pose = _reaching(pose, targets, eased > 1e-6)
     return _with_higher_wrists(pose, targets, pitch, fps, fixed)
@@ -55,7 +54,7 @@ def _with_higher_wrists(
     targets: NDArray[np.floating],
     pitch: NDArray[np.integer],
     fps: float,
-    fixed: NDArray[np.bool_] | None,
+    fixed: NDArray[np.bool_],
 ) -> Pose:
     """Where fingers are bent back as far as they go and still press a wrong key, the hand rises; its other fingers
     stay on their targets (F, 2, 5, 3)."""
@@ -64,15 +63,14 @@ def _with_higher_wrists(
         return pose
     short = np.where(stray, (targets - tips)[..., 2], 0.0).max(-1)
     rise = _eased(np.clip(short, 0.0, _HIGHEST_RISE), _WRIST_EASE_S * fps)
-    if fixed is not None:
-        rise[fixed] = 0.0
+    rise[fixed] = 0.0
     higher = torch.from_numpy((rise[..., None] * _UP).astype(np.float32))
     moved = np.repeat(rise[..., None] > 1e-6, 5, axis=-1)
     return _reaching(replace(pose, wrist=pose.wrist + higher), targets, moved)
 
 
 def _strays(
-    pose: Pose, pitch: NDArray[np.integer], fixed: NDArray[np.bool_] | None
+    pose: Pose, pitch: NDArray[np.integer], fixed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.floating]]:
     """(F, 2, 5) fingers that press a key of another's, and of their own, and (F, 2, 5, 3) all contact points."""
     tips = pose.points[..., 3, :].numpy()
@@ -80,8 +78,7 @@ def _strays(
     depth = keyboard.key_surface(under) - tips[..., 2]
     deep = (under >= keyboard.LOWEST_PITCH) & (depth > _DEEP)
     stray = deep & (under != pitch)
-    if fixed is not None:
-        stray &= ~fixed[..., None]
+    stray &= ~fixed[..., None]
     return stray, deep & ~stray, tips
 
 

@@ -11,7 +11,6 @@ network as it is.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,28 +20,27 @@ import torch
 from numpy.typing import NDArray
 
 from models import __version__
+from models.body.edit_mask import EditMask
 from models.body.kinematics import clamp_to_limits
 from models.body.motion import Motion
-from models.body.player import STYLE_LIMIT, STYLES, player_of_seed, player_of_take, player_vector, style_range
+from models.body.player import Player, Style
 from models.body.resampling import frame_count, resample_motion, splice
 from models.body.skeleton import HANDS
 from models.body.take import Take
 from models.conditioning.audio_features import SoundFeatures
 from models.conditioning.windows import ModelInput
-from models.config import SAMPLER_NAMES, ModelConfig
+from models.config import SAMPLER_NAMES
 from models.contact import apply_contact
 from models.contact.separation import separate_hands
 from models.diffusion.samplers import SAMPLERS
 from models.errors import Progress, UserError, no_progress
 from models.generation.model import Model
-from models.generation.sampling import Redo, SamplingSettings, sample_song, song_shift
+from models.generation.sampling import SamplingSettings, sample_song, song_shift
 from models.music.audio import Audio
 from models.music.passages import REACHES_S, Span, frame_spans, passages, rest, silences
 from models.music.transcription.thread_pool import ThreadPool
 from models.planning.fingering import Assignment
 from models.planning.plan import plan_fingering
-
-HAND_SIZE_STEP = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,18 +70,12 @@ class GenerateSettings:
             raise ValueError(f"contact is {self.contact}; it must be between 0 and 1")
         if not 1 <= self.fps <= 960:
             raise ValueError(f"fps is {self.fps}; it must be between 1 and 960")
-        unknown = sorted(set(self.style) - set(STYLES))
-        if unknown:
-            raise ValueError(f"style has {unknown[0]!r}; it knows {', '.join(STYLES)}")
-        for name, value in self.style.items():
-            low, high = style_range(name)
-            if not low <= value <= high:
-                raise ValueError(f"style {name} is {value}; it must be between {low:g} and {high:g}")
+        Style.of(self.style)  # or its ValueError
 
     @property
     def hand_size(self) -> float:
         """Factor on the lengths of the hand."""
-        return 1 + HAND_SIZE_STEP * float(self.style.get("hand_size", 0.0))
+        return Style.of(self.style).size_factor
 
 
 def generate(
@@ -131,38 +123,40 @@ def generate(
     notes = np.asarray(notes, np.float32)
     frames = frame_count(duration_s, settings.fps)
     kept = resample_motion(keep.motion, settings.fps, frames) if keep is not None else None
-    redo = _redo(keep_hand, redo_range, settings.fps, frames)
+    new_hands = (0, 1) if keep_hand is None else (HANDS.index(keep_hand),)
+    edits = EditMask.of_seconds(frames, settings.fps, new_hands, redo_range)
     assignment = plan_fingering(
         notes,
         np.asarray(hands),
         seed=settings.seed,
         keep=keep,
-        redo_hands=redo.hands,
-        redo_s=(redo.start / settings.fps, redo.stop / settings.fps),
+        edits=edits,
     )
 
-    habits = _habits(settings.seed, keep, redo.hands if redo_range is None else ())
+    player = Player.of_seed(settings.seed, Style.of(settings.style))
+    if keep is not None:  # only a hand that is new throughout has a new player
+        player = player.keeping(keep.meta, {0, 1} - set(new_hands if redo_range is None else ()))
     sampling = SamplingSettings(
         seed=settings.seed,
         sampler=settings.sampler or config.sampler,
         steps=steps,
-        style=_told(settings, habits, config),
+        player_vector=player.vector(config.style_dim, config.habit_dim),
     )
     length = frame_count(duration_s, config.fps)
-    given = _redo(keep_hand, redo_range, config.fps, length)
+    edits_of_model = EditMask.of_seconds(length, config.fps, new_hands, redo_range)  # at the model's own rate
     music = ModelInput(notes, assignment.fingering, config.fps, features)
     parts = passages(notes, duration_s)
     heard, spans = frame_spans(parts, config.fps, length), frame_spans(parts, settings.fps, frames)
-    shift = song_shift(model, music, length, sampling.style, heard)
-    sampled = sample_song(model, music, length, sampling, kept, given, progress, shift, heard)
+    shift = song_shift(model, music, length, sampling.player_vector, heard)
+    sampled = sample_song(model, music, length, sampling, kept, edits_of_model, progress, shift, heard)
     motion = resample_motion(sampled, settings.fps, frames)
     if kept is not None:
-        motion = _inside_limits(splice(kept, motion, redo.hands, redo.start, redo.stop), redo)
-    motion = _contact(motion, notes, assignment, settings, redo, progress, spans)
-    motion = _rested(motion, spans, settings, redo)
+        motion = _inside_limits(splice(kept, motion, edits), edits)
+    motion = _contact(motion, notes, assignment, settings, edits, progress, spans)
+    motion = _rested(motion, spans, settings, edits)
     meta = _meta(model, settings, keep, keep_hand, redo_range)
     if config.habit_dim:
-        meta["habits"] = habits.tolist()
+        meta["habits"] = player.scores.tolist()
     return Take(motion, notes, assignment.fingering, meta)
 
 
@@ -183,26 +177,10 @@ def _features(model: Model, sound: Audio | None) -> SoundFeatures | None:
     return SoundFeatures(sound, model.encoder, model.config.fps, model.device)
 
 
-def _redo(keep_hand: str | None, redo_range: tuple[float, float] | None, fps: float, frames: int) -> Redo:
-    hands = (0, 1) if keep_hand is None else (HANDS.index(keep_hand),)
-    if redo_range is None:
-        return Redo(hands, 0, frames)
-    start, stop = (min(max(math.ceil(second * fps - 1e-6), 0), frames) for second in redo_range)
-    if start >= stop:
-        raise UserError(
-            "empty_range",
-            "The stretch to redo has no frames inside the take; choose a longer one.",
-            f"{redo_range} s at {fps} fps, {frames} frames",
-        )
-    return Redo(hands, start, stop)
-
-
-def _inside_limits(motion: Motion, redo: Redo) -> Motion:
+def _inside_limits(motion: Motion, edits: EditMask) -> Motion:
     """The redone part inside the joint limits: bending it to meet the kept part may have led out of them."""
-    euler = motion.euler.copy()
-    limited = clamp_to_limits(torch.from_numpy(euler[redo.start : redo.stop])).numpy()
-    for hand in redo.hands:
-        euler[redo.start : redo.stop, hand] = limited[:, hand]
+    limited = clamp_to_limits(torch.from_numpy(motion.euler)).numpy()
+    euler = np.where(edits.free[..., None, None], limited, motion.euler)
     return Motion(euler, motion.wrist, motion.fps)
 
 
@@ -211,12 +189,11 @@ def _contact(
     notes: NDArray[np.float32],
     assignment: Assignment,
     settings: GenerateSettings,
-    redo: Redo,
+    edits: EditMask,
     progress: Progress,
     spans: list[Span],
 ) -> Motion:
     """Key contact for what was made anew."""
-    whole = redo.start == 0 and redo.stop == motion.frames
     # Operations that are split between cores round otherwise, and contact makes hundredths of a radian of that.
     with ThreadPool(torch.device("cpu")):
         return apply_contact(
@@ -225,26 +202,24 @@ def _contact(
             assignment.fingering[:, 0],
             strength=settings.contact,
             hand_size=settings.hand_size,
-            only_hand=redo.hands[0] if len(redo.hands) == 1 else None,
-            frames=None if whole else (redo.start, redo.stop),
+            edits=edits,
             assignment=assignment,
             progress=progress,
             spans=spans,
         ).motion
 
 
-def _rested(motion: Motion, spans: list[Span], settings: GenerateSettings, redo: Redo) -> Motion:
+def _rested(motion: Motion, spans: list[Span], settings: GenerateSettings, edits: EditMask) -> Motion:
     """What was made anew with hands at rest in long silences, and apart on their way out of them."""
-    gaps = silences(spans, redo.start, redo.stop)
-    motion = rest(motion, gaps, redo.hands)
+    for hand in edits.hands:
+        for start, stop in edits.runs(hand):
+            motion = rest(motion, silences(spans, start, stop), (hand,))
     if settings.contact == 0:
         return motion
-    for low, high in gaps:
+    for low, high in silences(spans, *edits.span):
         part = slice(max(high - round(2 * REACHES_S * motion.fps), low), high)
         way = Motion(motion.euler[part], motion.wrist[part], motion.fps)
-        movable = np.zeros((way.frames, 2), bool)
-        movable[:, list(redo.hands)] = True
-        motion.wrist[part] = separate_hands(way, movable, settings.hand_size)
+        motion.wrist[part] = separate_hands(way, edits.part(part.start, part.stop), settings.hand_size)
     return motion
 
 
@@ -273,22 +248,3 @@ def _meta(
             "kept_seed": keep.meta.get("seed"),
         }
     return meta
-
-
-def _habits(seed: int, keep: Take | None, new_hands: tuple[int, ...]) -> NDArray[np.float64]:
-    """(2, 3) how the hands of a take lie over the keys: the seed's own player for hands that are new throughout."""
-    drawn = player_of_seed(seed)
-    if keep is None:
-        return drawn
-    kept = player_of_take(keep.meta)
-    known = np.zeros_like(drawn) if kept is None else kept
-    return np.where(np.isin((0, 1), new_hands)[:, None], drawn, known)
-
-
-def _told(
-    settings: GenerateSettings, habits: NDArray[np.float64], config: ModelConfig
-) -> NDArray[np.float32]:
-    """(2, `player_dim`) what the networks are told of each hand's player, within what they know."""
-    values = [min(max(float(settings.style.get(name, 0.0)), -STYLE_LIMIT), STYLE_LIMIT) for name in STYLES]
-    style = np.tile(np.array((values + [0.0] * config.style_dim)[: config.style_dim], np.float32), (2, 1))
-    return np.concatenate([style, player_vector(habits)], 1) if config.habit_dim else style

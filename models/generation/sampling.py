@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.body.edit_mask import EditMask
 from models.body.kinematics import clamp_to_limits
 from models.body.mano import piano_from_camera
 from models.body.motion import Motion
@@ -58,15 +59,6 @@ SEAM_SPREAD = 2.0
 """Frames to either side of a seam that are smoothed, and the spread of the Gaussian."""
 
 
-@dataclass(frozen=True)
-class Redo:
-    """What is to be made anew, in frames of some rate; the rest is given."""
-
-    hands: tuple[int, ...]
-    start: int
-    stop: int
-
-
 @dataclass(frozen=True, kw_only=True)
 class SamplingSettings:
     """How to sample."""
@@ -74,8 +66,8 @@ class SamplingSettings:
     seed: int
     sampler: str
     steps: int
-    style: NDArray[np.float32]
-    """(2, `player_dim`) what the networks are told of each hand's player."""
+    player_vector: NDArray[np.float32]
+    """(2, `player_dim`) what the networks are told of each hand (`Player.vector`)."""
 
 
 @torch.inference_mode()
@@ -85,13 +77,14 @@ def sample_song(
     frames: int,
     settings: SamplingSettings,
     kept: Motion | None,
-    redo: Redo,
+    edits: EditMask,
     progress: Progress,
     shift: float = 0.0,
     spans: Sequence[Span] | None = None,
 ) -> Motion:
     """Motion of all `frames` frames at the model's rate, inside the joint limits; kept frames only roughly.
 
+    kept, edits: motion of which only what `edits`, at the model's rate, has free is made anew; None for all.
     shift: see `song_shift`.
     spans: the frames that are sampled, each span by itself; None for all. Between them hands rest.
     """
@@ -100,10 +93,11 @@ def sample_song(
     out_euler, out_wrist = np.zeros((frames, 2, 16, 3), np.float32), np.zeros((frames, 2, 3), np.float32)
     if kept is not None:
         context = config.window_frames // 4
+        begin, end = edits.span
         parts = [
-            (max(redo.start - context, start), min(redo.stop + context, stop))
+            (max(begin - context, start), min(end + context, stop))
             for start, stop in parts
-            if redo.start < stop and redo.stop > start
+            if begin < stop and end > start
         ]
         given = resample_motion(kept, config.fps, frames)
         out_euler[:], out_wrist[:] = given.euler, given.wrist
@@ -117,7 +111,7 @@ def sample_song(
     ):  # in this order: the crew waits for its threads
         for (first, stop), rounds in zip(parts, plans, strict=True):
             values, positions = _sample_span(
-                model, music, first, rounds, settings, kept, redo, crew, step_done, shift
+                model, music, first, rounds, settings, kept, edits, crew, step_done, shift
             )
             for start in range(first, stop, BLOCK_FRAMES):
                 block = slice(start, min(start + BLOCK_FRAMES, stop))
@@ -135,7 +129,7 @@ def _sample_span(
     rounds: list[list[list[int]]],
     settings: SamplingSettings,
     kept: Motion | None,
-    redo: Redo,
+    edits: EditMask,
     crew: ThreadPool,
     step_done: Callable[[], None],
     shift: float,
@@ -145,13 +139,13 @@ def _sample_span(
     rounds: for each round the windows' first frames, in the pieces that go through the networks together.
     """
     config = model.config
-    style = torch.from_numpy(settings.style).to(model.device)[None]
+    style = torch.from_numpy(settings.player_vector).to(model.device)[None]
     end = max(max(starts) for pieces in rounds for starts in pieces) + config.window_frames
     positions = _positions(model, music, first, end, style, crew)  # [2, end - first, 3]
     values = torch.zeros(2, end - first, config.channels, device=model.device)
     known = torch.zeros(2, end - first, 1, dtype=torch.bool, device=model.device)
     if kept is not None:
-        values, known = _given(model, kept, redo, first, end, positions, shift)
+        values, known = _given(model, kept, edits.part(first, end), first, positions, shift)
 
     def spans(starts: list[int]) -> list[slice]:
         return [slice(start - first, start - first + config.window_frames) for start in starts]
@@ -265,20 +259,17 @@ def _smoothed(
 
 
 def _given(
-    model: Model, kept: Motion, redo: Redo, first: int, end: int, positions: Tensor, shift: float
+    model: Model, kept: Motion, edits: EditMask, first: int, positions: Tensor, shift: float
 ) -> tuple[Tensor, Tensor]:
-    """Values [2, T, C] and mask [2, T, 1] of what the kept motion gives for the frames first <= i < end."""
-    motion = resample_motion(kept, model.config.fps, end)
+    """Values [2, T, C] and mask [2, T, 1] of what the kept motion gives for the T frames of `edits` from `first` on."""
+    motion = resample_motion(kept, model.config.fps, first + edits.frames)
     euler = torch.from_numpy(motion.euler[first:]).to(model.device)
     wrist = torch.from_numpy(motion.wrist[first:]).to(model.device)
     pose, place = from_piano(model.config, euler, wrist, shift)
     values = model.normalizer.motion(
         pose.transpose(0, 1)[None], place.transpose(0, 1)[None], positions[None]
     )[0]
-    known = torch.ones(2, end - first, 1, dtype=torch.bool, device=model.device)
-    for hand in redo.hands:
-        known[hand, max(redo.start - first, 0) : redo.stop - first] = False
-    return values, known
+    return values, torch.from_numpy(edits.fixed.T.copy())[..., None].to(model.device)
 
 
 @torch.inference_mode()

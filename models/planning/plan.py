@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from models.body.edit_mask import EditMask
 from models.body.take import Take
 from models.planning.fingering import Assignment, finger_notes
 from models.planning.hands import assign_hands
@@ -21,9 +22,8 @@ def plan_fingering(
     hands_given: NDArray[np.integer],
     *,
     seed: int,
-    keep: Take | None = None,
-    redo_hands: tuple[int, ...] = (0, 1),
-    redo_s: tuple[float, float] = (0.0, np.inf),
+    keep: Take | None,
+    edits: EditMask,
 ) -> Assignment:
     """A hand and a finger for every note.
 
@@ -31,7 +31,8 @@ def plan_fingering(
         notes: (n, 4) onset s, offset s, pitch, velocity, sorted by onset.
         hands_given: (n,) 0 left, 1 right, -1 to be found.
         seed: of the variation; notes far from each other do not influence each other's.
-        keep: a take of the same notes, whose fingering stays except in `redo_hands` and in the seconds `redo_s`.
+        keep: a take of the same notes, whose fingering stays where nothing may change; None for none.
+        edits: what may change.
     """
     same_notes = keep is not None and np.array_equal(keep.notes, notes)
     if keep is not None and same_notes:  # the kept hand goes on playing the notes that it plays
@@ -40,6 +41,5 @@ def plan_fingering(
     found = finger_notes(notes, hands, variation=VARIATION, seed=seed)
     if keep is None or not same_notes:
         return found
-    stays = ~np.isin(keep.fingering[:, 0], redo_hands)
-    stays |= (notes[:, 0] < redo_s[0]) | (notes[:, 0] >= redo_s[1])
-    return replace(found, fingering=np.where(stays[:, None], keep.fingering, found.fingering).astype(np.int8))
+    new = edits.covers(keep.fingering[:, 0], notes[:, 0])
+    return replace(found, fingering=np.where(new[:, None], found.fingering, keep.fingering).astype(np.int8))

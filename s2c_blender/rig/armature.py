@@ -7,6 +7,7 @@ import bpy
 from mathutils import Vector
 
 from ..core import skeleton
+from ..core.player import HAND_SIZE_RANGE
 from ..errors import UserError
 
 HAND_SIZE_PROPERTY = "s2c_hand_size"
@@ -14,7 +15,6 @@ HAND_SIZE_PROPERTY = "s2c_hand_size"
 JOINT_PROPERTY = "s2c_joint"
 """Custom property of a bone: which joint it is (``index1.L``), so that renamed bones are still found."""
 ROOT_BONE = "root"
-HAND_SIZE_RANGE = (0.7, 1.4)
 
 
 def joint_label(joint: int, hand: int) -> str:

@@ -13,6 +13,7 @@ import time
 import bpy
 
 from .. import compat, keeping, strip_audio
+from ..core.player import STYLES
 from ..errors import UserError
 from ..ordering import hand_size_style, redo_window
 from ..plain_text import shown
@@ -33,7 +34,6 @@ from .drawing import (
     why_grey,
 )
 from .next_step import Step, generator_step, next_step
-from .properties import STYLES
 from .showing import CATEGORY
 
 REDO_HANDS = (("LEFT", "Redo Left"), ("RIGHT", "Redo Right"))

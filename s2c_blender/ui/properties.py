@@ -18,10 +18,9 @@ from bpy.props import (
 )
 
 from ..core import consent
+from ..core.player import SLIDER_RANGE, STYLES
 
 SEED_MAX = 2**31 - 1
-STYLES = ("curl", "wrist_height", "energy", "looseness")
-"""Names of the style sliders, as the worker knows them. The size of the hands belongs to the armature."""
 
 
 def _is_armature(_settings: S2C_Settings, candidate: bpy.types.Object) -> bool:
@@ -38,8 +37,8 @@ def _style(name: str, description: str) -> object:
         name=name,
         description=description,
         default=0.0,
-        min=-1.0,
-        max=1.0,
+        min=SLIDER_RANGE[0],
+        max=SLIDER_RANGE[1],
         precision=2,
         subtype="FACTOR",
     )

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from models.body import keyboard, skeleton
+from models.body.edit_mask import EditMask
 from models.body.kinematics import forward_kinematics, outside_limits
 from models.body.motion import Motion
 from models.contact import ContactResult, apply_contact
@@ -104,7 +105,9 @@ def test_strength_zero_is_the_generated_motion_and_a_half_lies_between() -> None
 def test_one_hand_alone_leaves_the_other_bit_identical(hand: int) -> None:
     notes, hands = melody()
     motion = relaxed_motion(5.0, 30.0)
-    result = apply_contact(motion, notes, hands, only_hand=hand).motion
+    result = apply_contact(
+        motion, notes, hands, edits=EditMask.of_seconds(motion.frames, motion.fps, (hand,))
+    ).motion
     other = 1 - hand
     np.testing.assert_array_equal(result.euler[:, other], motion.euler[:, other])
     np.testing.assert_array_equal(result.wrist[:, other], motion.wrist[:, other])
@@ -117,8 +120,10 @@ def test_a_range_changes_only_its_frames_and_joins_smoothly() -> None:
     start, stop = 45, 90
     wrist = whole.wrist.copy()
     wrist[start:stop] += 0.01 * np.sin(np.linspace(0, np.pi, stop - start))[:, None, None]
+    edits = EditMask.of_seconds(whole.frames, 30.0, seconds=(start / 30.0, stop / 30.0))
+    assert edits.span == (start, stop)
     redone = apply_contact(
-        Motion(whole.euler, wrist.astype(np.float32), 30.0), notes, hands, frames=(start, stop)
+        Motion(whole.euler, wrist.astype(np.float32), 30.0), notes, hands, edits=edits
     ).motion
     for given, out in ((whole.euler, redone.euler), (whole.wrist, redone.wrist)):
         np.testing.assert_array_equal(out[:start], given[:start])

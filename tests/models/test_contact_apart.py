@@ -9,6 +9,7 @@ from models.body.pose import Pose
 from models.contact.hand_avoidance import avoid_other_hand
 
 FRAMES, FPS = 150, 30.0
+NOBODY = np.zeros((FRAMES, 2), bool)  # is kept
 
 
 def meeting(start: int, stop: int) -> Pose:
@@ -26,7 +27,7 @@ def meeting(start: int, stop: int) -> Pose:
 def test_a_short_meeting_moves_nobody_before_or_after_it(playing: float) -> None:
     posture = meeting(74, 78)
     firm = np.full((FRAMES, 2, 5), playing, np.float32)
-    room = avoid_other_hand(posture, firm, FPS, None)
+    room = avoid_other_hand(posture, firm, FPS, NOBODY)
     assert room is not None
     wrists, fingers = np.linalg.norm(room.wrists, axis=-1), np.linalg.norm(room.fingers, axis=-1)
     assert wrists[70:82].max() > 0.002, "where they meet they give way"
@@ -37,4 +38,4 @@ def test_a_short_meeting_moves_nobody_before_or_after_it(playing: float) -> None
 
 def test_hands_that_never_meet_stay() -> None:
     posture = meeting(0, 0)
-    assert avoid_other_hand(posture, np.ones((FRAMES, 2, 5), np.float32), FPS, None) is None
+    assert avoid_other_hand(posture, np.ones((FRAMES, 2, 5), np.float32), FPS, NOBODY) is None

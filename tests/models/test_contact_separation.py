@@ -8,6 +8,7 @@ from mirroring import mirror_hands
 from numpy.typing import NDArray
 
 from models.body import skeleton
+from models.body.edit_mask import EditMask
 from models.body.kinematics import Joints, forward_kinematics, outside_limits
 from models.body.motion import Motion
 from models.contact import apply_contact
@@ -43,8 +44,8 @@ def crossing(frames: int = 120, reach: float = 0.25) -> Motion:
     return hands_at(np.stack([left, np.zeros(frames)], 1))
 
 
-def everywhere(motion: Motion) -> NDArray[np.bool_]:
-    return np.ones((motion.frames, 2), bool)
+def everywhere(motion: Motion) -> EditMask:
+    return EditMask.everything(motion.frames, motion.fps)
 
 
 def test_hands_that_cross_pass_without_touching() -> None:
@@ -60,18 +61,16 @@ def test_hands_that_cross_pass_without_touching() -> None:
 @pytest.mark.parametrize("hand", [skeleton.LEFT, skeleton.RIGHT])
 def test_a_kept_hand_stays_where_it_is_and_the_other_gets_out_of_its_way(hand: int) -> None:
     motion = crossing()
-    movable = everywhere(motion)
-    movable[:, 1 - hand] = False
-    wrist = separate_hands(motion, movable)
+    wrist = separate_hands(motion, EditMask.of_seconds(motion.frames, FPS, (hand,)))
     np.testing.assert_array_equal(wrist[:, 1 - hand], motion.wrist[:, 1 - hand])
     assert not colliding(Motion(motion.euler, wrist, FPS)).any()
 
 
 def test_frames_outside_a_range_stay_and_those_inside_do_not_collide() -> None:
     motion = crossing()
-    movable = np.zeros((motion.frames, 2), bool)
-    movable[40:75] = True
-    wrist = separate_hands(motion, movable)
+    edits = EditMask.of_seconds(motion.frames, FPS, seconds=(40 / FPS, 75 / FPS))
+    assert edits.span == (40, 75)
+    wrist = separate_hands(motion, edits)
     np.testing.assert_array_equal(wrist[:40], motion.wrist[:40])
     np.testing.assert_array_equal(wrist[75:], motion.wrist[75:])
     after = colliding(Motion(motion.euler, wrist, FPS))
@@ -104,9 +103,9 @@ def test_mirrored_hands_part_in_the_mirror(seed: int) -> None:
     euler, wrist = (
         part.numpy() for part in mirror_hands(*map(torch.from_numpy, (motion.euler, motion.wrist)))
     )
-    movable = everywhere(motion)
-    one = Motion(motion.euler, separate_hands(motion, movable), FPS)
-    other = Motion(euler, separate_hands(Motion(euler, wrist, FPS), movable), FPS)
+    edits = everywhere(motion)
+    one = Motion(motion.euler, separate_hands(motion, edits), FPS)
+    other = Motion(euler, separate_hands(Motion(euler, wrist, FPS), edits), FPS)
     back = mirror_hands(torch.from_numpy(one.euler), torch.from_numpy(one.wrist))[1].numpy()
     np.testing.assert_allclose(other.wrist, back, atol=1e-5)
 
@@ -153,12 +152,14 @@ def test_no_frame_collides_after_contact_whatever_is_redone(kind: str) -> None:
         np.stack([raw.wrist[:, 0], whole.wrist[:, 1]], 1),
         FPS,
     )
-    redone = apply_contact(given, notes, hands, only_hand=skeleton.LEFT).motion
+    left = EditMask.of_seconds(given.frames, FPS, (skeleton.LEFT,))
+    redone = apply_contact(given, notes, hands, edits=left).motion
     np.testing.assert_array_equal(redone.euler[:, 1], whole.euler[:, 1])
     np.testing.assert_array_equal(redone.wrist[:, 1], whole.wrist[:, 1])
     spoiled = Motion(whole.euler.copy(), whole.wrist.copy(), FPS)
     spoiled.euler[30:60], spoiled.wrist[30:60] = raw.euler[30:60], raw.wrist[30:60]
-    part = apply_contact(spoiled, notes, hands, frames=(30, 60)).motion
+    middle = EditMask.of_seconds(spoiled.frames, FPS, seconds=(1.0, 2.0))
+    part = apply_contact(spoiled, notes, hands, edits=middle).motion
     np.testing.assert_array_equal(part.wrist[:30], whole.wrist[:30])
     np.testing.assert_array_equal(part.euler[60:], whole.euler[60:])
     for motion in (whole, redone, part):

@@ -84,7 +84,7 @@ def test_comfort_moves_no_frame_that_is_given() -> None:
     share = np.ones((120, 5))
     fixed = np.zeros(120, bool)
     fixed[:60] = True
-    free = _ease(errors, share, None, 30.0)
+    free = _ease(errors, share, np.zeros(120, bool), 30.0)
     np.testing.assert_allclose(free[30:90, 2], 0.02, atol=2e-3)
     assert not free[:, [0, 1, 3, 4, 5]].any()
     held = _ease(errors, share, fixed, 30.0)

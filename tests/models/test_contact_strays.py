@@ -13,6 +13,7 @@ from models.contact.wrong_keys import lift_off_wrong_keys
 
 FRAMES, FPS = 30, 30.0
 PITCH = 60
+NOBODY = np.zeros((FRAMES, 2), bool)  # is kept
 
 
 def held_down(y: float = 0.02) -> tuple[Pose, np.ndarray, float]:
@@ -39,7 +40,7 @@ def tips_of(posture: Pose) -> np.ndarray:
 def test_a_finger_in_a_wrong_key_is_raised_and_nothing_else_moves() -> None:
     posture, pitch, _ = held_down()
     assert keyboard.pressed_keys(tips_of(posture))[10:20, PITCH - 21].all()
-    lifted = lift_off_wrong_keys(posture, pitch, FPS, None)
+    lifted = lift_off_wrong_keys(posture, pitch, FPS, NOBODY)
     tips = tips_of(lifted)
     assert not keyboard.pressed_keys(tips).any()
     assert np.abs(tips[:, 1, 1, :2] - tips_of(posture)[:, 1, 1, :2]).max() < 0.001
@@ -54,13 +55,13 @@ def test_a_finger_in_a_wrong_key_is_raised_and_nothing_else_moves() -> None:
 def test_a_finger_in_its_own_key_stays_down() -> None:
     posture, pitch, _ = held_down()
     pitch[8:22, 1, 1] = PITCH
-    assert lift_off_wrong_keys(posture, pitch, FPS, None) is posture
+    assert lift_off_wrong_keys(posture, pitch, FPS, NOBODY) is posture
 
 
 def test_a_key_that_is_rightly_held_is_not_let_go_for_a_stray_before_it() -> None:
     posture, pitch, _ = held_down()
     pitch[13:22, 1, 1] = PITCH
-    pressed = keyboard.pressed_keys(tips_of(lift_off_wrong_keys(posture, pitch, FPS, None)))[:, PITCH - 21]
+    pressed = keyboard.pressed_keys(tips_of(lift_off_wrong_keys(posture, pitch, FPS, NOBODY)))[:, PITCH - 21]
     assert not pressed[:13].any() and pressed[13:20].all()
 
 
@@ -70,7 +71,7 @@ def test_hands_that_are_kept_and_strength_are_respected() -> None:
     fixed[:, 1] = True
     assert lift_off_wrong_keys(posture, pitch, FPS, fixed) is posture
     whole, half = (
-        tips_of(lift_off_wrong_keys(posture, pitch, FPS, None, s))[15, 1, 1, 2] for s in (1.0, 0.5)
+        tips_of(lift_off_wrong_keys(posture, pitch, FPS, NOBODY, s))[15, 1, 1, 2] for s in (1.0, 0.5)
     )
     before = tips_of(posture)[15, 1, 1, 2]
     assert abs((half - before) - 0.5 * (whole - before)) < 2e-4
@@ -83,7 +84,7 @@ def test_a_finger_beside_its_black_key_is_raised_above_the_black_key_it_is_over(
     over_black = replace(posture, wrist=posture.wrist + shift)
     pitch[:, 1, 1] = PITCH
     assert keyboard.pressed_keys(tips_of(over_black))[12:18, PITCH + 1 - 21].all()
-    assert not keyboard.pressed_keys(tips_of(lift_off_wrong_keys(over_black, pitch, FPS, None))).any()
+    assert not keyboard.pressed_keys(tips_of(lift_off_wrong_keys(over_black, pitch, FPS, NOBODY))).any()
 
 
 def low_hand() -> tuple[Pose, np.ndarray]:
@@ -105,7 +106,7 @@ def low_hand() -> tuple[Pose, np.ndarray]:
 def test_a_hand_too_low_to_lift_its_finger_rises_and_keeps_its_own_key_down() -> None:
     posture, pitch = low_hand()
     assert (keyboard.pressed_keys(tips_of(posture)).sum(0)[[62 - 21, 66 - 21]] == [FRAMES, FRAMES - 15]).all()
-    lifted = lift_off_wrong_keys(posture, pitch, FPS, None)
+    lifted = lift_off_wrong_keys(posture, pitch, FPS, NOBODY)
     pressed = keyboard.pressed_keys(tips_of(lifted))
     assert pressed[:, 62 - 21].all() and pressed.sum() == FRAMES
     rise = (lifted.wrist - posture.wrist).numpy()

@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from test_contact_separation import FPS, colliding, hands_at
 
+from models.body.edit_mask import EditMask
 from models.body.keyboard import pressed_keys
 from models.body.motion import Motion
 from models.contact import apply, apply_contact, segment
@@ -40,10 +41,10 @@ def jumble(seed: int) -> tuple[Motion, NDArray[np.float64], NDArray[np.int8]]:
 
 
 SWITCHES: dict[str, tuple[str, Any]] = {
-    "strays": ("lift_strays", lambda posture, *rest: posture),
-    "room": ("make_room", lambda *given: None),
+    "strays": ("lift_off_wrong_keys", lambda posture, *rest: posture),
+    "room": ("avoid_other_hand", lambda *given: None),
     "attempts": ("_ATTEMPTS", 1),
-    "yielding": ("give_way", lambda presses, *rest: (presses, np.ones(len(presses.note), bool))),
+    "yielding": ("drop_notes", lambda presses, *rest: (presses, np.ones(len(presses.note), bool))),
     "nothing": ("PASSES", segment.PASSES),
 }
 
@@ -76,10 +77,10 @@ def test_what_cannot_be_played_together_gives_way_and_strikes_nothing_wrong(part
 @pytest.fixture
 def hands_put_together(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever came before leaves one hand inside the other for half a second."""
-    mend = apply.mend
+    mend = apply.repair_seams
 
-    def spoilt(motion: Motion, movable: NDArray[np.bool_], hand_size: float) -> Motion:
-        mended = mend(motion, movable, hand_size)
+    def spoilt(motion: Motion, edits: EditMask, hand_size: float) -> Motion:
+        mended = mend(motion, edits, hand_size)
         wrist = mended.wrist.copy()
         wrist[40:55, 0] = wrist[40:55, 1] - np.float32([0.01, 0.0, 0.0])
         return Motion(mended.euler, wrist, mended.fps)
@@ -100,7 +101,7 @@ def test_the_last_word_is_that_hands_do_not_collide(
 
 def test_what_is_tangled_where_stretches_meet_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
     motion = hands_at(np.tile([-0.3, 0.2], (90, 1)))
-    given: list[tuple[Motion, NDArray[np.bool_], float]] = []
+    given: list[tuple[Motion, EditMask, float]] = []
 
     def mend(*what: Any) -> Motion:
         given.append(what)
@@ -110,8 +111,8 @@ def test_what_is_tangled_where_stretches_meet_is_mended(monkeypatch: pytest.Monk
     monkeypatch.setattr(apply, "repair_seams", mend)
     notes, hands = np.array([[1.0, 1.4, 72, 80]]), np.ones(1, np.int8)
     result = apply_contact(motion, notes, hands, hand_size=1.1).motion
-    (solved, movable, size), *more = given
-    assert not more and movable.all() and size == 1.1
+    (solved, edits, size), *more = given
+    assert not more and edits.whole and size == 1.1
     np.testing.assert_array_equal(result.wrist, solved.wrist + np.float32([0.0, 0.0, 0.5]))
     # A take of half a contact is not mended: its hands are on their way only.
     apply_contact(motion, notes, hands, strength=0.5)

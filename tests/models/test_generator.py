@@ -9,6 +9,7 @@ import torch
 from mirroring import mirror_hands
 from tiny_model import TINY, tiny_model
 
+from models.body.edit_mask import EditMask
 from models.body.keyboard import key_x
 from models.body.kinematics import outside_limits
 from models.body.motion import Motion
@@ -294,7 +295,7 @@ def test_a_splice_is_exact_outside_and_goes_on_in_place_and_velocity():
         ramp[:, None, None] + np.zeros((60, 2, 16, 3), np.float32), ramp[:, None] + np.zeros((60, 2, 3)), 30.0
     )
     new = Motion(np.ones((60, 2, 16, 3), np.float32), np.ones((60, 2, 3), np.float32), 30.0)
-    out = splice(kept, new, (1,), 15, 45)
+    out = splice(kept, new, EditMask.of_seconds(60, 30.0, (1,), (0.5, 1.5)))
     assert np.array_equal(out.euler[:, 0], kept.euler[:, 0])
     assert np.array_equal(out.euler[:15], kept.euler[:15]) and np.array_equal(out.wrist[45:], kept.wrist[45:])
     assert out.euler[30, 1, 0, 0] == 1.0
@@ -307,6 +308,6 @@ def test_a_splice_is_exact_outside_and_goes_on_in_place_and_velocity():
 def test_a_splice_of_any_length_stays_between_what_it_joins(start, stop):
     kept = Motion(np.zeros((60, 2, 16, 3), np.float32), np.zeros((60, 2, 3), np.float32), 30.0)
     new = Motion(np.ones((60, 2, 16, 3), np.float32), np.ones((60, 2, 3), np.float32), 30.0)
-    out = splice(kept, new, (0, 1), start, stop)
+    out = splice(kept, new, EditMask.of_seconds(60, 30.0, seconds=(start / 30, stop / 30)))
     assert not out.wrist[:start].any() and not out.wrist[stop:].any()
     assert out.wrist.min() > -0.1 and out.wrist.max() < 1.1

@@ -7,13 +7,7 @@ import numpy as np
 import pytest
 from tiny_model import TINY
 
-from models.body.player import (
-    PLAYER_FEATURES,
-    draw_player_scores,
-    player_of_seed,
-    player_of_take,
-    player_vector,
-)
+from models.body.player import PLAYER_FEATURES, Player, draw_player_scores, scores_of_take
 from models.config import ModelConfig
 from models.generation.generator import GenerateSettings, generate
 from models.generation.model import Networks, wrap
@@ -32,6 +26,10 @@ def told_model():
     return wrap(TOLD, networks, torch.device("cpu"), preset="told")
 
 
+def scores_of_seed(seed):
+    return Player.of_seed(seed).scores
+
+
 def take_of(model, seed, **more):
     notes = np.array([[0.2, 0.6, 60, 80], [0.6, 1.0, 52, 70], [1.0, 1.4, 64, 60]], np.float32)
     settings = GenerateSettings(seed=seed, contact=0.0)
@@ -39,31 +37,33 @@ def take_of(model, seed, **more):
 
 
 def test_a_seed_has_one_player_and_seeds_differ():
-    assert np.array_equal(player_of_seed(3), player_of_seed(3))
-    assert np.abs(player_of_seed(3) - player_of_seed(4)).max() > 0.1
+    assert np.array_equal(scores_of_seed(3), scores_of_seed(3))
+    assert np.abs(scores_of_seed(3) - scores_of_seed(4)).max() > 0.1
     drawn = np.array([draw_player_scores(np.random.default_rng(k)) for k in range(2000)])
     assert np.allclose(drawn.std(0), 1.0, atol=0.08) and np.abs(drawn).max() <= 2.5
-    assert player_vector(drawn[0])[:, 0].tolist() == [-1.0, 1.0] and player_vector(drawn[0]).shape == (2, 4)
+    told = Player(scores=drawn[0]).vector()
+    assert told[:, 5].tolist() == [-1.0, 1.0] and told.shape == (2, 9)
 
 
 def test_what_a_file_says_about_a_player_is_checked():
-    assert player_of_take({"habits": [[0, 1, 2], [3, 4, 5]]}).max() == 2.5
+    assert scores_of_take({"habits": [[0, 1, 2], [3, 4, 5]]}).max() == 2.5
     for broken in ({}, {"habits": "x"}, {"habits": [[1, 2], [3, 4]]}, {"habits": [[0, 0, float("nan")]] * 2}):
-        assert player_of_take(broken) is None
+        assert scores_of_take(broken) is None
 
 
 def test_a_redone_hand_has_a_player_of_its_own_and_a_redone_range_keeps_it(told_model):
     first = take_of(told_model, 1)
-    assert np.allclose(first.meta["habits"], player_of_seed(1))
+    assert np.allclose(first.meta["habits"], scores_of_seed(1))
     hand = take_of(told_model, 2, keep=first, keep_hand="left")
-    assert np.allclose(hand.meta["habits"], [player_of_seed(2)[0], player_of_seed(1)[1]])
+    assert np.allclose(hand.meta["habits"], [scores_of_seed(2)[0], scores_of_seed(1)[1]])
     part = take_of(told_model, 3, keep=hand, redo_range=(0.4, 0.9))
     assert np.allclose(part.meta["habits"], hand.meta["habits"])
 
 
 def test_the_networks_hear_of_the_player(told_model, monkeypatch):
     first = take_of(told_model, 1)
-    monkeypatch.setattr("models.generation.generator.scores_of_seed", lambda seed: player_of_seed(9))
+    ninth = Player.of_seed(9)
+    monkeypatch.setattr(Player, "of_seed", lambda seed, style: ninth)
     other = take_of(told_model, 1)
     assert np.abs(first.motion.euler - other.motion.euler).max() > 1e-3
 

@@ -2,7 +2,6 @@
 """Wrong settings are refused with the field's name, before anything heavy is loaded."""
 
 import dataclasses
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Any
 import pytest
 
 from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest, from_params
-from models.body.player import HAND_SIZE_RANGE, STYLE_LIMIT, STYLES
+from models.body.player import HAND_SIZE_RANGE, STYLE_RANGE, STYLES, size_factor
 from models.errors import UserError
 from models.generation.generator import GenerateSettings
+from s2c_blender.core import player as blender
 
 GOOD = {"midi": "a.mid", "output": "a.npz"}
 
@@ -73,7 +73,7 @@ def test_a_wrong_setting_is_named(name: str, value: Any) -> None:
 @pytest.mark.parametrize("name", STYLES)
 def test_whoever_checks_a_style_says_the_same(name: str, value: float) -> None:
     """The request and the generator; at 2 the one took what the other silently cut."""
-    fits = name == "hand_size" or abs(value) <= STYLE_LIMIT
+    fits = name == "hand_size" or abs(value) <= STYLE_RANGE[1]
     for check in (
         lambda: from_params(GenerateRequest, {**GOOD, "style": {name: value}}).style,
         lambda: GenerateSettings(style={name: value}).style,
@@ -86,9 +86,12 @@ def test_whoever_checks_a_style_says_the_same(name: str, value: float) -> None:
 
 
 def test_blender_sends_the_hand_sizes_that_the_generator_takes() -> None:
-    source = (Path(__file__).parents[2] / "s2c_blender" / "ordering.py").read_text(encoding="utf-8")
-    told = re.search(r"^HAND_SIZE_STYLES = \((.*), (.*)\)$", source, re.MULTILINE)
-    assert told is not None and tuple(map(float, told.groups())) == HAND_SIZE_RANGE
+    smallest, largest = blender.HAND_SIZE_RANGE
+    assert (smallest, largest) == (0.7, 1.4)
+    assert (size_factor(HAND_SIZE_RANGE[0]), size_factor(HAND_SIZE_RANGE[1])) == (smallest, largest)
+    for factor in (smallest, 0.83, 1.0, 1.05, largest):
+        assert size_factor(blender.style_of_hand_size(factor)) == pytest.approx(factor, abs=1e-12)
+    assert (blender.style_of_hand_size(0.01), blender.style_of_hand_size(9.0)) == HAND_SIZE_RANGE
 
 
 PIECE = {"path": "a.wav", "start_s": 1, "end_s": 2.5, "at_s": 0}

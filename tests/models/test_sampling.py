@@ -8,6 +8,7 @@ import pytest
 import torch
 from tiny_model import TINY, tiny_model
 
+from models.body.edit_mask import EditMask
 from models.body.motion import Motion
 from models.conditioning.windows import ModelInput, window_starts
 from models.errors import no_progress
@@ -97,9 +98,9 @@ SONG = 1800  # frames
 def redo(hands, start, stop, kept):
     """A stretch of a minute's song anew."""
     told = np.zeros((2, TINY.player_dim), np.float32)
-    settings = sampling.SamplingSettings(seed=5, sampler=TINY.sampler, steps=2, style=told)
+    settings = sampling.SamplingSettings(seed=5, sampler=TINY.sampler, steps=2, player_vector=told)
     music = ModelInput(NOTES, np.zeros((len(NOTES), 2), np.int8), 30.0)
-    part = sampling.Redo(hands, start, stop)
+    part = EditMask.of_seconds(SONG, 30.0, hands, (start / 30, stop / 30))
     return sampling.sample_song(tiny_model(), music, SONG, settings, kept, part, no_progress)
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which step, buttons and sentences the panels show, state by state, and that they fit a narrow sidebar."""
 
-import ast
+import json
 from pathlib import Path
 
 import bpy
@@ -11,19 +11,17 @@ from ui_helpers import Region, draw
 
 import s2c_blender
 from s2c_blender.core.jobs import State, Status
+from s2c_blender.core.player import STYLES
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, session
 from s2c_blender.ui import drawing, panels, preferences_page, properties
 from s2c_blender.ui.next_step import next_step
 from s2c_blender.ui.operators.jobs import order_new_take
 from s2c_blender.ui.preferences import PANEL_HINT, S2C_Preferences
-from s2c_blender.ui.properties import STYLES
 
-REQUEST = Path(__file__).resolve().parents[2] / "models" / "body" / "player.py"
-STYLES_OF_THE_GENERATOR = ast.literal_eval(
-    REQUEST.read_text(encoding="utf-8").split("\nSTYLES = ")[1].splitlines()[0]
-)
-"""Read as text: Blender's Python has not what `models` imports."""
+HANDS = Path(__file__).resolve().parents[2] / "models" / "hands.json"
+STYLES_OF_THE_GENERATOR = json.loads(HANDS.read_text(encoding="utf-8"))["player"]["styles"]
+"""Read from the file: Blender's Python has not what `models` imports."""
 BOTH = pytest.mark.parametrize("panel", [panels.S2C_PT_sequencer, panels.S2C_PT_view3d])
 TAKE_BUTTONS = {"s2c.resample", "s2c.regenerate_hand", "s2c.regenerate_range"}
 
@@ -246,7 +244,12 @@ def test_the_style_shows_the_size_of_the_hands(scene, tmp_path, panel):
 
 
 def test_the_generator_knows_every_style():
-    assert ("hand_size", *STYLES) == STYLES_OF_THE_GENERATOR
+    assert ["hand_size", *STYLES] == STYLES_OF_THE_GENERATOR
+    sliders = bpy.context.scene.s2c_settings
+    assert list(sliders.style()) == STYLES_OF_THE_GENERATOR[1:]
+    for name in STYLES:
+        limits = sliders.bl_rna.properties[name]
+        assert (limits.hard_min, limits.hard_max) == (-1.0, 1.0)
 
 
 # -- the generator --------------------------------------------------------------------------------------

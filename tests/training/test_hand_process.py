@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.body.keyboard import key_x
-from models.body.player import draw_player_scores
+from models.body.player import Player, draw_player_scores
 from models.body.skeleton import RIGHT
 from models.evaluation.real_motion_distance import distance_to_real
 from models.music.midi import write_midi
@@ -22,7 +22,6 @@ from training.synthesis.contact_fit import played_scores
 from training.synthesis.hand_notes import HandNotes, notes_of_hand
 from training.synthesis.hand_process import HandHabits, HandPath, draw_hand, fitted_habits, leads
 from training.synthesis.real_notes import REAL_FPS, RealExcerpt, played_notes, real_excerpts
-from training.synthesis.style import Player
 
 
 def hand_of(rows: list[tuple[float, float, int, int]]) -> HandNotes:
@@ -65,7 +64,7 @@ def test_a_hand_without_notes_has_the_moments_of_its_habits_at_any_frame_rate(fp
     rng = np.random.default_rng(1)
     drawn = [
         draw_hand(
-            hand_of([]), RIGHT, Player(habits=draw_player_scores(rng)), int(seconds * fps), fps, rng, habits
+            hand_of([]), RIGHT, Player(scores=draw_player_scores(rng)), int(seconds * fps), fps, rng, habits
         )
         for _ in range(12)
     ]
@@ -188,7 +187,7 @@ def real_file(folder: Path, excerpts: int = 4, seconds: int = 20) -> tuple[Path,
             ]
             notes = hand_of(rows)
             path = draw_hand(
-                notes, hand, Player(habits=draw_player_scores(rng)), frames, REAL_FPS, rng, habits
+                notes, hand, Player(scores=draw_player_scores(rng)), frames, REAL_FPS, rng, habits
             )
             tips = path.tips.copy()
             for onset, offset, pitch, finger in rows:

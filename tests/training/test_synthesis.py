@@ -11,6 +11,7 @@ import torch
 from models.body.keyboard import key_x
 from models.body.kinematics import forward_kinematics, outside_limits
 from models.body.motion import Motion
+from models.body.player import Player, Style
 from models.body.skeleton import LEFT, RIGHT
 from models.music.midi import write_midi
 from models.planning.fingering import finger_notes
@@ -30,7 +31,6 @@ from training.synthesis.scores import (
     span,
 )
 from training.synthesis.smooth import smooth_path
-from training.synthesis.style import Player, Style
 
 
 def song(beats: int = 24) -> Score:
@@ -135,7 +135,7 @@ def test_hands_stay_inside_their_limits_and_strike_the_right_keys() -> None:
         torch.from_numpy(a.astype(np.float64)) for a in (sample.motion.euler, sample.motion.wrist)
     )
     assert not outside_limits(euler).any()
-    tips = forward_kinematics(euler, wrist, sample.player.style.size_factor).tips.numpy()
+    tips = forward_kinematics(euler, wrist, sample.player.hand_size).tips.numpy()
     frame = np.round(sample.notes[:, 0] * sample.motion.fps).astype(int) + 1
     hand, finger = sample.fingering.T
     error = np.abs(tips[frame, hand, finger, 0] - key_x(sample.notes[:, 2].astype(int)))

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.app.command_line import complain
-from models.body.player import draw_player_scores
+from models.body.player import Player, draw_player_scores
 from models.body.skeleton import LEFT, RIGHT
 from models.evaluation.real_motion_distance import distance_to_real, motion_features
 from models.whole_file import write_text_whole
@@ -28,7 +28,6 @@ from training.synthesis.contact_fit import SCORE_FPS, played_scores
 from training.synthesis.hand_notes import notes_of_hand
 from training.synthesis.hand_process import FITTED_PATH, HandHabits, HandPath, draw_hand
 from training.synthesis.real_notes import REAL_FPS, RealExcerpt, real_excerpts
-from training.synthesis.style import Player
 
 _SIDE = {LEFT: np.array([-1.0, 1.0]), RIGHT: np.array([1.0, 1.0])}
 _STEP, _SPREAD_STEP = 0.7, 0.35
@@ -121,7 +120,7 @@ def leaning(x: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.fl
 def draw_excerpt(excerpt: RealExcerpt, habits: HandHabits, seed: list[int]) -> tuple[HandPath, HandPath]:
     """Both hands of a player of average style on a real excerpt's notes, right-hand terms, at ``REAL_FPS``."""
     rng = np.random.default_rng(seed)
-    player = Player(habits=draw_player_scores(rng))
+    player = Player(scores=draw_player_scores(rng))
     hands, fingers = excerpt.fingering.T
     left, right = (
         draw_hand(

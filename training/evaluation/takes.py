@@ -14,12 +14,11 @@ import numpy as np
 
 from models.app.pipeline import Pipeline
 from models.app.request import GenerateRequest
-from models.body.player import draw_player_scores
+from models.body.player import Player, draw_player_scores
 from models.body.take import Take
 from models.music.midi import write_midi
 from training.evaluation.excerpts import Excerpt
 from training.synthesis.dataset import move_hands
-from training.synthesis.style import Player
 
 LEFT = 0
 
@@ -114,7 +113,7 @@ def synthesised(excerpt: Excerpt, options: TakeOptions) -> Made:
     """The synthesiser's motion of a player of average style to the excerpt's notes; every excerpt has its own."""
     begin = time.perf_counter()
     rng = np.random.default_rng([options.seed, zlib.crc32(excerpt.name.encode())])
-    player = Player(habits=draw_player_scores(rng))
+    player = Player(scores=draw_player_scores(rng))
     sample = move_hands(excerpt.notes, excerpt.hands, player, excerpt.seconds, rng, options.fps)
     seconds = {"sample": time.perf_counter() - begin}
     return Made(

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from models.body.kinematics import forward_kinematics
+from models.body.player import size_factor
 from models.conditioning.conditioning import EncodedInput, build_condition, predict_positions
 from models.conditioning.finger_features import SINCE_OFFSET
 from models.conditioning.hand_space import Normalizer, canonical_wrist
@@ -42,7 +43,6 @@ FOLDER = "stage2"
 _TIP_UNIT_M = 0.01
 _TIP_STEP_M = 0.005
 _RESIDUAL_BATCHES = 8
-HAND_SIZE_STEP = 0.1
 """One unit of the style's hand size is a tenth of the average hand."""
 
 
@@ -129,7 +129,7 @@ def _mean_square(apart: Tensor, weight: Tensor, share: Share) -> Tensor:
 def _tips(x0: Tensor, positions: Tensor, style: Tensor, normalizer: Normalizer) -> Tensor:
     """Fingertips [B, T, 2, 5, 3], metres."""
     euler, wrist = normalizer.unmotion(x0, positions)
-    size = 1 + HAND_SIZE_STEP * style[:, 0, 0] if style.shape[2] else torch.ones(len(x0), device=x0.device)
+    size = size_factor(style[:, 0, 0]) if style.shape[2] else torch.ones(len(x0), device=x0.device)
     with torch.autocast(x0.device.type, enabled=False):  # half precision is a millimetre along a hand
         return forward_kinematics(
             euler.unflatten(-1, (16, 3)).transpose(1, 2), wrist.transpose(1, 2), size[:, None]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from models.body.kinematics import forward_kinematics
 from models.body.motion import Motion
+from models.body.player import size_factor
 from models.body.skeleton import FINGERS
 from models.evaluation.anticipation import anticipation
 from models.evaluation.real_motion_distance import distance_to_real, take_features
@@ -125,7 +126,7 @@ def of_shards(folder: Path, limit: int) -> ShardFigures:
         with np.load(folder / file, allow_pickle=False) as data:
             fps, notes, fingering = float(data["fps"]), data["notes"], data["fingering"].astype(int)
             euler, wrist = data["euler"].astype(np.float32), data["wrist"]
-            size = 1 + 0.1 * float(data["style"][0, 0])
+            size = size_factor(float(data["style"][0, 0]))
         points = forward_kinematics(torch.from_numpy(euler), torch.from_numpy(wrist), size).tips.numpy()
         features.append(take_features(Motion(euler, wrist, fps), points))
         early = anticipation(points, notes, fingering, fps)

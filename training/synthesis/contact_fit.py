@@ -16,14 +16,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.body.player import draw_player_scores
+from models.body.player import Player, draw_player_scores
 from models.body.skeleton import LEFT, RIGHT
 from models.evaluation.biomechanics import fingertips
 from training.synthesis.dataset import excerpt, move_hands
 from training.synthesis.hand_process import HandHabits, HandPath
 from training.synthesis.performance import perform
 from training.synthesis.scores import Piece, index_pieces, load_score
-from training.synthesis.style import Player
 
 SCORE_FPS = 30.0
 _SECONDS = 20.0
@@ -59,7 +58,7 @@ def _played(piece: Piece, habits: HandHabits, seed: int) -> tuple[HandPath, Hand
     notes[:, :2] += 0.5
     duration_s = float(notes[:, 1].max()) + 0.5
     sample = move_hands(
-        notes, played.hands, Player(habits=draw_player_scores(rng)), duration_s, rng, SCORE_FPS, habits
+        notes, played.hands, Player(scores=draw_player_scores(rng)), duration_s, rng, SCORE_FPS, habits
     )
     tips = fingertips(sample.motion, 1.0)[..., :2].astype(np.float64)
     wrist = sample.motion.wrist[..., :2].astype(np.float64)

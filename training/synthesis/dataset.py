@@ -26,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.body.motion import Motion
+from models.body.player import Player
 from models.contact import apply_contact
 from models.planning.fingering import Assignment, finger_notes
 from models.whole_file import write_bytes_whole, write_text_whole
@@ -33,7 +34,7 @@ from training.synthesis.hand_process import HandHabits
 from training.synthesis.motion import base_motion
 from training.synthesis.performance import perform
 from training.synthesis.scores import MIN_NOTES, Piece, Score, index_pieces, load_score
-from training.synthesis.style import Player, draw_player
+from training.synthesis.style import draw_player
 
 FORMAT = 2
 MOST_VARIATION = 0.8
@@ -127,7 +128,7 @@ def move_hands(
         motion,
         notes,
         hands,
-        hand_size=player.style.size_factor,
+        hand_size=player.hand_size,
         assignment=Assignment(fingering, notes[:, 1].astype(float)),
     )
     return Sample(done.motion, notes, hands, fingering, player)
@@ -147,7 +148,7 @@ def _save(path: Path, sample: Sample, piece: Piece) -> None:
         notes=sample.notes,
         hands=sample.hands,
         fingering=sample.fingering,
-        style=sample.player.vectors(),
+        style=sample.player.vector(),
         fps=np.float32(sample.motion.fps),
         name=np.array(piece.name),
         split=np.array(piece.split),

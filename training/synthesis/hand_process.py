@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.body.player import Player
 from training.synthesis.banded import BandedGaussian
 from training.synthesis.hand_notes import HandNotes, frame_spans
 from training.synthesis.smooth import noise_path, smooth_path
-from training.synthesis.style import Player
 
 FITTED_PATH = Path(__file__).with_name("hand_process.json")
 MEMORY_S = 0.16
@@ -114,7 +114,7 @@ def draw_hand(
 ) -> HandPath:
     """Draw wrist and fingertips of a player's hand (0 left, 1 right) for its notes."""
     habits, style = habits or fitted_habits(), player.style
-    lying = habits.lying(hand, player.habits[hand], rng)
+    lying = habits.lying(hand, player.scores[hand], rng)
     lying += habits.mean[hand] * (style.size_factor - 1)
     lying[1::2] -= style.curl * np.array([0.002, 0.007, 0.008, 0.007, 0.005])
     lean = habits.lean[hand]

@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from models.body.motion import Motion
+from models.body.player import Player, Style
 from models.body.skeleton import FINGER_JOINTS, LEFT, RIGHT, STANDARD_HANDS
 from models.contact.single_frame_ik import solve_fingers
 from training.synthesis.hand_notes import notes_of_hand
 from training.synthesis.hand_process import HandHabits, draw_hand, fitted_habits
 from training.synthesis.smooth import noise_path, smooth_path
-from training.synthesis.style import Player, Style
 from training.synthesis.tips import tip_paths
 from training.synthesis.wrist import WRIST_Z, WristPath, carry_wrist, make_room
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from models.body.keyboard import BLACK_FRONT, BLACK_HEIGHT
+from models.body.player import Style
 from training.synthesis.hand_notes import HandNotes, frame_spans
 from training.synthesis.hand_process import HandPath, leads
 from training.synthesis.smooth import noise_path
-from training.synthesis.style import Style
 from training.synthesis.wrist import WristPath
 
 REACH_X = np.array([[-0.100, -0.020], [-0.062, 0.022], [-0.036, 0.058], [-0.004, 0.085], [0.028, 0.106]])

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.body.player import Style
 from training.synthesis.hand_notes import HandNotes, frame_spans, playing_frames, sum_by_frame
 from training.synthesis.hand_process import HandPath
 from training.synthesis.smooth import noise_path, smooth_path
-from training.synthesis.style import Style
 
 WRIST_Z = 0.052
 HAND_GAP = 0.155

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from models.body.keyboard import LOWEST_PITCH
 from models.body.motion import Motion
+from models.body.player import size_factor
 from models.body.take import Take
 from models.music.notes import ONSET, SUSTAIN
 from training.evaluation.figures import measure, summary
@@ -16,7 +17,6 @@ from training.metrics.embedding import EmbeddingNet
 from training.tables.generate import Sampled
 
 _OURS = ("onset_f1_pooled", "frame_f1", "hands_colliding", "outside_limits", "real_motion_distance")
-_HAND_SIZE_STEP = 0.1
 _MOVING_M_S = 1e-9
 
 
@@ -93,7 +93,7 @@ def playing(sampled: list[Sampled], fps: float) -> dict[str, float]:
             notes = notes_from_rolls(rolls[i], fps)
             euler = part.euler[i].transpose(0, 1).unflatten(-1, (16, 3)).numpy()
             motion = Motion(euler, part.wrist[i].transpose(0, 1).numpy(), fps)
-            size = 1 + _HAND_SIZE_STEP * float(style[i, 0, 0]) if style.shape[2] else 1.0
+            size = size_factor(float(style[i, 0, 0])) if style.shape[2] else 1.0
             fingering = np.full((len(notes), 2), -1, np.int8)
             take = Take(motion, notes, fingering, {"hand_size": size})
             rows.append(measure("contact 0", take, notes, motion.frames / fps, {}))
