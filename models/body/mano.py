@@ -56,9 +56,9 @@ _LEFT_SIGNS = (1.0, -1.0, -1.0)
 def _bone_frames() -> np.ndarray:
     """Frames (16, 3, 3) of the right hand's bones, columns in piano axes."""
     frames = np.empty((16, 3, 3))
-    frames[0] = skeleton.WRIST_FRAMES[skeleton.RIGHT]
+    frames[0] = skeleton.STANDARD_HANDS.wrist_frames[skeleton.RIGHT]
     for finger, joints in enumerate(skeleton.FINGER_JOINTS):
-        frames[joints] = skeleton.FINGER_FRAMES[skeleton.RIGHT, finger]
+        frames[joints] = skeleton.STANDARD_HANDS.finger_frames[skeleton.RIGHT, finger]
     return frames
 
 

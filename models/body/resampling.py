@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.edit_mask import EditMask
-from models.body.take import Motion
+from models.body.motion import Motion
 
 EDGE_FADE_S = 0.4
 """How long the difference at the edge of a redone stretch takes to fade away inside it."""

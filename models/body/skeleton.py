@@ -21,9 +21,12 @@ which the mirrored bone frame is ``M B diag(-1, 1, 1)``: flexion stays +X on bot
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 REST_DATA_PATH = Path(__file__).parents[1] / "hands.json"
 REST_DATA = json.loads(REST_DATA_PATH.read_text(encoding="utf-8"))
@@ -33,42 +36,95 @@ HANDS = ("left", "right")
 JOINTS: tuple[str, ...] = tuple(REST_DATA["joints"])
 FINGERS: tuple[str, ...] = tuple(REST_DATA["finger_order"])
 FINGER_JOINTS = np.array([[JOINTS.index(f"{finger}{i}") for i in (1, 2, 3)] for finger in FINGERS])  # (5, 3)
+FLEXION, MIDDLE, LAST, ABDUCTION = range(4)
+"""The four angles of a finger: its first joint flexes and spreads, the middle and the last one flex."""
 
 _MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
-def _frame(axes: dict) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class HandGeometry:
+    """The shape of a pair of hands: all that kinematics and contact know of a body.
+
+    Hand 0 is left, 1 is right; fingers from thumb to little finger. Metres at hand size 1, radians.
+    """
+
+    wrist_frames: NDArray[np.float64]
+    """(2, 3, 3) the wrist bone's axes X, Y, Z at rest, as columns in piano axes."""
+    finger_bases: NDArray[np.float64]
+    """(2, 5, 3) from the wrist to the first joint of each finger at rest."""
+    finger_frames: NDArray[np.float64]
+    """(2, 5, 3, 3) the axes of each finger's straight chain at rest, as columns in piano axes."""
+    lengths: NDArray[np.float64]
+    """(2, 5, 3) of the bones, from the palm to the tip."""
+    radii: NDArray[np.float64]
+    """(2, 5, 4) of the flesh at the three joints and at the tip."""
+    limits: NDArray[np.float64]
+    """(2, 16, 3, 2) lowest and highest X, Y, Z of each joint."""
+
+    def __post_init__(self) -> None:
+        shapes = {
+            "wrist_frames": (2, 3, 3),
+            "finger_bases": (2, 5, 3),
+            "finger_frames": (2, 5, 3, 3),
+            "lengths": (2, 5, 3),
+            "radii": (2, 5, 4),
+            "limits": (2, 16, 3, 2),
+        }
+        for name, shape in shapes.items():
+            found = getattr(self, name).shape
+            if found != shape:
+                raise ValueError(f"{name} of the hands has the shape {found}; it must be {shape}")
+
+    @classmethod
+    def of_rest_data(cls, data: dict[str, Any]) -> HandGeometry:
+        """The hands of a file like ``hands.json``, which describes the right one; the left one is its mirror image."""
+        fingers = [data["fingers"][finger] for finger in FINGERS]
+        lengths, radii = (np.array([finger[key] for finger in fingers]) for key in ("lengths", "radii"))
+        limits = _right_limits(data["limits"])
+        mirrored = limits.copy()
+        mirrored[:, 1:] = -limits[:, 1:, ::-1]
+        return cls(
+            wrist_frames=_both_frames(_frame(data["wrist"])),
+            finger_bases=_both(np.array([finger["base"] for finger in fingers])),
+            finger_frames=_both_frames(np.stack([_frame(finger) for finger in fingers])),
+            lengths=np.stack([lengths, lengths]),
+            radii=np.stack([radii, radii]),
+            limits=np.stack([mirrored, limits]),
+        )
+
+    @property
+    def finger_limits(self) -> NDArray[np.float64]:
+        """(2, 5, 4, 2) lowest and highest of the four angles of each finger."""
+        joints = self.limits[:, FINGER_JOINTS]  # (2, 5, 3, 3, 2)
+        return joints[:, :, [0, 1, 2, 0], [0, 0, 0, 2]]
+
+
+def _frame(axes: dict[str, Any]) -> NDArray[np.float64]:
     """Bone frame with columns X, Y, Z in piano axes, right hand."""
     y, z = np.array(axes["y_axis"]), np.array(axes["z_axis"])
     return np.stack([np.cross(y, z), y, z], axis=1)
 
 
-def _both(right: np.ndarray) -> np.ndarray:
+def _both(right: NDArray[np.float64]) -> NDArray[np.float64]:
     """Stack a right-hand vector array ``(..., 3)`` behind its mirror image: ``(2, ..., 3)``."""
     return np.stack([right * _MIRROR, right])
 
 
-def _both_frames(right: np.ndarray) -> np.ndarray:
+def _both_frames(right: NDArray[np.float64]) -> NDArray[np.float64]:
     """Stack right-hand frames ``(..., 3, 3)`` behind their mirror images ``M B diag(-1, 1, 1)``."""
     return np.stack([_MIRROR[:, None] * right * _MIRROR[None, :], right])
 
 
-def _limits() -> np.ndarray:
+def _right_limits(limits: dict[str, Any]) -> NDArray[np.float64]:
+    """(16, 3, 2) radians, right hand."""
     table = np.zeros((16, 3, 2))
-    table[0] = REST_DATA["limits"]["wrist"]
+    table[0] = limits["wrist"]
     for finger, joints in zip(FINGERS, FINGER_JOINTS, strict=True):
-        table[joints] = REST_DATA["limits"]["thumb" if finger == "thumb" else "finger"]
+        table[joints] = limits["thumb" if finger == "thumb" else "finger"]
     return table
 
 
-_fingers = [REST_DATA["fingers"][finger] for finger in FINGERS]
-
 REST_WRIST = _both(np.array(REST_DATA["rest_wrist"]))  # (2, 3) metres
-WRIST_FRAMES = _both_frames(_frame(REST_DATA["wrist"]))  # (2, 3, 3)
-FINGER_BASES = _both(np.array([finger["base"] for finger in _fingers]))  # (2, 5, 3) metres from the wrist
-FINGER_FRAMES = _both_frames(np.stack([_frame(finger) for finger in _fingers]))  # (2, 5, 3, 3)
-BONE_LENGTHS = np.array([finger["lengths"] for finger in _fingers])  # (5, 3) metres
-BONE_RADII = np.array([finger["radii"] for finger in _fingers])  # (5, 4) metres
-LIMITS = _limits()  # (16, 3, 2) radians, right hand
-HAND_LIMITS = np.stack([LIMITS, LIMITS])  # (2, 16, 3, 2) radians
-HAND_LIMITS[LEFT, :, 1:] = -LIMITS[:, 1:, ::-1]
+STANDARD_HANDS = HandGeometry.of_rest_data(REST_DATA)
+"""The hands of the built-in rig, which models learn and contact works with."""

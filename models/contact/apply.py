@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from models.body.edit_mask import EditMask
 from models.body.kinematics import clamp_to_limits, forward_kinematics
+from models.body.motion import Motion
 from models.body.notes import Notes
-from models.body.take import Motion
 from models.checks import check_range
 from models.contact.schedule import PressTiming, cut_presses, plan_presses
 from models.contact.seam_repair import repair_seams

@@ -12,17 +12,17 @@ X, Y, Z and its turn.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models.body import skeleton
-from models.body.bones import closest_shares
-from models.body.kinematics import rest_tensors
+from models.body.bones import LEAST, PAIRS, Bones, closest_shares
+from models.body.pose import Pose
 from models.body.rotations import euler_to_matrix
 from models.contact.key_heights import CLEARANCE, height_under
-from models.contact.posture import LEAST, MARGIN, PAIRS, Aims, Posture, near_pairs
+from models.contact.posture import MARGIN, Aims
 
 _CLOSE = 0.010  # metres: bones within this of their least distance are watched
 _LOOK_AGAIN = 10  # steps
@@ -41,30 +41,25 @@ _FINGERS = 20
 class Descent:
     """The corrections of some frames, and what they cost."""
 
-    def __init__(
-        self, posture: Posture, aims: Aims, fade: Tensor, size: float, fps: float, urgency: float
-    ) -> None:
+    def __init__(self, pose: Pose, aims: Aims, fade: Tensor, fps: float, urgency: float) -> None:
         """Frames whose ``fade`` (n, 2) is 0 stay; ``urgency`` is a factor on the weight of tangles."""
-        kind = posture.place.dtype
-        rest = rest_tensors(kind, posture.place.device)
-        self._angles = posture.angles.permute(1, 2, 3, 0).contiguous()  # (2, 5, 4, n)
+        kind, rest = pose.wrist.dtype, pose.rest
+        self._pose = pose
+        self._angles = pose.fingers.permute(1, 2, 3, 0).contiguous()  # (2, 5, 4, n)
         self._turn, self._place = (
-            part.permute(2, 1, 0).contiguous() for part in (posture.turn, posture.place)
+            part.permute(2, 1, 0).contiguous() for part in (pose.wrist_euler, pose.wrist)
         )
         self._aims = aims.points.to(kind).permute(3, 1, 2, 0).contiguous()  # (3, 2, 5, n)
         self._firm = torch.from_numpy(aims.firm).to(kind).permute(1, 2, 0).contiguous()
         self._busy = torch.from_numpy(aims.busy).permute(1, 2, 0)
         self._fade = fade.to(kind).T.contiguous()[:, None]  # (2, 1, n)
-        self._size, self._urgency = size, urgency
+        self._size, self._urgency = pose.size, urgency
         self._kernels = [_kernel(spread * fps) for spread in (_FINGER_S, _WRIST_S)]
-        joints = rest.limits[:, torch.as_tensor(skeleton.FINGER_JOINTS)]  # (2, 5, 3, 3, 2)
-        limits = torch.stack(
-            [joints[:, :, 0, 0], joints[:, :, 1, 0], joints[:, :, 2, 0], joints[:, :, 0, 2]], 2
-        )
+        limits = rest.finger_limits
         self._low, self._high = limits[..., 0, None], limits[..., 1, None]  # (2, 5, 4, 1)
         turns = rest.limits[:, 0].permute(1, 0, 2)  # (3, 2, 2)
         self._turn_low, self._turn_high = turns[..., 0, None], turns[..., 1, None]
-        self._lengths = rest.lengths[..., None]  # (2 or 1, 5, 3, 1)
+        self._lengths = rest.lengths[..., None]  # (2, 5, 3, 1)
         self._frames = rest.finger_frames.permute(2, 3, 0, 1)[..., None, None]  # (3, 3, 2, 5, 1, 1)
         self._bases = rest.finger_bases.permute(2, 0, 1)[..., None, None]  # (3, 2, 5, 1, 1)
         self._wrist_frames = rest.wrist_frames
@@ -72,29 +67,30 @@ class Descent:
 
     def watch(self, variables: Tensor) -> None:
         """Find the bones to keep apart and the heights to stay above, where the variables have taken the hands."""
-        posture = self.moved(variables)
-        bones = posture.bones(self._size)
-        frame, pair = near_pairs(bones, posture.place, _CLOSE)
-        count, kind = len(bones), bones.dtype
+        pose = self.moved(variables)
+        points = pose.points
+        frame, pair = Bones.of_points(points, pose.wrist).near(_CLOSE)
+        count, kind = len(points), points.dtype
         self._least = torch.from_numpy(LEAST[pair] + MARGIN[pair]).to(kind)
         bone = torch.from_numpy(PAIRS[pair])
         palm = bone % 4 == 0
         head = torch.where(palm, 40 + bone // 20, bone - 1)
         ends = torch.stack([head[:, 0], bone[:, 0], head[:, 1], bone[:, 1]])
         self._ends = ends * count + torch.from_numpy(frame)  # (4, K) into points and wrists (42 n)
-        tips = bones[..., 3, :].permute(1, 2, 0, 3)
+        tips = points[..., 3, :].permute(1, 2, 0, 3)
         keys = torch.from_numpy(height_under(tips.numpy()) + CLEARANCE).to(kind)
         # A playing finger stays above its own path, so that it strikes in time.
         self._floor = torch.where(self._busy, self._aims[2] - _SLACK[2], keys)
 
-    def moved(self, variables: Tensor, strength: float = 1.0) -> Posture:
-        """The posture with that share of the corrections."""
+    def moved(self, variables: Tensor, strength: float = 1.0) -> Pose:
+        """The pose with that share of the corrections."""
         bend, move = self._corrections(variables)
         angles, turn, place = self._applied(strength * bend, strength * move)
-        return Posture(
-            angles.permute(3, 0, 1, 2).contiguous(),
-            turn.permute(2, 1, 0).contiguous(),
-            place.permute(2, 1, 0).contiguous(),
+        return replace(
+            self._pose,
+            fingers=angles.permute(3, 0, 1, 2).contiguous(),
+            wrist_euler=turn.permute(2, 1, 0).contiguous(),
+            wrist=place.permute(2, 1, 0).contiguous(),
         )
 
     def cost(self, variables: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from models.body.pose import Pose
 from models.contact.collision_descent import Descent
-from models.contact.posture import Aims, Posture, tangles
+from models.contact.posture import Aims, tangles
 
 _AROUND_S = 0.3  # the correction fades in and out within this
 _MARGIN = 0.0008
@@ -22,17 +23,16 @@ _MISSED = 0.003  # metres: a playing finger farther than this from its key gets 
 
 
 def solve_collisions(
-    posture: Posture,
+    pose: Pose,
     aims: Aims,
-    size: float,
     fps: float,
     fixed: NDArray[np.bool_],
     strength: float,
     urgency: float = 1.0,
     help_missed: bool = True,
     margin: float = _MARGIN,
-) -> Posture:
-    """The posture (F frames) with its tangles undone as far as the joint limits and the aims allow.
+) -> Pose:
+    """The pose (F frames) with its tangles undone as far as the joint limits and the aims allow.
 
     Args:
         fixed: (F, 2) what has to stay where it is (`EditMask.fixed`).
@@ -41,20 +41,20 @@ def solve_collisions(
         help_missed: also where playing fingers are off their keys without a tangle.
         margin: metres beyond their least distance at which bones call for help.
     """
-    bad = np.zeros(len(posture.place), bool)
-    bad[tangles(posture, size, margin, fixed).frame] = True
+    bad = np.zeros(len(pose), bool)
+    bad[tangles(pose, margin, fixed).frame] = True
     if help_missed:
-        missed = (posture.bones(size)[..., 3, :] - aims.points).norm(dim=-1).numpy() > _MISSED
+        missed = (pose.points[..., 3, :] - aims.points).norm(dim=-1).numpy() > _MISSED
         missed &= aims.firm > 0.9
         missed &= ~fixed[..., None]
         bad |= missed.any((1, 2))
     if not bad.any():
-        return posture
+        return pose
     distance = distance_transform_edt(~bad)
     share = np.clip(1.5 * (1 - distance / max(_AROUND_S * fps, 2.0)), 0.0, 1.0)
     active = np.flatnonzero(share)
     fade = share[active] ** 2 * (3 - 2 * share[active])
     fading = np.repeat(fade[:, None], 2, 1)
     fading[fixed[active]] = 0.0
-    descent = Descent(posture.at(active), aims.at(active), torch.from_numpy(fading), size, fps, urgency)
-    return posture.replaced(active, descent.moved(descent.run(), strength))
+    descent = Descent(pose.at(active), aims.at(active), torch.from_numpy(fading), fps, urgency)
+    return pose.replaced(active, descent.moved(descent.run(), strength))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.body.kinematics import rest_tensors
+from models.body.kinematics import RestTensors
 
 GAP = 0.012
 """Metres between the lines of neighbouring fingers, about a fingertip's width."""
@@ -20,14 +20,16 @@ _WILLING = 4.0  # a finger that may yield a quarter resolves the whole conflict 
 _NEAREST = 0.02  # metres from the first joint: no finger ends nearer
 
 
-def keep_fingers_from_crossing(abduction: Tensor, reach: Tensor, yielding: Tensor) -> Tensor:
+def keep_fingers_from_crossing(
+    abduction: Tensor, reach: Tensor, yielding: Tensor, rest: RestTensors
+) -> Tensor:
     """Abductions at which neighbouring long fingers do not cross, wherever one of the two may yield.
 
     Args:
         abduction: (..., 2, 5) radians. reach: (..., 2, 5) how far each tip lies from its first joint, seen from above.
         yielding: (..., 2, 5) 0 for a finger that stays, 1 for one that gives way.
+        rest: the hands' geometry.
     """
-    rest = rest_tensors(abduction.dtype, abduction.device)
     side = abduction.new_tensor([-1.0, 1.0])
     across = side[:, None] * rest.finger_bases[..., 0]  # rising from index to little finger on both hands
     forward = rest.finger_bases[..., 1]

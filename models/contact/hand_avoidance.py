@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hands that meet make room: idle fingers draw back, idle hands leave, of two playing hands one goes over the other.
 
-Axes: F frames, 2 hands, 5 fingers; 20 bones a hand, five from the wrist to the knuckles, then those of the fingers.
+Axes: F frames, 2 hands, 5 fingers; 20 bones a hand as in `models.body.bones`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
-from torch import Tensor
 
-from models.body.bones import segment_distance
+from models.body.pose import Pose
 from models.contact.wrist_smoothing import smooth_correction
 
 SAFE = 0.016
@@ -43,8 +42,7 @@ class Room:
 
 
 def avoid_other_hand(
-    points: Tensor,
-    wrist: Tensor,
+    pose: Pose,
     firm: NDArray[np.floating],
     fps: float,
     fixed: NDArray[np.bool_],
@@ -52,15 +50,14 @@ def avoid_other_hand(
     """Displacements that take the hands apart where they are too near each other; None where they never are.
 
     Args:
-        points: (F, 2, 5, 4, 3) heads of the finger bones and contact points in the piano frame.
-        wrist: (F, 2, 3) wrists.
+        pose: F frames of both hands.
         firm: (F, 2, 5) 1 for fingers that must stay, 0 for those that may step aside.
         fixed: (F, 2) what has to stay where it is (`EditMask.fixed`).
     """
-    near, lack, hard = _lacks(points, wrist, firm)
+    near, lack, hard = _lacks(pose, firm)
     if not len(near):
         return None
-    frames = len(points)
+    frames = len(pose)
     side = np.array([-1.0, 1.0])[:, None] * np.array([1.0, 0.0, 0.0])
     leave = side * _LEAVE[0] + _LEAVE * [0, 1, 1]  # (2, 3)
     back = side[:, None] * _DRAW_BACK[:, :1] + _DRAW_BACK * [0, 1, 1]  # (2, 5, 3)
@@ -71,7 +68,7 @@ def avoid_other_hand(
     need[near, 0, 0], whole[near, 0, 0] = np.maximum(hard, _HELPS * lack.max((1, 2))), lack.max((1, 2))
     reach = 2 * round(_BUSY_S * fps) + 1
     busy = maximum_filter1d(firm.max(2), reach, axis=0)[..., None]  # (F, 2, 1)
-    above = wrist[..., 1:].sum(-1).numpy()
+    above = pose.wrist[..., 1:].sum(-1).numpy()
     left_over = uniform_filter1d(above[:, 0] - above[:, 1], 2 * round(_EPISODE_S * fps / 2) + 1) > -0.005
     over = np.stack([left_over, ~left_over], 1)[..., None]
     # A hand that plays makes room for one that plays; one that does not leaves.
@@ -90,25 +87,18 @@ def avoid_other_hand(
 
 
 def _lacks(
-    points: Tensor, wrist: Tensor, firm: NDArray[np.floating]
+    pose: Pose, firm: NDArray[np.floating]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Frames (n,) in which hands are too near, and the room they lack, metres.
 
     For each finger (n, 2, 5), and what neither hand's idle fingers can give (n,).
     """
-    whole = torch.cat([wrist[:, :, None], points.flatten(2, 3)], 2)
-    low, high = whole.amin(2), whole.amax(2)
-    gap = torch.maximum(low[:, 1] - high[:, 0], low[:, 0] - high[:, 1]).amax(-1)
+    bones = pose.bones
     # Every other frame will do: displacements are smooth.
-    candidates = 2 * torch.nonzero(gap[::2] < SAFE).flatten()
+    candidates = 2 * torch.nonzero(bones.gap_between_hands()[::2] < SAFE).flatten()
     near, lacks, hards = [], [], []
     for index in candidates.split(_BLOCK):
-        part = points[index]
-        heads = torch.cat([wrist[index][:, :, None, None].expand(-1, -1, 5, 1, 3), part[..., :-1, :]], 3)
-        heads, tails = heads.flatten(2, 3), part.flatten(2, 3)  # (n, 2, 20, 3), finger by finger
-        shape = (len(index), 20, 20, 3)
-        ends = (heads[:, 0, :, None], tails[:, 0, :, None], heads[:, 1, None], tails[:, 1, None])
-        distance = segment_distance(*(end.expand(shape) for end in ends))
+        distance = bones.at(index).between_hands()
         lack = (SAFE - distance).clamp_min(0).unflatten(2, (5, 4)).unflatten(1, (5, 4)).numpy()
         close = lack.any((1, 2, 3, 4))
         lack, mine = lack[close], firm[index.numpy()[close]]

@@ -8,15 +8,13 @@ Thumbs that wait are not hooked up in the air.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.body.kinematics import rest_tensors
-from models.contact.chain import Fingers
+from models.body.pose import Pose
+from models.body.skeleton import ABDUCTION, FLEXION, MIDDLE
 
 # Flexion of the middle joint, radians, thumb to little finger.
 _LEAST = np.array([-0.05, 0.40, 0.42, 0.40, 0.40], np.float32)
@@ -31,29 +29,30 @@ _FARTHEST = 0.012
 _HOOKED_ROOT, _HOOKED_MIDDLE = np.radians((-10.0, 40.0))
 
 
-def posture_costs(fingers: Fingers, rotation: Tensor, hand_size: float) -> NDArray[np.float32]:
+def posture_costs(pose: Pose) -> NDArray[np.float32]:
     """Displacements (F, 2, 5, 3) of the wrist that would bring each finger back into its comfortable range, metres."""
-    rest = rest_tensors(rotation.dtype, rotation.device)
-    flexion = fingers.middle.numpy()
+    flexion = pose.fingers[..., MIDDLE].numpy()
     excess = np.maximum(flexion - _MOST, 0) - np.maximum(_LEAST - flexion, 0)
-    back = np.clip(excess * _METRES_PER_RADIAN * hand_size, -_FARTHEST, _FARTHEST)
-    c = fingers.abduction
-    spread = c.numpy()
-    past = (spread - np.clip(spread, -_SPREAD, _SPREAD)) * _REACH * hand_size
+    back = np.clip(excess * _METRES_PER_RADIAN * pose.size, -_FARTHEST, _FARTHEST)
+    spread = pose.fingers[..., ABDUCTION].numpy()
+    past = (spread - np.clip(spread, -_SPREAD, _SPREAD)) * _REACH * pose.size
     aside = np.clip(past, -_FARTHEST, _FARTHEST)
     # In the finger's own frame, seen from above: back along the finger, and to the side that it is spread to.
     sine, cosine = np.sin(spread), np.cos(spread)
     wanted = np.stack([back * sine - aside * cosine, -back * cosine - aside * sine, 0 * back], -1)
-    to_hand = rest.finger_frames.numpy().swapaxes(-1, -2)
-    wanted = (wanted[..., None, :] @ to_hand)[..., 0, :] @ rotation.numpy().swapaxes(-1, -2)
+    to_hand = pose.rest.finger_frames.numpy().swapaxes(-1, -2)
+    wanted = (wanted[..., None, :] @ to_hand)[..., 0, :] @ pose.rotation.numpy().swapaxes(-1, -2)
     wanted[..., 2] = 0  # to and fro over the keys; heights are the strokes' own
     return wanted
 
 
-def unhooked(fingers: Fingers) -> Fingers:
-    """The fingers, their thumbs stretched as far as they are hooked up in the air: the root raised, the middle bent."""
-    raised = (_HOOKED_ROOT - fingers.flexion[..., 0]).clamp_min(0)
-    bent = (fingers.middle[..., 0] - _HOOKED_MIDDLE).clamp_min(0)
-    middle = fingers.middle.clone()
-    middle[..., 0] -= torch.minimum(raised, bent)
-    return replace(fingers, middle=middle)
+def unhooked(fingers: Tensor) -> Tensor:
+    """The fingers (..., 2, 5, 4), their thumbs stretched as far as they are hooked up in the air.
+
+    Hooked: the root raised, the middle bent.
+    """
+    raised = (_HOOKED_ROOT - fingers[..., 0, FLEXION]).clamp_min(0)
+    bent = (fingers[..., 0, MIDDLE] - _HOOKED_MIDDLE).clamp_min(0)
+    stretched = fingers.clone()
+    stretched[..., 0, MIDDLE] -= torch.minimum(raised, bent)
+    return stretched

@@ -7,15 +7,14 @@ What lies halfway between two postures may tangle fingers though neither does: t
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from models.body import keyboard
 from models.body.edit_mask import EditMask
-from models.body.take import Motion
-from models.contact.chain import join_angles, split_angles
+from models.body.motion import Motion
+from models.body.pose import Pose
 from models.contact.collision_solver import solve_collisions
-from models.contact.posture import Aims, Posture, tangles
+from models.contact.posture import Aims, tangles
 
 _ATTEMPTS = 3
 _URGENCY = 16.0
@@ -26,9 +25,8 @@ def repair_seams(motion: Motion, edits: EditMask, hand_size: float) -> Motion:
     """The motion with tangled fingers taken apart where hands may change."""
     if not motion.frames:
         return motion
-    euler, wrist = (torch.from_numpy(np.asarray(part, np.float32)) for part in (motion.euler, motion.wrist))
-    whole = Posture.of(split_angles(euler), euler[..., 0, :], wrist)
-    bad = np.unique(tangles(whole, hand_size, fixed=edits.fixed).frame)
+    whole = Pose.of_motion(motion, hand_size)
+    bad = np.unique(tangles(whole, fixed=edits.fixed).frame)
     if not len(bad):
         return motion
     reach = round(_AROUND_S * motion.fps)
@@ -37,18 +35,16 @@ def repair_seams(motion: Motion, edits: EditMask, hand_size: float) -> Motion:
         near[bad + step] = True
     frames = np.flatnonzero(near[reach : reach + motion.frames])
     part, fixed = whole.at(frames), edits.fixed[frames]
-    tips = part.bones(hand_size)[..., 3, :]
+    tips = part.points[..., 3, :]
     playing = _pressing(tips.numpy())
     aims = Aims(tips, playing.astype(np.float32), playing)
     for _ in range(_ATTEMPTS):
-        part = solve_collisions(
-            part, aims, hand_size, motion.fps, fixed, 1.0, _URGENCY, help_missed=False, margin=0.0
-        )
-        if not len(tangles(part, hand_size, fixed=fixed).frame):
+        part = solve_collisions(part, aims, motion.fps, fixed, 1.0, _URGENCY, help_missed=False, margin=0.0)
+        if not len(tangles(part, fixed=fixed).frame):
             break
     out_euler, out_wrist = motion.euler.copy(), motion.wrist.copy()
     changed = edits.free[frames]
-    for out, values in ((out_euler, join_angles(part.fingers, part.turn)), (out_wrist, part.place)):
+    for out, values in ((out_euler, part.euler), (out_wrist, part.wrist)):
         piece = out[frames]
         piece[changed] = values.numpy()[changed]
         out[frames] = piece

@@ -8,7 +8,7 @@ a ten-thousandth of a millimetre.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,27 +17,17 @@ from torch import Tensor
 
 from models.body import keyboard
 from models.body.edit_mask import EditMask
-from models.body.kinematics import clamp_to_limits, rest_tensors
+from models.body.kinematics import clamp_to_limits
+from models.body.motion import Motion
+from models.body.pose import Pose
 from models.body.rotations import axis_angle_to_matrix, euler_to_matrix, matrix_to_euler
-from models.body.take import Motion
-from models.contact.chain import (
-    Fingers,
-    finger_points,
-    finger_tips,
-    hand_rotation,
-    join_angles,
-    solve_chains,
-    split_angles,
-    step_aside,
-    to_hand,
-    to_piano,
-)
+from models.contact.chain import solve_chains, step_aside
 from models.contact.collision_solver import solve_collisions
 from models.contact.hand_avoidance import avoid_other_hand
 from models.contact.key_heights import CLEARANCE, height_under
 from models.contact.note_dropping import drop_notes
 from models.contact.paths import FingerPaths, PathSampler
-from models.contact.posture import Aims, Posture, tangles
+from models.contact.posture import Aims, tangles
 from models.contact.posture_costs import posture_costs, unhooked
 from models.contact.schedule import Presses, PressTiming, contact_points
 from models.contact.wrist_smoothing import rigid_step, smooth_correction, soft_threshold
@@ -53,31 +43,6 @@ _MOST_ASIDE = 0.035  # farther out of the way, an idle finger gets into its own 
 _ATTEMPTS = 8  # to take tangled fingers apart, each time with fewer or shorter notes
 _MORE_URGENT, _MOST_URGENT = 4.0, 3  # each time, this many times
 _GIVEN = 1e4  # weight of frames that stay where they are
-
-
-@dataclass(frozen=True)
-class _Hands:
-    """Where wrists are, and the rotation that goes with it."""
-
-    turn: Tensor
-    """(F, 2, 3) Euler angles of the wrists, radians."""
-    place: Tensor
-    """(F, 2, 3) metres."""
-    rotation: Tensor
-    """(F, 2, 3, 3) from the hand's axes to the piano's."""
-    size: float
-
-    def out(self, points: Tensor) -> Tensor:
-        """Points of the hands' axes in the piano frame."""
-        return to_piano(points, self.rotation, self.place, self.size)
-
-    def bones(self, fingers: Fingers) -> Tensor:
-        """Heads of the finger bones and contact points (F, 2, 5, 4, 3) in the piano frame."""
-        return self.out(finger_points(fingers).flatten(2, 3)).unflatten(2, (5, 4))
-
-    def own(self, points: Tensor) -> Tensor:
-        """Points of the piano frame in the hands' axes."""
-        return to_hand(points, self.rotation, self.place, self.size)
 
 
 def solve_segment(
@@ -103,78 +68,68 @@ def solve_segment(
         Angles (F, 2, 16, 3) and wrists (F, 2, 3).
     """
     euler = clamp_to_limits(torch.from_numpy(motion.euler))
-    given = split_angles(euler)
-    idle = unhooked(given)
-    relaxed = finger_tips(idle)
-    start = _hands(euler[..., 0, :], torch.from_numpy(motion.wrist), hand_size)
+    given = Pose.of_euler(euler, torch.from_numpy(motion.wrist), hand_size)
+    idle = unhooked(given.fingers)
+    relaxed = replace(given, fingers=idle).tips_in_hand
     sampler = PathSampler(presses, motion.frames, motion.fps, timing)
-    hands, fingers = start, given
-    reached = start.out(relaxed).numpy()
+    pose = given
+    reached = given.to_piano(relaxed).numpy()
     aside = torch.zeros_like(relaxed)
     fixed = edits.fixed
     held = torch.from_numpy(fixed.all(0))  # hands that are kept throughout
     for step in range(PASSES):
         step_done(step)
-        paths = sampler(*contact_points(presses, reached, motion.fps), hands.out(relaxed).numpy())
-        shift, turn = _wrist_step(paths, reached, hands, fingers, motion.fps, fixed, first=step == 0)
-        room = (
-            avoid_other_hand(hands.bones(fingers), hands.place, paths.firm, motion.fps, fixed)
-            if step
-            else None
-        )
+        paths = sampler(*contact_points(presses, reached, motion.fps), pose.to_piano(relaxed).numpy())
+        shift, turn = _wrist_step(paths, reached, pose, motion.fps, fixed, first=step == 0)
+        room = avoid_other_hand(pose, paths.firm, motion.fps, fixed) if step else None
         if room is not None:
             aside = (aside + torch.from_numpy(room.fingers)).clamp(-_MOST_ASIDE, _MOST_ASIDE)
             shift = shift + room.wrists
-        hands = _move(hands, shift, turn)
-        fingers = _held(solve_chains(hands.own(_targets(paths, hands, relaxed, aside)), idle), given, held)
-        reached = hands.out(finger_tips(fingers)).numpy()
+        pose = _move(pose, shift, turn)
+        wanted_tips = pose.to_hand(_targets(paths, pose, relaxed, aside))
+        pose = _held(replace(pose, fingers=solve_chains(wanted_tips, idle, pose.rest)), given, held)
+        reached = pose.tips.numpy()
     if strength < 1:
-        hands = _hands(
-            start.turn + strength * (hands.turn - start.turn),
-            start.place + strength * (hands.place - start.place),
-            hand_size,
+        pose = replace(
+            pose,
+            wrist_euler=given.wrist_euler + strength * (pose.wrist_euler - given.wrist_euler),
+            wrist=given.wrist + strength * (pose.wrist - given.wrist),
         )
     x, y = contact_points(presses, reached, motion.fps)
-    free = hands.out(relaxed).numpy()
+    free = pose.to_piano(relaxed).numpy()
     kept = np.ones(len(x), bool)
-    before: tuple[Posture, Posture] | None = None
+    before: tuple[Pose, Pose] | None = None
     for attempt in range(_ATTEMPTS):
         wanted = sampler(x[kept], y[kept], free)
         paths = _without_strays(wanted, reached)
-        targets = _targets(paths, hands, relaxed, aside)
+        targets = _targets(paths, pose, relaxed, aside)
         targets = torch.lerp(torch.from_numpy(free), targets, strength)
-        fingers = solve_chains(hands.own(targets), idle, torch.from_numpy(1 - paths.firm))
-        fresh = Posture.of(_held(fingers, given, held), hands.turn, hands.place)
+        fingers = solve_chains(pose.to_hand(targets), idle, pose.rest, torch.from_numpy(1 - paths.firm))
+        fresh = _held(replace(pose, fingers=fingers), given, held)
         # What was taken apart before stays so; only what is still tangled is worked on again.
-        posture = solve_collisions(
-            fresh if before is None else before[1].carried(before[0], fresh),
+        solved = solve_collisions(
+            fresh if before is None else before[1].corrected_alike(before[0], fresh),
             Aims(targets, paths.firm, paths.pitch > 0),
-            hand_size,
             motion.fps,
             fixed,
             strength,
             urgency=_MORE_URGENT ** min(attempt, _MOST_URGENT),
             help_missed=attempt == 0,
         )
-        before = fresh, posture
-        left = tangles(posture, hand_size, fixed=fixed)
+        before = fresh, solved
+        left = tangles(solved, fixed=fixed)
         if attempt == _ATTEMPTS - 1 or not len(left.frame):
             break
         presses, stays = drop_notes(presses, left, motion.fps, fixed)
         kept[kept] = stays
         sampler = PathSampler(presses, motion.frames, motion.fps, timing)
-    posture = lift_off_wrong_keys(posture, wanted.pitch, hand_size, motion.fps, fixed, strength)
-    return join_angles(posture.fingers, posture.turn).numpy(), posture.place.numpy()
+    solved = lift_off_wrong_keys(solved, wanted.pitch, motion.fps, fixed, strength)
+    return solved.euler.numpy(), solved.wrist.numpy()
 
 
-def _hands(turn: Tensor, place: Tensor, size: float) -> _Hands:
-    return _Hands(turn, place, hand_rotation(turn), size)
-
-
-def _held(fingers: Fingers, given: Fingers, held: Tensor) -> Fingers:
-    """The fingers, but those of hands (2,) that are kept throughout as they were given."""
-    names = ("flexion", "middle", "last", "abduction")
-    return Fingers(*(torch.where(held[:, None], getattr(given, n), getattr(fingers, n)) for n in names))
+def _held(pose: Pose, given: Pose, held: Tensor) -> Pose:
+    """The pose, but the fingers of hands (2,) that are kept throughout as they were given."""
+    return replace(pose, fingers=torch.where(held[:, None, None], given.fingers, pose.fingers))
 
 
 def _without_strays(paths: FingerPaths, reached: NDArray[np.floating]) -> FingerPaths:
@@ -186,8 +141,7 @@ def _without_strays(paths: FingerPaths, reached: NDArray[np.floating]) -> Finger
 def _wrist_step(
     paths: FingerPaths,
     reached: NDArray[np.float32],
-    hands: _Hands,
-    fingers: Fingers,
+    pose: Pose,
     fps: float,
     fixed: NDArray[np.bool_],
     first: bool,
@@ -201,8 +155,8 @@ def _wrist_step(
     sinks = (sunk > _SUNK) & (paths.holding == 0)
     errors = np.where(sinks[..., None], sunk[..., None] * np.array([0.0, 0.0, 1.0]), errors)
     shares = np.where(sinks, 1.0, paths.holding)
-    comfort = posture_costs(fingers, hands.rotation, hands.size)
-    wrist = hands.place.numpy()
+    comfort = posture_costs(pose)
+    wrist = pose.wrist.numpy()
     steps = np.zeros((2, *wrist.shape))
     for hand in (0, 1):
         share = shares[:, hand]
@@ -233,27 +187,29 @@ def _ease(
     return smooth_correction(wanted, weight, fps, _EASE_S)
 
 
-def _move(hands: _Hands, shift: NDArray[np.float64], turn: NDArray[np.float64]) -> _Hands:
+def _move(pose: Pose, shift: NDArray[np.float64], turn: NDArray[np.float64]) -> Pose:
     """Displace (F, 2, 3) wrists and turn them about themselves in the piano frame, inside their limits."""
-    kind = hands.place.dtype
-    place = hands.place + torch.from_numpy(shift).to(kind)
-    place[..., 2] = place[..., 2].clamp_min(_LOWEST_WRIST)
-    frames = rest_tensors(kind, place.device).wrist_frames
-    rotation = axis_angle_to_matrix(torch.from_numpy(turn).to(kind)) @ frames @ euler_to_matrix(hands.turn)
-    turned = matrix_to_euler(frames.transpose(-1, -2) @ rotation)
-    limits = rest_tensors(kind, place.device).limits[:, 0]
-    return _hands(torch.minimum(torch.maximum(turned, limits[..., 0]), limits[..., 1]), place, hands.size)
+    kind, rest = pose.wrist.dtype, pose.rest
+    wrist = pose.wrist + torch.from_numpy(shift).to(kind)
+    wrist[..., 2] = wrist[..., 2].clamp_min(_LOWEST_WRIST)
+    turned_by = axis_angle_to_matrix(torch.from_numpy(turn).to(kind))
+    rotation = turned_by @ rest.wrist_frames @ euler_to_matrix(pose.wrist_euler)
+    turned = matrix_to_euler(rest.wrist_frames.transpose(-1, -2) @ rotation)
+    low, high = rest.limits[:, 0].unbind(-1)
+    return replace(pose, wrist_euler=torch.minimum(torch.maximum(turned, low), high), wrist=wrist)
 
 
-def _targets(paths: FingerPaths, hands: _Hands, relaxed: Tensor, aside: Tensor) -> Tensor:
+def _targets(paths: FingerPaths, pose: Pose, relaxed: Tensor, aside: Tensor) -> Tensor:
     """Targets (F, 2, 5, 3): the relaxed fingertips, handed over to the paths.
 
     Idle ones keep out of the way of the other hand (by ``aside``) and of their neighbours, and above the keys unless
     they strike.
     """
     weight, free = torch.from_numpy(paths.weight)[..., None], torch.from_numpy(1 - paths.firm)
-    targets = torch.lerp(hands.out(relaxed), torch.from_numpy(paths.points), weight) + free[..., None] * aside
-    points = hands.out(step_aside(hands.own(targets), free)).numpy()
+    targets = (
+        torch.lerp(pose.to_piano(relaxed), torch.from_numpy(paths.points), weight) + free[..., None] * aside
+    )
+    points = pose.to_piano(step_aside(pose.to_hand(targets), free, pose.rest)).numpy()
     floor = height_under(points) + CLEARANCE
     points[..., 2] = np.where(paths.pitch > 0, points[..., 2], np.maximum(points[..., 2], floor))
     return torch.from_numpy(points)

@@ -9,7 +9,7 @@ the rounds end; then no frame under the bump collides. Frames beside it are unto
 
 Of several directions the one that costs the music least is taken. A hand that rises only ever lets go of keys.
 
-Axes: F frames, 2 hands, 20 bones a hand as in `models.evaluation.biomechanics`.
+Axes: F frames, 2 hands, 20 bones a hand as in `models.body.bones`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import convolve1d, maximum_filter1d
-from torch import Tensor
 
 from models.body import keyboard
-from models.body.bones import BLOCK_FRAMES, HANDS_CLOSER_M, hand_bones, segment_distance
+from models.body.bones import BLOCK_FRAMES, HANDS_CLOSER_M, Bones
 from models.body.edit_mask import EditMask
 from models.body.kinematics import forward_kinematics
-from models.body.take import Motion
+from models.body.motion import Motion
 
 CLEAR_M = HANDS_CLOSER_M + 0.0004
 """Metres that the bones of two hands keep; a little more than what counts as a collision, for rounding's sake."""
@@ -40,25 +39,6 @@ _LOST, _WRONG = (
     3.0,
 )  # what a frame with a key let go costs, and one with a wrong key, in centimetres of way
 _UP_AND_OUT = 0.6, 0.8  # to the side, up
-
-
-@dataclass(frozen=True)
-class _Bones:
-    """Heads and tails of the bones and contact points of some frames, where hands have not been moved yet."""
-
-    heads: Tensor
-    """(F, 2, 20, 3)"""
-    tails: Tensor
-    tips: NDArray[np.float32]
-    """(F, 2, 5, 3)"""
-
-    def at(self, frames: NDArray[np.int64]) -> _Bones:
-        return _Bones(self.heads[frames], self.tails[frames], self.tips[frames])
-
-    def moved(self, shift: NDArray[np.floating]) -> _Bones:
-        """With hands displaced by (F, 2, 3) metres."""
-        by = torch.from_numpy(np.asarray(shift, np.float32))[:, :, None]
-        return _Bones(self.heads + by, self.tails + by, self.tips + by.numpy())
 
 
 def separate_hands(motion: Motion, edits: EditMask, hand_size: float = 1.0) -> NDArray[np.floating]:
@@ -127,7 +107,7 @@ def _first_run(colliding: NDArray[np.bool_], fps: float) -> NDArray[np.int64]:
     return frames[: breaks[0] + 1] if len(breaks) else frames
 
 
-def _settled(bones: _Bones, run: NDArray[np.int64], way: _Way, fps: float) -> _Bump:
+def _settled(bones: Bones, run: NDArray[np.int64], way: _Way, fps: float) -> _Bump:
     """The bump along a way that leaves no collision under it where the way may be gone, and what it costs."""
     count = len(way.may)
     need = np.zeros(count)
@@ -163,7 +143,7 @@ def _from_rim(may: NDArray[np.bool_], reach: int) -> NDArray[np.float64]:
     return t * t * (3 - 2 * t)
 
 
-def _needs(bones: _Bones, unit: NDArray[np.float32]) -> NDArray[np.float64]:
+def _needs(bones: Bones, unit: NDArray[np.float32]) -> NDArray[np.float64]:
     """Displacements (F,) from which on the hands stay clear, found from outside inwards.
 
     A displacement of d metres changes no distance by more than d, so steps of the free distance skip no contact.
@@ -179,53 +159,40 @@ def _needs(bones: _Bones, unit: NDArray[np.float32]) -> NDArray[np.float64]:
             break
         here = bones.at(index.numpy())
         by = torch.from_numpy(unit) * (way[index] / speed).float()[:, None, None]
-        free = _distances(here.heads + by[:, :, None], here.tails + by[:, :, None]).amin((1, 2)) - CLEAR_M
+        free = here.moved(by.numpy()).between_hands().amin((1, 2)) - CLEAR_M
         way[index] -= free.clamp_min(0) * (free > _TOLERANCE)
         open_[index] = (free > _TOLERANCE) & (way[index] > 0)
     return np.maximum(way.numpy() / speed, 1e-6)
 
 
-def _cost(before: _Bones, after: _Bones, way: float) -> float:
+def _cost(before: Bones, after: Bones, way: float) -> float:
     """Of a displacement: its length, keys that are let go, and above all keys that are struck by it."""
-    keys, then = (keyboard.pressed_keys(part.tips) for part in (before, after))
+    keys, then = (keyboard.pressed_keys(part.tips.numpy()) for part in (before, after))
     return 100 * way + _LOST * int((keys & ~then).sum()) + _WRONG * int((then & ~keys).sum())
 
 
-def _all_bones(euler: NDArray[np.float32], wrist: NDArray[np.float32], hand_size: float) -> _Bones:
-    heads, tails, tips = [], [], []
+def _all_bones(euler: NDArray[np.float32], wrist: NDArray[np.float32], hand_size: float) -> Bones:
+    blocks = []
     for begin in range(0, len(euler), BLOCK_FRAMES):
         block = slice(begin, begin + BLOCK_FRAMES)
-        pose = forward_kinematics(torch.from_numpy(euler[block]), torch.from_numpy(wrist[block]), hand_size)
-        head, tail = hand_bones(pose)
-        heads.append(head)
-        tails.append(tail)
-        tips.append(pose.tips.numpy())
-    if not heads:
-        return _Bones(torch.zeros(0, 2, 20, 3), torch.zeros(0, 2, 20, 3), np.zeros((0, 2, 5, 3), np.float32))
-    return _Bones(torch.cat(heads), torch.cat(tails), np.concatenate(tips))
+        joints = forward_kinematics(torch.from_numpy(euler[block]), torch.from_numpy(wrist[block]), hand_size)
+        blocks.append(Bones.of_joints(joints))
+    if not blocks:
+        return Bones(torch.zeros(0, 2, 20, 3), torch.zeros(0, 2, 20, 3))
+    return Bones(torch.cat([part.heads for part in blocks]), torch.cat([part.tails for part in blocks]))
 
 
-def _joined(bones: _Bones, bump: _Bump) -> _Bones:
+def _joined(bones: Bones, bump: _Bump) -> Bones:
     moved = bones.at(bump.frames).moved(bump.shift)
     bones.heads[bump.frames], bones.tails[bump.frames] = moved.heads, moved.tails
-    bones.tips[bump.frames] = moved.tips
     return bones
 
 
-def _colliding(bones: _Bones) -> NDArray[np.bool_]:
+def _colliding(bones: Bones) -> NDArray[np.bool_]:
     """(F,) whether bones of the two hands are nearer than `CLEAR_M`."""
-    low = torch.minimum(bones.heads, bones.tails).amin(2)
-    high = torch.maximum(bones.heads, bones.tails).amax(2)
-    gap = torch.maximum(low[:, 1] - high[:, 0], low[:, 0] - high[:, 1]).amax(-1)
+    gap = bones.gap_between_hands()
     result = np.zeros(len(gap), bool)
     for near in torch.nonzero(gap < CLEAR_M).flatten().split(BLOCK_FRAMES):
-        closest = _distances(bones.heads[near], bones.tails[near]).amin((1, 2))
+        closest = bones.at(near).between_hands().amin((1, 2))
         result[near.numpy()] = (closest < CLEAR_M).numpy()
     return result
-
-
-def _distances(heads: Tensor, tails: Tensor) -> Tensor:
-    """Distances (F, 20, 20) between the bones of the left and the right hand."""
-    shape = (len(heads), 20, 20, 3)
-    ends = (heads[:, 0, :, None], tails[:, 0, :, None], heads[:, 1, None], tails[:, 1, None])
-    return segment_distance(*(end.expand(shape) for end in ends))

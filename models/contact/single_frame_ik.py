@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from models.body.kinematics import clamp_to_limits
-from models.contact.chain import COUPLING, hand_rotation, join_angles, solve_chains, split_angles, to_hand
+from models.body.pose import Pose
+from models.contact.chain import COUPLING, solve_chains
 
 __all__ = ["COUPLING", "solve_fingers"]
 
@@ -23,7 +26,5 @@ def solve_fingers(euler: Tensor, wrist: Tensor, targets: Tensor, hand_size: floa
     Returns:
         (..., 2, 16, 3) angles inside the limits.
     """
-    clamped = clamp_to_limits(euler)
-    turn = clamped[..., 0, :]
-    local = to_hand(targets, hand_rotation(turn), wrist, hand_size)
-    return join_angles(solve_chains(local, split_angles(clamped)), turn)
+    pose = Pose.of_euler(clamp_to_limits(euler), wrist, hand_size)
+    return replace(pose, fingers=solve_chains(pose.to_hand(targets), pose.fingers, pose.rest)).euler

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from models.body import keyboard
-from models.contact.chain import hand_rotation, solve_chains, to_hand
+from models.body.pose import Pose
+from models.contact.chain import solve_chains
 from models.contact.key_heights import CLEARANCE, height_under
-from models.contact.posture import Posture
 
 _EASE_S, _WRIST_EASE_S = 0.05, 0.1
 _HIGHEST_RISE = 0.03
@@ -24,60 +24,58 @@ _DEEP = keyboard.PRESS_DEPTH - 0.0005
 
 
 def lift_off_wrong_keys(
-    posture: Posture,
+    pose: Pose,
     pitch: NDArray[np.integer],
-    size: float,
     fps: float,
     fixed: NDArray[np.bool_],
     strength: float = 1.0,
-) -> Posture:
-    """The posture with fingers raised off keys that they do not play.
+) -> Pose:
+    """The pose with fingers raised off keys that they do not play.
 
     Args:
         pitch: (F, 2, 5) the key that each finger plays, 0 for none.
         fixed: (F, 2) what has to stay where it is (`EditMask.fixed`).
         strength: 0 to 1, how much of the rise is done.
     """
-    stray, rightly, tips = _strays(posture, pitch, size, fixed)
+    stray, rightly, tips = _strays(pose, pitch, fixed)
     if not stray.any():
-        return posture
+        return pose
     # The rise is eased in and out in time, but no key that is rightly held is let go for it.
     rise = np.where(stray, height_under(tips) + CLEARANCE - tips[..., 2], 0.0)
     eased = np.where(rightly, 0.0, _eased(rise, _EASE_S * fps)) * strength
     eased[fixed] = 0.0
     targets = tips + eased[..., None] * _UP
-    posture = _reaching(posture, targets, eased > 1e-6, size)
-    return _with_higher_wrists(posture, targets, pitch, size, fps, fixed)
+    pose = _reaching(pose, targets, eased > 1e-6)
+    return _with_higher_wrists(pose, targets, pitch, fps, fixed)
 
 
 def _with_higher_wrists(
-    posture: Posture,
+    pose: Pose,
     targets: NDArray[np.floating],
     pitch: NDArray[np.integer],
-    size: float,
     fps: float,
     fixed: NDArray[np.bool_],
-) -> Posture:
+) -> Pose:
     """Where fingers are bent back as far as they go and still press a wrong key, the hand rises.
 
     Its other fingers stay on their targets (F, 2, 5, 3).
     """
-    stray, _, tips = _strays(posture, pitch, size, fixed)
+    stray, _, tips = _strays(pose, pitch, fixed)
     if not stray.any():
-        return posture
+        return pose
     short = np.where(stray, (targets - tips)[..., 2], 0.0).max(-1)
     rise = _eased(np.clip(short, 0.0, _HIGHEST_RISE), _WRIST_EASE_S * fps)
     rise[fixed] = 0.0
     higher = torch.from_numpy((rise[..., None] * _UP).astype(np.float32))
     moved = np.repeat(rise[..., None] > 1e-6, 5, axis=-1)
-    return _reaching(replace(posture, place=posture.place + higher), targets, moved, size)
+    return _reaching(replace(pose, wrist=pose.wrist + higher), targets, moved)
 
 
 def _strays(
-    posture: Posture, pitch: NDArray[np.integer], size: float, fixed: NDArray[np.bool_]
+    pose: Pose, pitch: NDArray[np.integer], fixed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.floating]]:
     """(F, 2, 5) fingers that press a key of another's, and of their own, and (F, 2, 5, 3) all contact points."""
-    tips = posture.bones(size)[..., 3, :].numpy()
+    tips = pose.points[..., 3, :].numpy()
     under = keyboard.key_under(tips) + keyboard.LOWEST_PITCH
     depth = keyboard.key_surface(under) - tips[..., 2]
     deep = (under >= keyboard.LOWEST_PITCH) & (depth > _DEEP)
@@ -93,14 +91,11 @@ def _eased(values: NDArray[np.floating], frames: float) -> NDArray[np.float64]:
     return np.maximum(values, eased)
 
 
-def _reaching(
-    posture: Posture, targets: NDArray[np.floating], moved: NDArray[np.bool_], size: float
-) -> Posture:
-    """The posture with the fingers that are ``moved`` (F, 2, 5) on their targets, as near as they reach."""
+def _reaching(pose: Pose, targets: NDArray[np.floating], moved: NDArray[np.bool_]) -> Pose:
+    """The pose with the fingers that are ``moved`` (F, 2, 5) on their targets, as near as they reach."""
     frames = np.flatnonzero(moved.any((1, 2)))
-    part = posture.at(frames)
+    part = pose.at(frames)
     points = torch.from_numpy(targets[frames].astype(np.float32))
-    local = to_hand(points, hand_rotation(part.turn), part.place, size)
-    risen = Posture.of(solve_chains(local, part.fingers), part.turn, part.place)
+    risen = solve_chains(part.to_hand(points), part.fingers, part.rest)
     chosen = torch.from_numpy(moved[frames])[..., None]
-    return posture.replaced(frames, replace(part, angles=torch.where(chosen, risen.angles, part.angles)))
+    return pose.replaced(frames, replace(part, fingers=torch.where(chosen, risen, part.fingers)))

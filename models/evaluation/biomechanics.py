@@ -1,29 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Could a body do this: joint limits, fingers and hands that pass through each other, speeds (docs/definitions.md).
 
-Axis letters: F frames, 2 hands, 15 finger bones a hand (thumb first, base to tip), P pairs of bones.
+Axis letter: F frames.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.body.bones import (
-    BLOCK_FRAMES,
-    FINGERS_CLOSER_M,
-    HANDS_CLOSER_M,
-    finger_bones,
-    hand_bones,
-    segment_distance,
-)
-from models.body.kinematics import HandPose, forward_kinematics, outside_limits
-from models.body.take import Motion
+from models.body.bones import BLOCK_FRAMES, FINGERS_CLOSER_M, HANDS_CLOSER_M, Bones
+from models.body.kinematics import Joints, forward_kinematics, outside_limits
+from models.body.motion import Motion
 
 
 @dataclass(frozen=True)
@@ -50,40 +42,18 @@ class Biomechanics:
     """The same of all ten fingertips."""
 
 
-_PAIRS = torch.tensor(
-    [
-        (3 * one + i, 3 * other + j)
-        for one, other in combinations(range(5), 2)
-        for i in range(3)
-        for j in range(3)
-    ]
-)  # (90, 2) bones of different fingers
-
-
-def fingers_touch(pose: HandPose) -> Tensor:
+def fingers_touch(joints: Joints) -> Tensor:
     """Bool (F, 2): whether two different fingers of the hand are closer than `FINGERS_CLOSER_M`."""
-    heads, tails = (bones.flatten(-3, -2) for bones in finger_bones(pose))  # (F, 2, 15, 3)
-    one, other = _PAIRS.unbind(-1)
-    distance = segment_distance(
-        heads[..., one, :], tails[..., one, :], heads[..., other, :], tails[..., other, :]
-    )
-    return (distance < FINGERS_CLOSER_M).any(-1)
+    return (Bones.of_joints(joints).between_fingers() < FINGERS_CLOSER_M).any(-1)
 
 
-def hands_collide(pose: HandPose) -> Tensor:
+def hands_collide(joints: Joints) -> Tensor:
     """Bool (F,): whether the hands' bones (fingers, and palm from the wrist to each finger) come too close."""
-    heads, tails = hand_bones(pose)
-    points = torch.cat([heads, tails], dim=-2)
-    low, high = points.amin(-2), points.amax(-2)  # (F, 2, 3) bounding boxes
-    gap = torch.maximum(low[:, 1] - high[:, 0], low[:, 0] - high[:, 1]).amax(-1)
-    near = torch.nonzero(gap < HANDS_CLOSER_M).flatten()
-    result = torch.zeros(len(points), dtype=torch.bool)
+    bones = Bones.of_joints(joints)
+    near = torch.nonzero(bones.gap_between_hands() < HANDS_CLOSER_M).flatten()
+    result = torch.zeros(len(bones), dtype=torch.bool)
     if len(near):
-        left = (heads[near, 0, :, None], tails[near, 0, :, None])
-        right = (heads[near, 1, None, :], tails[near, 1, None, :])
-        shape = (len(near), 20, 20, 3)
-        distance = segment_distance(*(end.expand(shape) for end in (*left, *right)))
-        result[near] = (distance < HANDS_CLOSER_M).flatten(1).any(-1)
+        result[near] = (bones.at(near).between_hands() < HANDS_CLOSER_M).flatten(1).any(-1)
     return result
 
 
@@ -114,11 +84,11 @@ def fingertips(motion: Motion, hand_size: float = 1.0) -> NDArray[np.float32]:
     tips = np.zeros((motion.frames, 2, 5, 3), np.float32)
     for start in range(0, motion.frames, BLOCK_FRAMES):
         block = slice(start, start + BLOCK_FRAMES)
-        tips[block] = _pose(motion, block, hand_size).tips.numpy()
+        tips[block] = _joints(motion, block, hand_size).tips.numpy()
     return tips
 
 
-def _pose(motion: Motion, block: slice, hand_size: float) -> HandPose:
+def _joints(motion: Motion, block: slice, hand_size: float) -> Joints:
     euler, wrist = (
         torch.as_tensor(part[block], dtype=torch.float32) for part in (motion.euler, motion.wrist)
     )
@@ -131,12 +101,12 @@ def biomechanics(motion: Motion, tips: NDArray[np.floating], hand_size: float = 
     limits, fingers, hands = (np.zeros(motion.frames, bool) for _ in range(3))
     for start in range(0, motion.frames, BLOCK_FRAMES):
         block = slice(start, start + BLOCK_FRAMES)
-        pose = _pose(motion, block, hand_size)
+        joints = _joints(motion, block, hand_size)
         limits[block] = (
             outside_limits(torch.as_tensor(motion.euler[block], dtype=torch.float32)).any(-1).numpy()
         )
-        fingers[block] = fingers_touch(pose).any(-1).numpy()
-        hands[block] = hands_collide(pose).numpy()
+        fingers[block] = fingers_touch(joints).any(-1).numpy()
+        hands[block] = hands_collide(joints).numpy()
     return Biomechanics(
         _mean(limits),
         _mean(fingers),

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.body.take import Motion
+from models.body.motion import Motion
 
 REFERENCE_FPS = 20.0
 STATISTICS_PATH = Path(__file__).with_name("real_motion.json")

@@ -21,11 +21,12 @@ import torch
 from models import __version__
 from models.body.edit_mask import EditMask
 from models.body.kinematics import clamp_to_limits
+from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.player import Player, Style
 from models.body.resampling import frame_count, resample_motion, splice
 from models.body.skeleton import HANDS
-from models.body.take import Motion, Take
+from models.body.take import Take
 from models.checks import check_ranges
 from models.conditioning.audio_features import SoundFeatures
 from models.conditioning.windows import ModelInput

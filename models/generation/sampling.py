@@ -19,9 +19,9 @@ from torch import Tensor
 from models.body.edit_mask import EditMask
 from models.body.kinematics import clamp_to_limits
 from models.body.mano import piano_from_camera
+from models.body.motion import Motion
 from models.body.resampling import resample_motion
 from models.body.smoothing import smooth, smooth_wrists, smoothing_reach
-from models.body.take import Motion
 from models.conditioning.conditioning import EncodedInput, build_condition, encode_input, predict_positions
 from models.conditioning.representation import from_piano, keyboard_shift, to_piano
 from models.conditioning.windows import (

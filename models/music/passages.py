@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from models.body.motion import Motion
 from models.body.notes import Notes
-from models.body.take import Motion
 
 LONG_SILENCE_S = 30.0
 """A silence longer than this is not generated. A key held longer than this counts as let go; its finger rests on it."""

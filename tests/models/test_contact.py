@@ -10,8 +10,8 @@ from scipy.ndimage import gaussian_filter1d
 from models.body import keyboard, skeleton
 from models.body.edit_mask import EditMask
 from models.body.kinematics import forward_kinematics, outside_limits
+from models.body.motion import Motion
 from models.body.notes import Notes
-from models.body.take import Motion
 from models.contact import ContactResult, apply_contact
 from models.contact.single_frame_ik import solve_fingers
 from models.evaluation.biomechanics import biomechanics

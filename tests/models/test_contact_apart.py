@@ -5,15 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from models.contact.chain import split_angles
+from models.body.pose import Pose
 from models.contact.hand_avoidance import avoid_other_hand
-from models.contact.posture import Posture
 
 FRAMES, FPS = 150, 30.0
 NOBODY = np.zeros((FRAMES, 2), bool)  # is kept
 
 
-def meeting(start: int, stop: int) -> Posture:
+def meeting(start: int, stop: int) -> Pose:
     """Two hands at rest 40 cm apart; from frame `start` to `stop` the left one reaches into the right one."""
     euler = torch.zeros(FRAMES, 2, 16, 3)
     euler[..., 1:13, 0] = 0.5
@@ -21,14 +20,14 @@ def meeting(start: int, stop: int) -> Posture:
     wrist[..., 0] = torch.tensor([-0.2, 0.2])
     wrist[start:stop, 0, 0] = 0.13
     wrist[..., 1], wrist[..., 2] = -0.12, 0.06
-    return Posture.of(split_angles(euler), euler[..., 0, :], wrist)
+    return Pose.of_euler(euler, wrist)
 
 
 @pytest.mark.parametrize("playing", [0.0, 1.0])
 def test_a_short_meeting_moves_nobody_before_or_after_it(playing: float) -> None:
     posture = meeting(74, 78)
     firm = np.full((FRAMES, 2, 5), playing, np.float32)
-    room = avoid_other_hand(posture.bones(1.0), posture.place, firm, FPS, NOBODY)
+    room = avoid_other_hand(posture, firm, FPS, NOBODY)
     assert room is not None
     wrists, fingers = np.linalg.norm(room.wrists, axis=-1), np.linalg.norm(room.fingers, axis=-1)
     assert wrists[70:82].max() > 0.002, "where they meet they give way"
@@ -39,7 +38,4 @@ def test_a_short_meeting_moves_nobody_before_or_after_it(playing: float) -> None
 
 def test_hands_that_never_meet_stay() -> None:
     posture = meeting(0, 0)
-    assert (
-        avoid_other_hand(posture.bones(1.0), posture.place, np.ones((FRAMES, 2, 5), np.float32), FPS, NOBODY)
-        is None
-    )
+    assert avoid_other_hand(posture, np.ones((FRAMES, 2, 5), np.float32), FPS, NOBODY) is None

@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The descent that takes hands apart: its gradient is that of its cost, its geometry that of the kinematics."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from models.body import skeleton
 from models.body.kinematics import forward_kinematics
-from models.contact.chain import split_angles
+from models.body.pose import Pose
 from models.contact.collision_descent import Descent
 from models.contact.collision_solver import solve_collisions
-from models.contact.posture import Aims, Posture, tangles
+from models.contact.posture import Aims, tangles
 
 FPS = 30.0
 
 
-def crossing_hands(frames: int = 12, kind: torch.dtype = torch.float64) -> tuple[Posture, torch.Tensor]:
+def crossing_hands(frames: int = 12, kind: torch.dtype = torch.float64) -> tuple[Pose, torch.Tensor]:
     """Hands that reach through each other, every finger bent differently; and the same as Euler angles."""
     generator = torch.Generator().manual_seed(3)
     euler = torch.zeros(frames, 2, 16, 3, dtype=kind)
@@ -26,16 +28,16 @@ def crossing_hands(frames: int = 12, kind: torch.dtype = torch.float64) -> tuple
     euler[..., joints[:, 0], 2] = 0.3 * (drawn[..., 3] - 0.5)
     euler[..., 0, :] = 0.3 * (torch.rand(frames, 2, 3, generator=generator, dtype=kind) - 0.5)
     place = torch.tensor([[-0.02, -0.09, 0.06], [0.02, -0.09, 0.075]], dtype=kind).repeat(frames, 1, 1)
-    return Posture.of(split_angles(euler), euler[..., 0, :], place), euler
+    return Pose.of_euler(euler, place), euler
 
 
 def problem(urgency: float = 1.0) -> Descent:
     posture, _ = crossing_hands()
     rng = np.random.default_rng(0)
-    points = posture.bones(1.0)[..., 3, :] + 0.008 * torch.from_numpy(rng.normal(size=(12, 2, 5, 3)))
+    points = posture.points[..., 3, :] + 0.008 * torch.from_numpy(rng.normal(size=(12, 2, 5, 3)))
     firm = rng.random((12, 2, 5)).astype(np.float32)
     fade = torch.from_numpy(rng.random((12, 2)))
-    descent = Descent(posture, Aims(points, firm, firm > 0.5), fade, 1.0, FPS, urgency)
+    descent = Descent(posture, Aims(points, firm, firm > 0.5), fade, FPS, urgency)
     return descent
 
 
@@ -69,32 +71,30 @@ def test_each_kind_of_variable_has_its_own_slope(row: int) -> None:
 
 def test_bones_are_where_the_kinematics_has_them() -> None:
     posture, euler = crossing_hands()
-    bones = posture.bones(1.1)
-    pose = forward_kinematics(euler, posture.place, 1.1)
-    torch.testing.assert_close(bones[..., 3, :], pose.tips, atol=1e-9, rtol=0)
-    heads = pose.joints[..., torch.as_tensor(skeleton.FINGER_JOINTS), :]
-    torch.testing.assert_close(bones[..., :3, :], heads, atol=1e-9, rtol=0)
+    points = replace(posture, size=1.1).points
+    joints = forward_kinematics(euler, posture.wrist, 1.1)
+    torch.testing.assert_close(points[..., 3, :], joints.tips, atol=1e-9, rtol=0)
+    heads = joints.position[..., torch.as_tensor(skeleton.FINGER_JOINTS), :]
+    torch.testing.assert_close(points[..., :3, :], heads, atol=1e-9, rtol=0)
 
 
 def test_fixed_hands_stay_and_the_others_come_apart() -> None:
     posture, _ = crossing_hands(40, torch.float32)
-    posture = Posture(
-        *(part[:1].repeat_interleave(40, 0) for part in (posture.angles, posture.turn, posture.place))
-    )
-    points = posture.bones(1.0)[..., 3, :]
+    posture = posture.at(np.zeros(40, int))
+    points = posture.points[..., 3, :]
     aims = Aims(points, np.zeros((40, 2, 5), np.float32), np.zeros((40, 2, 5), bool))
     fixed = np.zeros((40, 2), bool)
     fixed[:, 1] = True
     with torch.no_grad():
-        moved = solve_collisions(posture, aims, 1.0, FPS, fixed, 1.0, urgency=16.0)
+        moved = solve_collisions(posture, aims, FPS, fixed, 1.0, urgency=16.0)
     for before, after in (
-        (posture.angles, moved.angles),
-        (posture.turn, moved.turn),
-        (posture.place, moved.place),
+        (posture.fingers, moved.fingers),
+        (posture.wrist_euler, moved.wrist_euler),
+        (posture.wrist, moved.wrist),
     ):
         assert torch.equal(before[:, 1], after[:, 1])
         assert not torch.equal(before[:, 0], after[:, 0])
-    assert len(tangles(moved, 1.0).frame) < 0.5 * len(tangles(posture, 1.0).frame)
+    assert len(tangles(moved).frame) < 0.5 * len(tangles(posture).frame)
 
 
 def test_forty_steps_go_a_good_part_of_the_way() -> None:
@@ -112,11 +112,10 @@ def test_forty_steps_go_a_good_part_of_the_way() -> None:
         crossing_hands()[0],
         Aims(torch.zeros(12, 2, 5, 3), np.zeros((12, 2, 5), np.float32), np.zeros((12, 2, 5), bool)),
         torch.zeros(12, 2, dtype=torch.float64),
-        1.0,
         FPS,
         4.0,
     )
     with torch.no_grad():
         moved = gone.moved(gone.run())
-    torch.testing.assert_close(moved.place, crossing_hands()[0].place)
-    torch.testing.assert_close(moved.angles, crossing_hands()[0].angles)
+    torch.testing.assert_close(moved.wrist, crossing_hands()[0].wrist)
+    torch.testing.assert_close(moved.fingers, crossing_hands()[0].fingers)

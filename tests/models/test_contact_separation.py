@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from models.body import skeleton
 from models.body.edit_mask import EditMask
-from models.body.kinematics import HandPose, forward_kinematics, outside_limits
+from models.body.kinematics import Joints, forward_kinematics, outside_limits
+from models.body.motion import Motion
 from models.body.notes import Notes
-from models.body.take import Motion
 from models.contact import apply_contact
-from models.contact.separation import CLEAR_M, _all_bones, _distances, _needs, separate_hands
+from models.contact.separation import CLEAR_M, _all_bones, _needs, separate_hands
 from models.evaluation.biomechanics import fingers_touch, hands_collide
 
 FPS = 30.0
 
 
-def pose(motion: Motion, size: float = 1.0) -> HandPose:
+def pose(motion: Motion, size: float = 1.0) -> Joints:
     return forward_kinematics(torch.from_numpy(motion.euler), torch.from_numpy(motion.wrist), size)
 
 
@@ -120,10 +120,10 @@ def test_hands_stay_clear_however_much_farther_they_move() -> None:
         need = _needs(bones, unit)
         assert (need > 0).all()
         short = bones.moved((need - 1e-3)[:, None, None] * unit)  # and with a millimetre less they are not
-        assert (_distances(short.heads, short.tails).amin((1, 2)) < CLEAR_M).all()
+        assert (short.between_hands().amin((1, 2)) < CLEAR_M).all()
         for beyond in np.linspace(0, 0.3, 60):
             moved = bones.moved((need + beyond)[:, None, None] * unit)
-            assert float(_distances(moved.heads, moved.tails).min()) > CLEAR_M - 1e-5
+            assert float(moved.between_hands().min()) > CLEAR_M - 1e-5
 
 
 def duet(kind: str) -> Notes:

@@ -5,17 +5,21 @@ import numpy as np
 import pytest
 import torch
 
-from models.body.kinematics import rest_tensors
+from models.body.kinematics import RestTensors, rest_tensors
+from models.body.pose import Pose
 from models.contact.apply import _fade_edges, _write
-from models.contact.chain import split_angles
 from models.contact.finger_crossing import GAP, keep_fingers_from_crossing
-from models.contact.posture import Posture, tangles
+from models.contact.posture import tangles
 from models.contact.segment import _ease
+
+
+def rest_of(values: torch.Tensor) -> RestTensors:
+    return rest_tensors(values.dtype, values.device)
 
 
 def gaps(abduction: torch.Tensor, reach: torch.Tensor) -> torch.Tensor:
     """Metres between the lines of neighbouring long fingers (2, 3), where the shorter one ends."""
-    rest = rest_tensors(abduction.dtype, abduction.device)
+    rest = rest_of(abduction)
     side = torch.tensor([-1.0, 1.0], dtype=abduction.dtype)
     across, forward = side[:, None] * rest.finger_bases[..., 0], rest.finger_bases[..., 1]
     end = forward + reach * abduction.cos()
@@ -44,7 +48,7 @@ def test_two_fingers_that_cross_come_apart_as_far_as_they_must(
     free[:, one], free[:, other] = yielding
     pair = one - 1
     assert (gaps(abduction, reach)[:, pair] < GAP - 0.002).all()
-    kept = keep_fingers_from_crossing(abduction, reach, free)
+    kept = keep_fingers_from_crossing(abduction, reach, free, rest_of(abduction))
     turned = side[:, None] * (kept - abduction)
     assert (gaps(kept, reach)[:, pair] - GAP).abs().max() < 6e-4  # enough, and no more
     torch.testing.assert_close(turned[0], turned[1])  # the hands are mirror images
@@ -57,7 +61,7 @@ def test_two_fingers_that_cross_come_apart_as_far_as_they_must(
 def test_fingers_in_order_stay() -> None:
     abduction, reach = torch.zeros(2, 5, dtype=torch.float64), torch.full((2, 5), 0.08, dtype=torch.float64)
     torch.testing.assert_close(
-        keep_fingers_from_crossing(abduction, reach, torch.ones_like(reach)), abduction
+        keep_fingers_from_crossing(abduction, reach, torch.ones_like(reach), rest_of(abduction)), abduction
     )
 
 
@@ -106,8 +110,8 @@ def test_what_is_wrong_between_hands_that_are_kept_is_nobodys_to_mend() -> None:
     euler, wrist = torch.zeros(4, 2, 16, 3), torch.zeros(4, 2, 3)
     wrist[..., 0] = torch.tensor([-0.3, 0.3])
     wrist[2, 0] = wrist[2, 1]  # one inside the other, in one frame
-    posture = Posture.of(split_angles(euler), euler[..., 0, :], wrist)
-    assert set(tangles(posture, 1.0).frame.tolist()) == {2}
+    posture = Pose.of_euler(euler, wrist)
+    assert set(tangles(posture).frame.tolist()) == {2}
     for kept, found in (((True, True), set()), ((True, False), {2}), ((False, True), {2})):
         fixed = np.tile(np.array(kept), (4, 1))
-        assert set(tangles(posture, 1.0, fixed=fixed).frame.tolist()) == found
+        assert set(tangles(posture, fixed=fixed).frame.tolist()) == found

@@ -15,8 +15,8 @@ from test_contact_separation import FPS, colliding, hands_at
 
 from models.body.edit_mask import EditMask
 from models.body.keyboard import pressed_keys
+from models.body.motion import Motion
 from models.body.notes import Notes
-from models.body.take import Motion
 from models.contact import apply, apply_contact, segment
 from models.evaluation.biomechanics import fingertips
 from models.evaluation.scores import Score, onset_score

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from models.body.edit_mask import EditMask
+from models.body.motion import Motion
 from models.body.resampling import frame_count, splice
-from models.body.take import Motion
 from models.contact import apply_contact
 from models.errors import UserError
 

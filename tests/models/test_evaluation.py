@@ -10,9 +10,10 @@ import torch
 from models.body.bones import segment_distance
 from models.body.keyboard import key_x
 from models.body.kinematics import forward_kinematics
+from models.body.motion import Motion
 from models.body.notes import Notes
-from models.body.skeleton import FINGER_JOINTS, LIMITS, RIGHT
-from models.body.take import Motion, Take
+from models.body.skeleton import FINGER_JOINTS, RIGHT, STANDARD_HANDS
+from models.body.take import Take
 from models.evaluation.biomechanics import Biomechanics, biomechanics, fingertips
 from models.evaluation.real_motion_distance import (
     Statistics,
@@ -177,7 +178,7 @@ def test_biomechanics_of_rest_and_of_faults() -> None:
     assert figures.wrist_speed_p99 == figures.wrist_jerk_mean == 0
 
     bent = resting_motion(10)
-    bent.euler[:5, 0, FINGER_JOINTS[2, 1], 0] = LIMITS[FINGER_JOINTS[2, 1], 0, 1] + 0.1
+    bent.euler[:5, 0, FINGER_JOINTS[2, 1], 0] = STANDARD_HANDS.limits[0, FINGER_JOINTS[2, 1], 0, 1] + 0.1
     assert body(bent).outside_limits == 0.5
 
     crossed = resting_motion(10)

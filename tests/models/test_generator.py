@@ -12,9 +12,10 @@ from tiny_model import TINY, tiny_model
 from models.body.edit_mask import EditMask
 from models.body.keyboard import key_x
 from models.body.kinematics import outside_limits
+from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.resampling import frame_count, resample, splice
-from models.body.take import Motion, Take
+from models.body.take import Take
 from models.conditioning.windows import fade_weights, sampling_rounds, window_starts
 from models.errors import Cancelled, UserError
 from models.generation import sampling

@@ -12,7 +12,7 @@ from models.body.kinematics import clamp_to_limits, forward_kinematics, outside_
 
 def random_pose(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    limits = torch.as_tensor(skeleton.HAND_LIMITS)
+    limits = torch.as_tensor(skeleton.STANDARD_HANDS.limits)
     share = torch.rand(count, 2, 16, 3, generator=generator, dtype=torch.float64)
     euler = limits[..., 0] + share * (limits[..., 1] - limits[..., 0])
     return euler, torch.randn(count, 2, 3, generator=generator, dtype=torch.float64) * 0.2
@@ -28,12 +28,12 @@ def test_rest_pose_is_a_flat_hand_with_fingers_away_from_the_player() -> None:
         torch.zeros(2, 16, 3, dtype=torch.float64), torch.as_tensor(skeleton.REST_WRIST)
     )
     for finger in range(1, 5):
-        chain = pose.joints[:, skeleton.FINGER_JOINTS[finger]]
+        chain = pose.position[:, skeleton.FINGER_JOINTS[finger]]
         along = pose.tips[:, finger] - chain[:, 0]
         np.testing.assert_allclose(along / along.norm(dim=-1, keepdim=True), [[0, 1, 0]] * 2, atol=1e-12)
-    thumb = pose.tips[:, 0] - pose.joints[:, 0]
+    thumb = pose.tips[:, 0] - pose.position[:, 0]
     assert thumb[skeleton.RIGHT, 0] < -0.05 and thumb[skeleton.LEFT, 0] > 0.05
-    np.testing.assert_allclose(torch.linalg.det(pose.frames), 1.0, atol=1e-9)
+    np.testing.assert_allclose(torch.linalg.det(pose.rotation), 1.0, atol=1e-9)
 
 
 @pytest.mark.parametrize("hand", [skeleton.LEFT, skeleton.RIGHT])
@@ -54,11 +54,11 @@ def test_bone_lengths_are_kept_and_scale_with_hand_size() -> None:
         pose = forward_kinematics(euler, wrist, size)
         for finger in range(5):
             chain = torch.cat(
-                [pose.joints[..., skeleton.FINGER_JOINTS[finger], :], pose.tips[..., finger, None, :]], -2
+                [pose.position[..., skeleton.FINGER_JOINTS[finger], :], pose.tips[..., finger, None, :]], -2
             )
             lengths = chain.diff(dim=-2).norm(dim=-1)
             np.testing.assert_allclose(
-                lengths, np.broadcast_to(size * skeleton.BONE_LENGTHS[finger], lengths.shape)
+                lengths, np.broadcast_to(size * skeleton.STANDARD_HANDS.lengths[:, finger], lengths.shape)
             )
 
 

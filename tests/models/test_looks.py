@@ -4,9 +4,10 @@
 import numpy as np
 import pytest
 
+from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.skeleton import FINGER_JOINTS, LEFT, RIGHT
-from models.body.take import Motion, Take
+from models.body.take import Take
 from models.evaluation.posture_metrics import playing_fingers, posture_metrics
 
 FPS = 30.0

@@ -79,12 +79,12 @@ def test_joint_turns_are_those_of_the_template() -> None:
     ).numpy()
     frames = forward_kinematics(
         torch.from_numpy(mano.euler_from_mano(pose)), torch.zeros(2, 3, dtype=torch.float64)
-    ).frames[1]
+    ).rotation[1]
     for finger, joints in enumerate(skeleton.FINGER_JOINTS):
         world = np.diag([1.0, -1.0, -1.0]) @ turns[0]
         for joint in joints:
             world = world @ turns[joint]
-            expected = world @ AXES.T @ skeleton.FINGER_FRAMES[1, finger]
+            expected = world @ AXES.T @ skeleton.STANDARD_HANDS.finger_frames[1, finger]
             assert np.allclose(frames[joint], expected, atol=1e-9)
 
 

@@ -9,8 +9,8 @@ from counting import calls_of
 from tiny_model import tiny_model
 
 from models.body.kinematics import outside_limits
+from models.body.motion import Motion
 from models.body.notes import Notes
-from models.body.take import Motion
 from models.conditioning.finger_features import finger_plan
 from models.conditioning.windows import ModelInput
 from models.evaluation.scores import sounding_roll

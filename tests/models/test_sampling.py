@@ -9,8 +9,8 @@ import torch
 from tiny_model import TINY, tiny_model
 
 from models.body.edit_mask import EditMask
+from models.body.motion import Motion
 from models.body.notes import Notes
-from models.body.take import Motion
 from models.conditioning.windows import ModelInput, window_starts
 from models.errors import no_progress
 from models.generation import sampling

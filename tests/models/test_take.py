@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.body.motion import Motion
 from models.body.notes import Notes
-from models.body.take import Motion, Take
+from models.body.take import Take
 from models.errors import UserError
 
 

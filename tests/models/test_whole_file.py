@@ -134,8 +134,9 @@ def test_a_full_disk_is_one_sentence_whatever_writes(tmp_path: Path, write: Call
 def test_a_take_on_a_full_disk_complains_once(tmp_path: Path) -> None:
     """An archive that is broken off must not complain a second time when it is forgotten."""
     code = (
-        "import sys, gc, pathlib, numpy as np; from models.body.take import Motion, Take\n"
-        "from models.body.notes import Notes\n"
+        "import sys, gc, pathlib, numpy as np\n"
+        "from models.body.motion import Motion; from models.body.notes import Notes\n"
+        "from models.body.take import Take\n"
         "from real_limits import no_file_larger_than\n"
         "motion = Motion(np.random.rand(900, 2, 16, 3).astype('f4'), np.zeros((900, 2, 3), 'f4'), 30.0)\n"
         "take = Take(motion, Notes.none())\n"

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from models.app.pipeline import Pipeline
+from models.body.motion import Motion
 from models.body.notes import Notes
-from models.body.take import Motion, Take
+from models.body.take import Take
 from models.evaluation.real_motion_distance import distance_to_real
 from models.music.midi import write_midi
 from training.evaluation.excerpts import by_turns, choose_excerpts

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from models.body.motion import Motion
 from models.body.notes import Notes
-from models.body.take import Motion, Take
+from models.body.take import Take
 from training.__main__ import main
 from training.metrics import Clip
 from training.metrics.autoencoder import (

@@ -16,8 +16,9 @@ from torch import nn
 
 from models.body.keyboard import key_x
 from models.body.mano import CameraView, camera_from_piano, mano_from_euler
+from models.body.motion import Motion
 from models.body.notes import Notes
-from models.body.take import Motion, Take
+from models.body.take import Take
 from models.config import ModelConfig
 from models.errors import UserError
 from training.__main__ import main

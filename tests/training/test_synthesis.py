@@ -10,10 +10,10 @@ import torch
 
 from models.body.keyboard import key_x
 from models.body.kinematics import forward_kinematics, outside_limits
+from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.player import Player, Style
 from models.body.skeleton import LEFT, RIGHT
-from models.body.take import Motion
 from models.music.midi import write_midi
 from models.planning.fingering import finger_notes
 from training.synthesis.calibration import figures, of_shards

@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 from models.body.kinematics import forward_kinematics
+from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.player import size_factor
 from models.body.skeleton import FINGERS
-from models.body.take import Motion
 from models.evaluation.anticipation import anticipation
 from models.evaluation.real_motion_distance import distance_to_real, take_features
 from training.data.baselines import baselines

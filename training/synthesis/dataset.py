@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.player import Player
-from models.body.take import Motion
 from models.checks import check_range
 from models.contact import apply_contact
 from models.planning.fingering import finger_notes

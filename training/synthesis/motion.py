@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.player import Player, Style
-from models.body.skeleton import FINGER_JOINTS, HAND_LIMITS, LEFT, RIGHT
-from models.body.take import Motion
+from models.body.skeleton import FINGER_JOINTS, LEFT, RIGHT, STANDARD_HANDS
 from models.contact.single_frame_ik import solve_fingers
 from training.synthesis.hand_notes import notes_of_hand
 from training.synthesis.hand_process import HandHabits, draw_hand, fitted_habits
@@ -83,7 +83,7 @@ def _posture(
     # +Y lowers the little finger's side of a right hand: hands slope that way, the more so when it reaches.
     euler[:, 0, 1] = side * (0.04 + 3.0 * roll + noise[:, 1])
     euler[:, 0, 2] = side * (path.turn + 1.5 * roll + noise[:, 2])
-    limits = HAND_LIMITS[hand, 0]
+    limits = STANDARD_HANDS.limits[hand, 0]
     euler[:, 0] = np.clip(euler[:, 0], limits[:, 0] * 0.8, limits[:, 1] * 0.8)
     euler[:, FINGER_JOINTS, 0] = ARCH * (1 + 0.25 * style.curl)
     euler[:, 0] = smooth_path(euler[:, 0], 2.0)

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.keyboard import LOWEST_PITCH
+from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.player import size_factor
-from models.body.take import Motion, Take
+from models.body.take import Take
 from models.music.notes import ONSET, SUSTAIN
 from training.evaluation.figures import measure, summary
 from training.metrics import Clip, compare

@@ -23,9 +23,10 @@ import soundfile
 from numpy.typing import NDArray
 
 from models.body.mano import CameraView, camera_from_piano, mano_from_euler
+from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.resampling import resample_motion
-from models.body.take import Motion, Take
+from models.body.take import Take
 from models.errors import UserError, quoted
 from models.music.midi import write_midi
 from models.whole_file import write_bytes_whole, write_text_whole
