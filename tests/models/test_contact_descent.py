@@ -117,5 +117,5 @@ def test_forty_steps_go_a_good_part_of_the_way() -> None:
     )
     with torch.no_grad():
         moved = gone.moved(gone.run())
-    torch.testing.assert_close(moved.place, crossing_hands()[0].place)
-    torch.testing.assert_close(moved.angles, crossing_hands()[0].angles)
+    torch.testing.assert_close(moved.wrist, crossing_hands()[0].wrist)
+    torch.testing.assert_close(moved.fingers, crossing_hands()[0].fingers)
