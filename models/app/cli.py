@@ -146,14 +146,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def is_midi(path: Path) -> bool:
-    """Whether a file is MIDI, by its first bytes, or by its name where there is no plain file to look into."""
+    """Whether a file is MIDI, by its first bytes, or by its name where there are none to look into."""
+    named = path.suffix.lower() in (".mid", ".midi")
     try:
         if not path.is_file():  # a pipe would wait for ever
-            return path.suffix.lower() in (".mid", ".midi")
+            return named
         with open(path, "rb") as file:
-            return file.read(4) == b"MThd"
+            return (first := file.read(4)) == b"MThd" or (named and not first)
     except OSError:
-        return path.suffix.lower() in (".mid", ".midi")
+        return named
 
 
 @contextlib.contextmanager

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
+from models.app.cli import build_parser
 from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.body.player import STYLES
 from models.body.take_arrays import ARRAYS
@@ -25,6 +28,9 @@ MOST_LINES = 90
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 PAGE = re.compile(r"\bdocs/[\w/-]+\.(?:md|png|jpg)\b")
+PACKAGES = ("s2c_blender", "models", "training")
+FILE = re.compile(r"`((?:benchmarks|demo|docs|models|s2c_blender|tests|training)/[\w/]+\.py)(?:::(\w+))?`")
+DOTTED = re.compile(r"`((?:models|s2c_blender|training)(?:\.\w+)+)`")
 HOSTS = [
     ".".join(parts)
     for parts in (
@@ -109,6 +115,111 @@ def test_pages_and_pictures_that_texts_name_are_there() -> None:
     assert missing == set()
 
 
+def defines(source: str, name: str) -> bool:
+    """Whether a file defines a function, a class or a constant of that name."""
+    return (
+        re.search(rf"^ *(?:def|class) {name}\b|^{name}\b(?:, \w+)* *[:=]", source, re.MULTILINE) is not None
+    )
+
+
+def missing_code(text: str) -> list[str]:
+    """The files, functions and modules that a page names and that are not there."""
+    missing = []
+    for name, inside in FILE.findall(text):
+        path = ROOT / name
+        if not path.is_file() or (inside and not defines(path.read_text("utf-8"), inside)):
+            missing.append(f"{name}::{inside}" if inside else name)
+    for name in DOTTED.findall(text):
+        parent, _, last = name.rpartition(".")
+        module, outer = ROOT / name.replace(".", "/"), ROOT / parent.replace(".", "/")
+        files = [outer.with_suffix(".py"), outer / "__init__.py"]
+        inside_of = [path.read_text("utf-8") for path in files if path.is_file()]
+        if not (
+            module.is_dir() or module.with_suffix(".py").is_file() or any(defines(s, last) for s in inside_of)
+        ):
+            missing.append(name)
+    return missing
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if page.name != "CHANGELOG.md"], ids=named)
+def test_code_that_a_page_names_is_there(page: Path) -> None:
+    assert missing_code(page.read_text("utf-8")) == []
+
+
+def test_code_that_is_not_there_is_found() -> None:
+    text = (
+        "`models/body/player.py::STYLES` `models/body/player.py::styles` `models/body/gone.py` "
+        "`models.body.player` `models.body.player.STYLES` `models.body.player.styles` `models.body.gone`"
+    )
+    gone = [
+        "models/body/player.py::styles",
+        "models/body/gone.py",
+        "models.body.player.styles",
+        "models.body.gone",
+    ]
+    assert missing_code(text) == gone
+
+
+def part_of(page: Path, heading: str) -> str:
+    """What stands under a heading of the second order."""
+    _, _, rest = page.read_text("utf-8").partition(f"\n## {heading}\n")
+    return rest.partition("\n## ")[0]
+
+
+def test_the_tour_answers_four_questions_with_names_in_the_code() -> None:
+    tour = part_of(ROOT / "docs" / "architecture.md", "A tour: four questions")
+    answers = re.split(r"^\*\*(.+\?)\*\*", tour, flags=re.MULTILINE)[1:]
+    questions = dict(zip(answers[::2], answers[1::2], strict=True))
+    assert list(questions) == [
+        "Where is a stroke's shape decided?",
+        "Where is a hand kept while the other is redone?",
+        "Where is Blender's undo step made?",
+        "How do I add an export format?",
+    ]
+    assert all(any(inside for _, inside in FILE.findall(answer)) for answer in questions.values())
+    assert "undo_push" in (ROOT / "s2c_blender" / "takes" / "write_take.py").read_text("utf-8")
+    assert "docs/architecture.md#a-tour-four-questions" in (ROOT / "README.md").read_text("utf-8")
+
+
+def rooms_in_the_page(package: str) -> list[str]:
+    """The rooms of a package's table, from top to bottom."""
+    text = part_of(ROOT / "docs" / "architecture.md", "The rooms")
+    table = text[text.index(f"**`{package}/`") :].partition("\n**`")[0]
+    return re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_room_has_a_line(package: str) -> None:
+    rooms = {
+        path.name + "/" * path.is_dir()
+        for path in (ROOT / package).iterdir()
+        if not path.name.startswith(("__", ".")) and path.name != "README.md"
+    }
+    assert set(rooms_in_the_page(package)) == rooms
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_rooms_stand_in_the_order_of_the_layers(package: str) -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    rules = part_of(ROOT / "docs" / "architecture.md", "Import rules")
+    assert len(re.findall(r"^\d+\. ", rules, re.MULTILINE)) == len(contracts)
+    layers = next(c["layers"] for c in contracts if c.get("containers") == [package])
+    level = {room: index for index, layer in enumerate(layers) for room in re.findall(r"\w+", layer)}
+    names = [room.rstrip("/").removesuffix(".py") for room in rooms_in_the_page(package)]
+    levels = [level[name] for name in names if name in level]
+    assert len(levels) == len(level) and levels == sorted(levels)
+
+
+def test_the_glossary_says_each_word_once() -> None:
+    rows = re.findall(
+        r"^\| \*\*(.+?)\*\* \|", (ROOT / "docs" / "glossary.md").read_text("utf-8"), re.MULTILINE
+    )
+    words = [word for row in rows for word in row.split(", ")]
+    assert len(words) > 80 and sorted(set(words)) == sorted(words)
+
+
 def test_the_readme_is_short_enough_to_be_read() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= MOST_LINES
 
@@ -140,6 +251,28 @@ def test_the_formats_name_what_the_worker_is_asked() -> None:
 def test_the_formats_name_the_arrays_of_a_take() -> None:
     page = (ROOT / "docs" / "formats.md").read_text("utf-8")
     assert set(ARRAYS) <= words_between(page, "| array |", "`meta` is an object")
+
+
+def test_the_formats_name_every_option_of_the_generator() -> None:
+    names = part_of(ROOT / "docs" / "formats.md", "Names that callers rely on")
+    subcommands = next(
+        a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction)
+    ).choices
+    assert set(subcommands) == {"generate", "transcribe", "evaluate", "benchmark"}
+    for command, parser in subcommands.items():
+        line = re.search(rf"^\| `{command}` \|.*$", names, re.MULTILINE)
+        assert line, command
+        options = {option for action in parser._actions for option in action.option_strings}
+        said = set(re.findall(r"`(--?[\w-]+)", line[0])) | {"--help", "-h", "--json", "--debug"}
+        assert said == options - {"--output"}  # its short form is the one that is named
+
+
+def test_the_formats_name_every_operator_that_makes_something() -> None:
+    operators = part_of(ROOT / "docs" / "formats.md", "Names that callers rely on")
+    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "s2c_blender").rglob("*.py"))
+    there = set(re.findall(r'bl_idname = "(s2c\.\w+)"', source))
+    of_the_panel = {"s2c.jump_to_note", "s2c.dismiss_message", "s2c.open_guide", "s2c.show_panel"}
+    assert set(re.findall(r"`(s2c\.\w+)`", operators)) == there - of_the_panel
 
 
 def test_every_promise_names_a_test_that_is_there() -> None:

@@ -21,7 +21,7 @@ import json, os, sys, time
 for line in sys.stdin:
     request = json.loads(line)
     fault, reply = sys.argv[1], {"id": request["id"], "event": "error", "code": "bad", "message": "This is no take."}
-    if request["method"] == "hello":
+    if request["method"] in ("hello", "load"):
         reply["event"] = "result"
     elif fault == "dies":
         sys.exit("Segmentation fault")

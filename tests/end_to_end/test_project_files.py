@@ -21,6 +21,16 @@ def test_the_citation_is_of_this_version_and_licence() -> None:
     assert (top["version"], top["license"]) == (project["version"], project["license"])
 
 
+def test_the_changelog_begins_with_this_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    versions = re.findall(r"^## \[(.+?)\](.*)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    released = [(name, rest) for name, rest in versions if name != "Unreleased"]
+    assert released[0][0] == project["version"]
+    assert all(re.fullmatch(r" - \d{4}-\d\d-\d\d", rest) for _, rest in released)
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"date-released: {released[0][1].removeprefix(' - ')}\n" in citation
+
+
 def test_there_is_a_form_for_each_kind_of_issue() -> None:
     assert [form.stem for form in FORMS] == ["bug", "wish", "wrong_note"]
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A first day in a real window: from the default scene to playing hands, every click counted and photographed.
 
-    python tests/gui/click_through.py --zip dist/s2c_blender-0.1.0.zip --recording demo/recording.flac \
+    python tests/gui/click_through.py --zip dist/s2c_blender-0.2.0.zip --recording demo/recording.flac \
         --worker .venv/bin/python --out out/clicks
 
 Needs an X display of 1920 x 1080 that nobody else uses, `blender` (5.2), `xdotool` and ImageMagick's `import` on the

@@ -40,10 +40,10 @@ def jumble(seed: int) -> tuple[Motion, NDArray[np.float64], NDArray[np.int8]]:
 
 
 SWITCHES: dict[str, tuple[str, Any]] = {
-    "strays": ("lift_strays", lambda posture, *rest: posture),
-    "room": ("make_room", lambda *given: None),
+    "strays": ("lift_off_wrong_keys", lambda posture, *rest: posture),
+    "room": ("avoid_other_hand", lambda *given: None),
     "attempts": ("_ATTEMPTS", 1),
-    "yielding": ("give_way", lambda presses, *rest: (presses, np.ones(len(presses.note), bool))),
+    "yielding": ("drop_notes", lambda presses, *rest: (presses, np.ones(len(presses.note), bool))),
     "nothing": ("PASSES", segment.PASSES),
 }
 
@@ -76,7 +76,7 @@ def test_what_cannot_be_played_together_gives_way_and_strikes_nothing_wrong(part
 @pytest.fixture
 def hands_put_together(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever came before leaves one hand inside the other for half a second."""
-    mend = apply.mend
+    mend = apply.repair_seams
 
     def spoilt(motion: Motion, movable: NDArray[np.bool_], hand_size: float) -> Motion:
         mended = mend(motion, movable, hand_size)

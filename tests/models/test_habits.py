@@ -63,7 +63,7 @@ def test_a_redone_hand_has_a_player_of_its_own_and_a_redone_range_keeps_it(told_
 
 def test_the_networks_hear_of_the_player(told_model, monkeypatch):
     first = take_of(told_model, 1)
-    monkeypatch.setattr("models.generation.generator.scores_of_seed", lambda seed: player_of_seed(9))
+    monkeypatch.setattr("models.generation.generator.player_of_seed", lambda seed: player_of_seed(9))
     other = take_of(told_model, 1)
     assert np.abs(first.motion.euler - other.motion.euler).max() > 1e-3
 

@@ -136,3 +136,9 @@ def test_a_length_of_the_header_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         load_audio(tmp_path / "a.caf")
     assert caught.value.code in ("too_long", "not_audio", "corrupt_sound") and len(caught.value.message) < 200
+
+
+def test_an_empty_file_is_of_the_kind_that_its_name_says(tmp_path: Path) -> None:
+    for name, midi in (("a.mid", True), ("a.wav", False)):
+        (tmp_path / name).touch()
+        assert is_midi(tmp_path / name) is midi

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The subcommand `cost`: what presets cost, as the table of docs/cost.md.
+"""The subcommand `cost`: what presets cost, as the table of docs/lab/cost.md.
 
     nice -n -5 python -m training cost --presets default paper official --threads 1 2 --json cost.json
 

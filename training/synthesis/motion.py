@@ -3,7 +3,7 @@
 
 Wrist and fingertips are drawn together from how real hands lie (`hand_process.py`), raised into space (`wrist.py`,
 `tips.py`), and inverse kinematics bends the fingers to their tips. Numbers are calibrated on fingertip paths of real
-pianists, see docs/calibration.md.
+pianists, see docs/lab/calibration.md.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pictures of synthesised motion beside that of real pianists, for docs/calibration.md."""
+"""Pictures of synthesised motion beside that of real pianists, for docs/lab/calibration.md."""
 
 from __future__ import annotations
 

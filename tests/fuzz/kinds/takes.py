@@ -17,6 +17,7 @@ from tests.fuzz.kinds.base import BlenderKind, WorkerKind
 from tests.fuzz.kinds.midi import midi_file, scale
 from tests.fuzz.mutate import ODD_NUMBERS, ODD_TEXTS, mutate_bytes, mutate_value, odd_value
 from tests.fuzz.verdict import Outcome
+from tests.fuzz.watch import START_SECONDS
 
 DTYPES = ("f4", "f8", "f2", "i1", "i8", "u8", "c8", "U5", "S3", "?", "M8[s]", ">f4", "V4")
 
@@ -48,8 +49,8 @@ class Takes(WorkerKind):
         self.program.ensure()
         self.started()
         params = {"midi": str(score), "output": str(take), "preset": str(self.tiny_model), "device": "cpu"}
-        made = self.ask("generate", {**params, "sound_end_s": 2.0})
-        if not made.accepted:
+        made = self.ask("generate", {**params, "sound_end_s": 2.0}, START_SECONDS)  # torch is loaded, too
+        if made.problems or not made.accepted:
             raise RuntimeError(f"no take to begin with: {made}")
         self.take = take.read_bytes()
         with np.load(take) as arrays:
