@@ -92,7 +92,10 @@ class WorkerKind(Kind):
         return (sys.executable, "-m", "models.worker")
 
     def started(self) -> None:
-        torch_too = {"preset": str(self.tiny_model), "device": "cpu"}  # its import is not the first case's time
+        torch_too = {
+            "preset": str(self.tiny_model),
+            "device": "cpu",
+        }  # its import is not the first case's time
         for first in (self.ask("hello", {}, START_SECONDS), self.ask("load", torch_too, START_SECONDS)):
             if first.problems or not first.accepted:
                 raise RuntimeError(f"the worker does not start: {first}")
