@@ -142,7 +142,7 @@ def splice_channel(
 
 
 def check_spliceable(curve: bpy.types.FCurve) -> None:
-    """Raise Fault for a curve whose keys are not all that shapes it."""
+    """Raise UserError for a curve whose keys are not all that shapes it."""
     if len(curve.modifiers) or len(curve.sampled_points):
         raise UserError(
             "curve_modified",

@@ -147,7 +147,7 @@ def plan_keep(
 ) -> Keep:
     """What to read from an armature to keep it. Looks at keys and strips only.
 
-    kept: the hands that stay. Raises Fault when it plays no take, or one of another rate.
+    kept: the hands that stay. Raises UserError when it plays no take, or one of another rate.
     """
     layer = layers.take_layer(armature)
     marks = read_marks(layer.action) if layer is not None else None
@@ -202,7 +202,7 @@ def _in_time(layer: layers.Layer, armature: bpy.types.Object, rate: float) -> bo
 
 
 def check_spliceable(armature: bpy.types.Object, hands: tuple[int, ...]) -> None:
-    """Raise Fault when a curve of `hands` that is to be spliced is shaped by more than its keys."""
+    """Raise UserError when a curve of `hands` that is to be spliced is shaped by more than its keys."""
     if not layers.is_plain(armature):
         return  # the new motion becomes a layer of its own
     action = current_action(armature)
@@ -221,7 +221,7 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
     """Read what is seen of the hands, some frames a step, and write it as a take. Yields progress from 0 to 1.
 
     Notes and fingering come from the action, else from the take's file. When both are gone, `params` (of the worker's
-    `generate`) is given the sound, to be transcribed again. Raises Fault when the armature vanishes or nothing can be
+    `generate`) is given the sound, to be transcribed again. Raises UserError when the armature vanishes or nothing can be
     written.
     """
     armature = by_uid(bpy.data.objects, keep.armature_uid)
@@ -266,7 +266,7 @@ def take_seconds(keep: Keep, clocks: NDArray[np.float64]) -> NDArray[np.float64]
     """Second within the take at every kept frame (frames,), by the clock of a kept hand, else by the frames.
 
     clocks: (frames, 2). Frames where the clock stands still, outside its keys, are counted on from where it runs.
-    Raises Fault for a take of an earlier version, without a clock, whose keys were cut.
+    Raises UserError for a take of an earlier version, without a clock, whose keys were cut.
     """
     count = np.arange(keep.frames)
     for hand in (*keep.kept, *(1 - hand for hand in keep.kept)):
@@ -306,7 +306,7 @@ def notes_as_heard(
 
 
 def _listen_again(keep: Keep, params: dict[str, Any], first_second: float) -> Iterator[float]:
-    """Give `params` the sound of the kept frames. Raises Fault when it is gone, too."""
+    """Give `params` the sound of the kept frames. Raises UserError when it is gone, too."""
     if keep.sound is not None:
         for _ in write_packed(keep.sound):
             yield 1.0

@@ -33,7 +33,7 @@ MODEL_FILE = "config.json"
 
 
 def frame_window(scene: bpy.types.Scene) -> tuple[int, int] | None:
-    """First and last frame to play by the panel's range; None for all of the strip. Raises Fault."""
+    """First and last frame to play by the panel's range; None for all of the strip. Raises UserError."""
     settings = scene.s2c_settings
     if settings.range_mode == "STRIP":
         return None
@@ -69,7 +69,7 @@ def common_params(
 
 
 def chosen_model(settings: bpy.types.PropertyGroup) -> str:
-    """The model's folder, or the name of a built-in one. Raises Fault for a folder that holds none."""
+    """The model's folder, or the name of a built-in one. Raises UserError for a folder that holds none."""
     if not settings.model_folder:
         preset = settings.preset or "default"
         if not PRESET_NAME.fullmatch(preset):
@@ -99,7 +99,7 @@ def hand_size_style(armature: bpy.types.Object) -> float:
 
 
 def order_new_take(context: bpy.types.Context, seed: int) -> TakeOrder:
-    """The order for both hands, from the strip. Raises Fault for anything that is missing."""
+    """The order for both hands, from the strip. Raises UserError for anything that is missing."""
     scene = context.scene
     edit, strip = find_strip(context, scene.s2c_settings.strip_name)
     window = frame_window(scene)
@@ -126,7 +126,7 @@ def order_new_take(context: bpy.types.Context, seed: int) -> TakeOrder:
 def order_part(
     context: bpy.types.Context, seed: int, hand: str = "", window: tuple[int, int] | None = None
 ) -> TakeOrder:
-    """The order for part of the take on the armature anew; the rest is read from there. Raises Fault.
+    """The order for part of the take on the armature anew; the rest is read from there. Raises UserError.
 
     hand: `left`, `right`, or empty for both; window: first and last scene frame, None for all of them.
     """
@@ -176,7 +176,7 @@ def _sound_of(context: bpy.types.Context, keep: keeping.Keep) -> StripSound | No
 
 
 def take_frames(keep: keeping.Keep, window: tuple[int, int]) -> tuple[int, int]:
-    """Frames of a kept take, the first and one past the last, that lie in scene frames `window`. Raises Fault."""
+    """Frames of a kept take, the first and one past the last, that lie in scene frames `window`. Raises UserError."""
     last = keep.start_frame + keep.frames - 1
     first, stop = max(window[0], keep.start_frame), min(window[1], last) + 1
     if first >= stop:

@@ -165,7 +165,7 @@ class Session:
     # -- jobs -----------------------------------------------------------------------------------------
 
     def order_take(self, context: bpy.types.Context, order: TakeOrder) -> None:
-        """Begin a take. Raises Fault when the worker's Python or the folders are not in order."""
+        """Begin a take. Raises UserError when the worker's Python or the folders are not in order."""
         self._check_free()
         try:
             settings = self._worker_config(context)
@@ -217,7 +217,7 @@ class Session:
             self._forget_temporary()
 
     def check_ready(self, context: bpy.types.Context) -> None:
-        """Raise Fault when no job could begin now, whatever it is."""
+        """Raise UserError when no job could begin now, whatever it is."""
         self._check_free()
         self._worker_config(context)
 
@@ -228,7 +228,7 @@ class Session:
         return before != self.runtime_problem
 
     def temporary_folder(self) -> Path:
-        """A new folder for one job's files, gone when the job is. Fault when it cannot be made or a job has one."""
+        """A new folder for one job's files, gone when the job is. UserError when it cannot be made or a job has one."""
         self._check_free()
         self._forget_temporary()
         self._temporary = temporary.make(self.temporary_root())
@@ -366,7 +366,7 @@ class Session:
             self._settle()
 
     def _step(self) -> bool:
-        """One step of preparing or delivering; a Fault there ends the job in its sentence."""
+        """One step of preparing or delivering; a UserError there ends the job in its sentence."""
         assert self._work is not None and self._begin_work is not None
         if bpy.app.is_job_running("RENDER"):
             return False  # the render reads the scene in another thread
@@ -465,7 +465,7 @@ class Session:
 
 
 def _check_rate(order: TakeOrder) -> None:
-    """Raise Fault when a part of a take was made for another frame rate than what it is to be put into."""
+    """Raise UserError when a part of a take was made for another frame rate than what it is to be put into."""
     scene = keeping.by_uid(bpy.data.scenes, order.scene_uid)
     if not order.partial or scene is None:
         return

@@ -81,7 +81,7 @@ def find_strip(context: bpy.types.Context, name: str) -> tuple[bpy.types.Scene, 
     The context's scene comes first, then the scene of the Sequencer, then the edits of all others, so that it does
     not matter from which workspace one looks. Several strips of one recording are one. The strip is a sound strip, or
     a scene strip that plays the sound of another scene.
-    Raises Fault when there is none, or when several could be meant.
+    Raises UserError when there is none, or when several could be meant.
     """
     groups = _scenes(context)
     if name:
@@ -167,7 +167,7 @@ def _silent(strip: bpy.types.Strip) -> str:
 
 
 def _choose(edit: bpy.types.Scene, found: list[Sounding]) -> Sounding:
-    """The one that is meant: of the active strip, else of the only recording. Raises Fault."""
+    """The one that is meant: of the active strip, else of the only recording. Raises UserError."""
     scenes = [edit]
     if all(item.lead == found[0].lead for item in found):
         scenes += [item.scene for item in found]  # in one scene strip: what is active in there
@@ -183,7 +183,7 @@ def _choose(edit: bpy.types.Scene, found: list[Sounding]) -> Sounding:
 
 
 def _recording(edit: bpy.types.Scene, strip: bpy.types.Strip) -> list[Sounding]:
-    """All that the edit plays of the recording of `strip`. Raises Fault."""
+    """All that the edit plays of the recording of `strip`. Raises UserError."""
     found = soundings(edit)
     own = [item for item in found if item.lead == strip]
     if not own:
@@ -206,7 +206,7 @@ def strip_sound(
 
     edit: the scene whose sequencer holds the strip; window: first and last frame of `scene`, or None for all
     of the recording; temporary: folder for the copy of a packed sound.
-    Raises Fault, with one sentence, for a strip that cannot be used.
+    Raises UserError, with one sentence, for a strip that cannot be used.
     """
     recording = _recording(edit, strip)
     used = _heard(recording)
@@ -283,7 +283,7 @@ def _heard(recording: list[Sounding]) -> list[Sounding]:
 
 
 def _file(strip: bpy.types.Strip, temporary: Path) -> tuple[Path, bytes]:
-    """The sound file of a strip, and its bytes where they are packed. Raises Fault for one that cannot be used."""
+    """The sound file of a strip, and its bytes where they are packed. Raises UserError for one that cannot be used."""
     sound = strip.sound
     packed = sound.packed_file
     if packed is not None:
@@ -394,7 +394,7 @@ def _place_note(edit: bpy.types.Scene, scene: bpy.types.Scene) -> str:
 def write_packed(sound: StripSound) -> Iterator[None]:
     """Write the bytes of a packed sound to its path, one piece per step, then decode what the worker cannot read.
 
-    Nothing is done for a plain file. Raises Fault when the temporary folder cannot be written.
+    Nothing is done for a plain file. Raises UserError when the temporary folder cannot be written.
     """
     if sound.packed:
         yield from _write_bytes(sound)

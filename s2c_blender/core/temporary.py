@@ -54,7 +54,7 @@ def owner_is_gone(note: dict[str, object] | None) -> bool:
 
 
 def make(root: str | Path) -> Path:
-    """A new folder in `root`. Raises Fault when it cannot be made."""
+    """A new folder in `root`. Raises UserError when it cannot be made."""
     try:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
         (folder / MARKER).write_bytes(owner_note())

@@ -77,7 +77,7 @@ COMMON: dict[str, Any] = {
 def export_fbx(context: bpy.types.Context, armature: bpy.types.Object, path: Path, preset: str) -> None:
     """Write `armature`, the meshes it moves and the motion that is seen to `path`.
 
-    Raises Fault when nothing moves, or the file cannot be written; an older file of that name stays then.
+    Raises UserError when nothing moves, or the file cannot be written; an older file of that name stays then.
     """
     chosen = PRESETS[preset]
     span = layers.seen_span(armature) if layers.moves(armature) else None

@@ -37,7 +37,7 @@ def create_armature(
     """Add an armature object with both hands to `collection`; its origin is the origin of the piano frame.
 
     unit: Blender's units in a metre. The object becomes the active one, because bones can only be made in edit mode.
-    Raises Fault when the hand size is outside `HAND_SIZE_RANGE`.
+    Raises UserError when the hand size is outside `HAND_SIZE_RANGE`.
     """
     low, high = HAND_SIZE_RANGE
     if not low <= hand_size <= high:

@@ -16,7 +16,7 @@ def pairs_of_hands(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 
 
 def find_armature(context: bpy.types.Context) -> bpy.types.Object:
-    """The armature of the panel, else the active one, else the only one of the scene. Raises Fault."""
+    """The armature of the panel, else the active one, else the only one of the scene. Raises UserError."""
     scene = context.scene
     chosen = scene.s2c_settings.armature
     if chosen is not None:

@@ -43,7 +43,7 @@ def is_readable(head: bytes) -> bool:
 
 
 def read_head(path: Path) -> bytes:
-    """A file's first bytes. Raises Fault."""
+    """A file's first bytes. Raises UserError."""
     try:
         with path.open("rb") as file:
             return file.read(HEAD_BYTES)
@@ -61,7 +61,7 @@ def command(work: Decoding, blender: str) -> list[str]:
 
 
 def decode(work: Decoding) -> Iterator[None]:
-    """Wait for the second Blender, a look a step; it is ended when the iterator is closed. Raises Fault."""
+    """Wait for the second Blender, a look a step; it is ended when the iterator is closed. Raises UserError."""
     try:
         child = ChildProcess(
             command(work, bpy.app.binary_path), cwd=work.target.parent, environment=child_environment()

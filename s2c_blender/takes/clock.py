@@ -61,7 +61,7 @@ def read_clock(evaluated: bpy.types.Object, bone: str) -> float:
 def running(seconds: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Which frames of a sampled clock (frames,) lie where it runs; it stands still outside its keys.
 
-    Raises Fault where it runs backwards: then no frame belongs to one moment of the music.
+    Raises UserError where it runs backwards: then no frame belongs to one moment of the music.
     """
     if len(seconds) < 2 or not np.isfinite(seconds).all():
         return np.zeros(len(seconds), bool)

@@ -66,7 +66,7 @@ def pace_of_strip(
 ) -> Pace | None:
     """How the take should run by the strip as it lies now; None when the strip is not its recording.
 
-    Raises Fault when there is no strip to follow.
+    Raises UserError when there is no strip to follow.
     """
     edit, strip = find_strip(context, scene.s2c_settings.strip_name)
     sound = strip_sound(edit, strip, scene, None, Path())
@@ -117,7 +117,7 @@ def disagreement(context: bpy.types.Context, scene: bpy.types.Scene, armature: b
 def follow_strip(context: bpy.types.Context, scene: bpy.types.Scene, armature: bpy.types.Object) -> str:
     """Move or stretch the take, hands and piano keys, to the strip as it lies now; says what was done.
 
-    Raises Fault when there is no take, no strip, or the strip is another recording.
+    Raises UserError when there is no take, no strip, or the strip is another recording.
     """
     layers.check_writable(armature)
     layer, hands = layers.take_layer(armature), pace_of_hands(armature)

@@ -212,7 +212,7 @@ def _reach(
 
 
 def check_writable(armature: bpy.types.Object) -> None:
-    """Raise Fault where a take could be written but would not be seen, or not be saved."""
+    """Raise UserError where a take could be written but would not be seen, or not be saved."""
     if armature.library is not None:
         raise UserError(
             "hands_linked",
@@ -232,7 +232,7 @@ def check_writable(armature: bpy.types.Object) -> None:
 
 
 def check_posed(armature: bpy.types.Object) -> None:
-    """Raise Fault where the armature shows its rest pose, so that nobody sees how it plays."""
+    """Raise UserError where the armature shows its rest pose, so that nobody sees how it plays."""
     if armature.mode == "EDIT":
         raise UserError("edit_mode", f'"{armature.name}" is in Edit Mode: leave it first (Tab).')
     if armature.data.pose_position == "REST":

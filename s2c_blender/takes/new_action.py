@@ -32,7 +32,7 @@ ACTION_GONE = "The take was undone while it was written; use Apply Take to write
 
 
 def find_armature(order: TakeOrder) -> bpy.types.Object:
-    """The armature of an order, renamed or not. Raises Fault when it was deleted."""
+    """The armature of an order, renamed or not. Raises UserError when it was deleted."""
     armature = by_uid(bpy.data.objects, order.armature_uid)
     if armature is None:
         raise UserError(
@@ -45,7 +45,7 @@ def find_armature(order: TakeOrder) -> bpy.types.Object:
 
 
 def find_action(uid: int) -> bpy.types.Action:
-    """The action that is being written. Raises Fault when undo or the user removed it."""
+    """The action that is being written. Raises UserError when undo or the user removed it."""
     action = by_uid(bpy.data.actions, uid)
     if action is None:
         raise UserError("action_gone", ACTION_GONE)
@@ -58,7 +58,7 @@ def find_slot(action: bpy.types.Action, handle: int) -> bpy.types.ActionSlot:
 
 
 def find_bag(action_uid: int, slot_handle: int) -> bpy.types.ActionChannelbag:
-    """The curves that are being written. Raises Fault when the action is gone."""
+    """The curves that are being written. Raises UserError when the action is gone."""
     action = find_action(action_uid)
     bag = compat.channelbag(action, find_slot(action, slot_handle), create=True)
     assert bag is not None

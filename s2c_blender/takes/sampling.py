@@ -71,7 +71,7 @@ def sample(
 ) -> Iterator[int]:
     """Call `read` with the evaluated armature at each of `frames`; yields how many are done, some a step.
 
-    Raises Fault when the armature is deleted meanwhile.
+    Raises UserError when the armature is deleted meanwhile.
     """
     waiting = iter(list(frames))
     done, frame, scene_uid = 0, next(waiting, None), -1

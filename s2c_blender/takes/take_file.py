@@ -37,7 +37,7 @@ class TakeFile:
 
 
 def load_take(path: Path) -> Iterator[TakeFile | None]:
-    """Read a take, a piece a step; the last step yields it. Raises Fault when it is no take."""
+    """Read a take, a piece a step; the last step yields it. Raises UserError when it is no take."""
     try:
         for found in read_arrays(path):
             if found is None:

@@ -85,7 +85,7 @@ def take_path(
 
 
 def reserve(path: Path) -> Path:
-    """Take the name `path`, or the next free "… (2)", and return which. Raises Fault when none can be taken."""
+    """Take the name `path`, or the next free "… (2)", and return which. Raises UserError when none can be taken."""
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
     try:
         for candidate in _numbered(path):

@@ -27,7 +27,7 @@ class Refusal:
     code: str
     scene_uid: int
     again: Callable[[bpy.types.Context], object]
-    """Raises the same Fault as long as its cause is there."""
+    """Raises the same UserError as long as its cause is there."""
 
 
 _refusal: Refusal | None = None

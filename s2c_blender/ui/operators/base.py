@@ -22,7 +22,7 @@ RERAISE_VARIABLE = "S2C_RERAISE"
 class OperatorBase:
     """Mix-in before `bpy.types.Operator`: subclasses write `run` and, where it can be unavailable, `disabled_reason`.
 
-    `run` raises `Fault` for what the animator can put right; anything else is a defect of ours, which is logged
+    `run` raises `UserError` for what the animator can put right; anything else is a defect of ours, which is logged
     with its traceback and the versions, and reported in one line.
     """
 

@@ -36,11 +36,11 @@ class JobOperator(OperatorBase):
         return "A take is being generated; wait for it or press Cancel first." if session.active else ""
 
     def begin(self, context: bpy.types.Context) -> set[str]:
-        """Hand the order over. Raises Fault."""
+        """Hand the order over. Raises UserError."""
         raise NotImplementedError
 
     def preparation(self, _context: bpy.types.Context) -> Preparation:
-        """All that can raise Fault in `begin`, starting nothing; used again after this operator is gone."""
+        """All that can raise UserError in `begin`, starting nothing; used again after this operator is gone."""
         return session.check_ready
 
     def run(self, context: bpy.types.Context) -> set[str]:
@@ -75,7 +75,7 @@ class TakeOperator(JobOperator):
 
     @classmethod
     def needs(cls, context: bpy.types.Context) -> None:
-        """Raise Fault when the scene lacks something; looks at properties only."""
+        """Raise UserError when the scene lacks something; looks at properties only."""
         find_strip(context, context.scene.s2c_settings.strip_name)
         find_armature(context)
 

@@ -105,7 +105,7 @@ class S2C_OT_add_recording(OperatorBase, bpy.types.Operator):
 
 
 def sound_seconds(path: Path) -> float:
-    """How long a sound file is. Raises Fault for a file without sound; only the file's head is read."""
+    """How long a sound file is. Raises UserError for a file without sound; only the file's head is read."""
     if path.stat().st_size == 0:
         raise UserError(
             "sound_empty", f'The file "{path.name}" is empty; choose another recording.', str(path)
@@ -127,7 +127,7 @@ def sound_seconds(path: Path) -> float:
 
 
 def add_strip(scene: bpy.types.Scene, path: Path, start: int, seconds: float) -> bpy.types.Strip:
-    """A new sound strip on a channel that is free for its whole length, the only one selected. Raises Fault."""
+    """A new sound strip on a channel that is free for its whole length, the only one selected. Raises UserError."""
     editor = scene.sequence_editor or scene.sequence_editor_create()
     end = start + math.ceil(time_base(scene).frame(seconds) - EPSILON_FRAMES)
     channel = free_channel(editor, start, end)
@@ -144,7 +144,7 @@ def add_strip(scene: bpy.types.Scene, path: Path, start: int, seconds: float) ->
 
 
 def free_channel(editor: bpy.types.SequenceEditor, start: int, end: int) -> int:
-    """The lowest channel that is heard, not locked, and holds nothing from frame `start` to `end`. Raises Fault."""
+    """The lowest channel that is heard, not locked, and holds nothing from frame `start` to `end`. Raises UserError."""
     taken = {
         strip.channel
         for strip in editor.strips
