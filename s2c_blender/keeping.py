@@ -221,8 +221,8 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
     """Read what is seen of the hands, some frames a step, and write it as a take. Yields progress from 0 to 1.
 
     Notes and fingering come from the action, else from the take's file. When both are gone, `params` (of the worker's
-    `generate`) is given the sound, to be transcribed again. Raises UserError when the armature vanishes or nothing can be
-    written.
+    `generate`) is given the sound, to be transcribed again. Raises UserError when the armature vanishes or nothing can
+    be written.
     """
     armature = by_uid(bpy.data.objects, keep.armature_uid)
     if armature is None:

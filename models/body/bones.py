@@ -10,6 +10,7 @@ Axis letters: F frames, 2 hands, 5 fingers, 20 bones a hand, P pairs of bones, K
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -113,7 +114,7 @@ class Bones:
         """Those of some frames."""
         return Bones(self.heads[frames], self.tails[frames])
 
-    def moved(self, shift: NDArray[np.floating]) -> Bones:
+    def moved(self, shift: NDArray[np.floating[Any]]) -> Bones:
         """With hands displaced by (F, 2, 3) metres."""
         by = torch.from_numpy(np.asarray(shift, np.float32))[:, :, None]
         return Bones(self.heads + by, self.tails + by)

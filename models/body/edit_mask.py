@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,7 +124,7 @@ class EditMask:
             free[first - start : last - start] = self.free[first:last]
         return EditMask(free, self.fps)
 
-    def covers(self, hand: NDArray[np.integer], second: NDArray[np.floating]) -> NDArray[np.bool_]:
+    def covers(self, hand: NDArray[np.integer[Any]], second: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
         """(n,) whether what hands (n,) do at seconds (n,) may change; what no hand does (-1) stays."""
         inside = np.zeros(len(hand), bool)
         for which in self.hands:

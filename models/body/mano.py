@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.body import skeleton
@@ -32,7 +33,7 @@ from models.body.rotations import axis_angle_to_matrix, euler_to_matrix, matrix_
 from models.checks import check_ranges
 from models.errors import UserError, quoted
 
-Array = TypeVar("Array", np.ndarray, Tensor)
+Array = TypeVar("Array", NDArray[Any], Tensor)
 """Functions here take numpy arrays or tensors and return the same kind."""
 
 POSE_CHANNELS = 48
@@ -53,7 +54,7 @@ _PIANO_FROM_CAMERA = np.diag([1.0, -1.0, -1.0])
 _LEFT_SIGNS = (1.0, -1.0, -1.0)
 
 
-def _bone_frames() -> np.ndarray:
+def _bone_frames() -> NDArray[Any]:
     """Frames (16, 3, 3) of the right hand's bones, columns in piano axes."""
     frames = np.empty((16, 3, 3))
     frames[0] = skeleton.STANDARD_HANDS.wrist_frames[skeleton.RIGHT]
@@ -62,7 +63,7 @@ def _bone_frames() -> np.ndarray:
     return frames
 
 
-def _basis() -> tuple[np.ndarray, np.ndarray]:
+def _basis() -> tuple[NDArray[Any], NDArray[Any]]:
     """(16, 3, 3) each: L = before R after, where R is MANO's turn of a joint and L ours."""
     frames = _bone_frames()
     after = _PIANO_FROM_TEMPLATE.T @ frames
@@ -170,7 +171,7 @@ def _mirror_left(like: Tensor) -> Tensor:
     return _constant([[-1.0, 1.0, 1.0], [1.0, 1.0, 1.0]], like)
 
 
-def read_mean_pose(path: str | Path) -> np.ndarray:
+def read_mean_pose(path: str | Path) -> NDArray[Any]:
     """The mean pose (45,) of the right hand from the user's own MANO: `.npz` or `.safetensors` with `hands_mean`.
 
     MANO's own files are pickles, which can run code when they are read: they are refused.

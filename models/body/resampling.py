@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +20,9 @@ def frame_count(duration_s: float, fps: float) -> int:
     return max(int(np.ceil(duration_s * fps - 1e-6)), 1)
 
 
-def resample(values: NDArray[np.floating], fps: float, new_fps: float, frames: int) -> NDArray[np.float32]:
+def resample(
+    values: NDArray[np.floating[Any]], fps: float, new_fps: float, frames: int
+) -> NDArray[np.float32]:
     """Values (F, ...) at `new_fps` with `frames` frames: Catmull-Rom between frames, the last value held.
 
     Angles must be unwrapped. Frame i of either side lies at second i / rate.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ _SPEED_SPREAD = 2.0  # frames over which a wrist's speed is averaged
 _REACH = 3  # spreads of the Gaussian beyond which it is nothing
 
 
-def smooth(values: NDArray[np.floating], spread_frames: float) -> NDArray[np.float32]:
+def smooth(values: NDArray[np.floating[Any]], spread_frames: float) -> NDArray[np.float32]:
     """Values (F, ...) averaged over time with a Gaussian of that spread, without delay; the ends are held.
 
     Angles must be unwrapped. Not scipy's `gaussian_filter1d`: NumPy 1 rounds each product here to float32, so the last
@@ -34,7 +35,7 @@ def smooth(values: NDArray[np.floating], spread_frames: float) -> NDArray[np.flo
 
 
 def smooth_wrists(
-    wrist: NDArray[np.floating], spread_frames: float, still_frames: float, fps: float
+    wrist: NDArray[np.floating[Any]], spread_frames: float, still_frames: float, fps: float
 ) -> NDArray[np.float32]:
     """Wrists (F, 2, 3), metres, smoothed by `still_frames` where they hardly move and by `spread_frames` elsewhere.
 

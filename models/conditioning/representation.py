@@ -7,6 +7,8 @@ of PianoMotion10M (`models.body.mano`), brought over the keys by a shift in X.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -36,7 +38,7 @@ def from_piano(
     return mano_from_euler(euler), camera_from_piano(wrist - torch.tensor([shift_x, 0.0, 0.0]).to(wrist))
 
 
-def keyboard_shift(wrist: NDArray[np.floating], notes: Notes, fps: float, rounds: int = 5) -> float:
+def keyboard_shift(wrist: NDArray[np.floating[Any]], notes: Notes, fps: float, rounds: int = 5) -> float:
     """Metres in X that bring wrists (F, 2, 3) over the keys that are played: the median way from the nearer hand.
 
     0 where no note begins within the motion.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -204,9 +205,9 @@ def _restore(
 
 
 def _fade_edges(
-    inside: NDArray[np.floating],
-    given: NDArray[np.floating],
-    solved: NDArray[np.floating],
+    inside: NDArray[np.floating[Any]],
+    given: NDArray[np.floating[Any]],
+    solved: NDArray[np.floating[Any]],
     start: int,
     stop: int,
     first: int,

@@ -7,6 +7,7 @@ Axes: F frames, 2 hands, 5 fingers; 20 bones a hand as in `models.body.bones`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,7 +44,7 @@ class Room:
 
 def avoid_other_hand(
     pose: Pose,
-    firm: NDArray[np.floating],
+    firm: NDArray[np.floating[Any]],
     fps: float,
     fixed: NDArray[np.bool_],
 ) -> Room | None:
@@ -87,7 +88,7 @@ def avoid_other_hand(
 
 
 def _lacks(
-    pose: Pose, firm: NDArray[np.floating]
+    pose: Pose, firm: NDArray[np.floating[Any]]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Frames (n,) in which hands are too near, and the room they lack, metres.
 

@@ -11,6 +11,7 @@ rides with its hand, or it would stay behind over the old key and then snap to t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +111,7 @@ class PathSampler:
             self._firm[:, finger] = _eased(times, down - _FIRM_BEFORE_S, up + _FIRM_AFTER_S, _FIRM_EASE_S)
 
     def __call__(
-        self, x: NDArray[np.floating], y: NDArray[np.floating], free: NDArray[np.floating]
+        self, x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]], free: NDArray[np.floating[Any]]
     ) -> FingerPaths:
         """The paths when press i lands at ``x[i]``, ``y[i]``, metres.
 
@@ -209,7 +210,10 @@ def _leap(
 
 
 def _ride(
-    points: NDArray[np.float32], landed: NDArray[np.floating], free: NDArray[np.floating], leap: _Leap
+    points: NDArray[np.float32],
+    landed: NDArray[np.floating[Any]],
+    free: NDArray[np.floating[Any]],
+    leap: _Leap,
 ) -> None:
     """Let one finger's points (frames, 3), in place, go along with its hand between keys far from each other.
 
@@ -228,7 +232,7 @@ def _ride(
     points[leap.frame, :2] += (far * (carried - points[leap.frame, :2])).astype(np.float32)
 
 
-def _smoothstep(share: NDArray[np.floating]) -> NDArray[np.float64]:
+def _smoothstep(share: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     share = np.clip(share, 0.0, 1.0)
     return share * share * (3 - 2 * share)
 

@@ -32,6 +32,7 @@ class Aims:
     """(F, 2, 5) whether the finger is above or in the key that it plays; others stay above the keys."""
 
     def at(self, frames: NDArray[np.int64]) -> Aims:
+        """The aims of some frames alone."""
         return Aims(self.points[frames], self.firm[frames], self.busy[frames])
 
 

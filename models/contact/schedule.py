@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +108,7 @@ def plan_presses(notes: Notes, fps: float, timing: PressTiming) -> Presses:
 
 
 def contact_points(
-    presses: Presses, tips: NDArray[np.floating], fps: float
+    presses: Presses, tips: NDArray[np.floating[Any]], fps: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Where on its key each finger lands: as near the motion's own fingertip as the key allows.
 

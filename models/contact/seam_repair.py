@@ -6,6 +6,8 @@ What lies halfway between two postures may tangle fingers though neither does: t
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,7 +53,7 @@ def repair_seams(motion: Motion, edits: EditMask, hand_size: float) -> Motion:
     return Motion(out_euler, out_wrist, motion.fps)
 
 
-def _pressing(tips: NDArray[np.floating]) -> NDArray[np.bool_]:
+def _pressing(tips: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """(F, 2, 5) fingers whose contact points are as deep as a pressed key's."""
     key = keyboard.key_under(tips)
     surface = keyboard.key_surface(key + keyboard.LOWEST_PITCH)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -132,7 +133,7 @@ def _held(pose: Pose, given: Pose, held: Tensor) -> Pose:
     return replace(pose, fingers=torch.where(held[:, None, None], given.fingers, pose.fingers))
 
 
-def _without_strays(paths: FingerPaths, reached: NDArray[np.floating]) -> FingerPaths:
+def _without_strays(paths: FingerPaths, reached: NDArray[np.floating[Any]]) -> FingerPaths:
     """Paths in which a finger that could not get to its key stays above the one it is over instead."""
     astray = (paths.pitch > 0) & (keyboard.key_under(reached) + keyboard.LOWEST_PITCH != paths.pitch)
     return replace(paths, pitch=np.where(astray, 0, paths.pitch))
@@ -175,7 +176,7 @@ def _wrist_step(
 
 
 def _ease(
-    errors: NDArray[np.floating], share: NDArray[np.floating], fixed: NDArray[np.bool_], fps: float
+    errors: NDArray[np.floating[Any]], share: NDArray[np.floating[Any]], fixed: NDArray[np.bool_], fps: float
 ) -> NDArray[np.float64]:
     """Slow displacement (F, 6) of a wrist, without turn, that makes its playing fingers (F, 5, 3) comfortable."""
     total = share.sum(1)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,7 +42,7 @@ _LOST, _WRONG = (
 _UP_AND_OUT = 0.6, 0.8  # to the side, up
 
 
-def separate_hands(motion: Motion, edits: EditMask, hand_size: float = 1.0) -> NDArray[np.floating]:
+def separate_hands(motion: Motion, edits: EditMask, hand_size: float = 1.0) -> NDArray[np.floating[Any]]:
     """Wrists (F, 2, 3) of the motion, displaced where the hands would collide.
 
     Frames in which no hand may move stay as they are, collisions included; all others have none after this.

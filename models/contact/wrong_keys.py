@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ _DEEP = keyboard.PRESS_DEPTH - 0.0005
 
 def lift_off_wrong_keys(
     pose: Pose,
-    pitch: NDArray[np.integer],
+    pitch: NDArray[np.integer[Any]],
     fps: float,
     fixed: NDArray[np.bool_],
     strength: float = 1.0,
@@ -51,8 +52,8 @@ def lift_off_wrong_keys(
 
 def _with_higher_wrists(
     pose: Pose,
-    targets: NDArray[np.floating],
-    pitch: NDArray[np.integer],
+    targets: NDArray[np.floating[Any]],
+    pitch: NDArray[np.integer[Any]],
     fps: float,
     fixed: NDArray[np.bool_],
 ) -> Pose:
@@ -72,8 +73,8 @@ def _with_higher_wrists(
 
 
 def _strays(
-    pose: Pose, pitch: NDArray[np.integer], fixed: NDArray[np.bool_]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.floating]]:
+    pose: Pose, pitch: NDArray[np.integer[Any]], fixed: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.floating[Any]]]:
     """(F, 2, 5) fingers that press a key of another's, and of their own, and (F, 2, 5, 3) all contact points."""
     tips = pose.points[..., 3, :].numpy()
     under = keyboard.key_under(tips) + keyboard.LOWEST_PITCH
@@ -84,14 +85,14 @@ def _strays(
     return stray, deep & ~stray, tips
 
 
-def _eased(values: NDArray[np.floating], frames: float) -> NDArray[np.float64]:
+def _eased(values: NDArray[np.floating[Any]], frames: float) -> NDArray[np.float64]:
     """At least the values (F, ...) nearly everywhere, and coming and going over so many frames."""
     half = max(round(frames), 1)
     eased = gaussian_filter1d(maximum_filter1d(values, 2 * half + 1, axis=0), half / 2, axis=0)
     return np.maximum(values, eased)
 
 
-def _reaching(pose: Pose, targets: NDArray[np.floating], moved: NDArray[np.bool_]) -> Pose:
+def _reaching(pose: Pose, targets: NDArray[np.floating[Any]], moved: NDArray[np.bool_]) -> Pose:
     """The pose with the fingers that are ``moved`` (F, 2, 5) on their targets, as near as they reach."""
     frames = np.flatnonzero(moved.any((1, 2)))
     part = pose.at(frames)

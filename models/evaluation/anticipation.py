@@ -10,6 +10,7 @@ no farther in front of the key than half a fingertip, lest it has to climb.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,7 @@ def enough_time(notes: Notes) -> NDArray[np.bool_]:
     return result
 
 
-def anticipation(tips: NDArray[np.floating], notes: Notes, fps: float) -> Anticipation:
+def anticipation(tips: NDArray[np.floating[Any]], notes: Notes, fps: float) -> Anticipation:
     """Anticipation of a motion with fingertips (F, 2, 5, 3) in the piano frame; notes in any order."""
     notes = notes.select(np.argsort(notes.onset_s, kind="stable"))
     played = int(notes.played.sum())

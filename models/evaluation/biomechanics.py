@@ -7,6 +7,7 @@ Axis letter: F frames.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,7 +58,7 @@ def hands_collide(joints: Joints) -> Tensor:
     return result
 
 
-def _difference(points: NDArray[np.floating], order: int, fps: float) -> NDArray[np.floating]:
+def _difference(points: NDArray[np.floating[Any]], order: int, fps: float) -> NDArray[np.floating[Any]]:
     """Lengths of the derivative of `order` along axis 0 of (F, ..., 3), in metres and seconds, flattened."""
     lengths = np.zeros((max(len(points) - order, 0), *points.shape[1:-1]), np.float32)
     for start in range(0, len(lengths), BLOCK_FRAMES):
@@ -67,14 +68,14 @@ def _difference(points: NDArray[np.floating], order: int, fps: float) -> NDArray
     return lengths.ravel()
 
 
-def _percentiles(values: NDArray[np.floating]) -> tuple[float, float, float]:
+def _percentiles(values: NDArray[np.floating[Any]]) -> tuple[float, float, float]:
     if not len(values):
         return 0.0, 0.0, 0.0
     p50, p95, p99 = np.percentile(values, (50, 95, 99))
     return float(p50), float(p95), float(p99)
 
 
-def _mean(values: NDArray[np.floating]) -> float:
+def _mean(values: NDArray[np.floating[Any]]) -> float:
     return float(values.mean(dtype=np.float64)) if len(values) else 0.0
 
 
@@ -96,7 +97,7 @@ def _joints(motion: Motion, block: slice, hand_size: float) -> Joints:
 
 
 @torch.no_grad()
-def biomechanics(motion: Motion, tips: NDArray[np.floating], hand_size: float = 1.0) -> Biomechanics:
+def biomechanics(motion: Motion, tips: NDArray[np.floating[Any]], hand_size: float = 1.0) -> Biomechanics:
     """Figures of a motion with fingertips (F, 2, 5, 3), see `fingertips`."""
     limits, fingers, hands = (np.zeros(motion.frames, bool) for _ in range(3))
     for start in range(0, motion.frames, BLOCK_FRAMES):

@@ -17,6 +17,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ class Statistics:
 
 
 def motion_features(
-    wrist: NDArray[np.floating], tips: NDArray[np.floating], fps: float
+    wrist: NDArray[np.floating[Any]], tips: NDArray[np.floating[Any]], fps: float
 ) -> NDArray[np.float64]:
     """Features (F - 1, 25) of wrists (F, 2, 3) and fingertips (F, 2, 5, 3) in the piano frame."""
     wrist, tips = wrist.astype(np.float64), tips.astype(np.float64)
@@ -71,7 +72,7 @@ def real_statistics() -> Statistics:
     return Statistics(np.array(data["mean"]), np.array(data["covariance"]))
 
 
-def _resample(points: NDArray[np.floating], fps: float) -> NDArray[np.float64]:
+def _resample(points: NDArray[np.floating[Any]], fps: float) -> NDArray[np.float64]:
     """Linear interpolation along axis 0 to `REFERENCE_FPS`."""
     position = np.arange(int((len(points) - 1) * REFERENCE_FPS / fps) + 1) * (fps / REFERENCE_FPS)
     low = np.minimum(position.astype(int), len(points) - 1)
@@ -79,7 +80,7 @@ def _resample(points: NDArray[np.floating], fps: float) -> NDArray[np.float64]:
     return points[low] * (1 - share) + points[np.minimum(low + 1, len(points) - 1)] * share
 
 
-def take_features(motion: Motion, tips: NDArray[np.floating]) -> NDArray[np.float64]:
+def take_features(motion: Motion, tips: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Features (F, 25) of a motion with fingertips (F, 2, 5, 3), at `REFERENCE_FPS`; takes may be pooled row by row."""
     wrist, points = (_resample(part, motion.fps) for part in (motion.wrist, tips))
     return motion_features(wrist, points, REFERENCE_FPS)
@@ -96,6 +97,6 @@ def distance_to_real(features: NDArray[np.float64]) -> float | None:
     return frechet_distance(mine, Statistics(np.zeros_like(real.mean), real.covariance / units))
 
 
-def real_motion_distance(motion: Motion, tips: NDArray[np.floating]) -> float | None:
+def real_motion_distance(motion: Motion, tips: NDArray[np.floating[Any]]) -> float | None:
     """Distance of a motion with fingertips (F, 2, 5, 3) from real playing; None below five seconds."""
     return distance_to_real(take_features(motion, tips)) if motion.frames > 1 else None

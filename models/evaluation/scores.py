@@ -61,7 +61,9 @@ def hand_size_of(take: Take) -> float:
 
 
 def match_onsets(
-    true_s: NDArray[np.floating], played_s: NDArray[np.floating], tolerance_s: float = ONSET_TOLERANCE_S
+    true_s: NDArray[np.floating[Any]],
+    played_s: NDArray[np.floating[Any]],
+    tolerance_s: float = ONSET_TOLERANCE_S,
 ) -> list[tuple[int, int]]:
     """One-to-one pairs (true, played) of ascending times of one key, as many as there can be.
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,9 +23,9 @@ def note_order(notes: Notes) -> NDArray[np.int64]:
 
 
 def held_frames(
-    first: NDArray[np.integer],
-    end: NDArray[np.integer],
-    column: NDArray[np.integer],
+    first: NDArray[np.integer[Any]],
+    end: NDArray[np.integer[Any]],
+    column: NDArray[np.integer[Any]],
     frames: int,
     columns: int,
 ) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ mirrored first, so that both hands are one code path: finger 0 (thumb) plays the
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ __all__ = ["CHORD_WINDOW_S", "HELD_S", "MAX_SPAN", "FingeringCosts", "finger_not
 
 
 def cheapest_path(
-    size: NDArray[np.integer],
+    size: NDArray[np.integer[Any]],
     own: NDArray[np.float32],
     step: NDArray[np.float32],
     skip: NDArray[np.float32],
@@ -74,7 +75,7 @@ class FingeringSearch:
         self.seed = seed
 
     def __call__(
-        self, notes: Notes, hand: int, tips_x: NDArray[np.floating] | None = None
+        self, notes: Notes, hand: int, tips_x: NDArray[np.floating[Any]] | None = None
     ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
         """Finger the notes of one hand (0 left, 1 right), sorted by onset.
 
@@ -99,7 +100,7 @@ class FingeringSearch:
         return finger, lattice.release
 
     def _extra(
-        self, notes: Notes, hand: int, tips_x: NDArray[np.floating] | None
+        self, notes: Notes, hand: int, tips_x: NDArray[np.floating[Any]] | None
     ) -> NDArray[np.float32] | None:
         """(n, 5) costs of each note's fingers from the generated motion and the variation."""
         if tips_x is None and self.variation == 0:
@@ -115,7 +116,7 @@ class FingeringSearch:
 
 def finger_notes(
     notes: Notes,
-    tips_x: NDArray[np.floating] | None = None,
+    tips_x: NDArray[np.floating[Any]] | None = None,
     costs: FingeringCosts | None = None,
     *,
     variation: float = 0.0,

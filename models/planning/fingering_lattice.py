@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,7 +153,7 @@ def _least_needed(x: list[float]) -> int:
     return 1 + min(range(len(x) - 2), key=lambda i: x[i + 2] - x[i])
 
 
-def _within(size: NDArray, struck: NDArray, keys: NDArray, black: NDArray) -> Pairs:
+def _within(size: NDArray[Any], struck: NDArray[Any], keys: NDArray[Any], black: NDArray[Any]) -> Pairs:
     """Pairs of keys that are down together, at least one of them newly struck."""
     i, j = np.triu_indices(FINGERS, 1)
     real = (size[:, None] > j) & (struck[:, i] | struck[:, j])
@@ -164,12 +165,12 @@ def _within(size: NDArray, struck: NDArray, keys: NDArray, black: NDArray) -> Pa
 
 def _between(
     back: int,
-    size: NDArray,
-    member: NDArray,
-    struck: NDArray,
-    keys: NDArray,
-    black: NDArray,
-    ease: NDArray,
+    size: NDArray[Any],
+    member: NDArray[Any],
+    struck: NDArray[Any],
+    keys: NDArray[Any],
+    black: NDArray[Any],
+    ease: NDArray[Any],
 ) -> Pairs:
     """Pairs of a struck key and one of the chord ``back`` earlier that is not held on.
 
@@ -197,7 +198,9 @@ def _between(
     return Pairs(chord + back, first, second, row, weights)
 
 
-def columns(size_first: NDArray, size_second: NDArray, pairs: Pairs, *, joint: bool) -> NDArray[np.int64]:
+def columns(
+    size_first: NDArray[Any], size_second: NDArray[Any], pairs: Pairs, *, joint: bool
+) -> NDArray[np.int64]:
     """Which of a row's 25 columns each state takes: (pairs, 10) within a chord, (pairs, 10, 10) between two.
 
     Entries for states that a chord has not are meaningless.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ DILATIONS = (1, 2, 4, 8, 16, 32, 1, 2)
 FEATURES = 8
 
 
-def chord_starts(onsets: NDArray[np.floating]) -> NDArray[np.int64]:
+def chord_starts(onsets: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
     """Index of the first note of each chord, for sorted onsets (n,)."""
     starts: list[int] = []
     limit = -np.inf
@@ -44,7 +45,7 @@ def by_chord_and_pitch(notes: Notes) -> tuple[NDArray[np.int64], NDArray[np.int6
     return np.lexsort((notes.pitch, chord)), chord
 
 
-def note_features(notes: Notes, chord: NDArray[np.integer]) -> NDArray[np.float32]:
+def note_features(notes: Notes, chord: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
     """(n, FEATURES) of notes in the order of `by_chord_and_pitch`.
 
     Args:

@@ -8,6 +8,7 @@ takes the lowest notes up to the split that fits the odds best and that both han
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class HandCosts:
 
 def assign_hands(
     notes: Notes,
-    wrist_x: NDArray[np.floating] | None = None,
+    wrist_x: NDArray[np.floating[Any]] | None = None,
     fps: float | None = None,
     costs: HandCosts | None = None,
 ) -> NDArray[np.int8]:

@@ -39,8 +39,8 @@ class Frame:
 def joint_bones(armature: bpy.types.Object) -> list[list[str]]:
     """Bone names by hand and joint (2 lists of 16), found by mark, so that bones may be renamed.
 
-    Where a bone was duplicated, mark and all, the one that moves the skin is meant. Raises UserError when the armature is
-    not a pair of hands, or is several.
+    Where a bone was duplicated, mark and all, the one that moves the skin is meant. Raises UserError when the armature
+    is not a pair of hands, or is several.
     """
     marked: dict[str, list[str]] = {}
     for bone in armature.data.bones:

@@ -50,8 +50,8 @@ LAYERS_CHANGED = (
 def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterator[str | float | None]:
     """Write the take of `order` onto its armature. Yields progress from 0 to 1, or a label where the next step is long.
 
-    result: the worker's answer, which may be odd; seconds: what the whole job took. Raises UserError when the armature or
-    the scene was deleted meanwhile or the take cannot be used; nothing is changed then.
+    result: the worker's answer, which may be odd; seconds: what the whole job took. Raises UserError when the armature
+    or the scene was deleted meanwhile or the take cannot be used; nothing is changed then.
     """
     result = checked(result)
     armature = find_armature(order)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,9 @@ def fit_main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def offsets(wrist: NDArray[np.floating], tips: NDArray[np.floating], hand: int) -> NDArray[np.float64]:
+def offsets(
+    wrist: NDArray[np.floating[Any]], tips: NDArray[np.floating[Any]], hand: int
+) -> NDArray[np.float64]:
     """(F, 10) fingertips from the wrist in right-hand terms, of wrists (F, 2, 2) and tips (F, 2, 5, 2)."""
     return ((tips[:, hand] - wrist[:, hand, None]) * _SIDE[hand]).reshape(len(wrist), 10)
 
@@ -179,7 +182,7 @@ def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 def write_habits(habits: HandHabits, path: Path) -> None:
     """Write the file that `fitted_habits` reads."""
 
-    def numbers(values: NDArray[np.float64]) -> list:
+    def numbers(values: NDArray[np.float64]) -> list[Any]:
         return json.loads(json.dumps(values.tolist()), parse_float=lambda text: float(f"{float(text):.6g}"))
 
     data = {

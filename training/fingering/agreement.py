@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def _both_printed(one: Work, two: Work) -> NDArray[np.int64]:
     return np.array(found, np.int64).reshape(-1, 2)
 
 
-def _runs(pitches: NDArray[np.floating]) -> list[bytes]:
+def _runs(pitches: NDArray[np.floating[Any]]) -> list[bytes]:
     """Every run of RUN pitches: rare enough for a quick alignment."""
     keys = pitches.astype(np.uint8).tobytes()
     return [keys[i : i + RUN] for i in range(len(keys) - RUN + 1)]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,7 +76,9 @@ class ShardFigures:
     """Share of the onsets, where the tempo allows it, whose finger is above its key early."""
 
 
-def body_of(wrists: list[NDArray], tips: list[NDArray], pressing: list[NDArray], fps: float) -> Body:
+def body_of(
+    wrists: list[NDArray[Any]], tips: list[NDArray[Any]], pressing: list[NDArray[Any]], fps: float
+) -> Body:
     """A body of motion.
 
     Args:

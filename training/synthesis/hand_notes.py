@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ def notes_of_hand(notes: Notes, hand: int) -> HandNotes:
 
 
 def frame_spans(
-    start_s: NDArray, end_s: NDArray, frames: int, fps: float
+    start_s: NDArray[Any], end_s: NDArray[Any], frames: int, fps: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Every pair of a span and a frame inside it: indices of spans and of frames, both (pairs,)."""
     first = np.clip(np.ceil(start_s * fps - 1e-9), 0, frames).astype(int)
@@ -71,12 +72,12 @@ def frame_spans(
     return span, np.arange(count.sum()) - begins[span] + first[span]
 
 
-def sum_by_frame(frame: NDArray, values: NDArray, frames: int) -> NDArray[np.float64]:
+def sum_by_frame(frame: NDArray[Any], values: NDArray[Any], frames: int) -> NDArray[np.float64]:
     """(frames,) sums of the values (pairs,)."""
     return np.asarray(np.bincount(frame, values, frames), np.float64)
 
 
-def playing_frames(hand: HandNotes, before_s: float, after_s: float, frames: int, fps: float) -> NDArray:
+def playing_frames(hand: HandNotes, before_s: float, after_s: float, frames: int, fps: float) -> NDArray[Any]:
     """Bool (F,): frames in which the hand holds a note, or will within ``before_s``, or did ``after_s`` ago."""
     _, frame = frame_spans(hand.onset - before_s, hand.offset + after_s, frames, fps)
     return np.bincount(frame, minlength=frames) > 0

@@ -13,6 +13,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,9 @@ class HandHabits:
     middle: NDArray[np.float64]
     """(2,) X of the wrist at which they lie as ``mean`` says."""
 
-    def lying(self, hand: int, scores: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.float64]:
+    def lying(
+        self, hand: int, scores: NDArray[np.floating[Any]], rng: np.random.Generator
+    ) -> NDArray[np.float64]:
         """(10,) where a player's fingertips lie on average.
 
         The player is told by ``scores`` (`models.body.player`): how far from the mean along the directions in
@@ -135,7 +138,7 @@ def draw_hand(
     return HandPath(wrist, wrist[:, None] + offsets.reshape(frames, 5, 2))
 
 
-def _posture_varies(given: BandedGaussian, frames: int, fps: float, covariance: NDArray) -> None:
+def _posture_varies(given: BandedGaussian, frames: int, fps: float, covariance: NDArray[Any]) -> None:
     """Prior of the offsets: a second-order autoregression with two equal roots, of the given covariance."""
     root = np.exp(-1 / (MEMORY_S * fps))
     one, two = 2 * root, -root * root
@@ -168,7 +171,7 @@ def _wrist_has_a_place(given: BandedGaussian, notes: HandNotes, frames: int, fps
 
 
 def _fingers_play(
-    given: BandedGaussian, hand: HandNotes, lying: NDArray, lean: NDArray, frames: int, fps: float
+    given: BandedGaussian, hand: HandNotes, lying: NDArray[Any], lean: NDArray[Any], frames: int, fps: float
 ) -> None:
     """Fingers are at their keys from before they strike until they let go, land in depth, and do not slide.
 
@@ -219,7 +222,9 @@ def leads(hand: HandNotes) -> NDArray[np.float64]:
     return lead
 
 
-def _with_wrist(given: BandedGaussian, acceleration: NDArray, speed: NDArray, fps: float) -> BandedGaussian:
+def _with_wrist(
+    given: BandedGaussian, acceleration: NDArray[Any], speed: NDArray[Any], fps: float
+) -> BandedGaussian:
     """With a wrist whose acceleration and speed have these deviations (F,), m/s² and m/s."""
     whole, frames = given.copy(), len(acceleration)
     finer = np.sqrt(fps / _FPS)  # what is said twice as often must be said half as firmly
@@ -234,7 +239,9 @@ def _with_wrist(given: BandedGaussian, acceleration: NDArray, speed: NDArray, fp
     return whole
 
 
-def _allowed(wrist: NDArray, lively: NDArray, fps: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _allowed(
+    wrist: NDArray[Any], lively: NDArray[Any], fps: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(F,) m/s² and m/s: what a first path (F, 2) needs, smoothed, and a calm hand's times ``lively`` everywhere."""
     needed = np.zeros((len(wrist), 2))
     if len(wrist) > 3:

@@ -8,6 +8,8 @@ pianists, see docs/lab/calibration.md.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -65,7 +67,7 @@ def base_motion(
 
 
 def _posture(
-    style: Style, path: WristPath, tips: NDArray, hand: int, rng: np.random.Generator, fps: float
+    style: Style, path: WristPath, tips: NDArray[Any], hand: int, rng: np.random.Generator, fps: float
 ) -> NDArray[np.float64]:
     """Angles (F, 16, 3) before the fingers are solved: the wrist's pitch, roll and turn, and the relaxed curl."""
     frames = len(path.place)

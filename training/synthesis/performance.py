@@ -9,6 +9,7 @@ value (Repp 1997).
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,14 +84,14 @@ def _phrases(notes: Notes, rng: np.random.Generator) -> NDArray[np.float64]:
     return np.array([*borders, max(end, borders[-1]) + 1.0])
 
 
-def _phrase_place(times: NDArray, phrases: NDArray) -> NDArray[np.float64]:
+def _phrase_place(times: NDArray[Any], phrases: NDArray[Any]) -> NDArray[np.float64]:
     """Place of each time in its phrase, 0 to 1."""
     index = np.clip(np.searchsorted(phrases, times, side="right") - 1, 0, len(phrases) - 2)
     return np.clip((times - phrases[index]) / (phrases[index + 1] - phrases[index]), 0, 1)
 
 
 def tempo_curve(
-    duration_s: float, phrases: NDArray, rng: np.random.Generator, step_s: float = 0.1
+    duration_s: float, phrases: NDArray[Any], rng: np.random.Generator, step_s: float = 0.1
 ) -> NDArray[np.float64]:
     """Local tempo factor on a grid of ``step_s``: arcs over phrases, slow drift, a slowing at the end."""
     times = np.arange(0, duration_s + 2 * step_s, step_s)
@@ -102,7 +103,7 @@ def tempo_curve(
     return np.clip(np.exp(arc + drift + ending), MIN_TEMPO_FACTOR, MAX_TEMPO_FACTOR)
 
 
-def _retime(notes: Notes, phrases: NDArray, rng: np.random.Generator) -> Notes:
+def _retime(notes: Notes, phrases: NDArray[Any], rng: np.random.Generator) -> Notes:
     """Performed onsets and offsets: the rubato of the score's clock, then time for each hand's leaps."""
     step = 0.1
     curve = tempo_curve(float(notes.offset_s.max()), phrases, rng, step)
@@ -162,7 +163,7 @@ def _leave_in_time(notes: Notes) -> None:
                 )
 
 
-def _velocities(notes: Notes, phrases: NDArray, rng: np.random.Generator) -> NDArray[np.float64]:
+def _velocities(notes: Notes, phrases: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float64]:
     """Phrase arcs, slow drift, melody and bass voicing, small noise; 15 to 120."""
     count = len(notes)
     times = np.arange(0, notes.onset_s.max() + 1, 0.25)

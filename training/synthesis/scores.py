@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,7 +165,7 @@ def load_score(path: Path) -> Score | None:
     return score
 
 
-def groups_of(onsets: NDArray[np.floating], together_s: float = TOGETHER_S) -> list[NDArray[np.int64]]:
+def groups_of(onsets: NDArray[np.floating[Any]], together_s: float = TOGETHER_S) -> list[NDArray[np.int64]]:
     """Indices of the notes of each chord, for sorted onsets: a chord starts where the last one is over."""
     if len(onsets) == 0:
         return []
@@ -205,7 +206,7 @@ def make_playable(notes: Notes) -> Score:
     return Score(notes.astype(np.float32), 1 - len(notes) / total)
 
 
-def _drop_doubles(notes: Notes, keep: NDArray, group: NDArray) -> None:
+def _drop_doubles(notes: Notes, keep: NDArray[Any], group: NDArray[Any]) -> None:
     seen: dict[int, int] = {}
     for i in group:
         pitch = int(notes.pitch[i])
@@ -216,7 +217,7 @@ def _drop_doubles(notes: Notes, keep: NDArray, group: NDArray) -> None:
             seen[pitch] = i
 
 
-def _uncross(notes: Notes, group: NDArray) -> None:
+def _uncross(notes: Notes, group: NDArray[Any]) -> None:
     """Give the lowest notes of an interleaved chord to the left hand, in place; each hand keeps its number of notes."""
     left = notes.hand[group] == LEFT
     if not left.any() or left.all() or notes.pitch[group[left]].max() < notes.pitch[group[~left]].min():
@@ -226,7 +227,7 @@ def _uncross(notes: Notes, group: NDArray) -> None:
     notes.hand[by_pitch[: left.sum()]] = LEFT
 
 
-def _fit_hand(notes: Notes, keep: NDArray, group: NDArray, hand: int) -> None:
+def _fit_hand(notes: Notes, keep: NDArray[Any], group: NDArray[Any], hand: int) -> None:
     """Drop notes of one hand's chord until five fingers and a rolled span are enough. ``group`` rises in pitch."""
     ordered = list(group[np.argsort(notes.pitch[group])])
     while len(ordered) > 1 and span(notes.pitch[ordered]) > ROLL_REACH_M:
@@ -235,7 +236,7 @@ def _fit_hand(notes: Notes, keep: NDArray, group: NDArray, hand: int) -> None:
         keep[ordered.pop(len(ordered) // 2)] = False
 
 
-def span(pitches: NDArray | Iterable[float]) -> float:
+def span(pitches: NDArray[Any] | Iterable[float]) -> float:
     """Distance in metres between the middles of the outer keys."""
     x = key_x(np.asarray(pitches, int))
     return float(x.max() - x.min())

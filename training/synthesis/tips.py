@@ -6,6 +6,8 @@ X and Y come from the hand's process (`hand_process.py`); idle fingers follow wh
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
@@ -52,7 +54,7 @@ def busy_fingers(hand: HandNotes, frames: int, fps: float) -> NDArray[np.float64
     return busy
 
 
-def _within_reach(offsets: NDArray, turn: NDArray, size: float) -> NDArray[np.float64]:
+def _within_reach(offsets: NDArray[Any], turn: NDArray[Any], size: float) -> NDArray[np.float64]:
     """Offsets (F, 5, 2) from the wrist, kept where the fingers of a turned hand get; the thumb does not turn along."""
     angle = turn[:, None] * np.array([0, 1, 1, 1, 1])
     cos, sin = np.cos(angle), np.sin(angle)
@@ -61,7 +63,9 @@ def _within_reach(offsets: NDArray, turn: NDArray, size: float) -> NDArray[np.fl
     return np.stack([cos * x + sin * y, cos * y - sin * x], 2)
 
 
-def _not_hooked(thumb: NDArray, turn: NDArray, idle: NDArray, size: float) -> NDArray[np.float64]:
+def _not_hooked(
+    thumb: NDArray[Any], turn: NDArray[Any], idle: NDArray[Any], size: float
+) -> NDArray[np.float64]:
     """Thumb tips (F, 2) from the wrist, idle ones away from their base."""
     x, y = THUMB_BASE * size
     base = np.stack([np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x], 1)
@@ -71,7 +75,7 @@ def _not_hooked(thumb: NDArray, turn: NDArray, idle: NDArray, size: float) -> ND
     return thumb + along / np.maximum(length, 1e-6) * lack
 
 
-def _keep_order(place: NDArray, busy: NDArray, size: float) -> None:
+def _keep_order(place: NDArray[Any], busy: NDArray[Any], size: float) -> None:
     """Keep idle long fingers, in place, at least a finger's width from their neighbours, index to little finger."""
     for _ in range(2):
         for low, high in ((1, 2), (2, 3), (3, 4)):
@@ -82,7 +86,12 @@ def _keep_order(place: NDArray, busy: NDArray, size: float) -> None:
 
 
 def tip_heights(
-    hand: HandNotes, place: NDArray, busy: NDArray, style: Style, fps: float, rng: np.random.Generator
+    hand: HandNotes,
+    place: NDArray[Any],
+    busy: NDArray[Any],
+    style: Style,
+    fps: float,
+    rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     """Heights (F, 5): hovering above the keys, lifted before a stroke, down while a key is held."""
     frames = len(place)
@@ -110,7 +119,7 @@ def tip_heights(
 
 
 def _strokes(
-    mine: HandNotes, style: Style, hover: float, time: NDArray
+    mine: HandNotes, style: Style, hover: float, time: NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Height of one finger about its notes, and how much of it counts in each frame, 0 to 1; both (F,).
 

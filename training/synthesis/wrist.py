@@ -8,6 +8,7 @@ together, while the thumb stays (PianoMime): the hand turns about the wrist.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ class WristPath:
 
 
 def carry_wrist(
-    hand: HandNotes, path: HandPath, rest: NDArray, style: Style, fps: float, rng: np.random.Generator
+    hand: HandNotes, path: HandPath, rest: NDArray[Any], style: Style, fps: float, rng: np.random.Generator
 ) -> WristPath:
     """Height: weight into strokes, arcs over leaps, breathing, follow-through. Turn: what the long fingers ask for.
 
@@ -64,7 +65,7 @@ def carry_wrist(
     return WristPath(place, hand_turn(path.tips - path.wrist[:, None], rest, fps))
 
 
-def hand_turn(offsets: NDArray[np.float64], rest: NDArray, fps: float) -> NDArray[np.float64]:
+def hand_turn(offsets: NDArray[np.float64], rest: NDArray[Any], fps: float) -> NDArray[np.float64]:
     """(F,) radians outward: the turn about the wrist that best explains where the long fingertips (F, 5, 2) are."""
     rest = rest.reshape(5, 2)[1:]
     long = offsets[:, 1:]

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +23,7 @@ _OURS = ("onset_f1_pooled", "frame_f1", "hands_colliding", "outside_limits", "re
 _MOVING_M_S = 1e-9
 
 
-def notes_from_rolls(rolls: NDArray[np.floating], fps: float) -> Notes:
+def notes_from_rolls(rolls: NDArray[np.floating[Any]], fps: float) -> Notes:
     """The notes that `models.music.notes.note_rolls` makes rolls (T, 88, 2) of, sorted by onset.
 
     Exact to the rolls' resolution, but for notes of one key whose onsets are less than two frames apart.
