@@ -23,8 +23,8 @@ from .sounds.decoding import HEAD_BYTES, Decoding, decode, is_readable, read_hea
 from .sounds.edit_sounds import Sounding, soundings, time_base
 
 LONGEST_NAME = 64
-"""Characters of a strip's name in a sentence: Blender gives no longer ones, a file may ask for any, and Blender cuts off
-what a button says after 512 bytes."""
+"""Characters of a strip's name in a sentence: Blender gives no longer ones, a file may ask for any, and Blender cuts
+off what a button says after 512 bytes."""
 PIECE_BYTES = 1 << 20
 """Bytes of a packed sound that are written in one tick."""
 SAME_S = 1e-5
@@ -154,7 +154,8 @@ def _named(scenes: Sequence[bpy.types.Scene], name: str) -> tuple[bpy.types.Scen
         if strip is not None:
             raise UserError("strip_silent", _silent(strip))
     raise UserError(
-        "strip_missing", f'There is no sound strip called "{shown(name, LONGEST_NAME)}" any more; choose one in the S2C panel.'
+        "strip_missing",
+        f'There is no sound strip called "{shown(name, LONGEST_NAME)}" any more; choose one in the S2C panel.',
     )
 
 
