@@ -45,7 +45,7 @@ def calls(name):
 
 def test_only_one_place_reports_and_only_cleaned_text():
     places = [(where, ast.unparse(node)) for where, node in calls("report")]
-    assert places == [("operators/base.py", "self.report({level}, shown(text))")]
+    assert places == [("ui/operators/base.py", "self.report({level}, shown(text))")]
     assert [ast.unparse(node.args[0]) for _, node in calls("poll_message_set")] == ["shown(reason)"]
 
 
