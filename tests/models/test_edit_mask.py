@@ -6,6 +6,7 @@ import pytest
 
 from models.body.edit_mask import EditMask
 from models.body.motion import Motion
+from models.body.notes import Notes
 from models.body.resampling import frame_count, splice
 from models.contact import apply_contact
 from models.errors import UserError
@@ -129,7 +130,7 @@ def test_a_mask_of_another_length_or_rate_is_refused():
         with pytest.raises(ValueError, match="frames at"):
             splice(flat(0.0), flat(1.0), mask)
         with pytest.raises(ValueError, match="frames at"):
-            apply_contact(flat(0.0), np.zeros((0, 4)), np.zeros(0, np.int8), edits=mask)
+            apply_contact(flat(0.0), Notes.none(), edits=mask)
     with pytest.raises(ValueError, match="frames at"):
         splice(flat(0.0), flat(1.0, 61), EditMask.everything(60, 30.0))
 
@@ -137,14 +138,14 @@ def test_a_mask_of_another_length_or_rate_is_refused():
 def test_contact_changes_stretches_of_each_hand_and_nothing_else():
     wrist = np.tile(np.float32([[-0.3, -0.1, 0.07], [0.3, -0.1, 0.07]]), (90, 1, 1))
     motion = Motion(np.zeros((90, 2, 16, 3), np.float32), wrist, 30.0)
-    notes = np.array([[0.5 * i, 0.5 * i + 0.4, pitch, 80] for i in range(1, 5) for pitch in (48, 72)])
-    hands = np.tile(np.int8([0, 1]), 4)
+    table = [[0.5 * i, 0.5 * i + 0.4, pitch, 80] for i in range(1, 5) for pitch in (48, 72)]
+    notes = Notes.from_arrays(table, hand=np.tile(np.int8([0, 1]), 4))
     free = np.zeros((90, 2), bool)
     free[10:25, 0] = free[50:70, 0] = free[30:60, 1] = True
-    out = apply_contact(motion, notes, hands, edits=EditMask(free, 30.0)).motion
+    out = apply_contact(motion, notes, edits=EditMask(free, 30.0)).motion
     for given, made in ((motion.euler, out.euler), (motion.wrist, out.wrist)):
         np.testing.assert_array_equal(made[~free], given[~free])
     for hand, start, stop in ((0, 10, 25), (0, 50, 70), (1, 30, 60)):
         assert np.abs(out.euler[start:stop, hand] - motion.euler[start:stop, hand]).max() > 0.05
     nothing = EditMask(np.zeros((90, 2), bool), 30.0)
-    assert apply_contact(motion, notes, hands, edits=nothing).motion is motion
+    assert apply_contact(motion, notes, edits=nothing).motion is motion
