@@ -27,7 +27,7 @@ from session_helpers import write_sound, write_take
 
 import s2c_blender
 from s2c_blender.core import skeleton
-from s2c_blender.ordering import order_new_take, order_part
+from s2c_blender.order_from_scene import order_new_take, order_part
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, session
 

@@ -17,7 +17,6 @@ from typing import Any
 
 import bpy
 
-from . import keeping
 from .core import logs, temporary
 from .core.check_report import describe_check
 from .core.installer import InstallConfig, Installer
@@ -27,7 +26,7 @@ from .core.time_left import in_words
 from .core.worker_client import WorkerConfig, isolated_worker
 from .errors import UserError
 from .strip_audio import write_packed
-from .takes import take_paths, unfinished, write_take
+from .takes import read_back, take_paths, unfinished, write_take
 from .takes.take_file import FPS_TOLERANCE
 from .takes.take_order import TakeOrder
 from .ui import preferences
@@ -345,7 +344,7 @@ class Session:
         if order.sound is not None:
             yield from write_packed(order.sound)
         if order.keep is not None:
-            yield from keeping.write_keep(order.keep, order.params)
+            yield from read_back.write_keep(order.keep, order.params)
         params = order.params
         job = Job(
             "take",
@@ -466,7 +465,7 @@ class Session:
 
 def _check_rate(order: TakeOrder) -> None:
     """Raise UserError when a part of a take was made for another frame rate than what it is to be put into."""
-    scene = keeping.by_uid(bpy.data.scenes, order.scene_uid)
+    scene = read_back.by_uid(bpy.data.scenes, order.scene_uid)
     if not order.partial or scene is None:
         return
     rate, made = scene.render.fps / scene.render.fps_base, order.params["fps"]
@@ -480,7 +479,7 @@ def _check_rate(order: TakeOrder) -> None:
 
 def _in_use(take: Path) -> bool:
     """Whether something in Blender plays the take of this file."""
-    marks = (keeping.read_marks(action) for action in bpy.data.actions)
+    marks = (read_back.read_marks(action) for action in bpy.data.actions)
     return any(found is not None and found.take == str(take) for found in marks)
 
 

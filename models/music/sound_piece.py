@@ -9,12 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.checks import (
-    bad_value,
-    checked_number,
-    checked_path,
-    setting_name,
-)
+from models.checks import bad_value, checked_number, checked_path, setting_name
 from models.errors import UserError
 
 MOST_GAIN = 16.0

@@ -9,11 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models import __version__
-from models.machine import (
-    devices,
-    package_versions,
-    worker_threads,
-)
+from models.machine import devices, package_versions, worker_threads
 from models.worker import PROTOCOL
 
 PRESETS_FOLDER = Path(__file__).parent.parent / "presets"

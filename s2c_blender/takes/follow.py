@@ -14,11 +14,11 @@ from typing import Any
 import bpy
 import numpy as np
 
-from .. import compat, fcurves, keeping
+from .. import compat, fcurves
 from ..errors import UserError
 from ..rig.choice import find_armature
 from ..strip_audio import StripSound, find_strip, strip_sound
-from . import clock, layers
+from . import clock, layers, read_back
 
 APART_FRAMES = 1.0
 """Hands and recording agree as long as neither end of the take is farther off."""
@@ -42,7 +42,7 @@ class Pace:
 def pace_of_hands(armature: bpy.types.Object) -> Pace | None:
     """How the take on an armature runs now; None when it plays none."""
     layer = layers.take_layer(armature)
-    marks = keeping.read_marks(layer.action) if layer is not None else None
+    marks = read_back.read_marks(layer.action) if layer is not None else None
     if layer is None or marks is None:
         return None
     channels = [clock.clock_channel(names[0]) for names in fcurves.joint_bones(armature)]
@@ -71,7 +71,7 @@ def pace_of_strip(
     edit, strip = find_strip(context, scene.s2c_settings.strip_name)
     sound = strip_sound(edit, strip, scene, None, Path())
     layer = layers.take_layer(armature)
-    marks = keeping.read_marks(layer.action) if layer is not None else None
+    marks = read_back.read_marks(layer.action) if layer is not None else None
     begin_s = _begin_s(marks.sound if marks is not None else {}, sound, hands)
     if begin_s is None:
         return None
@@ -142,12 +142,12 @@ def follow_strip(context: bpy.types.Context, scene: bpy.types.Scene, armature: b
     else:
         for curve in layer.curves:
             _move_keys(curve, strip.zero - hands.zero * stretch, stretch)
-    marks = keeping.read_marks(layer.action)
+    marks = read_back.read_marks(layer.action)
     if marks is not None:
         begin_frame = round(strip.zero)
-        keeping.write_marks(
+        read_back.write_marks(
             layer.action,
-            keeping.Marks(**{**vars(marks), "start_frame": begin_frame, "fps": strip.rate}),
+            read_back.Marks(**{**vars(marks), "start_frame": begin_frame, "fps": strip.rate}),
         )
     layer.action.update_tag()
     scene.frame_set(

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core import skeleton
-from ..keeping import Keep
 from ..strip_audio import StripSound
+from .read_back import Keep
 
 
 @dataclass(frozen=True, kw_only=True)

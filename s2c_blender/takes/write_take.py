@@ -19,7 +19,6 @@ from .. import fcurves
 from ..core.heap_prefault import WarmMemory
 from ..core.splicing import Stretch
 from ..errors import UserError
-from ..keeping import Marks, by_uid, write_marks
 from ..piano.animation import add_depths, carrier, is_key_curve, write_depths
 from ..piano.pairing import connect_all
 from . import clock, follow, layers, unfinished
@@ -34,6 +33,7 @@ from .new_action import (
     find_slot,
 )
 from .put_on import is_seen, put_on
+from .read_back import Marks, by_uid, write_marks
 from .result_line import checked, describe, extend_scene_end, remember_left_out
 from .take_arrays import OFFSET, ONSET, PITCH
 from .take_file import TakeFile, at_scene_rate, load_take

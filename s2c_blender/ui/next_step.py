@@ -9,12 +9,12 @@ from typing import Any
 
 import bpy
 
-from .. import keeping
 from ..core.runtime import PYTHON_VARIABLE
 from ..errors import UserError
 from ..rig.choice import find_armature
 from ..session import session
 from ..strip_audio import find_strip
+from ..takes import read_back
 from . import preferences
 from .drawing import why_grey
 
@@ -43,7 +43,7 @@ class Step:
 def next_step(context: bpy.types.Context) -> Step | None:
     """The next step of the work; None when the hands play a take, so that the panel offers what can be done with it."""
     armature, hands_fault = _hands(context)
-    if armature is not None and keeping.has_take(armature):
+    if armature is not None and read_back.has_take(armature):
         return None
     if session.runtime_problem:
         return generator_step(context)

@@ -12,15 +12,15 @@ import time
 
 import bpy
 
-from .. import compat, keeping, strip_audio
+from .. import compat, strip_audio
 from ..core.player import STYLES
 from ..errors import UserError
-from ..ordering import hand_size_style, redo_window
+from ..order_from_scene import hand_size_style, redo_window
 from ..plain_text import shown
 from ..rig.armature import HAND_SIZE_PROPERTY
 from ..rig.choice import find_armature
 from ..session import View, session
-from ..takes import follow
+from ..takes import follow, read_back
 from . import refusals
 from .drawing import (
     ICON,
@@ -374,7 +374,7 @@ def say(
 def has_take(context: bpy.types.Context) -> bool:
     """Whether the hands of the scene play a take."""
     try:
-        return keeping.has_take(find_armature(context))
+        return read_back.has_take(find_armature(context))
     except UserError:
         return False
 

@@ -7,15 +7,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from models.body.player import (
-    HAND_SIZE_RANGE,
-    STYLE_RANGE,
-    STYLES,
-    Player,
-    Style,
-    size_factor,
-    style_range,
-)
+from models.body.player import HAND_SIZE_RANGE, STYLE_RANGE, STYLES, Player, Style, size_factor, style_range
 from models.body.skeleton import REST_DATA_PATH
 from models.generation.generator import GenerateSettings
 

@@ -15,7 +15,7 @@ ALLOWED = {
     "s2c_blender/core/logs.py": "a log that grows, opened as carefully",
     "s2c_blender/takes/take_paths.py: open": "takes a name by making a file that nobody else has",
     "s2c_blender/core/temporary.py": "makes private folders, and the note in them",
-    "s2c_blender/keeping.py: savez": "in a private folder",
+    "s2c_blender/takes/read_back.py: savez": "in a private folder",
     "s2c_blender/strip_audio.py: open": "in a private folder",
     "s2c_blender/sounds/decode_script.py: open": "in a private folder",
     "s2c_blender/core/trial_notes.py: write_bytes": "in a private folder",

@@ -21,7 +21,7 @@ sys.path[:0] = [sys.argv[1], sys.argv[1] + "/tests/s2c_blender"]
 import bpy
 import s2c_blender
 from session_helpers import FAKE, write_sound
-from s2c_blender.ordering import order_new_take
+from s2c_blender.order_from_scene import order_new_take
 from s2c_blender.session import SessionConfig, session
 folder = Path(sys.argv[2])
 bpy.ops.wm.read_factory_settings(use_empty=True)

@@ -13,11 +13,11 @@ import pytest
 from session_helpers import pump_until, use_worker, write_sound, write_take
 
 import s2c_blender
-from s2c_blender import compat, handlers, keeping
-from s2c_blender.ordering import order_new_take, order_part
+from s2c_blender import compat, handlers
+from s2c_blender.order_from_scene import order_new_take, order_part
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, session
-from s2c_blender.takes import unfinished
+from s2c_blender.takes import read_back, unfinished
 from s2c_blender.takes.write_take import UNDO_LABEL
 
 STEP = int(os.environ.get("S2C_STEP", "29"))
@@ -292,7 +292,7 @@ def test_whatever_happens_at_any_step_leaves_no_half_of_a_take(stage, what):
             assert view.code in ("rig_deleted", "worker_died"), (step, view)
         else:
             assert not view.error, (step, view)
-            assert keeping.read_marks(hands().animation_data.action) is not None
+            assert read_back.read_marks(hands().animation_data.action) is not None
         if what != "deletion":
             check_whole()
         else:

@@ -12,9 +12,9 @@ from s2c_blender import compat, fcurves
 from s2c_blender.core import skeleton
 from s2c_blender.errors import UserError
 from s2c_blender.export.fbx import PRESETS, export_fbx
-from s2c_blender.keeping import Marks, write_marks
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.rig.hand_mesh import create_hand_mesh
+from s2c_blender.takes.read_back import Marks, write_marks
 
 FRAMES, START, FPS = 40, 11, 30
 

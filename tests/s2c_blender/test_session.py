@@ -27,14 +27,14 @@ from session_helpers import (
 )
 
 import s2c_blender
-from s2c_blender import compat, fcurves, keeping
+from s2c_blender import compat, fcurves
 from s2c_blender import handlers as handlers_module
 from s2c_blender.core import temporary
 from s2c_blender.core.jobs import State
 from s2c_blender.errors import UserError
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, View, session
-from s2c_blender.takes import clock, follow
+from s2c_blender.takes import clock, follow, read_back
 from s2c_blender.takes.take_paths import is_reserved
 from s2c_blender.ui.operators import jobs as job_operators
 
@@ -198,7 +198,7 @@ def test_redo_one_hand_leaves_the_other_bit_identical_even_where_it_was_edited(
     assert all(before[k] != after[k] for k in before if f'{suffix}"' in k[0] and '"]["' not in k[0])
     params = requests(tmp_path)[-1]["params"]
     assert params["hand"] == side.lower() and params["sound"] is None and params["seed"] == 2
-    assert keeping.read_marks(hands().animation_data.action).sound["sound"].endswith("song.wav")
+    assert read_back.read_marks(hands().animation_data.action).sound["sound"].endswith("song.wav")
     assert middle == pytest.approx(middle)
 
 
@@ -207,8 +207,8 @@ def test_what_is_kept_is_read_from_the_curves(scene, tmp_path, monkeypatch):
     bpy.ops.s2c.generate()
     bag = compat.channelbag(hands().animation_data.action, hands().animation_data.action_slot)
     bag.fcurves.find('pose.bones["thumb.02.L"].rotation_euler', index=1).keyframe_points[4].co[1] = 0.75
-    keep = keeping.plan_keep(scene, hands(), tmp_path)
-    list(keeping.write_keep(keep, {}))
+    keep = read_back.plan_keep(scene, hands(), tmp_path)
+    list(read_back.write_keep(keep, {}))
     with np.load(keep.path, allow_pickle=False) as data:
         expected = euler.copy()
         expected[4, 0, 14, 1] = 0.75
@@ -221,14 +221,14 @@ def test_redo_without_the_takes_file_plays_the_notes_kept_with_the_action(scene,
     bpy.ops.s2c.generate()
     Path(scene.s2c_settings.take_path).unlink()
     seen = []
-    write_keep = keeping.write_keep
+    write_keep = read_back.write_keep
 
     def watched(keep, params):
         yield from write_keep(keep, params)
         with np.load(keep.path, allow_pickle=False) as data:
             seen.append((data["notes"], data["fingering"]))
 
-    monkeypatch.setattr(keeping, "write_keep", watched)
+    monkeypatch.setattr(read_back, "write_keep", watched)
     bpy.ops.s2c.regenerate_hand(hand="LEFT")
     assert requests(tmp_path)[-1]["params"]["sound"] is None
     np.testing.assert_allclose(seen[0][0], [[0.1, 0.5, 60, 80], [1.0, 1.4, 64, 80]], atol=1e-5)

@@ -20,14 +20,14 @@ from session_helpers import FAKE, write_sound, write_take
 from test_real_worker import RECORDING, worker_python
 
 import s2c_blender
-from s2c_blender import compat, keeping
+from s2c_blender import compat
 from s2c_blender import handlers as handlers_module
 from s2c_blender.core import worker_client
 from s2c_blender.core.runtime import PYTHON_VARIABLE
 from s2c_blender.errors import UserError
-from s2c_blender.ordering import order_new_take, order_part
+from s2c_blender.order_from_scene import order_new_take, order_part
 from s2c_blender.session import SessionConfig, session
-from s2c_blender.takes import unfinished
+from s2c_blender.takes import read_back, unfinished
 from s2c_blender.takes.take_file import load_take
 from s2c_blender.takes.take_paths import is_reserved
 
@@ -94,7 +94,7 @@ class Soak:
         """Begin a job of some kind; what is refused is refused in a sentence."""
         self.seed += 1
         scene, armature = bpy.context.scene, bpy.context.scene.s2c_settings.armature
-        kinds = ["new", "new"] + (["hand", "range", "both"] if keeping.has_take(armature) else [])
+        kinds = ["new", "new"] + (["hand", "range", "both"] if read_back.has_take(armature) else [])
         kind = self.random.choice(kinds)
         self.happened.append(kind)
         try:
@@ -234,7 +234,7 @@ class Soak:
     def check_actions(self):
         for action in bpy.data.actions:
             assert unfinished.MARK not in action, action.name
-            complete = keeping.read_marks(action) is not None
+            complete = read_back.read_marks(action) is not None
             assert action.users or (self.deleted and complete), f"{action.name} is left over"
             if not complete:
                 continue

@@ -14,11 +14,11 @@ from session_helpers import FRAMES, requests, use_worker, write_sound, write_tak
 from ui_helpers import draw
 
 import s2c_blender
-from s2c_blender import compat, fcurves, keeping
+from s2c_blender import compat, fcurves
 from s2c_blender.core import skeleton
 from s2c_blender.rig.bones import piano_frame
 from s2c_blender.session import SessionConfig, session
-from s2c_blender.takes import clock, follow, layers, sampling
+from s2c_blender.takes import clock, follow, layers, read_back, sampling
 from s2c_blender.takes.reading import HandReader
 from s2c_blender.ui import panels
 
@@ -52,13 +52,13 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[bpy.types
 
 def keep_sent_takes(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Leave a copy of each take that the worker is given in folder/sent.npz."""
-    write_keep = keeping.write_keep
+    write_keep = read_back.write_keep
 
     def watched(keep, params):  # type: ignore[no-untyped-def]
         yield from write_keep(keep, params)
         (folder / "sent.npz").write_bytes(keep.path.read_bytes())
 
-    monkeypatch.setattr(keeping, "write_keep", watched)
+    monkeypatch.setattr(read_back, "write_keep", watched)
 
 
 def sent(folder: Path) -> dict[str, np.ndarray]:
@@ -126,7 +126,7 @@ def test_keys_moved_in_the_dope_sheet_redo_goes_where_they_are(
         place = seen(START + 100 + frame, "hand.L")[:3, 3]
         np.testing.assert_allclose(place, wrist[frame, 0], atol=1e-5)
     np.testing.assert_allclose(sent(tmp_path)["notes"][:, 0], [0.1, 1.0], atol=1e-4)
-    assert keeping.read_marks(data().action).start_frame == START + 100
+    assert read_back.read_marks(data().action).start_frame == START + 100
 
 
 def test_stretched_keys_stretch_the_music(scene: bpy.types.Scene, tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_a_take_in_tweak_mode_gives_way_to_a_new_one(scene: bpy.types.Scene, tmp
     for track in data().nla_tracks:
         track.select = track.strips[0].select = True
     data().use_tweak_mode = True
-    assert keeping.has_take(hands())
+    assert read_back.has_take(hands())
     _, wrist = remake(tmp_path, FRAMES, 7)
     assert bpy.ops.s2c.generate() == {"FINISHED"}
     assert not data().use_tweak_mode and len(data().nla_tracks) == 1
@@ -279,7 +279,7 @@ def test_a_solo_track_is_said_beforehand(scene: bpy.types.Scene) -> None:
 def test_muted_tracks_take_no_part(scene: bpy.types.Scene) -> None:
     push_down(51)
     data().nla_tracks[0].mute = True
-    assert not keeping.has_take(hands()) and layers.is_plain(hands())
+    assert not read_back.has_take(hands()) and layers.is_plain(hands())
     assert not bpy.ops.s2c.regenerate_hand.poll()
 
 

@@ -10,12 +10,12 @@ from collections.abc import Callable
 import bpy
 from bpy.props import EnumProperty, IntProperty
 
-from ... import keeping
 from ...errors import UserError
-from ...ordering import order_new_take, order_part, redo_window
+from ...order_from_scene import order_new_take, order_part, redo_window
 from ...rig.choice import find_armature
 from ...session import session
 from ...strip_audio import find_strip
+from ...takes import read_back
 from ...takes.take_order import TakeOrder
 from .. import refusals
 from ..properties import SEED_MAX
@@ -135,7 +135,7 @@ class S2C_OT_regenerate_hand(TakeOperator, bpy.types.Operator):
 
     @classmethod
     def needs(cls, context: bpy.types.Context) -> None:
-        if not keeping.has_take(find_armature(context)):
+        if not read_back.has_take(find_armature(context)):
             raise UserError("no_take", "There is no take on the hands yet: press Generate first.")
 
     def order(self, context: bpy.types.Context) -> Callable[[bpy.types.Context], TakeOrder]:

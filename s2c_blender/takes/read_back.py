@@ -17,18 +17,18 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from . import compat, fcurves
-from .core.protocol import is_number
-from .errors import UserError
-from .strip_audio import StripSound, write_packed
-from .takes import clock, layers
-from .takes.layers import TAKE_PROPERTY as MARK
-from .takes.layers import current_action
-from .takes.lookup import by_uid
-from .takes.reading import HandReader
-from .takes.sampling import sample
-from .takes.take_arrays import OFFSET, ONSET
-from .takes.take_file import FPS_TOLERANCE, load_take
+from .. import compat, fcurves
+from ..core.protocol import is_number
+from ..errors import UserError
+from ..strip_audio import StripSound, write_packed
+from . import clock, layers
+from .layers import TAKE_PROPERTY as MARK
+from .layers import current_action
+from .lookup import by_uid
+from .reading import HandReader
+from .sampling import sample
+from .take_arrays import OFFSET, ONSET
+from .take_file import FPS_TOLERANCE, load_take
 
 __all__ = ["MARK", "Keep", "Marks", "by_uid", "current_action", "has_take", "plan_keep", "read_marks"]
 

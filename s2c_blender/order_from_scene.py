@@ -10,7 +10,6 @@ from typing import Any
 
 import bpy
 
-from . import keeping
 from .core import consent
 from .core.player import style_of_hand_size
 from .core.skeleton import HANDS
@@ -21,7 +20,7 @@ from .rig.bones import piano_frame
 from .rig.choice import find_armature
 from .session import preferred_device, session
 from .strip_audio import StripSound, find_strip, strip_sound
-from .takes import layers
+from .takes import layers, read_back
 from .takes.take_order import TakeOrder
 from .takes.take_paths import recording_title, take_path, title_of_take
 from .ui import preferences
@@ -134,7 +133,7 @@ def order_part(
     armature = find_armature(context)
     joint_bones(armature)
     kept = tuple(index for index, name in enumerate(HANDS) if name != hand) if hand else (0, 1)
-    keep = keeping.plan_keep(scene, armature, session.temporary_folder(), kept)
+    keep = read_back.plan_keep(scene, armature, session.temporary_folder(), kept)
     keep = replace(keep, sound=_sound_of(context, keep))
     frames = take_frames(keep, window) if window is not None else None
     title = title_of_take(keep.marks.take) or recording_title(keep.marks.sound.get("sound"), armature.name)
@@ -159,11 +158,11 @@ def order_part(
         keep=keep,
     )
     if frames is not None:
-        keeping.check_spliceable(armature, order.hands)
+        read_back.check_spliceable(armature, order.hands)
     return order
 
 
-def _sound_of(context: bpy.types.Context, keep: keeping.Keep) -> StripSound | None:
+def _sound_of(context: bpy.types.Context, keep: read_back.Keep) -> StripSound | None:
     """What the strip plays over the kept frames; None where there is no strip, or it does not play all of them."""
     scene = context.scene
     window = (keep.start_frame, keep.start_frame + keep.frames - 1)
@@ -175,7 +174,7 @@ def _sound_of(context: bpy.types.Context, keep: keeping.Keep) -> StripSound | No
     return sound if sound.heard.start_frame == keep.start_frame else None
 
 
-def take_frames(keep: keeping.Keep, window: tuple[int, int]) -> tuple[int, int]:
+def take_frames(keep: read_back.Keep, window: tuple[int, int]) -> tuple[int, int]:
     """Frames of a kept take, the first and one past the last, that lie in scene frames `window`. Raises UserError."""
     last = keep.start_frame + keep.frames - 1
     first, stop = max(window[0], keep.start_frame), min(window[1], last) + 1
