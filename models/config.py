@@ -249,7 +249,7 @@ class ScheduleConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Statistics:
-    """How motion and positions become numbers around zero: value = mean + std x number, in canonical hand space."""
+    """How motion and positions become numbers around zero: value = mean + std x number, in hand space."""
 
     euler_mean: tuple[float, ...] = (0.0,) * JOINT_CHANNELS
     """Radians, one for each joint channel."""

@@ -25,14 +25,14 @@ from models.networks.position_predictor import PositionPredictors
 
 @dataclass(frozen=True)
 class EncodedInput:
-    """A window of music, in each hand's canonical space."""
+    """A window of music, in the space of each hand."""
 
     features: Tensor
     """[B, 2, T, feature_width] f_a: the rolls, then the finger plan as seen from the anchor."""
     anchor: Tensor | None
     """[B, 2, T, 3] normalised position that the predictors correct; None without a finger plan."""
     plan: Tensor | None
-    """[B, 2, T, 5, PLAN_CHANNELS] in canonical X."""
+    """[B, 2, T, 5, PLAN_CHANNELS] in hand-space X."""
 
 
 def encode_input(sounds: Tensor, plan: Tensor | None, normalizer: Normalizer) -> EncodedInput:

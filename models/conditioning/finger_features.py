@@ -89,7 +89,7 @@ def anchor_x(plan: Tensor, reach: Tensor, rest_x: float) -> Tensor:
     hand without any note soon is drawn to `rest_x`.
 
     Args:
-        plan: [B, H, T, 5, PLAN_CHANNELS] in canonical X.
+        plan: [B, H, T, 5, PLAN_CHANNELS] in hand-space X.
         reach: (5,) metres, each fingertip's X from the wrist.
     """
     now, coming = plan[..., SINCE_OFFSET].clamp_min(0.0), plan[..., UNTIL_NEXT]
@@ -103,7 +103,7 @@ def plan_features(plan: Tensor, centre_x: Tensor) -> Tensor:
     """What the networks read of a plan: [B, H, T, 5 * PLAN_FEATURES], all within a few units of zero.
 
     Args:
-        plan: [B, H, T, 5, PLAN_CHANNELS] in canonical X.
+        plan: [B, H, T, 5, PLAN_CHANNELS] in hand-space X.
         centre_x: [B, H, T] metres that the keys' places are told from, the wrist or where it is thought to be.
     """
     since_on, since_off = plan[..., SINCE_ONSET], plan[..., SINCE_OFFSET]

@@ -5,7 +5,7 @@ Canonical space of a hand: with `shared_hands` the left hand is reflected about 
 -> 124 - p, wrist x -> 2 x_D - x, Euler (x, y, z) -> (x, -y, -z)), so that one set of weights serves both;
 without it both hands stay as they are. Then mean and spread of `Statistics` are taken out.
 
-Axes: B batch, H = 2 hands, T frames, K = 93 canonical keys (pitches 16 to 108), C motion channels (48 Euler
+Axes: B batch, H = 2 hands, T frames, K = 93 keys of hand space (pitches 16 to 108), C motion channels (48 Euler
 angles, then with `wrist_residual` the wrist's offset from the predicted position).
 """
 
@@ -32,7 +32,7 @@ def note_features(sounds: Tensor, *, shared_hands: bool) -> Tensor:
     """What each hand sees of the notes.
 
     sounds: [B, 3, T, 88, 2], the rolls of all notes, of the left hand's and of the right hand's known notes.
-    Returns [B, 2, T, 93 * 3]: for each canonical key onset, sustain, and own minus other hand's known
+    Returns [B, 2, T, 93 * 3]: for each key of hand space onset, sustain, and own minus other hand's known
     sustain.
     """
     everything, left, right = sounds.unbind(1)
@@ -75,9 +75,9 @@ def plan_in_hand_space(plan: Tensor, *, shared_hands: bool) -> Tensor:
     return torch.stack([left, plan[:, 1]], 1)
 
 
-def seen_from_other(canonical: Tensor, *, shared_hands: bool) -> Tensor:
-    """The other hand's canonical wrist [B, 2, T, 3] metres as each hand sees it in its own space."""
-    other = canonical.flip(1)
+def seen_from_other(wrist: Tensor, *, shared_hands: bool) -> Tensor:
+    """The other hand's wrist [B, 2, T, 3] metres as each hand sees it in its own space."""
+    other = wrist.flip(1)
     return mirror_wrist(other) if shared_hands else other
 
 
@@ -104,7 +104,7 @@ class Normalizer:
         return (canonical_wrists - self.position_mean) / self.position_std
 
     def metres(self, positions: Tensor) -> Tensor:
-        """Normalised positions [..., 3] to canonical metres."""
+        """Normalised positions [..., 3] to metres of hand space."""
         return positions * self.position_std + self.position_mean
 
     def motion(self, euler: Tensor, wrist: Tensor, predicted: Tensor) -> Tensor:
@@ -142,7 +142,7 @@ def _key_grid(spacing_m: float, bins: int) -> tuple[Tensor, float]:
 def centred_rolls(features: Tensor, wrist_x: Tensor, config: ModelConfig) -> Tensor | None:
     """The notes around a hand, in the hand's own frame of reference.
 
-    features [B, 2, T, K * 3] from `note_features`; wrist_x [B, 2, T] canonical metres (of the predicted
+    features [B, 2, T, K * 3] from `note_features`; wrist_x [B, 2, T] metres of hand space (of the predicted
     position). Returns [B, 2, T, bins * 3 * 2]: the rolls read at `centred_bins` places `centred_spacing_m`
     apart around the wrist, white and black keys apart; None where the configuration leaves it out. With it a
     network need not learn every pattern of fingers again for every place on the keyboard.

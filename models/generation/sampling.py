@@ -106,12 +106,12 @@ def sample_song(
     ]
     total = max(sum(len(pieces) for rounds in plans for pieces in rounds) * settings.steps, 1)
     with (
-        _crew(model) as crew,
+        _thread_pool(model) as pool,
         _steps(progress, total) as step_done,
-    ):  # in this order: the crew waits for its threads
+    ):  # in this order: the pool waits for its threads
         for (first, stop), rounds in zip(parts, plans, strict=True):
             values, positions = _sample_span(
-                model, music, first, rounds, settings, kept, edits, crew, step_done, shift
+                model, music, first, rounds, settings, kept, edits, pool, step_done, shift
             )
             for start in range(first, stop, BLOCK_FRAMES):
                 block = slice(start, min(start + BLOCK_FRAMES, stop))
@@ -130,7 +130,7 @@ def _sample_span(
     settings: SamplingSettings,
     kept: Motion | None,
     edits: EditMask,
-    crew: ThreadPool,
+    pool: ThreadPool,
     step_done: Callable[[], None],
     shift: float,
 ) -> tuple[Tensor, Tensor]:
@@ -141,7 +141,7 @@ def _sample_span(
     config = model.config
     style = torch.from_numpy(settings.player_vector).to(model.device)[None]
     end = max(max(starts) for pieces in rounds for starts in pieces) + config.window_frames
-    positions = _positions(model, music, first, end, style, crew)  # [2, end - first, 3]
+    positions = _positions(model, music, first, end, style, pool)  # [2, end - first, 3]
     values = torch.zeros(2, end - first, config.channels, device=model.device)
     known = torch.zeros(2, end - first, 1, dtype=torch.bool, device=model.device)
     if kept is not None:
@@ -162,7 +162,7 @@ def _sample_span(
         for _ in range((len(pieces) - len(new)) * settings.steps):
             step_done()
         # Windows of one round do not touch each other, so that none waits for another's result.
-        for starts, x0 in zip(new, crew.each(sampled, new), strict=True):
+        for starts, x0 in zip(new, pool.each(sampled, new), strict=True):
             for window, span in zip(x0, spans(starts), strict=True):
                 values[:, span], known[:, span] = window, True
     gaps = [start - first for starts in rounds[1] for start in starts] if len(rounds) > 1 else []
@@ -191,7 +191,7 @@ def _one_core(model: Model) -> bool:
     return sum(weight.numel() for weight in model.networks.parameters()) <= ONE_CORE_NUMBERS
 
 
-def _crew(model: Model) -> ThreadPool:
+def _thread_pool(model: Model) -> ThreadPool:
     return ThreadPool(model.device, wanted=_one_core(model))
 
 
@@ -288,9 +288,9 @@ def song_shift(
         return 0.0
     look = torch.from_numpy(style).to(model.device)[None]
     wrist = np.zeros((frames, 2, 3), np.float32)
-    with _crew(model) as crew:
+    with _thread_pool(model) as pool:
         for start, stop in spans or [(0, frames)]:  # every note begins in a span
-            positions = _positions(model, music, start, stop, look, crew)
+            positions = _positions(model, music, start, stop, look, pool)
             wrist[start:stop] = (
                 piano_from_camera(model.normalizer.metres(positions).transpose(0, 1)).cpu().numpy()
             )
@@ -298,7 +298,7 @@ def song_shift(
 
 
 def _positions(
-    model: Model, music: ModelInput, first: int, end: int, style: Tensor, crew: ThreadPool
+    model: Model, music: ModelInput, first: int, end: int, style: Tensor, pool: ThreadPool
 ) -> Tensor:
     """Normalised predicted positions [2, end - first, 3], windows faded into each other."""
     width = model.config.window_frames
@@ -315,7 +315,7 @@ def _positions(
 
     size = _batch_size(model)
     parts = [starts[i : i + size] for i in range(0, len(starts), size)]
-    for part, windows in zip(parts, crew.each(predicted, parts), strict=True):
+    for part, windows in zip(parts, pool.each(predicted, parts), strict=True):
         for start, window in zip(part, windows, strict=True):
             span = slice(start - first, start - first + width)
             total[:, span] += weight * window

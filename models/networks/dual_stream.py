@@ -2,7 +2,7 @@
 """Phi_A2M, stage 2 of the paper (sections 3.3 and 3.4): two U-Nets that meet at the bottleneck.
 
 Axes: B batch, H = 2 hands (0 left, 1 right), T frames, C channels (48 joint angles, with `wrist_residual` 3
-more). Everything is in normalised canonical space (`models.conditioning.hand_space`). What the paper does not have: a
+more). Everything is in normalised hand space (`models.conditioning.hand_space`). What the paper does not have: a
 timestep of its own for each hand, a mask of known frames, and a vector that tells the player.
 """
 

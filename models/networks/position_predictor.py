@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Phi_A2P, stage 1 of the paper (section 3.2): where a hand is, from the features of the music.
 
-P = Phi_A2P(f_a), [B, T, C] -> [B, T, 3], in normalised canonical space (`models.conditioning.hand_space`).
+P = Phi_A2P(f_a), [B, T, C] -> [B, T, 3], in normalised hand space (`models.conditioning.hand_space`).
 """
 
 from __future__ import annotations

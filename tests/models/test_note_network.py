@@ -58,11 +58,11 @@ def test_tokens_and_scores_are_those_of_the_library() -> None:
 
     fast, scores = NoteBackbone(library, tracks, KEYS), IntervalScorer(library.upConv1dSkip, scorer)
     grid = fast.embedded(features)
-    with ThreadPool(CPU) as crew:
+    with ThreadPool(CPU) as pool:
         for layer in range(3):
-            grid = fast.layer(layer, grid, crew, lambda: None)
+            grid = fast.layer(layer, grid, pool, lambda: None)
         tokens = grid[1:].transpose(0, 1)
-        found = scores.scores(tokens, 61, crew)
+        found = scores.scores(tokens, 61, pool)
     key, frame = torch.arange(KEYS).repeat_interleave(61), torch.arange(61).repeat(KEYS)
     context = scores.context(tokens, key, frame).view(KEYS, 61, 32)
     assert expected.std() > 0.1
@@ -93,8 +93,8 @@ def test_spectra_are_those_of_the_library() -> None:
     power = power if power.shape[-1] == 129 else power.transpose(-1, -2)
     expected = (power @ library.freq2mels + LOG_FLOOR).log()
     expected = ((expected - math.log(LOG_FLOOR)) / -math.log(LOG_FLOOR)).transpose(-1, -2)
-    with ThreadPool(CPU) as crew:
-        features = Spectrum.of(library, 64)(sound, crew)
+    with ThreadPool(CPU) as pool:
+        features = Spectrum.of(library, 64)(sound, pool)
     torch.testing.assert_close(features[0], expected, atol=1e-4, rtol=1e-4)
 
 
@@ -110,13 +110,13 @@ def test_attention_with_any_size_of_logits(size: float) -> None:
 
 
 def test_a_crew_works_in_order_and_leaves_torch_as_it_was() -> None:
-    with ThreadPool(CPU) as crew:
+    with ThreadPool(CPU) as pool:
         assert torch.get_num_threads() == 1
-        assert crew.each(lambda part: (part.start, torch.is_inference_mode_enabled()), slices(10, 4)) == [
+        assert pool.each(lambda part: (part.start, torch.is_inference_mode_enabled()), slices(10, 4)) == [
             (0, True),
             (4, True),
             (8, True),
         ]
         with pytest.raises(ZeroDivisionError):
-            crew.each(lambda x: 1 // x, [1, 0, 2])
+            pool.each(lambda x: 1 // x, [1, 0, 2])
     assert torch.get_num_threads() == 2

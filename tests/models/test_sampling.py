@@ -40,7 +40,7 @@ class Start:
 def starts(monkeypatch):
     """Every batch of windows that was sampled, in the order of the song: by one thread."""
     heard = []
-    monkeypatch.setattr(sampling, "_crew", lambda model: ThreadPool(model.device, wanted=False))
+    monkeypatch.setattr(sampling, "_thread_pool", lambda model: ThreadPool(model.device, wanted=False))
     plain = sampling.SAMPLERS[TINY.sampler]
 
     def listening(denoise, x, schedule, **rest):

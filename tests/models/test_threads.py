@@ -93,7 +93,7 @@ def test_a_network_too_large_for_one_core_has_all_of_them(threads, monkeypatch):
     monkeypatch.setattr(sampling, "ONE_CORE_NUMBERS", 10)
     model = tiny_model()
     assert list(map(len, sampling._pieces(list(range(6)), model))) == [4, 2]
-    with sampling._crew(model):
+    with sampling._thread_pool(model):
         assert torch.get_num_threads() == 2
 
 
@@ -127,7 +127,7 @@ def test_an_error_in_one_piece_ends_the_others(threads):
 
     def both():
         with (
-            ThreadPool(torch.device("cpu")) as crew,
+            ThreadPool(torch.device("cpu")) as pool,
             sampling._steps(lambda *told: None, 1 << 30) as step_done,
         ):
 
@@ -144,7 +144,7 @@ def test_an_error_in_one_piece_ends_the_others(threads):
                     ended.set()
                     raise
 
-            crew.each(work, [0, 1])
+            pool.each(work, [0, 1])
 
     with pytest.raises(ValueError, match="broken"):
         both()

@@ -232,14 +232,14 @@ def run(
     first = rank() == 0
     resumed = resume(folder, state)
     _check_processes(state, settings, device)
-    with RunLog(folder, report, first=first, tensorboard=tensorboard, total=settings.steps) as journal:
+    with RunLog(folder, report, first=first, tensorboard=tensorboard, total=settings.steps) as log:
         if resumed:
-            journal.say(f"goes on at step {state.step}, {state.seconds / 60:.1f} minutes in")
+            log.say(f"goes on at step {state.step}, {state.seconds / 60:.1f} minutes in")
 
         def held_out() -> dict[str, float]:
             figures = validate(state.averaged) if first else {}
             barrier()
-            journal.write(state.step, state.seconds, figures, "validation")
+            log.write(state.step, state.seconds, figures, "validation")
             return figures
 
         state.network.train()
@@ -250,12 +250,12 @@ def run(
             since.append(train_step(state, settings, loss_of))
             now = time.monotonic()
             state.seconds = from_first(now - begin, device)
-            journal.at(state.step)
+            log.at(state.step)
             if now - last_log >= settings.log_seconds:
                 means = {name: float(np.mean([entry[name] for entry in since])) for name in since[0]}
                 rate = len(since) * settings.batch_size / (now - last_log)
-                journal.write(state.step, state.seconds, {"windows_per_second": rate, **means})
-                journal.say(_line(state, settings, means, rate))
+                log.write(state.step, state.seconds, {"windows_per_second": rate, **means})
+                log.say(_line(state, settings, means, rate))
                 since, last_log = [], now
             if settings.validate_steps and state.step % settings.validate_steps == 0:
                 held_out()
@@ -267,7 +267,7 @@ def run(
         if first:
             save_checkpoint(folder, state, settings)
         figures = held_out()
-        journal.say(
+        log.say(
             f"done at step {state.step} ({state.seconds / 60:.1f} min); validation: "
             + ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
         )

@@ -38,7 +38,7 @@ _HEADROOM = 1.05
 
 
 def measure_statistics(pieces: Sequence[Piece], *, shared_hands: bool) -> Statistics:
-    """Mean and spread of canonical angles and wrists over the training pieces; residuals are measured by stage 2."""
+    """Mean and spread of hand-space angles and wrists over the training pieces; residuals are measured by stage 2."""
     euler = torch.cat(
         [torch.from_numpy(piece.euler[::5].astype(np.float32)) for piece in pieces]
     )  # [F, 2, 48]
@@ -105,7 +105,7 @@ def first_statistics(windows: Windows, config: ModelConfig, settings: TrainSetti
 
 
 def _finger_reach(pieces: Sequence[Piece], *, shared_hands: bool) -> Tensor:
-    """(5,) metres: the median X from the wrist to the key that a finger holds, in canonical space."""
+    """(5,) metres: the median X from the wrist to the key that a finger holds, in hand space."""
     away: list[list[Tensor]] = [[] for _ in range(FINGERS_A_HAND)]
     for piece in pieces:
         plan = torch.from_numpy(piece.plan[::5].astype(np.float32)).transpose(0, 1)[None]

@@ -128,7 +128,7 @@ class NoteBackbone:
             )
         return self._positions[1:]
 
-    def layer(self, index: int, grid: Tensor, crew: ThreadPool, between: Callable[[], None]) -> Tensor:
+    def layer(self, index: int, grid: Tensor, pool: ThreadPool, between: Callable[[], None]) -> Tensor:
         """A grid (steps, tracks, width) after one layer; after the last one the keys' tracks only.
 
         Args:
@@ -142,7 +142,7 @@ class NoteBackbone:
         def see_tracks(part: slice) -> None:
             after[part] = across(grid[part, first:], grid[part])
 
-        crew.each(see_tracks, slices(steps, max(TOKENS_AT_ONCE // tracks, 1)))
+        pool.each(see_tracks, slices(steps, max(TOKENS_AT_ONCE // tracks, 1)))
         between()
 
         def see_steps(part: slice) -> None:
@@ -150,5 +150,5 @@ class NoteBackbone:
             memory = grid[:, first + part.start : first + part.stop].transpose(0, 1).contiguous()
             after[:, part] = along(after[:, part].transpose(0, 1).contiguous(), memory).transpose(0, 1)
 
-        crew.each(see_steps, slices(tracks - first, max(TOKENS_AT_ONCE // steps, 1)))
+        pool.each(see_steps, slices(tracks - first, max(TOKENS_AT_ONCE // steps, 1)))
         return after

@@ -146,17 +146,17 @@ class NoteNetwork:
             tick: called `ticks` times in the course of the work; may raise.
         """
         tick = tick or _silence
-        with ThreadPool(self._device) as crew:
-            features = self.spectrum(sound.to(self._device), crew)
+        with ThreadPool(self._device) as pool:
+            features = self.spectrum(sound.to(self._device), pool)
         tick()
         grid = self._backbone.embedded(features)  # torch splits convolutions between cores well
         tick()
-        with ThreadPool(self._device) as crew:
+        with ThreadPool(self._device) as pool:
             for layer in range(self.config.n_layers):
-                grid = self._backbone.layer(layer, grid, crew, tick)
+                grid = self._backbone.layer(layer, grid, pool, tick)
                 tick()
             tokens = grid[1:].transpose(0, 1)  # (keys, steps, width)
-            scores = self._scorer.scores(tokens, features.shape[1], crew)
+            scores = self._scorer.scores(tokens, features.shape[1], pool)
         tick()
         paths = best_intervals(scores, start)
         notes = self._describe(tokens, features.shape[1] - 1, paths)

@@ -54,9 +54,9 @@ class IntervalScorer:
             features[here] = chosen[here] @ self._up[i] + self._up_bias
         return features
 
-    def scores(self, tokens: Tensor, frames: int, crew: ThreadPool) -> IntervalScores:
+    def scores(self, tokens: Tensor, frames: int, pool: ThreadPool) -> IntervalScores:
         """Positive interval scores: inner products of an end's and a begin's features, times the length in frames."""
-        found = crew.each(
+        found = pool.each(
             lambda part: self._of_keys(tokens[part], part.start, frames), slices(len(tokens), KEYS_AT_ONCE)
         )
         where, value, single = (np.concatenate(parts) for parts in zip(*found, strict=True))

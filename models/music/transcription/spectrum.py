@@ -33,7 +33,7 @@ class Spectrum:
         windows = torch.cat([spectrum.win[None], spectrum.winGen.get().T]).detach()
         return cls(windows, library.freq2mels, hop)
 
-    def __call__(self, sound: Tensor, crew: ThreadPool) -> Tensor:
+    def __call__(self, sound: Tensor, pool: ThreadPool) -> Tensor:
         """Features (1, frames, mels, windows) of sound (channels, samples).
 
         The power is averaged over channels; a frame every hop, the first one centred on the first sample.
@@ -52,5 +52,5 @@ class Spectrum:
             return (power @ self.filters + LOG_FLOOR).log_()  # (frames, windows, mels)
 
         floor = math.log(LOG_FLOOR)
-        mel = torch.cat(crew.each(spectra, slices(frames, FRAMES_AT_ONCE)))
+        mel = torch.cat(pool.each(spectra, slices(frames, FRAMES_AT_ONCE)))
         return mel.sub_(floor).div_(-floor).transpose(-1, -2)[None]

@@ -22,8 +22,8 @@ Result = TypeVar("Result")
 class ThreadPool:
     """As many threads as torch is allowed, while its own operations keep to one; on an accelerator just the caller.
 
-    with Crew(device) as crew:
-        results = crew.each(work, pieces)
+    with ThreadPool(device) as pool:
+        results = pool.each(work, pieces)
 
     An operation that is split between cores rounds otherwise than one that is not. Here none is, so results are the
     same, bit for bit, for any number of threads.
@@ -38,7 +38,7 @@ class ThreadPool:
     def __enter__(self) -> ThreadPool:
         if self._wanted:
             torch.set_num_threads(1)
-            self._pool = ThreadPoolExecutor(self._threads, "s2c-crew", torch.set_num_threads, (1,))
+            self._pool = ThreadPoolExecutor(self._threads, "s2c-pool", torch.set_num_threads, (1,))
         return self
 
     def __exit__(
