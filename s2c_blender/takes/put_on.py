@@ -13,7 +13,7 @@ from .. import compat
 from .layers import can_replace_active, current_action, is_hindered
 from .reading import HandReader
 from .sampling import scene_of_its_own
-from .take_file import TakeFile
+from .take_arrays import TakeArrays
 from .take_order import TakeOrder
 
 NEAR_M, NEAR_RAD = 1e-3, 0.02
@@ -69,7 +69,7 @@ def _push_down(data: bpy.types.AnimData) -> None:
         strip.influence = data.action_influence
 
 
-def is_seen(armature: bpy.types.Object, order: TakeOrder, take: TakeFile) -> bool:
+def is_seen(armature: bpy.types.Object, order: TakeOrder, take: TakeArrays) -> bool:
     """Whether the hands that were written are where the take puts them: looked at in three frames where in doubt."""
     if not is_hindered(armature):
         return True  # their action lies on top of all others

@@ -113,7 +113,7 @@ _NUMBERS = {
 
 
 @dataclass(frozen=True)
-class Found:
+class TakeArrays:
     """What a take file holds."""
 
     euler: NDArray[np.float32]
@@ -128,7 +128,7 @@ class Found:
     meta: dict[str, Any]
 
 
-def read_arrays(path: Path) -> Iterator[Found | None]:
+def read_arrays(path: Path) -> Iterator[TakeArrays | None]:
     """Read a take, a piece a step; the last step yields it. Raises one of `DAMAGED`; `OtherFormat` is one of them."""
     arrays: dict[str, NDArray[Any]] = {}
     meta: dict[str, Any] = {}
@@ -296,7 +296,7 @@ def _are_habits(value: Any) -> bool:
     )
 
 
-def _fitting(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Found:
+def _fitting(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> TakeArrays:
     """The arrays as a take, once they fit each other."""
     fps, notes, fingering = float(arrays["fps"]), arrays["notes"], arrays["fingering"]
     frames = len(arrays["euler"])
@@ -315,4 +315,4 @@ def _fitting(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Found:
     if (np.diff(notes[:, ONSET]) < 0).any():
         order = np.argsort(notes[:, ONSET], kind="stable")
         notes, fingering = notes[order], fingering[order]
-    return Found(arrays["euler"], arrays["wrist"], notes, fingering, fps, meta)
+    return TakeArrays(arrays["euler"], arrays["wrist"], notes, fingering, fps, meta)

@@ -4,46 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import bpy
-import numpy as np
-from numpy.typing import NDArray
 
 from ..core.resampling import resample
 from ..errors import UserError
-from .take_arrays import DAMAGED, OtherFormat, Spoiled, read_arrays
+from .take_arrays import DAMAGED, OtherFormat, Spoiled, TakeArrays, read_arrays
 
 FPS_TOLERANCE = 1e-3
 """Frames a second; scenes keep their rate as a whole number over a float32 base."""
 
 
-@dataclass(frozen=True)
-class TakeFile:
-    """What is read from a take."""
-
-    euler: NDArray[np.float32]
-    """(frames, 2, 16, 3) radians."""
-    wrist: NDArray[np.float32]
-    """(frames, 2, 3) metres in the piano frame."""
-    notes: NDArray[np.float32]
-    """(n, 4) onset s, offset s, pitch, velocity."""
-    fingering: NDArray[np.int8]
-    """(n, 2) hand and finger, -1 unknown."""
-    fps: float
-    meta: dict[str, Any]
-
-
-def load_take(path: Path) -> Iterator[TakeFile | None]:
+def load_take(path: Path) -> Iterator[TakeArrays | None]:
     """Read a take, a piece a step; the last step yields it. Raises UserError when it is no take."""
     try:
-        for found in read_arrays(path):
-            if found is None:
-                yield None
-            else:
-                yield TakeFile(found.euler, found.wrist, found.notes, found.fingering, found.fps, found.meta)
+        yield from read_arrays(path)
     except FileNotFoundError as error:
         sentence = f'The take "{path.name}" does not exist any more; generate it again.'
         raise UserError("take_missing", sentence, str(path)) from error
@@ -57,7 +34,7 @@ def load_take(path: Path) -> Iterator[TakeFile | None]:
         raise _unreadable(path, why, repr(error)) from error
 
 
-def at_scene_rate(take: TakeFile, scene: bpy.types.Scene) -> TakeFile:
+def at_scene_rate(take: TakeArrays, scene: bpy.types.Scene) -> TakeArrays:
     """The take with one frame for each frame of the scene; as it is where the rates agree."""
     rate = scene.render.fps / scene.render.fps_base
     if abs(rate - take.fps) <= FPS_TOLERANCE:

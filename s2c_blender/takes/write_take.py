@@ -35,8 +35,8 @@ from .new_action import (
 from .put_on import is_seen, put_on
 from .read_back import Marks, by_uid, write_marks
 from .result_line import checked, describe, extend_scene_end, remember_left_out
-from .take_arrays import OFFSET, ONSET, PITCH
-from .take_file import TakeFile, at_scene_rate, load_take
+from .take_arrays import OFFSET, ONSET, PITCH, TakeArrays
+from .take_file import at_scene_rate, load_take
 from .take_order import TakeOrder
 
 UNDO_LABEL = "Saving the undo step"
@@ -91,7 +91,7 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
 
 
 def _write_hands(
-    order: TakeOrder, action_uid: int, slot_handle: int, take: TakeFile, *, spliced: bool
+    order: TakeOrder, action_uid: int, slot_handle: int, take: TakeArrays, *, spliced: bool
 ) -> Iterator[float | None]:
     """Write the curves of the hands that are new, one a step; of a range, its frames in every curve.
 
@@ -123,7 +123,7 @@ def _write_hands(
 
 
 def _channel_values(
-    armature: bpy.types.Object, bone: str, mode: str, take: TakeFile, hand: int, joint: int
+    armature: bpy.types.Object, bone: str, mode: str, take: TakeArrays, hand: int, joint: int
 ) -> NDArray[np.float32]:
     """Values (frames, channels) of a joint in the order of `fcurves.channels`."""
     values = fcurves.rotation_values(take.euler[:, hand, joint], mode)
@@ -134,7 +134,7 @@ def _channel_values(
     return np.concatenate([values, location.astype(np.float32)], axis=1)
 
 
-def _write_music(order: TakeOrder, action_uid: int, slot_handle: int, take: TakeFile) -> Iterator[None]:
+def _write_music(order: TakeOrder, action_uid: int, slot_handle: int, take: TakeArrays) -> Iterator[None]:
     """Write the take's clock onto both wrists, and the keys' depths where the kept curves hold none."""
     for hand in (0, 1):
         bone = fcurves.joint_bones(find_armature(order))[hand][0]
@@ -176,7 +176,7 @@ def _bind(
     order: TakeOrder,
     action_uid: int,
     slot_handle: int,
-    take: TakeFile,
+    take: TakeArrays,
     result: dict[str, Any],
     seconds: float,
 ) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from tests.fuzz.kinds import KINDS, Kind
 from tests.fuzz.verdict import Outcome
+from tests.models.tiny_model import save_tiny_model
 
 MOST_SHOWN = 20
 
@@ -46,27 +47,6 @@ class Row:
         self.slowest = max(self.slowest, outcome.seconds)
         self.peak_mb = max(self.peak_mb, outcome.peak_mb or 0.0)
         self.findings += [(number, problem) for problem in outcome.problems]
-
-
-def make_tiny_model(folder: Path) -> Path:
-    """A model of the real classes that loads and samples in milliseconds; its motion is noise."""
-    import torch
-
-    from models.config import InteractionConfig, ModelConfig, TransformerConfig, UNetConfig
-    from models.generation.model import Networks, save_model
-
-    small = TransformerConfig(width=8, heads=2, feedforward=8, encoder_layers=1, decoder_layers=1)
-    config = ModelConfig(
-        name="tiny",
-        predictor=small,
-        refiner=small,
-        unet=UNetConfig(widths=(8, 16), blocks_per_level=1, attention_heads=1, head_width=8, time_width=8),
-        interaction=InteractionConfig(heads=2),
-        window_frames=60,
-    )
-    torch.manual_seed(0)
-    save_model(folder, config, Networks(config), "Random weights for tests.")
-    return folder
 
 
 def fuzz(kind: Kind, seed: int, numbers: range, keep: Path | None) -> Row:
@@ -127,7 +107,7 @@ def main() -> int:
     print(f"seed {seed}", flush=True)
     rows = []
     with tempfile.TemporaryDirectory(prefix="s2c-fuzz-") as scratch:
-        tiny = make_tiny_model(Path(scratch) / "tiny")
+        tiny = save_tiny_model(Path(scratch) / "tiny")
         for name in arguments.kind or KINDS:
             folder = Path(scratch) / name.replace(" ", "-")
             folder.mkdir()

@@ -9,21 +9,6 @@ import pytest
 @pytest.fixture(scope="session")
 def tiny_preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder that loads and samples in milliseconds; its motion is noise."""
-    import torch
+    from tiny_model import save_tiny_model  # torch
 
-    from models.config import InteractionConfig, ModelConfig, TransformerConfig, UNetConfig
-    from models.generation.model import Networks, save_model
-
-    small = TransformerConfig(width=8, heads=2, feedforward=8, encoder_layers=1, decoder_layers=1)
-    config = ModelConfig(
-        name="tiny",
-        predictor=small,
-        refiner=small,
-        unet=UNetConfig(widths=(8, 16), blocks_per_level=1, attention_heads=1, head_width=8, time_width=8),
-        interaction=InteractionConfig(heads=2),
-        window_frames=60,
-    )
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("presets") / "tiny"
-    save_model(folder, config, Networks(config), "Random weights for tests.")
-    return folder
+    return save_tiny_model(tmp_path_factory.mktemp("presets") / "tiny")

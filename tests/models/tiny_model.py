@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real model at tiny size, for tests."""
 
+from pathlib import Path
+
 import torch
 
-from models.config import ModelConfig, Statistics, TransformerConfig, UNetConfig
-from models.generation.model import Networks, wrap
+from models.config import InteractionConfig, ModelConfig, Statistics, TransformerConfig, UNetConfig
+from models.generation.model import Networks, save_model, wrap
 
 _TINY_TRANSFORMER = TransformerConfig(
     width=16, heads=2, feedforward=16, encoder_layers=1, decoder_layers=1, input_kernel=3
@@ -34,3 +36,19 @@ def tiny_model(config=TINY, seed=0):
     for parameter in networks.parameters():
         torch.nn.init.normal_(parameter, std=0.15)
     return wrap(config, networks, torch.device("cpu"), preset=config.name)
+
+
+def save_tiny_model(folder: Path) -> Path:
+    """A model folder that loads and samples in milliseconds; its weights are random and its motion is noise."""
+    small = TransformerConfig(width=8, heads=2, feedforward=8, encoder_layers=1, decoder_layers=1)
+    config = ModelConfig(
+        name="tiny",
+        predictor=small,
+        refiner=small,
+        unet=UNetConfig(widths=(8, 16), blocks_per_level=1, attention_heads=1, head_width=8, time_width=8),
+        interaction=InteractionConfig(heads=2),
+        window_frames=60,
+    )
+    torch.manual_seed(0)
+    save_model(folder, config, Networks(config), "Random weights for tests.")
+    return folder

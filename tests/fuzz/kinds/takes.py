@@ -22,18 +22,15 @@ from tests.fuzz.watch import START_SECONDS
 DTYPES = ("f4", "f8", "f2", "i1", "i8", "u8", "c8", "U5", "S3", "?", "M8[s]", ">f4", "V4")
 
 
-class _Reader(BlenderKind):
-    """Blender's loader."""
+class BlenderReader(BlenderKind):
+    """Blender's loader, for the take at `path`."""
+
+    path: Path
 
     def run(self, number: int, rng: random.Random) -> Outcome:
-        raise NotImplementedError
-
-    def verdict(self, path: Path) -> Outcome:
-        """What Blender's side says of a take."""
-        if self.program.ensure():
-            self.started()
-        self.program.forget_peak()
-        return self.ask("take", path=str(path))[0]
+        """What Blender's side says of the take."""
+        self.begin()
+        return self.ask("take", path=str(self.path))[0]
 
 
 class Takes(WorkerKind):
@@ -43,7 +40,7 @@ class Takes(WorkerKind):
 
     def prepare(self) -> None:
         (self.folder / "other").mkdir()
-        self.blender = _Reader(self.folder / "other", self.tiny_model)
+        self.blender = BlenderReader(self.folder / "other", self.tiny_model)
         score, take = self.folder / "score.mid", self.folder / "take.npz"
         score.write_bytes(midi_file([scale(4)]))
         self.program.ensure()
@@ -65,7 +62,8 @@ class Takes(WorkerKind):
         path = self.case / "kept.npz"
         path.write_bytes(self._broken(number, rng))
         before = self.files()
-        other = self.blender.verdict(path)
+        self.blender.path = path
+        other = self.blender.run(number, rng)
         params = {
             "keep": str(path),
             "hand": rng.choice(("left", "right")),
