@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from models.plain_text import printable, sentence, shortened
 
@@ -38,6 +39,19 @@ class UserError(Exception):
 
     def __reduce__(self) -> tuple[type[UserError], tuple[str, str, str]]:
         return type(self), (self.code, self.message, self.detail)
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What the animator should know of a take that was made all the same."""
+
+    code: str
+    """Short machine-readable name (`notes_off_keyboard`), stable across versions."""
+    sentence: str
+    """One sentence, fit for a terminal, whatever names it quotes."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sentence", sentence(self.sentence))
 
 
 class Cancelled(Exception):

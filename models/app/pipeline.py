@@ -2,9 +2,8 @@
 """The one road from a recording or a MIDI file to a take; command line, worker and Python callers use it.
 
     from models.app.pipeline import Pipeline
-    from models.music.notes import MAX_NOTES
-from models.music.passages import passages, seconds_of
-from models.app.request import GenerateRequest
+    from models.app.request import GenerateRequest
+
     result = Pipeline().generate(GenerateRequest(midi=Path("song.mid"), output=Path("take.npz"), seed=1))
 
 A `Pipeline` keeps loaded models and transcribed notes, so that another take of the same sound is quick. torch and
@@ -122,6 +121,7 @@ class Pipeline:
         facts = _facts(request, model, take)
         if music.cut:
             facts["cut_to_s"] = round(music.duration_s, 3)
+        facts["remarks"] = [{"code": remark.code, "sentence": remark.sentence} for remark in music.remarks]
         facts["seconds"] = clock.finish()
         self._expectations.learn(work, facts["seconds"])
         return Generated(take, facts)

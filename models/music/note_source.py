@@ -14,7 +14,7 @@ import numpy as np
 
 from models.body.notes import Notes
 from models.body.take import Take
-from models.errors import Progress
+from models.errors import Progress, Remark
 from models.music.passages import LONG_SILENCE_S
 from models.music.sound_piece import SoundPiece
 
@@ -59,6 +59,8 @@ class PlayedNotes:
     """The recording, where there is one."""
     cut: bool = False
     """Whether it ends before the second that was asked for, because the music does."""
+    remarks: tuple[Remark, ...] = ()
+    """What the animator should know: what was mended, left out or doubtful."""
 
 
 @dataclass(frozen=True)
