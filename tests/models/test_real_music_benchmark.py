@@ -40,7 +40,7 @@ def test_one_track_has_all_notes_at_their_times_and_no_hands(file: Path, tmp_pat
     assert np.array_equal(before.table, after.table)
     assert before.hand.tolist() == [0, 1, 1]
     assert after.hand.tolist() == [-1, -1, -1]
-    assert real_music.pedal_spans(tmp_path / "merged.mid") == pytest.approx([(0.25, 2.0)])
+    assert real_music.pedal_spans(tmp_path / "merged.mid") == [pytest.approx((0.25, 2.0))]
 
 
 def test_notes_sound_until_the_pedal_comes_up(file: Path) -> None:
