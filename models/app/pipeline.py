@@ -122,6 +122,8 @@ class Pipeline:
         if music.cut:
             facts["cut_to_s"] = round(music.duration_s, 3)
         facts["remarks"] = [{"code": remark.code, "sentence": remark.sentence} for remark in music.remarks]
+        if music.parts:
+            facts["parts"] = list(music.parts)
         facts["seconds"] = clock.finish()
         self._expectations.learn(work, facts["seconds"])
         return Generated(take, facts)

@@ -46,6 +46,8 @@ class GenerateRequest:
     """In place of `sound`, the pieces of files that are heard; they add up, and the last to end ends the take."""
     midi: Path | None = None
     """Notes to play instead of transcribing; in the time of the sound where both are given."""
+    part: str | None = None
+    """Number or name of the part of the MIDI file that is played; None for the piano's."""
     seed: int = 0
     preset: str = "default"
     """Name of a preset or path of a model folder."""
@@ -81,6 +83,7 @@ class GenerateRequest:
         self._check_sounds()
         if self.sound is None and self.sounds is None and self.midi is None and self.keep is None:
             raise UserError("nothing_to_play", "There is nothing to play: choose a recording or a MIDI file.")
+        self._check_part()
         change(self, "seed", checked_whole("seed", self.seed, *SEED_RANGE))
         checked_text("preset", self.preset)
         if self.sampler is not None:
@@ -123,6 +126,17 @@ class GenerateRequest:
             raise UserError(
                 "bad_params", f'The setting "{name}" belongs to "sound"; a piece of "sounds" has its own.'
             )
+
+    def _check_part(self) -> None:
+        if self.part is None:
+            return
+        part: Any = self.part
+        if isinstance(part, int) and not isinstance(part, bool):
+            object.__setattr__(self, "part", str(part))
+        else:
+            checked_text("part", part)
+        if self.midi is None:
+            raise UserError("bad_params", 'The setting "part" needs "midi", the file whose part is played.')
 
     def _check_style(self) -> None:
         if not isinstance(self.style, Mapping):

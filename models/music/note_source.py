@@ -14,7 +14,7 @@ import numpy as np
 
 from models.body.notes import Notes
 from models.body.take import Take
-from models.errors import Progress, Remark
+from models.errors import Progress, Remark, UserError
 from models.music.passages import LONG_SILENCE_S
 from models.music.pedal import Pedal
 from models.music.sound_piece import SoundPiece
@@ -33,6 +33,10 @@ class Asked(Protocol):
     @property
     def midi(self) -> Path | None:
         """A MIDI file in place of what is heard."""
+
+    @property
+    def part(self) -> str | None:
+        """The part of it that is played; None for the piano's."""
 
     @property
     def device(self) -> str:
@@ -64,6 +68,8 @@ class PlayedNotes:
     """What the animator should know: what was mended, left out or doubtful."""
     pedal: Pedal = field(default_factory=Pedal.none)
     """The sustain pedal, as far as the source says."""
+    parts: tuple[dict[str, Any], ...] = ()
+    """The parts of a MIDI file, as facts."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +161,7 @@ class NoteSource:
         return PlayedNotes(notes, sound.duration_s, source)
 
 
-_SOURCE_NAMES = ("sound_sha256", "sound_start_s", "sound_end_s", "midi_sha256")
+_SOURCE_NAMES = ("sound_sha256", "sound_start_s", "sound_end_s", "midi_sha256", "midi_part")
 
 
 def _lends_notes(keep: Take | None, source: dict[str, Any]) -> bool:
@@ -168,8 +174,12 @@ def _lends_notes(keep: Take | None, source: dict[str, Any]) -> bool:
 def _from_midi(path: Path, request: Asked, sound: Sound | None, source: dict[str, Any]) -> PlayedNotes:
     from models.music.midi import read_midi
 
-    read = read_midi(path)
+    read = read_midi(path, request.part)
     notes, pedal = read.notes, read.pedal
+    if not len(notes):
+        raise UserError("no_notes", read.remarks[-1].sentence, str(path))
+    if request.part is not None:
+        source["midi_part"] = request.part
     with path.open("rb") as file:
         source["midi_sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
     start_s, end_s = request.sound_start_s, request.sound_end_s
@@ -177,11 +187,13 @@ def _from_midi(path: Path, request: Asked, sound: Sound | None, source: dict[str
         until_s = np.inf if end_s is None else end_s
         notes, pedal = trim_notes(notes, start_s, until_s), pedal.part(start_s, until_s)
         source.update(sound_start_s=start_s, sound_end_s=end_s)
+    cut = False
     if sound is not None:
-        return PlayedNotes(notes, sound.duration_s, source, pedal=pedal)
-    over_s = float(notes.offset_s.max(initial=0.0))
-    if end_s is None:
-        return PlayedNotes(notes, over_s + TAIL_S, source, pedal=pedal)
-    longest_s = over_s + LONG_SILENCE_S
-    cut = end_s - start_s > longest_s
-    return PlayedNotes(notes, min(end_s - start_s, longest_s), source, cut=cut, pedal=pedal)
+        duration_s = sound.duration_s
+    else:
+        over_s = float(notes.offset_s.max(initial=0.0))
+        longest_s = over_s + LONG_SILENCE_S
+        duration_s = over_s + TAIL_S if end_s is None else min(end_s - start_s, longest_s)
+        cut = end_s is not None and end_s - start_s > longest_s
+    parts = tuple(part.facts() for part in read.parts)
+    return PlayedNotes(notes, duration_s, source, cut=cut, remarks=read.remarks, pedal=pedal, parts=parts)
