@@ -32,6 +32,7 @@ FPS_RANGE = (1.0, 240.0)
 STEPS_RANGE = (1, 1000)
 SEED_RANGE = (0, 2**63 - 1)
 MOST_PIECES = 1000
+MOST_PARTS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +133,7 @@ class GenerateRequest:
             return
         part: Any = self.part
         if isinstance(part, int) and not isinstance(part, bool):
-            object.__setattr__(self, "part", str(part))
+            object.__setattr__(self, "part", str(checked_whole("part", part, 1, MOST_PARTS)))
         else:
             checked_text("part", part)
         if self.midi is None:
