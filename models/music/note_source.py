@@ -149,7 +149,7 @@ class NoteSource:
             return PlayedNotes(keep.notes, keep.motion.frames / keep.motion.fps, kept)
         assert sound is not None  # a request has a sound, a MIDI file or a kept take
         notes = self.transcribed(sound, request.device, clock)
-        return PlayedNotes(notes, sound.duration_s, source)
+        return PlayedNotes(notes, sound.duration_s, source, remarks=sound.audio.remarks)
 
 
 _SOURCE_NAMES = ("sound_sha256", "sound_start_s", "sound_end_s", "midi_sha256")
