@@ -38,7 +38,7 @@ LOST = 0.1
 ASTRAY_S = 0.15
 """A chord this far from where its neighbours place it is matched wrongly."""
 NEIGHBOURS = 4
-"""Chords to either side that say where a chord should be."""
+"""Chords before, or after, that say where a chord should be."""
 OWN_S = 0.1
 """A note is one that was heard, if its key was heard within this of where the time map places it."""
 SHORTEST_S = 0.03
@@ -322,17 +322,26 @@ def _without_strays(anchors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _off(anchors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(k,) seconds between each anchor and where its 2 `NEIGHBOURS` neighbours place it.
+    """(k,) seconds between each anchor and where the `NEIGHBOURS` before or after it place it, whichever is nearer.
 
-    Their line is Theil's and Sen's, of medians, so that other strays do not bend it.
+    Where the recording skips a repeat, those before and those after do not agree, and both are right.
     """
-    count, width = len(anchors), 2 * NEIGHBOURS
-    begin = np.clip(np.arange(count) - NEIGHBOURS, 0, count - width - 1)
-    around = begin[:, None] + np.arange(width)
-    around += around >= np.arange(count)[:, None]  # without the anchor itself
-    x, y = anchors[around].transpose(2, 0, 1)
-    first, second = np.triu_indices(width, 1)
-    slope = np.median((y[:, second] - y[:, first]) / np.maximum(x[:, second] - x[:, first], 1e-6), 1)
+    index = np.arange(len(anchors))
+    before, after = (_off_line(anchors, side * (1 + np.arange(NEIGHBOURS))) for side in (-1, 1))
+    before[index < NEIGHBOURS] = np.inf
+    after[index >= len(anchors) - NEIGHBOURS] = np.inf
+    return np.minimum(before, after)
+
+
+def _off_line(anchors: NDArray[np.float64], others: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(k,) seconds between each anchor and the line through those that lie `others` from it.
+
+    The line is Theil's and Sen's, of medians, so that a stray among them does not bend it.
+    """
+    x, y = anchors[np.clip(np.arange(len(anchors))[:, None] + others, 0, len(anchors) - 1)].transpose(2, 0, 1)
+    first, second = np.triu_indices(len(others), 1)
+    run = x[:, second] - x[:, first]
+    slope = np.median((y[:, second] - y[:, first]) / np.where(np.abs(run) < 1e-6, 1e-6, run), 1)
     place = np.median(y - slope[:, None] * (x - anchors[:, :1]), 1)
     return np.abs(place - anchors[:, 1])
 
