@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import Remark, UserError, quoted
-from models.music.sound_file import SoundFile
+from models.music.sound_file import SoundFile, has_no_samples
 from models.plain_file import SOUND, sha256_of
 
 MAX_SECONDS = 30 * 60.0
@@ -138,6 +138,8 @@ def decode(file: SoundFile, first: int, last: int, tell: Callable[[], None] = la
 
 def begins_too_late(file: SoundFile) -> UserError:
     """What is said where a file has ended before the part of it that is wanted."""
+    if not file.position:
+        return has_no_samples(file.path)
     seconds = file.position / file.rate
     sentence = f"The sound {quoted(file.path)} is over after {seconds:.1f} s, before the chosen part begins."
     return UserError("empty_part", sentence, f"{file.position} samples")

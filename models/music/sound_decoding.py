@@ -68,7 +68,15 @@ class _Named:
     """A file under its name, of which FFmpeg takes a hint."""
 
     def __init__(self, file: BinaryIO, name: str) -> None:
-        self.name, self.read, self.seek, self.tell = name, file.read, file.seek, file.tell
+        self._file, self.name = file, name
+        self.read, self.tell = file.read, file.tell
+
+    def seek(self, offset: int, whence: int) -> int:
+        """Where it now stands; below 0 where no such place is, which a broken file may ask for."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -1
 
 
 def by_ffmpeg(file: BinaryIO, path: Path) -> Decoded | None:

@@ -116,6 +116,11 @@ def _checked(decoded: Decoded | None, path: Path) -> Decoded:
         sentence = f"The sound {quoted(path)} has {rate} samples a second; convert it to 44100 or 48000."
         raise UserError("sample_rate", sentence, str(path))
     if decoded.promised == 0:
-        sentence = f"The sound {quoted(path)} has no samples; export it again or choose another."
-        raise UserError("sound_empty", sentence, str(path))
+        raise has_no_samples(path)
     return decoded
+
+
+def has_no_samples(path: Path) -> UserError:
+    """What is said where nothing can be decoded."""
+    sentence = f"The sound {quoted(path)} has no samples; export it again or choose another."
+    return UserError("sound_empty", sentence, str(path))
