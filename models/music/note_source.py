@@ -20,7 +20,9 @@ from models.music.pedal import Pedal
 from models.music.sound_piece import SoundPiece
 
 if TYPE_CHECKING:
+    from models.music.alignment import Fit
     from models.music.audio import Audio
+    from models.music.midi import MidiNotes
 
 CACHED_TRANSCRIPTIONS = 8
 TAIL_S = 1.0
@@ -37,6 +39,10 @@ class Asked(Protocol):
     @property
     def part(self) -> str | None:
         """The part of it that is played; None for the piano's."""
+
+    @property
+    def align(self) -> bool:
+        """Whether the MIDI file is laid over the sound; else it is in the sound's time already."""
 
     @property
     def device(self) -> str:
@@ -64,6 +70,8 @@ class PlayedNotes:
     """The recording, where there is one."""
     cut: bool = False
     """Whether it ends before the second that was asked for, because the music does."""
+    fit: Fit | None = None
+    """How well a MIDI file fits the recording that it was laid over."""
     remarks: tuple[Remark, ...] = ()
     """What the animator should know: what was mended, left out or doubtful."""
     pedal: Pedal = field(default_factory=Pedal.none)
@@ -119,7 +127,8 @@ class NoteSource:
 
     def must_listen(self, request: Asked, keep: Take | None, sound: Sound) -> bool:
         """Whether the notes of the request have to be found by ear, and have not been yet."""
-        known = request.midi is not None or _lends_notes(keep, sound.source)
+        in_time = request.midi is not None and not request.align
+        known = in_time or _lends_notes(keep, _with_midi(sound.source, request))
         return not known and self.needs_transcription(sound)
 
     def needs_transcription(self, sound: Sound) -> bool:
@@ -148,40 +157,79 @@ class NoteSource:
         return self._heard[key]
 
     def music(self, request: Asked, keep: Take | None, sound: Sound | None, clock: Progress) -> PlayedNotes:
-        """Notes from the MIDI file if there is one, else from the kept take if it plays this sound, else by ear."""
+        """Notes from the MIDI file if there is one, else from the kept take if it plays this sound, else by ear.
+
+        A MIDI file that comes with a sound is laid over what is heard of it, unless it is in its time already.
+        """
         source = dict(sound.source) if sound is not None else {}
-        if request.midi is not None:
+        if request.midi is not None and (sound is None or not request.align):
             return _from_midi(request.midi, request, sound, source)
+        source = _with_midi(source, request)
         if keep is not None and (sound is None or _lends_notes(keep, source)):
             kept = {name: keep.meta[name] for name in _SOURCE_NAMES if name in keep.meta}
             # The kept hand must go on playing what it plays: every note stays in the hand that had it.
             return PlayedNotes(keep.notes, keep.motion.frames / keep.motion.fps, kept)
         assert sound is not None  # a request has a sound, a MIDI file or a kept take
         notes = self.transcribed(sound, request.device, clock)
-        return PlayedNotes(notes, sound.duration_s, source)
+        if request.midi is not None:
+            return _laid_over(request.midi, request, notes, sound.duration_s, source)
+        return PlayedNotes(notes, sound.duration_s, source, remarks=sound.audio.remarks)
 
 
 _SOURCE_NAMES = ("sound_sha256", "sound_start_s", "sound_end_s", "midi_sha256", "midi_part")
 
 
 def _lends_notes(keep: Take | None, source: dict[str, Any]) -> bool:
-    """Whether there is a kept take, and it plays this sound."""
-    return keep is not None and all(
-        name in keep.meta and keep.meta[name] == value for name, value in source.items()
+    """Whether there is a kept take, and it plays this sound, or this part of this MIDI file."""
+    if keep is None or ("midi_sha256" in source and keep.meta.get("midi_part") != source.get("midi_part")):
+        return False
+    return all(name in keep.meta and keep.meta[name] == value for name, value in source.items())
+
+
+def _with_midi(source: dict[str, Any], request: Asked) -> dict[str, Any]:
+    """Where the notes come from, the MIDI file included."""
+    midi = request.midi
+    if midi is None or not midi.is_file():  # who reads it says why it cannot be read
+        return source
+    part = {} if request.part is None else {"midi_part": request.part}
+    with midi.open("rb") as file:
+        return {**source, "midi_sha256": hashlib.file_digest(file, "sha256").hexdigest(), **part}
+
+
+def _read(path: Path, request: Asked) -> MidiNotes:
+    """The notes of the request's MIDI file; UserError where there are none."""
+    from models.music.midi import read_midi
+
+    read = read_midi(path, request.part)
+    if not len(read.notes):
+        raise UserError("no_notes", read.remarks[-1].sentence, str(path))
+    return read
+
+
+def _laid_over(
+    path: Path, request: Asked, heard: Notes, duration_s: float, source: dict[str, Any]
+) -> PlayedNotes:
+    """The notes of a MIDI file, in the time of a recording whose notes were `heard`."""
+    from models.music.alignment import align
+
+    read = _read(path, request)
+    aligned = align(read.notes, heard, duration_s)
+    pedal = Pedal(aligned.time_map(read.pedal.time_s), read.pedal.depth).part(0.0, duration_s)
+    return PlayedNotes(
+        aligned.notes,
+        duration_s,
+        source,
+        fit=aligned.fit,
+        remarks=(*read.remarks, *aligned.remarks),
+        pedal=pedal,
+        parts=tuple(part.facts() for part in read.parts),
     )
 
 
 def _from_midi(path: Path, request: Asked, sound: Sound | None, source: dict[str, Any]) -> PlayedNotes:
-    from models.music.midi import read_midi
-
-    read = read_midi(path, request.part)
+    read = _read(path, request)
     notes, pedal = read.notes, read.pedal
-    if not len(notes):
-        raise UserError("no_notes", read.remarks[-1].sentence, str(path))
-    if request.part is not None:
-        source["midi_part"] = request.part
-    with path.open("rb") as file:
-        source["midi_sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+    source.update(_with_midi({}, request))
     start_s, end_s = request.sound_start_s, request.sound_end_s
     if start_s > 0 or end_s is not None:
         until_s = np.inf if end_s is None else end_s
