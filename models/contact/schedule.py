@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 
 from models.body import keyboard
 from models.body.notes import Notes
+from models.contact.slides import SLIDE_BACK, SLIDE_FRONT, ends_of, slid_into, touching
 
 _MATTERS_S = 1.0  # presses this far outside a stretch of time still shape the paths inside
 _LATEST_S = 0.04  # a press must show this long after its onset at the latest
+_SEEN_FRAMES = 1.1  # a key of a slide that is down for less is held down by a second finger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +51,7 @@ class PressTiming:
 
 @dataclass(frozen=True)
 class Presses:
-    """The presses of all notes that a finger plays, sorted by time."""
+    """The presses of all notes that a finger plays, sorted by time; those of one finger that touch are a slide."""
 
     note: NDArray[np.int64]
     """(m,) index of the note."""
@@ -60,6 +63,9 @@ class Presses:
     """(m,) when it passes it again."""
     pitch: NDArray[np.int64]
     """(m,)"""
+
+
+_COLUMNS = tuple(column.name for column in fields(Presses))
 
 
 def cut_presses(presses: Presses, start_s: float, stop_s: float) -> Presses:
@@ -104,7 +110,49 @@ def plan_presses(notes: Notes, fps: float, timing: PressTiming) -> Presses:
             index = np.flatnonzero(group == value)
             period = np.diff(down[index])
             shortest[index[:-1]] = np.minimum(shortest[index[:-1]], np.maximum(period / 2, 1e-3))
-    return Presses(played, slot, down, np.maximum(up, down + shortest), pitch)
+    return _with_slides(Presses(played, slot, down, np.maximum(up, down + shortest), pitch), fps)
+
+
+def _with_slides(presses: Presses, fps: float) -> Presses:
+    """The presses with those that a finger slides through made to touch, and with the second finger of fast slides."""
+    order = np.argsort(presses.slot, kind="stable")
+    slid = slid_into(presses.down_s[order], presses.slot[order], presses.pitch[order])
+    if not slid.any():
+        return presses
+    up = presses.up_s.copy()
+    into = np.flatnonzero(slid)
+    up[order[into - 1]] = presses.down_s[order[into]]
+    presses = replace(presses, up_s=up)
+    more = [presses]
+    for first, last in zip(*ends_of(slid), strict=True):
+        slide = order[first : last + 1]
+        if len(slide) > 1 and np.diff(presses.down_s[slide]).min() * fps < _SEEN_FRAMES:
+            more.append(_second_finger(presses, slide))
+    columns = {name: np.concatenate([getattr(part, name) for part in more]) for name in _COLUMNS}
+    together = Presses(**columns)
+    sooner = np.argsort(together.down_s, kind="stable")
+    return Presses(**{name: column[sooner] for name, column in columns.items()})
+
+
+def _second_finger(presses: Presses, slide: NDArray[np.int64]) -> Presses:
+    """What the finger beside a sliding one presses: each key of the slide but the last, when the first one leaves it.
+
+    It is the index finger beside the middle one, and any other finger's neighbour towards it.
+    """
+    hand, finger = divmod(int(presses.slot[slide[0]]), 5)
+    down = presses.down_s[slide]
+    treble = presses.pitch[slide[-1]] > presses.pitch[slide[0]]
+    behind = -1 if treble == (hand == 1) else 1
+    beside = finger + behind
+    if not 0 <= beside < 5:
+        return Presses(**{name: getattr(presses, name)[:0] for name in _COLUMNS})
+    return Presses(
+        presses.note[slide[:-1]],
+        np.full(len(slide) - 1, hand * 5 + beside, np.int64),
+        down[1:],
+        np.append(down[2:], 2 * down[-1] - down[-2]),
+        presses.pitch[slide[:-1]],
+    )
 
 
 def contact_points(
@@ -127,7 +175,25 @@ def contact_points(
     y = np.clip(natural[:, 1], low, high)
     between_blacks = ~black & (y > keyboard.BLACK_FRONT - 0.003)
     left, right = keyboard.playable_x(presses.pitch, between_blacks)
-    return np.clip(natural[:, 0], left, right), y
+    x = np.clip(natural[:, 0], left, right)
+    for slide in _slides(presses):
+        x[slide] = keyboard.key_x(presses.pitch[slide])
+        y[slide] = (
+            np.mean(y[slide]) if black[slide[0]] else np.clip(np.mean(y[slide]), SLIDE_FRONT, SLIDE_BACK)
+        )
+    return x, y
+
+
+def _slides(presses: Presses) -> Iterator[NDArray[np.int64]]:
+    """The presses of each slide."""
+    order = np.argsort(presses.slot, kind="stable")
+    slot = presses.slot[order]
+    slid = touching(presses.down_s[order], presses.up_s[order])
+    slid[1:] &= slot[1:] == slot[:-1]
+    if slid.any():
+        for first, last in zip(*ends_of(slid), strict=True):
+            if last > first:
+                yield order[first : last + 1]
 
 
 def _with_black_keys(presses: Presses, black: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ from models.body.edit_mask import EditMask
 from models.body.notes import Notes
 from models.body.take import Take
 from models.planning.fingering import finger_notes
+from models.planning.gestures import in_one_hand
 from models.planning.hands import assign_hands
 
 VARIATION = 0.5
@@ -35,7 +36,8 @@ def plan_fingering(
     kept = keep.notes if keep is not None and keep.notes.same_strokes(notes) else None
     if kept is not None:  # the kept hand goes on playing the notes that it plays
         notes = notes.with_hands(np.where(kept.hand >= 0, kept.hand, notes.hand))
-    found = finger_notes(notes.with_hands(assign_hands(notes)), variation=VARIATION, seed=seed)
+    hands = in_one_hand(notes, assign_hands(notes))
+    found = finger_notes(notes.with_hands(hands), variation=VARIATION, seed=seed)
     if kept is None:
         return found
     new = edits.covers(kept.hand, notes.onset_s)
