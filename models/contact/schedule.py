@@ -127,31 +127,33 @@ def _with_slides(presses: Presses, fps: float) -> Presses:
     for first, last in zip(*ends_of(slid), strict=True):
         slide = order[first : last + 1]
         if len(slide) > 1 and np.diff(presses.down_s[slide]).min() * fps < _SEEN_FRAMES:
-            more.append(_second_finger(presses, slide))
+            more.append(_second_finger(presses, slide, fps))
     columns = {name: np.concatenate([getattr(part, name) for part in more]) for name in _COLUMNS}
-    together = Presses(**columns)
-    sooner = np.argsort(together.down_s, kind="stable")
+    sooner = np.argsort(columns["down_s"], kind="stable")
     return Presses(**{name: column[sooner] for name, column in columns.items()})
 
 
-def _second_finger(presses: Presses, slide: NDArray[np.int64]) -> Presses:
-    """What the finger beside a sliding one presses: each key of the slide but the last, when the first one leaves it.
+def _second_finger(presses: Presses, slide: NDArray[np.int64], fps: float) -> Presses:
+    """What the finger behind a sliding one presses: each key of the slide but the last, when the first one leaves it.
 
-    It is the index finger beside the middle one, and any other finger's neighbour towards it.
+    A key that is wanted again at once, or a finger that is, it leaves alone.
     """
     hand, finger = divmod(int(presses.slot[slide[0]]), 5)
-    down = presses.down_s[slide]
+    down, pitch = presses.down_s[slide], presses.pitch[slide[:-1]]
     treble = presses.pitch[slide[-1]] > presses.pitch[slide[0]]
-    behind = -1 if treble == (hand == 1) else 1
-    beside = finger + behind
-    if not 0 <= beside < 5:
-        return Presses(**{name: getattr(presses, name)[:0] for name in _COLUMNS})
+    behind = hand * 5 + finger + (-1 if treble == (hand == 1) else 1)
+    up = np.append(down[2:], 2 * down[-1] - down[-2])
+    free = np.full(len(pitch), behind // 5 == hand and behind >= 0)
+    for i, key in enumerate(pitch.tolist()):
+        wanted = presses.down_s[(presses.pitch == key) | (presses.slot == behind)]
+        wanted = wanted[wanted > down[i]]
+        free[i] &= not len(wanted) or up[i] + 1 / fps <= wanted.min()
     return Presses(
-        presses.note[slide[:-1]],
-        np.full(len(slide) - 1, hand * 5 + beside, np.int64),
-        down[1:],
-        np.append(down[2:], 2 * down[-1] - down[-2]),
-        presses.pitch[slide[:-1]],
+        presses.note[slide[:-1]][free],
+        np.full(int(free.sum()), behind, np.int64),
+        down[1:][free],
+        up[free],
+        pitch[free],
     )
 
 

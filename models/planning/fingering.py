@@ -165,7 +165,7 @@ def _with_slides(
     if not found:
         return search(notes, hand, tips_x)
     finger, release = sliding_fingers(notes, found, hand), notes.offset_s.astype(float)
-    searched = np.ones(len(notes), bool)
+    searched, slid = np.ones(len(notes), bool), finger >= 0
     for one in found:
         searched[one.index[1:-1]] = False
     index = np.flatnonzero(searched)
@@ -175,9 +175,8 @@ def _with_slides(
     finger[index] = np.where(finger[index] >= 0, finger[index], fingers)
     for one in found:
         first_s, last_s = notes.onset_s[one.index[[0, -1]]]
-        sliding = np.isin(np.arange(len(notes)), np.concatenate([other.index for other in found]))
-        finger[~sliding & (notes.onset_s > first_s) & (notes.onset_s < last_s)] = UNKNOWN
-        before = ~sliding & (notes.onset_s <= first_s)
+        finger[~slid & (notes.onset_s > first_s) & (notes.onset_s < last_s)] = UNKNOWN
+        before = ~slid & (notes.onset_s <= first_s)
         release[before] = np.minimum(release[before], first_s)
         release[one.index[:-1]] = notes.onset_s[one.index[1:]]
     return finger, release

@@ -99,15 +99,22 @@ def in_one_hand(notes: Notes, hands: NDArray[np.int8]) -> NDArray[np.int8]:
     sliding[np.concatenate([one.index for one in found])] = True
     for one in found:
         first_s, last_s = notes.onset_s[one.index[[0, -1]]]
-        meanwhile = (
-            ~sliding & (notes.onset_s > first_s - _MEANWHILE_S) & (notes.onset_s < last_s + _MEANWHILE_S)
-        )
-        share = float(np.mean(hands[one.index] == RIGHT))
-        busy = [int((hands[meanwhile] == hand).sum()) for hand in (0, 1)]
-        hand = int(share >= 0.5) if share in (0.0, 1.0) or busy[0] == busy[1] else int(np.argmin(busy))
+        sounds = ~sliding & (notes.onset_s < last_s + _MEANWHILE_S) & (notes.offset_s > first_s)
+        hand = _sliding_hand(notes, hands, one, sounds)
         hands[one.index] = hand
+        meanwhile = sounds & (notes.onset_s > first_s - _MEANWHILE_S)
         hands[meanwhile & (notes.hand == UNKNOWN)] = 1 - hand
     return hands
+
+
+def _sliding_hand(notes: Notes, hands: NDArray[np.int8], one: Glissando, sounds: NDArray[np.bool_]) -> int:
+    """The hand that the music names, or that is on this side of what else sounds (n,), or has most of the notes."""
+    named = notes.hand[one.index]
+    if named[0] != UNKNOWN and (named == named[0]).all():
+        return int(named[0])
+    if sounds.any():
+        return int((notes.pitch[one.index, None] > notes.pitch[None, sounds]).mean() >= 0.5)
+    return int((hands[one.index] == RIGHT).mean() >= 0.5)
 
 
 def sliding_fingers(notes: Notes, found: list[Glissando], hand: int) -> NDArray[np.int8]:
