@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models.body import keyboard
 from models.body.notes import Notes
 from models.contact.slides import SLIDE_BACK, SLIDE_FRONT, ends_of, slid_into, touching
+from models.planning.thinning import STROKE_FRAMES, stroke_times
 
 _MATTERS_S = 1.0  # presses this far outside a stretch of time still shape the paths inside
 _LATEST_S = 0.04  # a press must show this long after its onset at the latest
@@ -96,6 +97,11 @@ def plan_presses(notes: Notes, fps: float, timing: PressTiming) -> Presses:
     early = max(1 / fps - _LATEST_S, 0.0)
     down = notes.onset_s[played].astype(float) - early
     up = notes.release_s[played] - early
+    for value in np.unique(pitch):
+        index = np.flatnonzero(pitch == value)
+        if (np.diff(down[index]) < STROKE_FRAMES / fps).any():
+            shown = stroke_times(down[index], fps)
+            down[index] = np.where(np.isnan(shown), down[index], shown)
     least_down, least_up = timing.frames_down / fps, timing.frames_up / fps
     for group in (pitch, slot):
         for value in np.unique(group):
