@@ -100,8 +100,10 @@ def plan_presses(notes: Notes, fps: float, timing: PressTiming) -> Presses:
     for value in np.unique(pitch):
         index = np.flatnonzero(pitch == value)
         if (np.diff(down[index]) < STROKE_FRAMES / fps).any():
-            shown = stroke_times(down[index], fps)
-            down[index] = np.where(np.isnan(shown), down[index], shown)
+            onset = notes.onset_s[played[index]].astype(float)
+            shown = stroke_times(onset, fps)
+            moved = ~np.isnan(shown) & (shown != onset)
+            down[index[moved]] = shown[moved]
     least_down, least_up = timing.frames_down / fps, timing.frames_up / fps
     for group in (pitch, slot):
         for value in np.unique(group):

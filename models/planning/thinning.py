@@ -25,11 +25,12 @@ from models.planning.fingering_lattice import CHORD_WINDOW_S
 
 STROKE_FRAMES = 2.05
 """From stroke to stroke of one key: one frame down, one up, and something for rounding."""
-LATE_S = 0.03
-"""A stroke may be this much later than its note where the frames show no more."""
+LATE_S = 0.045
+"""The first frame that shows a stroke may be this much later than its note."""
 UNISON_S = 0.01
 """Notes of one key this close are one stroke (docs/definitions.md)."""
-FLOOD_NOTES, FLOOD_S = 30, 0.25
+_BEFORE_FRAMES = 0.3  # a stroke that goes by the frames passes the press depth so long before its frame
+FLOOD_NOTES, FLOOD_S = 24, 0.25
 """More notes in so many seconds are a flood; two hands that play chords of eight keys ten times a second have 20."""
 FLOOD_STEP_S = 0.09
 """From chord to chord of a flood."""
@@ -49,12 +50,14 @@ class Thinned:
 
 def thinned(notes: Notes, fps: float) -> Thinned:
     """What two hands can play of notes sorted by onset, shown at ``fps`` frames a second."""
-    shown = _strokes_shown(notes, fps)
-    plays, hand = shown.copy(), notes.hand.copy()
-    flood = _in_flood(notes.onset_s)
-    if flood.any():
-        plays &= ~flood | _on_beat(notes.onset_s, flood)
-    full = _full_chords(notes, np.flatnonzero(plays))
+    flood = _in_flood(notes)
+    plays = ~flood | _on_beat(notes.onset_s, flood, max(FLOOD_STEP_S, STROKE_FRAMES / fps))
+    repeated = np.zeros(len(notes), bool)
+    repeated[plays] = ~_strokes_shown(notes.select(plays), fps)
+    plays &= ~repeated
+    repeated &= ~flood
+    hand = notes.hand.copy()
+    full = _full_chords(notes, np.flatnonzero(plays), flood)
     keys = [np.unique(notes.pitch[chord], return_index=True)[1] for chord in full]
     distinct = [chord[first] for chord, first in zip(full, keys, strict=True)]
     held = held_keys(
@@ -65,21 +68,29 @@ def thinned(notes: Notes, fps: float) -> Thinned:
         for side in (LEFT, RIGHT):
             taken = chord[hands[side]]
             plays[taken], hand[taken] = True, side
-    return Thinned(plays, hand, ~shown)
+    return Thinned(plays, hand, repeated)
 
 
 def stroke_times(onset_s: NDArray[np.floating[Any]], fps: float) -> NDArray[np.float64]:
-    """When strokes of one key (m,), ascending, are shown: as late as they have to be; nan for those left out."""
-    shown, last = np.full(len(onset_s), np.nan), -np.inf
-    before = -np.inf
-    for i, onset in enumerate(np.asarray(onset_s, float).tolist()):
-        if onset - before <= UNISON_S:
-            shown[i] = shown[i - 1]
+    """When strokes of one key (m,), ascending, go down; nan for those left out.
+
+    Strokes that follow each other too fast go by the frames, in every second one at most, and down shortly before.
+    """
+    onset = np.asarray(onset_s, float)
+    double = np.diff(onset, prepend=-np.inf) <= UNISON_S
+    single = np.flatnonzero(~double)
+    close = np.diff(onset[single]) < STROKE_FRAMES / fps
+    tight = np.append(close, False) | np.append(False, close)
+    shown, last = np.full(len(onset), np.nan), -np.inf
+    for i, snaps in zip(single.tolist(), tight.tolist(), strict=True):
+        if not snaps:
+            shown[i], last = onset[i], np.ceil(onset[i] * fps)
             continue
-        before = onset
-        time = max(onset, last + STROKE_FRAMES / fps)
-        if time <= onset + LATE_S:
-            shown[i] = last = time
+        frame = max(round(onset[i] * fps), last + 2)
+        if frame / fps - onset[i] <= LATE_S:
+            shown[i], last = (frame - _BEFORE_FRAMES) / fps, frame
+    for i in np.flatnonzero(double).tolist():
+        shown[i] = shown[i - 1]
     return shown
 
 
@@ -95,34 +106,42 @@ def _strokes_shown(notes: Notes, fps: float) -> NDArray[np.bool_]:
     return shown
 
 
-def _in_flood(onset_s: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-    """(n,) whether more notes than two hands play begin around each."""
-    count = np.searchsorted(onset_s, onset_s + FLOOD_S) - np.arange(len(onset_s))
-    flood = np.zeros(len(onset_s) + 1, np.int64)
-    starts = np.flatnonzero(count > FLOOD_NOTES)
-    np.add.at(flood, starts, 1)
-    np.add.at(flood, starts + count[starts], -1)
-    return np.cumsum(flood)[:-1] > 0
+def _in_flood(notes: Notes) -> NDArray[np.bool_]:
+    """(n,) whether more notes than two hands play begin around each; a doubled one counts once."""
+    order = np.lexsort((notes.onset_s, notes.pitch))
+    doubles = np.zeros(len(notes), bool)
+    pitch, onset = notes.pitch[order], notes.onset_s[order]
+    doubles[order[1:]] = (np.diff(pitch) == 0) & (np.diff(onset) <= UNISON_S)
+    number = np.append(0, np.cumsum(~doubles))
+    index = np.arange(len(notes))
+    end = np.searchsorted(notes.onset_s, notes.onset_s + FLOOD_S)
+    starts = number[end] - number[index] > FLOOD_NOTES
+    change = np.zeros(len(notes) + 1, np.int64)
+    np.add.at(change, index[starts], 1)
+    np.add.at(change, end[starts], -1)
+    return np.cumsum(change)[:-1] > 0
 
 
-def _on_beat(onset_s: NDArray[np.floating[Any]], flood: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(n,) notes of a flood that begin with one of the chords that are played."""
+def _on_beat(
+    onset_s: NDArray[np.floating[Any]], flood: NDArray[np.bool_], step_s: float
+) -> NDArray[np.bool_]:
+    """(n,) notes of a flood that begin with one of the chords that are played, ``step_s`` apart."""
     played, beat = np.zeros(len(onset_s), bool), -np.inf
     index = np.flatnonzero(flood)
     for i, onset in zip(index.tolist(), onset_s[index].tolist(), strict=True):
-        if onset >= beat + FLOOD_STEP_S:
+        if onset >= beat + step_s:
             beat = onset
         played[i] = onset <= beat + CHORD_WINDOW_S
     return played
 
 
-def _full_chords(notes: Notes, index: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Of some notes those that begin together on more keys than there are fingers, a chord each."""
+def _full_chords(notes: Notes, index: NDArray[np.int64], flood: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """Of some notes those that begin together in a flood, or on more keys than there are fingers, a chord each."""
     chords, onset = [], notes.onset_s[index]
     start = 0
     while start < len(index):
         stop = int(np.searchsorted(onset, onset[start] + CHORD_WINDOW_S, side="right"))
-        if len(set(notes.pitch[index[start:stop]].tolist())) > 2 * FINGERS:
+        if flood[index[start]] or len(set(notes.pitch[index[start:stop]].tolist())) > 2 * FINGERS:
             chords.append(index[start:stop])
         start = stop
     return chords
