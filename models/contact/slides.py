@@ -15,11 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body import keyboard
+from models.planning.gestures import LONGEST_S, STEPS
 
-SLIDE_S = 0.08
-"""Onsets of one finger on neighbouring keys this close are a slide."""
-SLIDE_STEPS = 2
-"""White keys from one key of a slide to the next, at most: a gap between black keys, or one key that was not heard."""
 SLIDE_FRONT, SLIDE_BACK = 0.02, 0.042
 """Y on white keys in which a finger slides: before the black ones, metres."""
 _TOUCH_S = 1e-6
@@ -40,9 +37,9 @@ def slid_into(
         (slot[1:] == slot[:-1])
         & (black[1:] == black[:-1])
         & (steps >= 1)
-        & (steps <= SLIDE_STEPS)
+        & (steps <= STEPS)
         & (gap > 0)
-        & (gap <= SLIDE_S)
+        & (gap <= LONGEST_S)
     )
     return slid
 

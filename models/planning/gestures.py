@@ -21,8 +21,8 @@ FEWEST_KEYS = 7
 """Shorter rows are ornaments, which fingers play."""
 SLOWEST_S = 0.055
 """From key to key on average: 18 keys a second. Scales of fast pianists have 16."""
-LONGEST_S = 0.08
-"""From key to key anywhere."""
+LONGEST_S = 0.1
+"""From key to key anywhere; no finger lifts and strikes again sooner."""
 STEPS = 2
 """White keys from key to key: between black keys two are usual, on white ones one may be missing."""
 _MEANWHILE_S = (
