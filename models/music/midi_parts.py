@@ -109,7 +109,7 @@ def is_piano(part: Part) -> bool:
 def _belongs(stave: Stave, group: list[Stave]) -> bool:
     """Whether a stave is of the same player as those before."""
     first, last = group[0], group[-1]
-    if stave.family != first.family:
+    if stave.family != first.family or (stave.program in _ELECTRIC) != (first.program in _ELECTRIC):
         return False
     second = not stave.name and len(group) == 1 and stave.track == last.track + 1
     return second or without_hand(stave.name) == without_hand(first.name)
