@@ -107,10 +107,13 @@ def order_new_take(context: bpy.types.Context, seed: int) -> TakeOrder:
     layers.check_writable(armature)
     sound: StripSound = strip_sound(edit, strip, scene, window, session.temporary_folder())
     own = getattr(strip, "sound", None)  # a scene strip plays the sounds of another edit
-    title = recording_title(own.filepath if own is not None else str(sound.path), strip.name)
+    named = own.filepath if own is not None and not sound.silent else str(sound.path)
+    title = recording_title(named, strip.name)
     output = take_path(session.takes_folder(), title, seed)
     params = common_params(context, armature, output, seed)
     params.update(sound.params())
+    if sound.midi is not None and scene.s2c_settings.part:
+        params["part"] = scene.s2c_settings.part
     return TakeOrder(
         armature_uid=armature.session_uid,
         armature_name=armature.name,
@@ -141,8 +144,9 @@ def order_part(
     output = take_path(session.takes_folder(), title, seed, hand, scene_frames)
     params = common_params(context, armature, output, seed)
     params.update(keep=str(keep.path), hand=hand or None)
-    if scene.s2c_settings.model_folder and keep.sound is not None:
-        params.update(keep.sound.params())  # a model of the user's own may listen to the recording
+    listens = scene.s2c_settings.model_folder and keep.sound is not None and not keep.sound.silent
+    if listens and keep.sound is not None:  # a model of the user's own; the notes are those of the take
+        params.update(keep.sound.params(), midi=None)
     if frames is not None:
         params["range"] = [frame / keep.fps for frame in frames]
     order = TakeOrder(
@@ -154,7 +158,7 @@ def order_part(
         params=params,
         hand=hand,
         frames=frames,
-        sound=keep.sound if scene.s2c_settings.model_folder else None,
+        sound=keep.sound if listens else None,
         keep=keep,
     )
     if frames is not None:

@@ -107,8 +107,9 @@ def read_marks(action: bpy.types.Action) -> Marks | None:
 def _sound(stored: dict[str, Any]) -> dict[str, Any]:
     """Of stored sound parameters those that make sense."""
     sound: dict[str, Any] = {}
-    if _is_path(stored.get("sound")):
-        sound["sound"] = stored["sound"]
+    for name in ("sound", "midi"):
+        if _is_path(stored.get(name)):
+            sound[name] = stored[name]
     for name in ("sound_start_s", "sound_end_s"):
         if is_number(stored.get(name)):
             sound[name] = float(stored[name])
@@ -117,6 +118,11 @@ def _sound(stored: dict[str, Any]) -> dict[str, Any]:
         known = [p for p in pieces[:MOST_PIECES] if isinstance(p, dict) and _is_path(p.get("path"))]
         if known and all(is_number(p.get("start_s")) for p in known):
             sound["sounds"] = [{"path": p["path"], **_numbers(p)} for p in known]
+    pieces = stored.get("midi_pieces")
+    if isinstance(pieces, list):
+        known = [_numbers(p) for p in pieces[:MOST_PIECES] if isinstance(p, dict)]
+        if known and all({"start_s", "at_s"} <= set(p) for p in known):
+            sound["midi_pieces"] = known
     return sound
 
 
@@ -313,10 +319,11 @@ def _listen_again(keep: Keep, params: dict[str, Any], first_second: float) -> It
         params.update(keep.sound.params())
         return
     stored = keep.marks.sound
-    path = stored.get("sound")
+    path = stored.get("sound") or stored.get("midi")
     unmoved = abs(first_second) < 1e-3 and keep.frames == keep.marks.frames
     if isinstance(path, str) and unmoved and Path(path).is_file():
-        params.update({name: stored.get(name) for name in ("sound", "sound_start_s", "sound_end_s")})
+        names = ("sound", "midi", "sound_start_s", "sound_end_s", "midi_pieces")
+        params.update({name: stored[name] for name in names if name in stored})
         return
     raise UserError(
         "take_missing",

@@ -41,7 +41,7 @@ from .take_order import TakeOrder
 
 UNDO_LABEL = "Saving the undo step"
 """The last step, which cannot be cut: the armature gets the action, and Blender copies all keys for undo."""
-SOUND_KEYS = ("sound", "sound_start_s", "sound_end_s", "sounds")
+SOUND_KEYS = ("sound", "sound_start_s", "sound_end_s", "sounds", "midi", "midi_pieces")
 LAYERS_CHANGED = (
     "The NLA tracks of the hands were changed while the take was made; use Apply Take to put it on them."
 )

@@ -19,6 +19,7 @@ from bpy.props import (
 
 from ..core import consent
 from ..core.player import SLIDER_RANGE, STYLES
+from . import notes_from
 
 SEED_MAX = 2**31 - 1
 
@@ -30,6 +31,14 @@ def _is_armature(_settings: S2C_Settings, candidate: bpy.types.Object) -> bool:
 def _choose_model(settings: S2C_Settings, _context: bpy.types.Context) -> None:
     """Blender calls this when the folder is set, and not when a file that names one is opened."""
     consent.choose_model(settings.model_folder)
+
+
+def _midi_path(settings: S2C_Settings) -> str:
+    return notes_from.midi_path(settings.id_data, settings.strip_name)
+
+
+def _choose_midi(settings: S2C_Settings, path: str) -> None:
+    notes_from.choose_midi(settings.id_data, settings.strip_name, path)
 
 
 def _style(name: str, description: str) -> object:
@@ -57,7 +66,20 @@ class S2C_Settings(bpy.types.PropertyGroup):
 
     strip_name: StringProperty(
         name="Recording",
-        description="Sound strip that the hands play; empty takes the active one, or the only one",
+        description="Sound or MIDI strip that the hands play; empty takes the active one, or the only one",
+    )
+    midi_path: StringProperty(
+        name="Notes From",
+        description="MIDI file whose notes the hands play, without listening; empty finds the notes by ear. "
+        "It lies on the timeline as a strip of silence. Beside a recording, the recording says when",
+        subtype="FILE_PATH",
+        get=_midi_path,
+        set=_choose_midi,
+    )
+    part: StringProperty(
+        name="Part",
+        description="Which part of a MIDI file for several instruments or four hands is played: its number or name. "
+        "Empty finds the piano part",
     )
     armature: PointerProperty(
         type=bpy.types.Object,
