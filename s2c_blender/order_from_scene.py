@@ -112,8 +112,8 @@ def order_new_take(context: bpy.types.Context, seed: int) -> TakeOrder:
     output = take_path(session.takes_folder(), title, seed)
     params = common_params(context, armature, output, seed)
     params.update(sound.params())
-    if sound.midi is not None and scene.s2c_settings.part:
-        params["part"] = scene.s2c_settings.part
+    if sound.midi is not None and scene.s2c_settings.chosen_part():
+        params["part"] = scene.s2c_settings.chosen_part()
     return TakeOrder(
         armature_uid=armature.session_uid,
         armature_name=armature.name,
@@ -139,7 +139,9 @@ def order_part(
     keep = read_back.plan_keep(scene, armature, session.temporary_folder(), kept)
     keep = replace(keep, sound=_sound_of(context, keep))
     frames = take_frames(keep, window) if window is not None else None
-    title = title_of_take(keep.marks.take) or recording_title(keep.marks.sound.get("sound"), armature.name)
+    title = title_of_take(keep.marks.take) or recording_title(
+        keep.marks.sound.get("sound"), keep.marks.sound.get("midi"), armature.name
+    )
     scene_frames = (keep.start_frame + frames[0], keep.start_frame + frames[1] - 1) if frames else None
     output = take_path(session.takes_folder(), title, seed, hand, scene_frames)
     params = common_params(context, armature, output, seed)

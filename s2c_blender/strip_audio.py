@@ -21,7 +21,7 @@ from .core.timebase import HeardRange, Placement, heard_pieces
 from .errors import UserError
 from .plain_text import shown
 from .sounds.decoding import HEAD_BYTES, Decoding, decode, is_readable, read_head
-from .sounds.edit_sounds import Sounding, sounds_first, soundings, time_base
+from .sounds.edit_sounds import Sounding, soundings, sounds_first, time_base
 from .sounds.midi_strip import find_file, length_of
 
 LONGEST_NAME = 64
@@ -74,15 +74,18 @@ class StripSound:
         return {"midi": midi, **(self._midi_params() if self.silent else self._sound_params())}
 
     def _midi_params(self) -> dict[str, Any]:
-        first, last = self.pieces[0], self.pieces[-1]
-        end_s = last.end_s if math.isfinite(last.end_s) else None
-        pieces = [
-            {"start_s": p.start_s, "end_s": end_s if p is last else p.end_s, "at_s": p.at_s}
+        pieces = [  # rounded, so that nothing is left of a note that ends where a piece begins
+            {
+                "start_s": round(p.start_s, 6),
+                "end_s": round(p.end_s, 6) if math.isfinite(p.end_s) else None,
+                "at_s": round(p.at_s, 6),
+            }
             for p in self.pieces
         ]
+        asked: dict[str, Any] = {"sound": None, "sounds": None}
         if len(pieces) > 1:
-            return {"sound": None, "sounds": None, "midi_pieces": pieces}
-        return {"sound": None, "sounds": None, "sound_start_s": first.start_s, "sound_end_s": end_s}
+            return {**asked, "midi_pieces": pieces}
+        return {**asked, "sound_start_s": pieces[0]["start_s"], "sound_end_s": pieces[0]["end_s"]}
 
     def _sound_params(self) -> dict[str, Any]:
         if len(self.pieces) > 1:
@@ -156,7 +159,9 @@ def find_midi(edit: bpy.types.Scene, strip: bpy.types.Strip) -> Sounding | None:
         if len({item.recording for item in items}) == 1:
             return items[0]
     if beside:
-        raise UserError("which_midi", "There are several MIDI strips: select the one to play, or mute all others.")
+        raise UserError(
+            "which_midi", "There are several MIDI strips: select the one to play, or mute all others."
+        )
     return None
 
 
@@ -297,8 +302,8 @@ def strip_sound(
     extent = HeardRange(heard.start_frame, heard.frames, pieces[0].start_s, pieces[-1].end_s)
     note = _note(edit, scene, recording, used, midi)
     if used[0].midi:
-        whole = length_of(used[0].strip) - 1.0 / time_base(used[0].scene).rate
-        if pieces[-1].end_s > whole:  # to its last note, whatever the strip's length in frames
+        last_frame_s = length_of(used[0].strip) - 1.0 / time_base(used[0].scene).rate
+        if pieces[-1].end_s > last_frame_s:  # to its last note, whatever the strip's length in frames
             pieces = (*pieces[:-1], replace(pieces[-1], end_s=math.inf))
         return StripSound(extent, path, note=note, pieces=pieces, midi=path)
     decoding = None

@@ -48,11 +48,8 @@ def midi_seconds(data: bytes) -> float:
     kind = int.from_bytes(data[header + 8 : header + 10], "big")
     division = int.from_bytes(data[header + 12 : header + 14], "big")
     tracks = _tracks(data, header + 8)
-    if kind == 2:  # patterns, one after another
-        lengths = [_seconds([track], division) for track in tracks]
-    else:
-        lengths = [_seconds(tracks, division)]
-    played = sum(lengths)
+    one_after_another = [[track] for track in tracks] if kind == 2 else [tracks]
+    played = sum(_seconds(together, division) for together in one_after_another)
     return min(played + TAIL_S, MOST_SECONDS) if any(track.last_note >= 0 for track in tracks) else 0.0
 
 

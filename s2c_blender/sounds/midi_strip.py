@@ -102,7 +102,7 @@ def add_midi_strip(
 ) -> bpy.types.Strip:
     """A strip for a MIDI file of a length, on a channel that is free. kept: the path as the .blend should hold it."""
     with tempfile.TemporaryDirectory(dir=bpy.app.tempdir or None) as folder:
-        silence = os.path.join(folder, f"{path.name}.flac")
+        silence = str(Path(folder, f"{path.name}.flac"))
         aud.Sound.silence(RATE).limit(0, seconds).write(
             silence, RATE, 1, aud.FORMAT_S16, aud.CONTAINER_FLAC, aud.CODEC_FLAC
         )
@@ -110,7 +110,9 @@ def add_midi_strip(
         strip.sound.pack()
     sound = strip.sound
     sound.name = path.name
-    sound.filepath = f"//{path.name}.silence.flac"  # where Unpack would put it: never onto the MIDI file itself
+    sound.filepath = (
+        f"//{path.name}.silence.flac"  # where Unpack would put it: never onto the MIDI file itself
+    )
     sound[MIDI_PROPERTY], sound[SECONDS_PROPERTY] = kept, seconds
     if kept.startswith("//"):
         sound[WHOLE_PATH_PROPERTY] = str(path.resolve())

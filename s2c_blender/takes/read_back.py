@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from .. import compat, fcurves
 from ..core.protocol import is_number
 from ..errors import UserError
+from ..piano.animation import is_pedal_curve, pedal_positions
 from ..strip_audio import StripSound, write_packed
 from . import clock, layers
 from .layers import TAKE_PROPERTY as MARK
@@ -230,11 +231,7 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
     `generate`) is given the sound, to be transcribed again. Raises UserError when the armature vanishes or nothing can
     be written.
     """
-    armature = by_uid(bpy.data.objects, keep.armature_uid)
-    if armature is None:
-        raise UserError(
-            "rig_deleted", f'The armature "{keep.armature_name}" or its take was deleted meanwhile.'
-        )
+    armature = _find(keep)
     reader = HandReader(armature, keep.frames)
     if layers.is_direct(armature):
         for done, _ in enumerate(reader.read_curves(armature, keep.start_frame)):
@@ -257,6 +254,7 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
             wrist=reader.wrist,
             notes=notes,
             fingering=fingering,
+            pedal=_seen_pedal(keep),
             meta=np.array(json.dumps({**meta, "format": 1})),
         )
     except OSError as error:
@@ -266,6 +264,30 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
             "choose another under Preferences > File Paths > Temporary Files.",
             str(error),
         ) from error
+
+
+def _find(keep: Keep) -> bpy.types.Object:
+    armature = by_uid(bpy.data.objects, keep.armature_uid)
+    if armature is None:
+        raise UserError(
+            "rig_deleted", f'The armature "{keep.armature_name}" or its take was deleted meanwhile.'
+        )
+    return armature
+
+
+def _seen_pedal(keep: Keep) -> NDArray[np.float32]:
+    """The pedal's positions (m, 2), second within the kept frames and depth, where its curve lies now."""
+    layer = layers.take_layer(_find(keep))
+    curve = next((c for c in layer.curves if is_pedal_curve(c)), None) if layer is not None else None
+    if layer is None or curve is None:
+        return np.zeros((0, 2), np.float32)
+    found = pedal_positions(curve)
+    seconds = (np.array([layer.to_scene(frame) for frame in found[:, 0]]) - keep.start_frame) / keep.fps
+    order = np.argsort(seconds, kind="stable")
+    seconds, depth = seconds[order], found[order, 1]
+    begin = max(int(np.searchsorted(seconds, 0.0, "right")) - 1, 0)
+    inside = np.flatnonzero(seconds[begin:] < keep.frames / keep.fps) + begin
+    return np.stack([np.maximum(seconds[inside], 0.0), depth[inside]], 1).astype(np.float32)
 
 
 def take_seconds(keep: Keep, clocks: NDArray[np.float64]) -> NDArray[np.float64]:

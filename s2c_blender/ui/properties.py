@@ -41,6 +41,11 @@ def _choose_midi(settings: S2C_Settings, path: str) -> None:
     notes_from.choose_midi(settings.id_data, settings.strip_name, path)
 
 
+def _choose_part(settings: S2C_Settings, _context: bpy.types.Context) -> None:
+    """Remember for which file a part was chosen; another file has other parts."""
+    settings.part_of = settings.midi_path
+
+
 def _style(name: str, description: str) -> object:
     return FloatProperty(
         name=name,
@@ -59,6 +64,19 @@ class S2C_LeftOutNote(bpy.types.PropertyGroup):
     frame: IntProperty(name="Frame", description="Frame of the scene where the note is heard")
     pitch: StringProperty(name="Note", description="Name of the note; C4 is the middle C")
     where: StringProperty(name="Where", description="Its time from the start of the take")
+
+
+class S2C_Remark(bpy.types.PropertyGroup):
+    """What the generator remarked about the music of the last take."""
+
+    sentence: StringProperty(name="Remark")
+
+
+class S2C_Part(bpy.types.PropertyGroup):
+    """A part of a MIDI file: of one instrument or player. Its name is what is chosen by."""
+
+    number: IntProperty(name="Number", description="The part's number, from 1")
+    chosen: BoolProperty(name="Played", description="Whether the last take plays it")
 
 
 class S2C_Settings(bpy.types.PropertyGroup):
@@ -80,7 +98,11 @@ class S2C_Settings(bpy.types.PropertyGroup):
         name="Part",
         description="Which part of a MIDI file for several instruments or four hands is played: its number or name. "
         "Empty finds the piano part",
+        update=_choose_part,
     )
+    part_of: StringProperty(name="Part Of", description="The MIDI file for which the part was chosen")
+    parts: CollectionProperty(type=S2C_Part, description="The parts of the MIDI file of the last take")
+    parts_of: StringProperty(name="Parts Of", description="The MIDI file that has these parts")
     armature: PointerProperty(
         type=bpy.types.Object,
         name="Hands",
@@ -151,16 +173,24 @@ class S2C_Settings(bpy.types.PropertyGroup):
     left_out_total: IntProperty(
         name="Left Out", description="How many notes the hands could not play; the list may hold fewer"
     )
+    remarks: CollectionProperty(type=S2C_Remark, description="What was remarked about the last take's music")
     take_path: StringProperty(
         name="Take", description="File of the last take", default="", subtype="FILE_PATH"
     )
+
+    def chosen_part(self) -> str:
+        """The part of the MIDI file that is to be played, a number or a name; empty lets the worker find it."""
+        if self.part_of and self.part_of != self.midi_path:
+            return ""  # it was chosen for another file
+        found = next((item for item in self.parts if item.name == self.part), None)
+        return str(found.number) if found is not None and self.parts_of == self.midi_path else self.part
 
     def style(self) -> dict[str, float]:
         """The style values by their names in the worker's protocol."""
         return {name: float(getattr(self, name)) for name in STYLES}
 
 
-CLASSES = (S2C_LeftOutNote, S2C_Settings)
+CLASSES = (S2C_LeftOutNote, S2C_Remark, S2C_Part, S2C_Settings)
 
 
 def register() -> None:

@@ -27,14 +27,17 @@ class S2C_OT_add_recording(OperatorBase, bpy.types.Operator):
     bl_idname = "s2c.add_recording"
     bl_label = "Add Recording…"
     bl_description = (
-        "Put a piano recording, or a MIDI file with its notes, into the sequencer of this scene, from whichever editor. "
-        "The scene's end moves where it would cut the recording off, and playback is set to Sync to Audio where it "
+        "Put a piano recording, or a MIDI file, into the sequencer of this scene, from whichever editor. The scene's "
+        "end moves where it would cut the recording off, and for a sound playback is set to Sync to Audio where it "
         "plays every frame"
     )
     bl_options = {"UNDO"}
 
     filepath: StringProperty(
-        name="File", description="A sound, a film with sound, or a MIDI file", subtype="FILE_PATH", options={"SKIP_SAVE"}
+        name="File",
+        description="A sound, a film with sound, or a MIDI file",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
     )
     filter_glob: StringProperty(
         default=";".join(f"*{ending}" for ending in (*SOUNDS.split(), *VIDEOS.split(), *ENDINGS)),
