@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,9 +16,11 @@ from models.body.notes import Notes
 from models.body.take import Take
 from models.errors import Progress, Remark
 from models.music.passages import LONG_SILENCE_S
+from models.music.pedal import Pedal
 from models.music.sound_piece import SoundPiece
 
 if TYPE_CHECKING:
+    from models.music.alignment import Fit
     from models.music.audio import Audio
 
 CACHED_TRANSCRIPTIONS = 8
@@ -32,6 +34,10 @@ class Asked(Protocol):
     @property
     def midi(self) -> Path | None:
         """A MIDI file in place of what is heard."""
+
+    @property
+    def align(self) -> bool:
+        """Whether the MIDI file is laid over the sound; else it is in the sound's time already."""
 
     @property
     def device(self) -> str:
@@ -59,8 +65,12 @@ class PlayedNotes:
     """The recording, where there is one."""
     cut: bool = False
     """Whether it ends before the second that was asked for, because the music does."""
+    fit: Fit | None = None
+    """How well a MIDI file fits the recording that it was laid over."""
     remarks: tuple[Remark, ...] = ()
     """What the animator should know: what was mended, left out or doubtful."""
+    pedal: Pedal = field(default_factory=Pedal.none)
+    """The sustain pedal, as far as the source says."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +120,8 @@ class NoteSource:
 
     def must_listen(self, request: Asked, keep: Take | None, sound: Sound) -> bool:
         """Whether the notes of the request have to be found by ear, and have not been yet."""
-        known = request.midi is not None or _lends_notes(keep, sound.source)
+        in_time = request.midi is not None and not request.align
+        known = in_time or _lends_notes(keep, _with_midi(sound.source, request.midi))
         return not known and self.needs_transcription(sound)
 
     def needs_transcription(self, sound: Sound) -> bool:
@@ -139,16 +150,22 @@ class NoteSource:
         return self._heard[key]
 
     def music(self, request: Asked, keep: Take | None, sound: Sound | None, clock: Progress) -> PlayedNotes:
-        """Notes from the MIDI file if there is one, else from the kept take if it plays this sound, else by ear."""
+        """Notes from the MIDI file if there is one, else from the kept take if it plays this sound, else by ear.
+
+        A MIDI file that comes with a sound is laid over what is heard of it, unless it is in its time already.
+        """
         source = dict(sound.source) if sound is not None else {}
-        if request.midi is not None:
+        if request.midi is not None and (sound is None or not request.align):
             return _from_midi(request.midi, request, sound, source)
+        source = _with_midi(source, request.midi)
         if keep is not None and (sound is None or _lends_notes(keep, source)):
             kept = {name: keep.meta[name] for name in _SOURCE_NAMES if name in keep.meta}
             # The kept hand must go on playing what it plays: every note stays in the hand that had it.
             return PlayedNotes(keep.notes, keep.motion.frames / keep.motion.fps, kept)
         assert sound is not None  # a request has a sound, a MIDI file or a kept take
         notes = self.transcribed(sound, request.device, clock)
+        if request.midi is not None:
+            return _laid_over(request.midi, notes, sound.duration_s, source)
         return PlayedNotes(notes, sound.duration_s, source)
 
 
@@ -162,20 +179,43 @@ def _lends_notes(keep: Take | None, source: dict[str, Any]) -> bool:
     )
 
 
+def _with_midi(source: dict[str, Any], midi: Path | None) -> dict[str, Any]:
+    """Where the notes come from, the MIDI file included."""
+    if midi is None or not midi.is_file():  # who reads it says why it cannot be read
+        return source
+    with midi.open("rb") as file:
+        return {**source, "midi_sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _laid_over(path: Path, heard: Notes, duration_s: float, source: dict[str, Any]) -> PlayedNotes:
+    """The notes of a MIDI file, in the time of a recording whose notes were `heard`."""
+    from models.music.alignment import align
+    from models.music.midi import read_midi
+
+    read = read_midi(path)
+    aligned = align(read.notes, heard, duration_s)
+    pedal = Pedal(aligned.time_map(read.pedal.time_s), read.pedal.depth).part(0.0, duration_s)
+    return PlayedNotes(
+        aligned.notes, duration_s, source, fit=aligned.fit, remarks=aligned.remarks, pedal=pedal
+    )
+
+
 def _from_midi(path: Path, request: Asked, sound: Sound | None, source: dict[str, Any]) -> PlayedNotes:
     from models.music.midi import read_midi
 
-    notes = read_midi(path).notes
-    with path.open("rb") as file:
-        source["midi_sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+    read = read_midi(path)
+    notes, pedal = read.notes, read.pedal
+    source.update(_with_midi({}, path))
     start_s, end_s = request.sound_start_s, request.sound_end_s
     if start_s > 0 or end_s is not None:
-        notes = trim_notes(notes, start_s, np.inf if end_s is None else end_s)
+        until_s = np.inf if end_s is None else end_s
+        notes, pedal = trim_notes(notes, start_s, until_s), pedal.part(start_s, until_s)
         source.update(sound_start_s=start_s, sound_end_s=end_s)
     if sound is not None:
-        return PlayedNotes(notes, sound.duration_s, source)
+        return PlayedNotes(notes, sound.duration_s, source, pedal=pedal)
     over_s = float(notes.offset_s.max(initial=0.0))
     if end_s is None:
-        return PlayedNotes(notes, over_s + TAIL_S, source)
+        return PlayedNotes(notes, over_s + TAIL_S, source, pedal=pedal)
     longest_s = over_s + LONG_SILENCE_S
-    return PlayedNotes(notes, min(end_s - start_s, longest_s), source, cut=end_s - start_s > longest_s)
+    cut = end_s - start_s > longest_s
+    return PlayedNotes(notes, min(end_s - start_s, longest_s), source, cut=cut, pedal=pedal)
