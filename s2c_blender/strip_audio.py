@@ -71,8 +71,8 @@ class StripSound:
 
     def params(self) -> dict[str, Any]:
         """The worker's parameters for this sound and these notes."""
-        midi = str(self.midi) if self.midi is not None else None
-        return {"midi": midi, **(self._midi_params() if self.silent else self._sound_params())}
+        notes = {"midi": str(self.midi)} if self.midi is not None else {}
+        return {**notes, **(self._midi_params() if self.silent else self._sound_params())}
 
     def _midi_params(self) -> dict[str, Any]:
         pieces = [  # rounded, so that nothing is left of a note that ends where a piece begins
