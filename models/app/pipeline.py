@@ -230,6 +230,7 @@ def _sample(
         keep_hand=request.hand,
         redo_range=request.range,
         sound=music.audio,
+        pedal=music.pedal,
         progress=clock,
     )
 

@@ -16,6 +16,7 @@ from models.body.notes import Notes
 from models.body.take import Take
 from models.errors import Progress, Remark
 from models.music.passages import LONG_SILENCE_S
+from models.music.pedal import Pedal
 from models.music.sound_piece import SoundPiece
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class PlayedNotes:
     """The recording, where there is one."""
     cut: bool = False
     """Whether it ends before the second that was asked for, because the music does."""
+    pedal: Pedal | None = None
+    """The sustain pedal, where the source tells it."""
     remarks: tuple[Remark, ...] = ()
     """What the animator should know: what was mended, left out or doubtful."""
 
@@ -146,7 +149,8 @@ class NoteSource:
         if keep is not None and (sound is None or _lends_notes(keep, source)):
             kept = {name: keep.meta[name] for name in _SOURCE_NAMES if name in keep.meta}
             # The kept hand must go on playing what it plays: every note stays in the hand that had it.
-            return PlayedNotes(keep.notes, keep.motion.frames / keep.motion.fps, kept)
+            pedal = Pedal.of_table(keep.pedal) if keep.meta.get("pedal") == "midi" else None
+            return PlayedNotes(keep.notes, keep.motion.frames / keep.motion.fps, kept, pedal=pedal)
         assert sound is not None  # a request has a sound, a MIDI file or a kept take
         notes = self.transcribed(sound, request.device, clock)
         return PlayedNotes(notes, sound.duration_s, source)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from models.body import keyboard
 from models.body.keyboard import KEYS
 from models.body.notes import Notes
+from models.planning.chords import HELD_S
 from models.planning.fingering_costs import FINGERS
-from models.planning.fingering_lattice import HELD_S
 from models.planning.hand_odds import by_chord_and_pitch, note_features, right_hand_odds, stored_weights
 
 _COMFORTABLE_SPAN, _WIDEST_SPAN = 0.165, 0.215  # metres between outer keys
