@@ -2,7 +2,7 @@
 """Notes from MIDI files (`models.music.midi_events`) and back.
 
 Read: formats 0 and 1, tempo changes anywhere, SMPTE time, running status, note-ons of velocity 0, notes that
-are never released. The sustain pedal is ignored: an offset is the moment the finger leaves the key. The drum
+are never released. An offset is the moment the finger leaves the key; what the pedals do stands apart. The drum
 channel and pitches off the keyboard are left out. Hands come from track names (left, right, l.h., RH, ...).
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import mido
@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from models.body.keyboard import KEYS, LOWEST_PITCH
 from models.body.notes import UNKNOWN, Notes
 from models.errors import UserError, quoted
-from models.music.midi_events import BadMidi, Events, Track, read_events
+from models.music.midi_events import SUSTAIN, BadMidi, Events, Track, read_events
 from models.music.notes import MAX_NOTES, note_order
+from models.music.pedal import Pedal
 from models.whole_file import whole_file
 
 MAX_FILE_BYTES = 16 * 2**20
@@ -47,6 +48,8 @@ class MidiNotes:
     """Sorted by onset, in single precision; hand -1 where the file does not say."""
     duration_s: float
     """Until the last event of any track."""
+    pedal: Pedal = field(default_factory=Pedal.none)
+    """The sustain pedal of the channels that play."""
 
 
 def hand_of_name(name: str) -> int:
@@ -87,7 +90,25 @@ def read_midi(path: str | Path) -> MidiNotes:
     start, end, pitch, velocity = np.concatenate([np.zeros((0, 4), np.int64), *found]).T
     table = np.stack([seconds(start), seconds(end), pitch, velocity], 1)
     notes = _separate(Notes.from_arrays(table, hand=np.repeat(hands, [len(part) for part in found])))
-    return MidiNotes(notes.astype(np.float32), max(duration_s, float(notes.offset_s.max(initial=0.0))))
+    pedal = _sustain(events, tracks, seconds)
+    return MidiNotes(notes.astype(np.float32), max(duration_s, float(notes.offset_s.max(initial=0.0))), pedal)
+
+
+def _sustain(
+    events: Events, tracks: list[Track], seconds: Callable[[NDArray[np.int64]], NDArray[np.float64]]
+) -> Pedal:
+    """The sustain pedal of all channels that have notes; it is as far down as the channel that has it lowest."""
+    channels = {int(channel) for track in tracks for channel in np.unique(track.channel)}
+    tick = np.concatenate([np.zeros(0, np.int64), *(track.pedal_tick for track in events.tracks)])
+    pedal = np.concatenate([np.zeros((0, 3), np.uint8), *(track.pedal for track in events.tracks)])
+    ours = (pedal[:, 1] == SUSTAIN) & np.isin(pedal[:, 0], list(channels))
+    order = np.flatnonzero(ours)[np.argsort(tick[ours], kind="stable")]
+    now = dict.fromkeys(channels, 0)
+    depth = []
+    for channel, _, value in pedal[order].tolist():
+        now[channel] = value
+        depth.append(max(now.values()))
+    return Pedal(seconds(tick[order]), np.array(depth, np.float32) / 127)
 
 
 def _minutes(seconds: float) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands in a MIDI file: its tracks with their strokes, releases and tempo changes, and nothing else.
+"""What stands in a MIDI file: its tracks with strokes, releases, pedals and tempo changes, and nothing else.
 
 One pass over the bytes into plain arrays, so that memory is a few bytes for each byte of the file, whatever it holds.
 """
@@ -7,7 +7,7 @@ One pass over the bytes into plain arrays, so that memory is a few bytes for eac
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 _DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
 """Of channel messages, by the upper half of their status."""
 _SYSTEM_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, **dict.fromkeys((0xF8, 0xFA, 0xFB, 0xFC, 0xFE), 0)}
+SUSTAIN, SOSTENUTO, SOFT = 64, 66, 67
+PEDALS = (SUSTAIN, SOSTENUTO, SOFT)
+"""Controllers that say how far a pedal is down."""
+_IS_PEDAL = np.isin(np.arange(128), PEDALS)
 _META, _TRACK_NAME, _SET_TEMPO = 0xFF, 0x03, 0x51
+_NOTE_ON, _CONTROL = 0x90, 0xB0
 _SYSEX = (0xF0, 0xF7)
 _LONGEST_NUMBER = 4  # bytes of a variable-length number
 
@@ -40,6 +45,9 @@ class Track:
     tempo_tick: NDArray[np.int64]
     tempo_us: NDArray[np.int64]
     """(m,) microseconds a beat from the tick on."""
+    pedal_tick: NDArray[np.int64]
+    pedal: NDArray[np.uint8]
+    """(p,), (p, 3) channel, controller (one of `PEDALS`) and value 0 to 127 from the tick on."""
     end: int
     """Tick of the last event."""
 
@@ -89,7 +97,7 @@ def _read_track(data: bytes) -> Track:
     at = tick = status = 0
     name: str | None = None
     ticks, tempo_ticks, tempos = array("q"), array("q"), array("q")
-    keys = bytearray()
+    messages = bytearray()
     size = len(data)
     while at < size:
         delta = data[at]
@@ -113,9 +121,9 @@ def _read_track(data: bytes) -> Track:
             status = now
         if status < 0x80:
             raise BadMidi("an event has no status")
-        if status < 0xA0:
+        if status < 0xC0:
             ticks.append(tick)
-            keys += bytes((status, data[at], data[at + 1]))
+            messages += bytes((status, data[at], data[at + 1]))
             at += 2
         elif status < 0xF0:
             at = _after(at, _DATA_BYTES[status & 0xF0], size)
@@ -126,31 +134,46 @@ def _read_track(data: bytes) -> Track:
             at = _after(at, _SYSTEM_BYTES[status], size)
         else:
             raise BadMidi(f"an event has the unknown status {status:#x}")
-    return _as_track(name or "", ticks, keys, tempo_ticks, tempos, tick)
+    return _as_track(name or "", ticks, messages, tempo_ticks, tempos, tick)
 
 
 def _as_track(
-    name: str, ticks: array[int], keys: bytearray, tempo_ticks: array[int], tempos: array[int], end: int
+    name: str, ticks: array[int], messages: bytearray, tempo_ticks: array[int], tempos: array[int], end: int
 ) -> Track:
-    """`keys`: status, pitch and velocity of the stroke or release at each of `ticks`."""
-    if not keys and not tempos:  # a file may have 65,535 of these
-        return Track(name, _NO_TICKS, _NO_BYTES, _NO_BYTES, _NO_BYTES, _NO_TICKS, _NO_TICKS, end)
-    table = np.frombuffer(bytes(keys), np.uint8).reshape(-1, 3)
-    pitch, velocity = (np.minimum(table[:, i], 127) for i in (1, 2))
-    strikes = table[:, 0] >= 0x90
+    """`messages`: status and two data bytes of what happens at each of `ticks`."""
+    if not messages and not tempos:  # a file may have 65,535 of these
+        return replace(_EMPTY, name=name, end=end)
+    table, at_tick = np.frombuffer(messages, np.uint8).reshape(-1, 3), np.frombuffer(ticks, np.int64)
+    kind, first, second = table[:, 0] & 0xF0, *np.minimum(table[:, 1:].T, 127)
+    keys, pedals = kind < 0xA0, (kind == _CONTROL) & _IS_PEDAL[first]
+    channel = np.bitwise_and(table[:, 0], 0x0F, dtype=np.uint8)
     return Track(
         name,
-        _array(ticks),
-        (table[:, 0] & 0x0F).astype(np.uint8),
-        pitch,
-        np.where(strikes, velocity, 0).astype(np.uint8),
+        at_tick[keys],
+        channel[keys],
+        first[keys],
+        np.where(kind[keys] == _NOTE_ON, second[keys], 0).astype(np.uint8),
         _array(tempo_ticks),
         _array(tempos),
+        at_tick[pedals],
+        np.stack([channel[pedals], first[pedals], second[pedals]], 1),
         end,
     )
 
 
 _NO_TICKS, _NO_BYTES = np.zeros(0, np.int64), np.zeros(0, np.uint8)
+_EMPTY = Track(
+    "",
+    _NO_TICKS,
+    _NO_BYTES,
+    _NO_BYTES,
+    _NO_BYTES,
+    _NO_TICKS,
+    _NO_TICKS,
+    _NO_TICKS,
+    _NO_BYTES.reshape(0, 3),
+    0,
+)
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -64,6 +64,8 @@ class PlayedNotes:
     """The sustain pedal, where the source tells it."""
     remarks: tuple[Remark, ...] = ()
     """What the animator should know: what was mended, left out or doubtful."""
+    pedal: Pedal = field(default_factory=Pedal.none)
+    """The sustain pedal, as far as the source says."""
 
 
 @dataclass(frozen=True)
@@ -169,17 +171,20 @@ def _lends_notes(keep: Take | None, source: dict[str, Any]) -> bool:
 def _from_midi(path: Path, request: Asked, sound: Sound | None, source: dict[str, Any]) -> PlayedNotes:
     from models.music.midi import read_midi
 
-    notes = read_midi(path).notes
+    read = read_midi(path)
+    notes, pedal = read.notes, read.pedal
     with path.open("rb") as file:
         source["midi_sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
     start_s, end_s = request.sound_start_s, request.sound_end_s
     if start_s > 0 or end_s is not None:
-        notes = trim_notes(notes, start_s, np.inf if end_s is None else end_s)
+        until_s = np.inf if end_s is None else end_s
+        notes, pedal = trim_notes(notes, start_s, until_s), pedal.part(start_s, until_s)
         source.update(sound_start_s=start_s, sound_end_s=end_s)
     if sound is not None:
-        return PlayedNotes(notes, sound.duration_s, source)
+        return PlayedNotes(notes, sound.duration_s, source, pedal=pedal)
     over_s = float(notes.offset_s.max(initial=0.0))
     if end_s is None:
-        return PlayedNotes(notes, over_s + TAIL_S, source)
+        return PlayedNotes(notes, over_s + TAIL_S, source, pedal=pedal)
     longest_s = over_s + LONG_SILENCE_S
-    return PlayedNotes(notes, min(end_s - start_s, longest_s), source, cut=end_s - start_s > longest_s)
+    cut = end_s - start_s > longest_s
+    return PlayedNotes(notes, min(end_s - start_s, longest_s), source, cut=cut, pedal=pedal)

@@ -94,7 +94,26 @@ def test_the_pedal_does_not_hold_keys(tmp_path: Path) -> None:
         tmp_path / "a.mid",
         b"\0\xb0\x40\x7f" + b"\0\x90\x3c\x40" + b"\x83\x60\x80\x3c\0" + b"\x9e\0\xb0\x40\0",
     )
-    assert read_midi(path).notes.offset_s[0] == pytest.approx(0.5)
+    found = read_midi(path)
+    assert found.notes.offset_s[0] == pytest.approx(0.5)
+    np.testing.assert_allclose(found.pedal.time_s, [0, 4.5])
+    assert found.pedal.depth.tolist() == [1, 0]
+
+
+def test_the_pedal_is_that_of_the_channels_that_play(tmp_path: Path) -> None:
+    path = raw_midi(
+        tmp_path / "a.mid",
+        b"\0\x90\x3c\x40"
+        + b"\0\xb0\x40\x40"  # half down on the channel that plays
+        + b"\0\xb5\x40\x7f"  # another instrument's
+        + b"\0\xb0\x43\x7f"  # the soft pedal
+        + b"\x83\x60\x91\x3e\x40"
+        + b"\0\xb1\x40\x7f"  # a second channel of the same piano
+        + b"\x83\x60\xb1\x40\0\0\x81\x3e\0\0\x80\x3c\0",
+    )
+    pedal = read_midi(path).pedal
+    np.testing.assert_allclose(pedal.time_s, [0, 0.5, 1])
+    np.testing.assert_allclose(pedal.depth, [64 / 127, 1, 64 / 127])
 
 
 @pytest.mark.parametrize(
