@@ -60,8 +60,6 @@ class PlayedNotes:
     """The recording, where there is one."""
     cut: bool = False
     """Whether it ends before the second that was asked for, because the music does."""
-    pedal: Pedal | None = None
-    """The sustain pedal, where the source tells it."""
     remarks: tuple[Remark, ...] = ()
     """What the animator should know: what was mended, left out or doubtful."""
     pedal: Pedal = field(default_factory=Pedal.none)
@@ -151,7 +149,7 @@ class NoteSource:
         if keep is not None and (sound is None or _lends_notes(keep, source)):
             kept = {name: keep.meta[name] for name in _SOURCE_NAMES if name in keep.meta}
             # The kept hand must go on playing what it plays: every note stays in the hand that had it.
-            pedal = Pedal.of_table(keep.pedal) if keep.meta.get("pedal") == "midi" else None
+            pedal = Pedal.of_table(keep.pedal) if keep.meta.get("pedal") == "midi" else Pedal.none()
             return PlayedNotes(keep.notes, keep.motion.frames / keep.motion.fps, kept, pedal=pedal)
         assert sound is not None  # a request has a sound, a MIDI file or a kept take
         notes = self.transcribed(sound, request.device, clock)

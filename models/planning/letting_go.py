@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.notes import Notes
-from models.planning.chords import CHORD_WINDOW_S
+from models.planning.chords import CHORD_WINDOW_S, HELD_S
 from models.planning.fingering_costs import FINGERS, SPANS
 
 _LEAVES_S = 0.05
@@ -57,15 +57,21 @@ def leave_in_time(
     release = release.copy()
     played = np.flatnonzero(finger >= 0)
     onset, key, used = notes.onset_s[played].astype(float), pitch[played].astype(float), finger[played]
-    ends = release[played]
+    ends, needed = release[played], _needed(notes)[played]
     for back in range(1, min(_LOOKS_BACK, len(played) - 1) + 1):
         before, after = slice(0, len(played) - back), slice(back, len(played))
         interval, gap = key[after] - key[before], onset[after] - onset[before]
         low, high = _LOW[used[before], used[after]], _HIGH[used[before], used[after]]
         beyond = np.maximum(np.maximum(low - interval, interval - high), 0.0)
         early = np.minimum(_LEAVES_S + beyond / _TRAVEL, (1 - _STAYS) * gap)
-        goes = (beyond > 0) & (gap > CHORD_WINDOW_S)
+        held_on = (needed[before] > onset[after]) & (release[played[before]] > onset[after] + HELD_S)
+        goes = (beyond > 0) & (gap > CHORD_WINDOW_S) & ~held_on
         latest = np.where(goes, onset[after] - early, np.inf)
         ends[before] = np.minimum(ends[before], np.maximum(latest, onset[before]))
     release[played] = ends
     return release
+
+
+def _needed(notes: Notes) -> NDArray[np.floating[Any]]:
+    """(n,) until when a finger has to hold each note."""
+    return notes.offset_s if notes.needed_s is None else notes.needed_s

@@ -7,6 +7,7 @@ Each part has tests of its own; these turn red when the whole no longer calls it
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from models.body.notes import Notes
 from models.contact import apply, apply_contact, segment
 from models.evaluation.biomechanics import fingertips
 from models.evaluation.scores import Score, onset_score
+from models.planning.fingering import finger_notes
 
 
 def jumble(seed: int) -> tuple[Motion, Notes]:
@@ -54,9 +56,11 @@ SWITCHES: dict[str, tuple[str, Any]] = {
 def played(seed: int, without: str = "nothing") -> Score:
     """What is hit and what is struck wrongly when a part of contact is switched off."""
     motion, notes = jumble(seed)
+    fingered = finger_notes(notes)  # held to their ends, whatever the planning would let go for
+    fingered = replace(fingered, release_s=notes.offset_s.astype(float))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(segment, *SWITCHES[without])
-        result = apply_contact(motion, notes).motion
+        result = apply_contact(motion, fingered).motion
     assert not colliding(result).any()
     return onset_score(pressed_keys(fingertips(result)), FPS, notes).score
 
