@@ -78,7 +78,16 @@ def build_parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, required=True, metavar="TAKE.npz", help="take to write"
     )
     generate.add_argument(
-        "--midi", type=Path, metavar="NOTES.mid", help="use these notes instead of transcribing"
+        "--midi",
+        type=Path,
+        metavar="NOTES.mid",
+        help="play these notes; they are laid over the recording, where there is one",
+    )
+    generate.add_argument(
+        "--no-align",
+        dest="align",
+        action="store_false",
+        help="the notes of --midi are in the recording's time already; do not listen",
     )
     generate.add_argument(
         "--seed",
@@ -202,6 +211,7 @@ def run_generate(arguments: argparse.Namespace) -> dict[str, Any]:
         "hand",
         "range",
         "device",
+        "align",
         "allow_download",
     )
     params = {name: getattr(arguments, name) for name in names}

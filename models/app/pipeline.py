@@ -121,6 +121,8 @@ class Pipeline:
         facts = _facts(request, model, take)
         if music.cut:
             facts["cut_to_s"] = round(music.duration_s, 3)
+        if music.fit is not None:
+            facts["fit"] = {**dataclasses.asdict(music.fit), "sentence": music.fit.sentence}
         facts["remarks"] = [{"code": remark.code, "sentence": remark.sentence} for remark in music.remarks]
         facts["seconds"] = clock.finish()
         self._expectations.learn(work, facts["seconds"])

@@ -41,11 +41,13 @@ class GenerateRequest:
     output: Path
     """Where the take is written; an existing file is replaced, whole or not at all."""
     sound: Path | None = None
-    """Recording to transcribe, or, with `midi` or a kept take of the same sound, to take the length from."""
+    """Recording to transcribe, or, with a kept take of the same sound, to take the length from."""
     sounds: tuple[SoundPiece, ...] | None = None
     """In place of `sound`, the pieces of files that are heard; they add up, and the last to end ends the take."""
     midi: Path | None = None
-    """Notes to play instead of transcribing; in the time of the sound where both are given."""
+    """Notes to play instead of those that are heard. With a sound, they are laid over it (`models.music.alignment`)."""
+    align: bool = True
+    """False where the MIDI file is in the sound's time already: then nothing is listened to."""
     seed: int = 0
     preset: str = "default"
     """Name of a preset or path of a model folder."""
@@ -74,6 +76,7 @@ class GenerateRequest:
     def __post_init__(self) -> None:
         change = object.__setattr__
         checked_yes_or_no("allow_download", self.allow_download)
+        checked_yes_or_no("align", self.align)
         change(self, "output", checked_path("output", self.output))
         for name in ("sound", "midi", "keep"):
             if getattr(self, name) is not None:

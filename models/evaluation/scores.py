@@ -21,7 +21,7 @@ from models.evaluation.biomechanics import biomechanics, fingertips
 from models.evaluation.posture_metrics import posture_metrics
 from models.evaluation.real_motion_distance import real_motion_distance
 from models.music.holding import needed_until
-from models.music.notes import held_frames
+from models.music.notes import held_frames, match_onsets
 from models.music.pedal import Pedal
 
 ONSET_TOLERANCE_S = 0.05
@@ -61,29 +61,6 @@ def hand_size_of(take: Take) -> float:
     """The hand-size factor that the take was made with; 1 where its meta does not say."""
     value = take.meta.get("hand_size")
     return float(value) if isinstance(value, (int, float)) and value > 0 else 1.0
-
-
-def match_onsets(
-    true_s: NDArray[np.floating[Any]],
-    played_s: NDArray[np.floating[Any]],
-    tolerance_s: float = ONSET_TOLERANCE_S,
-) -> list[tuple[int, int]]:
-    """One-to-one pairs (true, played) of ascending times of one key, as many as there can be.
-
-    All windows are equally wide, so taking the earliest pair that fits is optimal.
-    """
-    pairs = []
-    true = played = 0
-    while true < len(true_s) and played < len(played_s):
-        late = played_s[played] - true_s[true]
-        if late < -tolerance_s - 1e-6:
-            played += 1
-        elif late > tolerance_s + 1e-6:
-            true += 1
-        else:
-            pairs.append((true, played))
-            true, played = true + 1, played + 1
-    return pairs
 
 
 def becoming_pressed(pressed: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -20,6 +20,7 @@ from models.music.pedal import Pedal
 from models.music.sound_piece import SoundPiece
 
 if TYPE_CHECKING:
+    from models.music.alignment import Fit
     from models.music.audio import Audio
 
 CACHED_TRANSCRIPTIONS = 8
@@ -33,6 +34,10 @@ class Asked(Protocol):
     @property
     def midi(self) -> Path | None:
         """A MIDI file in place of what is heard."""
+
+    @property
+    def align(self) -> bool:
+        """Whether the MIDI file is laid over the sound; else it is in the sound's time already."""
 
     @property
     def device(self) -> str:
@@ -60,6 +65,8 @@ class PlayedNotes:
     """The recording, where there is one."""
     cut: bool = False
     """Whether it ends before the second that was asked for, because the music does."""
+    fit: Fit | None = None
+    """How well a MIDI file fits the recording that it was laid over."""
     remarks: tuple[Remark, ...] = ()
     """What the animator should know: what was mended, left out or doubtful."""
     pedal: Pedal = field(default_factory=Pedal.none)
@@ -113,7 +120,8 @@ class NoteSource:
 
     def must_listen(self, request: Asked, keep: Take | None, sound: Sound) -> bool:
         """Whether the notes of the request have to be found by ear, and have not been yet."""
-        known = request.midi is not None or _lends_notes(keep, sound.source)
+        in_time = request.midi is not None and not request.align
+        known = in_time or _lends_notes(keep, _with_midi(sound.source, request.midi))
         return not known and self.needs_transcription(sound)
 
     def needs_transcription(self, sound: Sound) -> bool:
@@ -142,10 +150,14 @@ class NoteSource:
         return self._heard[key]
 
     def music(self, request: Asked, keep: Take | None, sound: Sound | None, clock: Progress) -> PlayedNotes:
-        """Notes from the MIDI file if there is one, else from the kept take if it plays this sound, else by ear."""
+        """Notes from the MIDI file if there is one, else from the kept take if it plays this sound, else by ear.
+
+        A MIDI file that comes with a sound is laid over what is heard of it, unless it is in its time already.
+        """
         source = dict(sound.source) if sound is not None else {}
-        if request.midi is not None:
+        if request.midi is not None and (sound is None or not request.align):
             return _from_midi(request.midi, request, sound, source)
+        source = _with_midi(source, request.midi)
         if keep is not None and (sound is None or _lends_notes(keep, source)):
             kept = {name: keep.meta[name] for name in _SOURCE_NAMES if name in keep.meta}
             # The kept hand must go on playing what it plays: every note stays in the hand that had it.
@@ -153,6 +165,8 @@ class NoteSource:
             return PlayedNotes(keep.notes, keep.motion.frames / keep.motion.fps, kept, pedal=pedal)
         assert sound is not None  # a request has a sound, a MIDI file or a kept take
         notes = self.transcribed(sound, request.device, clock)
+        if request.midi is not None:
+            return _laid_over(request.midi, notes, sound.duration_s, source)
         return PlayedNotes(notes, sound.duration_s, source)
 
 
@@ -166,13 +180,33 @@ def _lends_notes(keep: Take | None, source: dict[str, Any]) -> bool:
     )
 
 
+def _with_midi(source: dict[str, Any], midi: Path | None) -> dict[str, Any]:
+    """Where the notes come from, the MIDI file included."""
+    if midi is None or not midi.is_file():  # who reads it says why it cannot be read
+        return source
+    with midi.open("rb") as file:
+        return {**source, "midi_sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _laid_over(path: Path, heard: Notes, duration_s: float, source: dict[str, Any]) -> PlayedNotes:
+    """The notes of a MIDI file, in the time of a recording whose notes were `heard`."""
+    from models.music.alignment import align
+    from models.music.midi import read_midi
+
+    read = read_midi(path)
+    aligned = align(read.notes, heard, duration_s)
+    pedal = Pedal(aligned.time_map(read.pedal.time_s), read.pedal.depth).part(0.0, duration_s)
+    return PlayedNotes(
+        aligned.notes, duration_s, source, fit=aligned.fit, remarks=aligned.remarks, pedal=pedal
+    )
+
+
 def _from_midi(path: Path, request: Asked, sound: Sound | None, source: dict[str, Any]) -> PlayedNotes:
     from models.music.midi import read_midi
 
     read = read_midi(path)
     notes, pedal = read.notes, read.pedal
-    with path.open("rb") as file:
-        source["midi_sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+    source.update(_with_midi({}, path))
     start_s, end_s = request.sound_start_s, request.sound_end_s
     if start_s > 0 or end_s is not None:
         until_s = np.inf if end_s is None else end_s

@@ -39,6 +39,29 @@ def held_frames(
     return np.cumsum(steps, 0)[:frames] > 0
 
 
+def match_onsets(
+    true_s: NDArray[np.floating[Any]],
+    played_s: NDArray[np.floating[Any]],
+    tolerance_s: float,
+) -> list[tuple[int, int]]:
+    """One-to-one pairs (true, played) of ascending times of one key, as many as there can be.
+
+    All windows are equally wide, so taking the earliest pair that fits is optimal.
+    """
+    pairs = []
+    true = played = 0
+    while true < len(true_s) and played < len(played_s):
+        late = played_s[played] - true_s[true]
+        if late < -tolerance_s - 1e-6:
+            played += 1
+        elif late > tolerance_s + 1e-6:
+            true += 1
+        else:
+            pairs.append((true, played))
+            true, played = true + 1, played + 1
+    return pairs
+
+
 def note_rolls(notes: Notes, fps: float, start_frame: int, frames: int) -> NDArray[np.float32]:
     """Rolls (frames, 88, 2) in 0..1 of the frames from `start_frame` on; key 0 is pitch 21.
 

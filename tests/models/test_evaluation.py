@@ -21,7 +21,8 @@ from models.evaluation.real_motion_distance import (
     real_motion_distance,
     real_statistics,
 )
-from models.evaluation.scores import evaluate_take, match_onsets, note_score, sounding_roll
+from models.evaluation.scores import ONSET_TOLERANCE_S, evaluate_take, note_score, sounding_roll
+from models.music.notes import match_onsets
 
 FPS = 100.0
 MIDDLE_C = 60
@@ -136,7 +137,7 @@ def test_matching_is_as_large_as_possible() -> None:
             ]
             return max(options)
 
-        assert len(match_onsets(true, played)) == best(0, frozenset())
+        assert len(match_onsets(true, played, ONSET_TOLERANCE_S)) == best(0, frozenset())
 
 
 def test_transcribed_notes_are_scored_like_presses() -> None:

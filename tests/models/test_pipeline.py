@@ -138,13 +138,15 @@ def test_silent_pieces_are_said_by_name(tiny_preset: Path, sound: Path, tmp_path
     assert not (tmp_path / "a.npz").exists()
 
 
-def test_midi_beside_pieces_gives_the_notes_and_the_pieces_the_length(
+def test_midi_in_the_time_of_pieces_gives_the_notes_and_the_pieces_the_length(
     tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
 ) -> None:
     midi = tmp_path / "notes.mid"
     write_midi(midi, NOTES.with_hands(np.array([0, 1])))
     pieces = [{"path": sound, "start_s": 0.0, "end_s": 1.0, "at_s": 3.0}]
-    made = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sounds=pieces, midi=midi))
+    made = Pipeline().generate(
+        request(tiny_preset, tmp_path / "a.npz", sounds=pieces, midi=midi, align=False)
+    )
     assert heard == [] and made.take.motion.frames == 120 and len(made.take.notes) == 2
 
 
@@ -173,15 +175,40 @@ def test_a_recording_cut_in_two_is_heard_as_the_whole_and_moved_apart_later(
     assert note_score(apart, moved).f1 > 0.9 > 0.8 > note_score(apart, whole).f1
 
 
-def test_midi_beside_a_sound_gives_the_notes_and_the_sound_the_length(
+def test_midi_in_the_time_of_a_sound_gives_the_notes_and_the_sound_the_length(
     tiny_preset: Path, sound: Path, heard: list[float], tmp_path: Path
 ) -> None:
     midi = tmp_path / "notes.mid"
     write_midi(midi, NOTES.with_hands(np.array([0, 1])))
-    made = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sound=sound, midi=midi))
+    made = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", sound=sound, midi=midi, align=False))
     assert heard == [] and made.take.motion.frames == 90
     assert {"sound_sha256", "midi_sha256"} <= set(made.take.meta)
     assert made.take.notes.hand.tolist() == [0, 1]
+
+
+@WITHOUT_TRANSKUN
+def test_a_score_beside_its_recording_is_laid_over_it(tiny_preset: Path, tmp_path: Path) -> None:
+    demo = Path(__file__).parents[2] / "demo"
+    asked = {"sound": demo / "recording.flac", "midi": demo / "score.mid", "contact": 0.0}
+    made = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", **asked))
+    true, found = read_midi(demo / "recording.mid").notes, made.take.notes
+    assert len(found) == len(true)
+    off = [
+        np.abs(true.onset_s[true.pitch == p] - t).min()
+        for t, p in zip(found.onset_s, found.pitch, strict=True)
+    ]
+    assert np.median(off) < 0.02 and np.percentile(off, 95) < 0.05
+    assert made.facts["fit"]["matched"] == made.facts["fit"]["notes"] == len(true)
+    assert "90 of 90 notes" in made.facts["fit"]["sentence"]
+    # The score's hands go with its notes, and the recording gives the length.
+    assert set(found.hand.tolist()) == {0, 1}
+    assert {"sound_sha256", "midi_sha256"} <= set(made.take.meta)
+
+    # One hand made anew: the kept take has the notes in the recording's time, so nothing is laid over anything again.
+    redo = request(tiny_preset, tmp_path / "b.npz", **asked, keep=tmp_path / "a.npz", hand="left", seed=5)
+    again = Pipeline().generate(redo)
+    assert again.take.notes.same_strokes(found)
+    assert np.array_equal(again.take.motion.euler[:, 1], made.take.motion.euler[:, 1])
 
 
 @pytest.mark.parametrize("stage", ["prepare", "transcribe", "load", "sample", "contact", "write"])
