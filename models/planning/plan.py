@@ -27,7 +27,7 @@ def plan_fingering(
     """The notes with a hand and a finger for each, and when it lets go.
 
     Args:
-        notes: sorted by onset; a hand of -1 is found.
+        notes: sorted by onset; a hand of -1 is found, another one is advice.
         seed: of the variation; notes far from each other do not influence each other's.
         keep: a take of the same notes, whose fingering stays where nothing may change; None for none.
         edits: what may change.
@@ -35,7 +35,8 @@ def plan_fingering(
     kept = keep.notes if keep is not None and keep.notes.same_strokes(notes) else None
     if kept is not None:  # the kept hand goes on playing the notes that it plays
         notes = notes.with_hands(np.where(kept.hand >= 0, kept.hand, notes.hand))
-    found = finger_notes(notes.with_hands(assign_hands(notes)), variation=VARIATION, seed=seed)
+    hands = assign_hands(notes, advice=kept is None)
+    found = finger_notes(notes.with_hands(hands), variation=VARIATION, seed=seed)
     if kept is None:
         return found
     new = edits.covers(kept.hand, notes.onset_s)
