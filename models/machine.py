@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("torch", "numpy", "scipy", "safetensors", "transkun", "soundfile")
+PACKAGES = ("torch", "numpy", "scipy", "safetensors", "transkun", "av", "soundfile")
 
 
 NICENESS = 5

@@ -57,7 +57,8 @@ class StripSound:
     pieces: tuple[SoundPiece, ...] = ()
     """What is heard, in the order of time; between them is silence, and where they overlap they add up."""
     decoding: Decoding | None = None
-    """What is to be decoded from `path` before use, where the worker cannot read it; the pieces are of its result."""
+    """What is to be decoded from `path` first, where the worker would hear it at another time; the pieces are of its
+    result."""
 
     def params(self) -> dict[str, Any]:
         """The worker's parameters for this sound."""
@@ -397,7 +398,7 @@ def _place_note(edit: bpy.types.Scene, scene: bpy.types.Scene) -> str:
 
 
 def write_packed(sound: StripSound) -> Iterator[None]:
-    """Write the bytes of a packed sound to its path, one piece per step, then decode what the worker cannot read.
+    """Write the bytes of a packed sound to its path, a piece a step, then decode what the worker would hear otherwise.
 
     Nothing is done for a plain file. Raises UserError when the temporary folder cannot be written.
     """

@@ -24,7 +24,7 @@ from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.app.time_estimates import USUAL_STEPS, Expectations, Work
 from models.body.take import Take
 from models.body.take_arrays import MOST_FRAMES, MOST_SECONDS
-from models.errors import UserError, quoted
+from models.errors import Remark, UserError, quoted
 from models.music.note_source import NoteSource, PlayedNotes, Sound, load_sound, load_sounds
 from models.music.notes import MAX_NOTES
 from models.music.passages import passages, seconds_of
@@ -123,7 +123,8 @@ class Pipeline:
             facts["cut_to_s"] = round(music.duration_s, 3)
         if music.fit is not None:
             facts["fit"] = {**dataclasses.asdict(music.fit), "sentence": music.fit.sentence}
-        facts["remarks"] = [{"code": remark.code, "sentence": remark.sentence} for remark in music.remarks]
+        remarks = [*music.remarks, *_remarks_on(take, facts)]
+        facts["remarks"] = [{"code": remark.code, "sentence": remark.sentence} for remark in remarks]
         facts["seconds"] = clock.finish()
         self._expectations.learn(work, facts["seconds"])
         return Generated(take, facts)
@@ -235,6 +236,12 @@ def _sample(
         pedal=music.pedal,
         progress=clock,
     )
+
+
+def _remarks_on(take: Take, facts: dict[str, Any]) -> list[Remark]:
+    from models.app.left_out import remarks_on
+
+    return remarks_on(take.notes, take.motion.fps, facts["notes_played"], facts["notes"])
 
 
 def _facts(request: GenerateRequest, model: Model, take: Take) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from models.conditioning.hubert import SAMPLE_RATE, HubertPair
 from models.music.audio import Audio
+from models.music.channel_mix import mono
 
 KEPT_WINDOWS = 64
 """Windows whose features are remembered: positions and motion look at the same ones."""
@@ -27,7 +28,7 @@ def mono_16k(audio: Audio, start_s: float, seconds: float) -> NDArray[np.float32
     first = round((start_s - _MARGIN_S) * audio.rate)
     last = round((start_s + seconds + _MARGIN_S) * audio.rate)
     inside = np.asarray(audio.samples[max(first, 0) : max(min(last, len(audio.samples)), 0)], np.float32)
-    mixed = inside.mean(1) if len(inside) else np.zeros(0, np.float32)
+    mixed = mono(inside) if len(inside) else np.zeros(0, np.float32)
     before = min(max(-first, 0), last - first)
     padded = np.pad(mixed, (before, max(last - first - before - len(mixed), 0)))
     common = gcd(SAMPLE_RATE, audio.rate)

@@ -167,7 +167,7 @@ class NoteSource:
         notes = self.transcribed(sound, request.device, clock)
         if request.midi is not None:
             return _laid_over(request.midi, notes, sound.duration_s, source)
-        return PlayedNotes(notes, sound.duration_s, source)
+        return PlayedNotes(notes, sound.duration_s, source, remarks=sound.audio.remarks)
 
 
 _SOURCE_NAMES = ("sound_sha256", "sound_start_s", "sound_end_s", "midi_sha256")

@@ -10,18 +10,18 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from models.errors import UserError, quoted
+from models.errors import Remark, UserError, quoted
 from models.music import audio
 from models.music.audio import Audio, StoredSamples
 from models.music.sample_rate import FILTER_ZEROS, resampled
+from models.music.sound_file import SoundFile
 from models.music.sound_piece import SoundPiece
 
 MIXED_RATE = 48_000
@@ -61,7 +61,7 @@ def assemble(pieces: Sequence[SoundPiece], tell: Callable[[], None] = lambda: No
         tell: called once a block; may raise `Cancelled`.
 
     Raises:
-        UserError: a file that is missing or damaged, a piece that begins after its file's end, pieces that are too
+        UserError: a file that is missing or damaged, a file that ends before all its pieces, pieces that are too
             long together, or silence.
     """
     files: defaultdict[Path, list[SoundPiece]] = defaultdict(list)
@@ -75,27 +75,28 @@ def assemble(pieces: Sequence[SoundPiece], tell: Callable[[], None] = lambda: No
         raise UserError("too_long", sentence, f"{duration_s} s")
     rate, channels = _common_form(files)
     sound = _silence(sample_at(duration_s, rate), channels)
+    remarks: tuple[Remark, ...] = ()
     for path, heard in files.items():
-        with audio.open_sound(path) as file:
+        with SoundFile(path) as file:
             placed = [Placed.of(piece, rate) for piece in heard]
-            for group in _together(placed, file, rate):
-                _add(sound, group, file, path, rate, tell)
+            added = [_add(sound, group, file, rate, tell) for group in _together(placed, file.rate, rate)]
+            if not any(added):
+                raise audio.begins_too_late(file)
+            remarks += file.remarks()
     if audio.loudest(sound) < audio.AUDIBLE:
         name = quoted(pieces[0].path)
         sentence = f"What is heard of {name} is silent; choose a recording, or a part of it, with music."
         raise UserError("silent_sound", sentence, ", ".join(map(str, files)))
-    return Audio(sound, rate, _sha256(sound, rate, tell))
+    return Audio(sound, rate, _sha256(sound, rate, tell), remarks)
 
 
-def _common_form(files: dict[Path, list[SoundPiece]]) -> tuple[int, int]:
+def _common_form(files: Iterable[Path]) -> tuple[int, int]:
     """Rate and channels that the files are brought to."""
     rates, channels = set(), 1
-    for path, pieces in files.items():
-        with audio.open_sound(path) as file:
-            rates.add(int(file.samplerate))
-            channels = 2 if file.channels == 2 else channels
-            for piece in pieces:
-                audio.check_part_begins(file, path, piece.start_s)
+    for path in files:
+        with SoundFile(path) as file:
+            rates.add(file.rate)
+            channels = max(channels, file.channels)
     if len(rates) > 1:
         return min(max(rates), MIXED_RATE), channels
     return (rates.pop() if rates else MIXED_RATE), channels
@@ -108,25 +109,23 @@ def _silence(count: int, channels: int) -> StoredSamples:
     return sound
 
 
-def _span(placed: Placed, file: soundfile.SoundFile, rate: int) -> tuple[int, int]:
+def _span(placed: Placed, from_rate: int, rate: int) -> tuple[int, int]:
     """First and last sample of the file that a piece needs, those around it that resampling looks at included."""
     begin, end = placed.first - placed.zero, placed.last - placed.zero
-    if file.samplerate == rate:
-        return begin, min(end, file.frames)
-    down = file.samplerate // math.gcd(file.samplerate, rate)
-    reach = FILTER_ZEROS * max(1, math.ceil(file.samplerate / rate)) + 2 * down
-    first = max(begin * file.samplerate // rate - reach, 0) // down * down  # where samples of both rates meet
-    return first, min(-(-end * file.samplerate // rate) + reach, file.frames)
+    if from_rate == rate:
+        return begin, end
+    down = from_rate // math.gcd(from_rate, rate)
+    reach = FILTER_ZEROS * max(1, math.ceil(from_rate / rate)) + 2 * down
+    first = max(begin * from_rate // rate - reach, 0) // down * down  # where samples of both rates meet
+    return first, -(-end * from_rate // rate) + reach
 
 
-def _together(
-    placed: list[Placed], file: soundfile.SoundFile, rate: int
-) -> Iterator[tuple[int, int, list[Placed]]]:
-    """Stretches of the file that are decoded at one go, and the pieces in each: none is decoded twice."""
+def _together(placed: list[Placed], from_rate: int, rate: int) -> Iterator[tuple[int, int, list[Placed]]]:
+    """Stretches of the file that are decoded at one go, in order, and the pieces in each: none is decoded twice."""
     group: list[Placed] = []
     begin = end = 0
-    for item in sorted(placed, key=lambda item: _span(item, file, rate)):
-        first, last = _span(item, file, rate)
+    for item in sorted(placed, key=lambda item: _span(item, from_rate, rate)):
+        first, last = _span(item, from_rate, rate)
         if group and first > end:
             yield begin, end, group
             group = []
@@ -139,23 +138,22 @@ def _together(
 def _add(
     sound: StoredSamples,
     group: tuple[int, int, list[Placed]],
-    file: soundfile.SoundFile,
-    path: Path,
+    file: SoundFile,
     rate: int,
     tell: Callable[[], None],
-) -> None:
+) -> bool:
+    """Add the pieces of a stretch; whether the file has anything of it. What lies behind its end is silence."""
     begin, end, placed = group
-    if end <= begin:
-        return
-    part = Audio(audio.decode(file, path, begin, end, tell), file.samplerate, "")
+    part = Audio(audio.decode(file, begin, end, tell), file.rate, "")
     # A stretch begins on a sample of both rates.
-    base = begin * rate // file.samplerate
+    base = begin * rate // file.rate
     for item in placed:
         for first in range(item.first, item.last, audio.BLOCK_FRAMES):
             count = min(audio.BLOCK_FRAMES, item.last - first)
             block = _cut(part, rate, first - item.zero - base, count)
             audio.store(sound, np.float32(item.piece.gain) * _spread(block, sound.shape[1]), first)
             tell()
+    return len(part.samples) > 0
 
 
 def _cut(part: Audio, rate: int, first: int, count: int) -> NDArray[np.float32]:

@@ -24,6 +24,8 @@ _TRAVEL = 90.0
 """Semitones a second, 1.2 m/s, at which a hand goes to far keys."""
 _STAYS = 0.5
 """The least share of the time from its own to the other stroke that a finger stays on its key."""
+_SLIDES_S = 0.1
+"""A finger that plays another key sooner than this slides there."""
 _LOOKS_BACK = 2 * FINGERS
 """Notes of the hand before a stroke that can still be down."""
 
@@ -65,7 +67,8 @@ def leave_in_time(
         beyond = np.maximum(np.maximum(low - interval, interval - high), 0.0)
         early = np.minimum(_LEAVES_S + beyond / _TRAVEL, (1 - _STAYS) * gap)
         held_on = (needed[before] > onset[after]) & (release[played[before]] > onset[after] + HELD_S)
-        goes = (beyond > 0) & (gap > CHORD_WINDOW_S) & ~held_on
+        slides = (used[before] == used[after]) & (gap < _SLIDES_S)
+        goes = (beyond > 0) & (gap > CHORD_WINDOW_S) & ~held_on & ~slides
         latest = np.where(goes, onset[after] - early, np.inf)
         ends[before] = np.minimum(ends[before], np.maximum(latest, onset[before]))
     release[played] = ends

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run by a second Blender: some seconds of a sound or film as a mono WAV file. Arguments: source target start end."""
+"""Run by a second Blender: some seconds of a sound or film as a WAV file. Arguments: source target start end."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ import numpy as np
 def decode(source: str, target: str, start_s: float, end_s: float) -> None:
     """Write seconds `start_s` to `end_s` of `source` to `target`.
 
-    All before them is decoded too: seeking in a film is off by up to a tenth of a second.
+    All before them is decoded too: seeking in a film is off by up to a tenth of a second. Two channels stay two, for in
+    one those of opposite phase would be silence; more become two.
     """
     sound = aud.Sound(source)
-    rate = int(sound.specs[0])
-    samples = sound.rechannel(1).limit(0.0, end_s).data()[round(start_s * rate) :, 0]
+    rate, channels = int(sound.specs[0]), min(int(sound.specs[1]), 2)
+    samples = sound.rechannel(channels).limit(0.0, end_s).data()[round(start_s * rate) :]
     with wave.open(target, "wb") as file:
-        file.setnchannels(1)
+        file.setnchannels(channels)
         file.setsampwidth(2)
         file.setframerate(rate)
         for i in range(0, len(samples), rate):

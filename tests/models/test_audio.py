@@ -58,12 +58,6 @@ def test_trims_cut_exactly(tmp_path: Path) -> None:
         load_audio(path, start_s=1.0, end_s=1.0)
 
 
-def test_many_channels_become_one(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "a.wav", tone(1.0, channels=6), RATE, subtype="FLOAT")
-    audio = load_audio(tmp_path / "a.wav")
-    np.testing.assert_allclose(audio.samples, tone(1.0, channels=6).mean(1, keepdims=True), atol=1e-6)
-
-
 def test_missing_folder_empty_and_no_samples(tmp_path: Path) -> None:
     assert code_of(tmp_path / "no.wav") == "sound_missing"
     assert code_of(tmp_path) == "not_a_file"
@@ -90,14 +84,6 @@ def test_not_sound(tmp_path: Path) -> None:
         assert code_of(tmp_path / name) == "not_audio"
 
 
-def test_damaged_in_the_middle(tmp_path: Path) -> None:
-    noise = np.random.default_rng(3).uniform(-0.5, 0.5, 20 * RATE)
-    soundfile.write(tmp_path / "whole.flac", noise, RATE)
-    content = (tmp_path / "whole.flac").read_bytes()
-    (tmp_path / "half.flac").write_bytes(content[: len(content) // 2])
-    assert code_of(tmp_path / "half.flac") == "corrupt_sound"
-
-
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e20])
 def test_samples_that_are_no_sound(tmp_path: Path, bad: float) -> None:
     samples = tone()
@@ -106,7 +92,7 @@ def test_samples_that_are_no_sound(tmp_path: Path, bad: float) -> None:
     assert code_of(tmp_path / "a.wav") == "corrupt_sound"
 
 
-def test_too_long_is_known_from_the_header(tmp_path: Path) -> None:
+def test_too_long(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", tone(3.0), RATE)
     assert code_of(tmp_path / "a.wav", max_seconds=2.0) == "too_long"
     assert load_audio(tmp_path / "a.wav", start_s=1.0, max_seconds=2.0).duration_s == 2.0

@@ -99,14 +99,14 @@ def test_a_gap_and_a_part_behind_the_end_of_the_file_are_silent(tmp_path: Path) 
     assert caught.value.code == "empty_part"
 
 
-def test_one_channel_beside_two_is_heard_in_both(tmp_path: Path) -> None:
+def test_one_channel_beside_more_is_heard_in_both(tmp_path: Path) -> None:
     mono, stereo = write(tmp_path / "m.wav", noise(0.2)), write(tmp_path / "s.wav", noise(0.2, channels=2))
     six = write(tmp_path / "six.wav", noise(0.2, channels=6))
     both = assemble([piece(mono, 0.0, 0.2, 0.0), piece(stereo, 0.0, 0.2, 0.2)])
     samples = np.asarray(both.samples)
     np.testing.assert_array_equal(samples[: RATE // 5], np.repeat(noise(0.2), 2, axis=1))
     np.testing.assert_array_equal(samples[RATE // 5 :], noise(0.2, channels=2))
-    assert assemble([piece(mono, 0.0, 0.2, 0.0), piece(six, 0.0, 0.2, 0.2)]).samples.shape[1] == 1
+    assert assemble([piece(mono, 0.0, 0.2, 0.0), piece(six, 0.0, 0.2, 0.2)]).samples.shape[1] == 2
 
 
 def sine(seconds: float, rate: int) -> NDArray[np.float32]:

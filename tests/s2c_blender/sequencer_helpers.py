@@ -26,8 +26,9 @@ def write_clicks(path, seconds=8.0, first=0.25, loud=0.1):
 
 
 def read_clicks(path):
+    """Samples of the first channel."""
     with wave.open(str(path)) as file:
-        return np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32767.0
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2")[:: file.getnchannels()] / 32767.0
 
 
 def mixed(edit, path):

@@ -27,7 +27,7 @@ def worker_python() -> str:
     """A Python with the generator's packages: this one, or the checkout's."""
     for candidate in (os.environ.get(PYTHON_VARIABLE, ""), str(ROOT / ".venv" / SCRIPTS), sys.executable):
         if candidate and Path(candidate).is_file():
-            command = [candidate, "-c", "import torch, transkun, soundfile"]
+            command = [candidate, "-c", "import torch, transkun, soundfile, av"]
             if subprocess.run(command, capture_output=True, check=False).returncode == 0:
                 return candidate
     return ""

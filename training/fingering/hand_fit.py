@@ -39,7 +39,12 @@ class HandFitOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.batch, self.length) < 1 or self.rate <= 0 or min(self.given, self.performed) < 0 or max(self.given, self.performed) > 1:
+        if (
+            min(self.steps, self.batch, self.length) < 1
+            or self.rate <= 0
+            or min(self.given, self.performed) < 0
+            or max(self.given, self.performed) > 1
+        ):
             raise ValueError(f"hand fit options are out of range: {self}")
 
 
