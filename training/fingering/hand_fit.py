@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from models.body.keyboard import MIRROR_PITCH_SUM
 from models.body.notes import Notes
+from models.checks import check_ranges
 from models.planning.hand_odds import DILATIONS, FEATURES, WIDTH, by_chord_and_pitch, note_features
 from training.synthesis.scores import Score
 
@@ -39,13 +40,8 @@ class HandFitOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if (
-            min(self.steps, self.batch, self.length) < 1
-            or self.rate <= 0
-            or min(self.given, self.performed) < 0
-            or max(self.given, self.performed) > 1
-        ):
-            raise ValueError(f"hand fit options are out of range: {self}")
+        check_ranges(self, steps=(1, 1_000_000), batch=(1, 10_000), length=(1, 100_000), rate=(1e-9, 1))
+        check_ranges(self, given=(0, 1), performed=(0, 1), spread_s=(0, 0.05))
 
 
 def new_weights(seed: int) -> dict[str, torch.Tensor]:
