@@ -33,6 +33,10 @@ class Notes:
     """When the finger has to leave the key, seconds: the offset, or earlier where the hand is needed elsewhere. None
     before it is planned."""
 
+    needed_s: NDArray[np.float64] | None = None
+    """Until when a finger has to hold the key, seconds: the offset, or earlier where the sustain pedal holds the note
+    from then on. None where there is no pedal."""
+
     def __post_init__(self) -> None:
         count = len(self.onset_s)
         for name, column in self._columns().items():

@@ -165,7 +165,8 @@ class NoteSource:
         if keep is not None and (sound is None or _lends_notes(keep, source)):
             kept = {name: keep.meta[name] for name in _SOURCE_NAMES if name in keep.meta}
             # The kept hand must go on playing what it plays: every note stays in the hand that had it.
-            return PlayedNotes(keep.notes, keep.motion.frames / keep.motion.fps, kept)
+            pedal = Pedal.of_table(keep.pedal) if keep.meta.get("pedal") == "midi" else Pedal.none()
+            return PlayedNotes(keep.notes, keep.motion.frames / keep.motion.fps, kept, pedal=pedal)
         assert sound is not None  # a request has a sound, a MIDI file or a kept take
         notes = self.transcribed(sound, request.device, clock)
         if request.midi is not None:
