@@ -102,6 +102,11 @@ class Notes:
         return self.hand.astype(np.int64) * 5 + self.finger
 
     @property
+    def leaves_s(self) -> NDArray[np.floating[Any]]:
+        """(n,) second at which a finger leaves the key: as planned, or else the offset."""
+        return self.offset_s if self.release_s is None else self.release_s
+
+    @property
     def played(self) -> NDArray[np.bool_]:
         """(n,) whether a finger plays the note."""
         return self.finger >= 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class Take:
             wrist=self.motion.wrist.astype(np.float32),
             notes=self.notes.table.astype(np.float32),
             fingering=self.notes.fingering,
+            release=self.notes.leaves_s.astype(np.float32),
             pedal=self.pedal.astype(np.float32),
             meta=np.array(json.dumps(meta)),
         )
@@ -73,4 +74,5 @@ class Take:
             raise UserError("take_corrupt", sentence, repr(error)) from error
         assert found is not None  # the last step
         notes = Notes.from_arrays(found.notes, found.fingering)
+        notes = replace(notes, release_s=found.release.astype(np.float64))
         return cls(Motion(found.euler, found.wrist, found.fps), notes, found.meta, found.pedal)

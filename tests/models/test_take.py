@@ -95,3 +95,15 @@ def test_pedals_are_checked_and_brought_into_order(tmp_path: Path) -> None:
     ):
         with pytest.raises(UserError, match=why):
             Take.load(_rewritten(tmp_path, pedal=wrong))
+
+
+def test_fingers_leave_their_keys_where_the_take_says_else_at_the_offsets(tmp_path: Path) -> None:
+    take = make_take()
+    early = (take.notes.onset_s + 0.01).astype(np.float32)
+    told = Take.load(_rewritten(tmp_path, release=early)).notes
+    assert told.release_s == pytest.approx(early)
+    for nothing in (None, early[:-1]):
+        notes = Take.load(_rewritten(tmp_path, release=nothing)).notes
+        assert notes.release_s == pytest.approx(notes.offset_s)
+    before = Take.load(_rewritten(tmp_path, release=np.zeros_like(early))).notes
+    assert before.release_s == pytest.approx(before.onset_s)
