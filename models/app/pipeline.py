@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.app.time_estimates import USUAL_STEPS, Expectations, Work
 from models.body.take import Take
 from models.body.take_arrays import MOST_FRAMES, MOST_SECONDS
-from models.errors import UserError, quoted
+from models.errors import Remark, UserError, quoted
 from models.music.note_source import NoteSource, PlayedNotes, Sound, load_sound, load_sounds
 from models.music.notes import MAX_NOTES
 from models.music.passages import passages, seconds_of
@@ -123,7 +123,7 @@ class Pipeline:
             facts["cut_to_s"] = round(music.duration_s, 3)
         if music.fit is not None:
             facts["fit"] = {**dataclasses.asdict(music.fit), "sentence": music.fit.sentence}
-        facts["remarks"] = [{"code": remark.code, "sentence": remark.sentence} for remark in music.remarks]
+        facts["remarks"] = _told(music.remarks)
         facts["seconds"] = clock.finish()
         self._expectations.learn(work, facts["seconds"])
         return Generated(take, facts)
@@ -145,13 +145,14 @@ class Pipeline:
             self._load_transcriber(request.device)
             clock("load", 1, 1)
         clock("transcribe", 0, 1)
-        notes = self._listener.transcribed(sound, request.device, clock)
+        heard = self._listener.heard(sound, request.device, clock)
+        notes = heard.notes
         clock("write", 0, 1)
         write_midi(request.output, notes)
         seconds = clock.finish()
         self._expectations.learn(work, seconds)
         facts = {"midi": str(request.output), "notes": len(notes), "duration_s": round(sound.duration_s, 3)}
-        return {**facts, **sound.source, "seconds": seconds}
+        return {**facts, **sound.source, "remarks": _told(heard.remarks), "seconds": seconds}
 
     def _load_transcriber(self, device: str) -> None:
         self._listener.prepare(device)
@@ -234,6 +235,11 @@ def _sample(
         sound=music.audio,
         progress=clock,
     )
+
+
+def _told(remarks: Sequence[Remark]) -> list[dict[str, str]]:
+    """Remarks as plain JSON values."""
+    return [{"code": remark.code, "sentence": remark.sentence} for remark in remarks]
 
 
 def _facts(request: GenerateRequest, model: Model, take: Take) -> dict[str, Any]:
