@@ -123,7 +123,7 @@ class Pipeline:
             facts["cut_to_s"] = round(music.duration_s, 3)
         if music.fit is not None:
             facts["fit"] = {**dataclasses.asdict(music.fit), "sentence": music.fit.sentence}
-        facts["remarks"] = _told(music.remarks)
+        facts["remarks"] = _told([*music.remarks, *_remarks_on(take, facts)])
         facts["seconds"] = clock.finish()
         self._expectations.learn(work, facts["seconds"])
         return Generated(take, facts)
@@ -240,6 +240,12 @@ def _sample(
 def _told(remarks: Sequence[Remark]) -> list[dict[str, str]]:
     """Remarks as plain JSON values."""
     return [{"code": remark.code, "sentence": remark.sentence} for remark in remarks]
+
+
+def _remarks_on(take: Take, facts: dict[str, Any]) -> list[Remark]:
+    from models.app.left_out import remarks_on
+
+    return remarks_on(take.notes, take.motion.fps, facts["notes_played"], facts["notes"])
 
 
 def _facts(request: GenerateRequest, model: Model, take: Take) -> dict[str, Any]:

@@ -10,7 +10,7 @@ rides with its hand, or it would stay behind over the old key and then snap to t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from scipy.interpolate import PchipInterpolator
 
 from models.body import keyboard
 from models.contact.schedule import Presses, PressTiming
+from models.contact.slides import ends_of, slide_x, touching
 
 _SERVED_S = 0.04  # the wrist serves a finger from this long before it strikes
 _LIFTED_S = 0.04  # and half-heartedly until it has left the key
@@ -54,8 +55,8 @@ class _Leap:
     """Frames between the end of one press of a finger and the beginning of its next one."""
 
     frame: NDArray[np.int64]
-    press: NDArray[np.int64]
-    """The press before, counted within the finger's own; the one after follows it."""
+    stroke: NDArray[np.int64]
+    """The stroke before, counted within the finger's own; the one after follows it."""
     way: NDArray[np.float64]
     """0 at the release to 1 at the next press."""
     left: NDArray[np.float64]
@@ -73,15 +74,24 @@ class _Slot:
     """What of one finger's path does not depend on where on the keys it lands."""
 
     finger: int
-    mine: NDArray[np.int64]
+    first: NDArray[np.int64]
+    """(s,) the press that each of the finger's strokes begins with."""
+    last: NDArray[np.int64]
+    """(s,) the press that it ends with: the same one, but for slides."""
     knots: NDArray[np.float64]
     hover_before: NDArray[np.float64]
     hover_after: NDArray[np.float64]
     times: NDArray[np.float64]
     """Of the frames, held within the knots, seconds."""
-    press: NDArray[np.int64]
+    stroke: NDArray[np.int64]
+    arrives: NDArray[np.bool_]
+    """(F,) whether the stroke has not reached its key yet."""
     way: NDArray[np.float64]
     leap: _Leap
+    sliding: NDArray[np.int64]
+    """Frames in which the finger slides."""
+    slide_x: NDArray[np.float64]
+    """Where it is then, metres."""
 
 
 class PathSampler:
@@ -96,13 +106,21 @@ class PathSampler:
         self._pitch = np.zeros((frames, 10), np.int64)
         for finger in np.unique(presses.slot):
             mine = np.flatnonzero(presses.slot == finger)
-            down, up = presses.down_s[mine], presses.up_s[mine]
-            slot = _slot(int(finger), mine, down, up, self._surface[mine], times, timing)
+            struck = presses.down_s[mine]
+            first, last = ends_of(touching(struck, presses.up_s[mine]))
+            down, up = struck[first], presses.up_s[mine[last]]
+            slot = _slot(
+                int(finger), mine[first], mine[last], down, up, self._surface[mine[first]], times, timing
+            )
+            for slide in (mine[i : j + 1] for i, j in zip(first, last, strict=True) if j > i):
+                slot = _sliding(slot, presses, slide, times)
             self._slots.append(slot)
             rise, fall = slot.knots[0::6], slot.knots[5::6]
             begin = np.searchsorted(rise, times, side="right") - 1
-            inside = (begin >= 0) & (times <= fall[np.maximum(begin, 0)])
-            self._pitch[:, finger] = np.where(inside, presses.pitch[mine][np.maximum(begin, 0)], 0)
+            stroke = np.maximum(begin, 0)
+            inside = (begin >= 0) & (times <= fall[stroke])
+            now = np.clip(np.searchsorted(struck, times, side="right") - 1, first[stroke], last[stroke])
+            self._pitch[:, finger] = np.where(inside, presses.pitch[mine[now]], 0)
             self._weight[:, finger] = _eased(times, rise, fall, timing.blend_s)
             begin = np.searchsorted(down - _SERVED_S, times, side="right") - 1
             late = times - up[np.maximum(begin, 0)]
@@ -122,23 +140,25 @@ class PathSampler:
         depth = self._surface - keyboard.PRESS_DEPTH
         points = np.zeros((self._frames, 10, 3), np.float32)
         for slot in self._slots:
-            mine = slot.mine
+            first, last = slot.first, slot.last
             heights = np.stack(
                 [
                     slot.hover_before,
-                    depth[mine] - 1e-4,
-                    bottom[mine],
-                    bottom[mine],
-                    depth[mine] + 1e-4,
+                    depth[first] - 1e-4,
+                    bottom[first],
+                    bottom[last],
+                    depth[last] + 1e-4,
                     slot.hover_after,
                 ],
                 1,
             ).reshape(-1)
-            following = np.minimum(slot.press + 1, len(mine) - 1)
-            for axis, values in enumerate((x[mine], y[mine])):
-                here = values[slot.press]
-                points[:, slot.finger, axis] = here + slot.way * (values[following] - here)
-            _ride(points[:, slot.finger], np.stack([x[mine], y[mine]], 1), free[:, slot.finger], slot.leap)
+            following = np.minimum(slot.stroke + 1, len(first) - 1)
+            landed, left = (np.stack([x[ends], y[ends]], 1) for ends in (first, last))
+            for axis in (0, 1):
+                here = np.where(slot.arrives, landed[slot.stroke, axis], left[slot.stroke, axis])
+                points[:, slot.finger, axis] = here + slot.way * (landed[following, axis] - here)
+            _ride(points[:, slot.finger], left, landed, free[:, slot.finger], slot.leap)
+            points[slot.sliding, slot.finger, 0] = slot.slide_x
             points[:, slot.finger, 2] = monotone_cubic(slot.knots, heights, slot.times)
         shape = (self._frames, 2, 5)
         return FingerPaths(
@@ -152,7 +172,8 @@ class PathSampler:
 
 def _slot(
     finger: int,
-    mine: NDArray[np.int64],
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
     down: NDArray[np.float64],
     up: NDArray[np.float64],
     surface: NDArray[np.float64],
@@ -171,14 +192,28 @@ def _slot(
     travels = interval % 6 == 5
     return _Slot(
         finger,
-        mine,
+        first,
+        last,
         knots,
         surface + timing.hover * np.clip(before / 0.16, 0.3, 1.0),
         surface + timing.hover * np.clip(after / 0.16, 0.3, 1.0),
         clipped,
         interval // 6,
+        interval % 6 == 0,
         np.where(travels, _smoothstep(u), 0.0),
         _leap(times, down, up, strike, lift),
+        np.zeros(0, np.int64),
+        np.zeros(0),
+    )
+
+
+def _sliding(slot: _Slot, presses: Presses, slide: NDArray[np.int64], times: NDArray[np.float64]) -> _Slot:
+    """The finger's path with one more slide, over these presses."""
+    down, up = presses.down_s[slide], presses.up_s[slide]
+    frames = np.flatnonzero((times >= down[0]) & (times <= up[-1]))
+    x = slide_x(times[frames], down, up, presses.pitch[slide])
+    return replace(
+        slot, sliding=np.concatenate([slot.sliding, frames]), slide_x=np.concatenate([slot.slide_x, x])
     )
 
 
@@ -211,24 +246,26 @@ def _leap(
 
 def _ride(
     points: NDArray[np.float32],
+    left: NDArray[np.floating[Any]],
     landed: NDArray[np.floating[Any]],
     free: NDArray[np.floating[Any]],
     leap: _Leap,
 ) -> None:
     """Let one finger's points (frames, 3), in place, go along with its hand between keys far from each other.
 
-    landed: (presses, 2) X and Y of its presses. free: (frames, 3) the finger as its hand carries it.
+    left, landed: (strokes, 2) X and Y where its strokes end and begin.
+    free: (frames, 3) the finger as its hand carries it.
     """
-    old, new = landed[leap.press], landed[leap.press + 1]
+    old, new = left[leap.stroke], landed[leap.stroke + 1]
     far = _smoothstep((np.abs(new[:, 0] - old[:, 0]) - _NEAR) / (_FAR - _NEAR))[:, None]
     frames = np.arange(len(free))
     at_release, at_strike = (
         np.stack([np.interp(when, frames, free[:, axis]) for axis in (0, 1)], 1)
         for when in (leap.release, leap.strike)
     )
-    way, left, coming = (share[:, None] for share in (leap.way, leap.left, leap.coming))
+    way, gone, coming = (share[:, None] for share in (leap.way, leap.left, leap.coming))
     carried = free[leap.frame, :2] + (1 - way) * (old - at_release) + way * (new - at_strike)
-    carried = carried + (1 - left) * (old - carried) + (1 - coming) * (new - carried)
+    carried = carried + (1 - gone) * (old - carried) + (1 - coming) * (new - carried)
     points[leap.frame, :2] += (far * (carried - points[leap.frame, :2])).astype(np.float32)
 
 

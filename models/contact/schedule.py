@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,12 @@ from numpy.typing import NDArray
 
 from models.body import keyboard
 from models.body.notes import Notes
+from models.contact.slides import SLIDE_BACK, SLIDE_FRONT, ends_of, slid_into, touching
+from models.planning.thinning import STROKE_FRAMES, stroke_times
 
 _MATTERS_S = 1.0  # presses this far outside a stretch of time still shape the paths inside
 _LATEST_S = 0.04  # a press must show this long after its onset at the latest
+_SEEN_FRAMES = 1.1  # a key of a slide that is down for less is held down by a second finger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +52,7 @@ class PressTiming:
 
 @dataclass(frozen=True)
 class Presses:
-    """The presses of all notes that a finger plays, sorted by time."""
+    """The presses of all notes that a finger plays, sorted by time; those of one finger that touch are a slide."""
 
     note: NDArray[np.int64]
     """(m,) index of the note."""
@@ -60,6 +64,9 @@ class Presses:
     """(m,) when it passes it again."""
     pitch: NDArray[np.int64]
     """(m,)"""
+
+
+_COLUMNS = tuple(column.name for column in fields(Presses))
 
 
 def cut_presses(presses: Presses, start_s: float, stop_s: float) -> Presses:
@@ -90,6 +97,13 @@ def plan_presses(notes: Notes, fps: float, timing: PressTiming) -> Presses:
     early = max(1 / fps - _LATEST_S, 0.0)
     down = notes.onset_s[played].astype(float) - early
     up = notes.release_s[played] - early
+    for value in np.unique(pitch):
+        index = np.flatnonzero(pitch == value)
+        if (np.diff(down[index]) < STROKE_FRAMES / fps).any():
+            onset = notes.onset_s[played[index]].astype(float)
+            shown = stroke_times(onset, fps)
+            moved = ~np.isnan(shown) & (shown != onset)
+            down[index[moved]] = shown[moved]
     least_down, least_up = timing.frames_down / fps, timing.frames_up / fps
     for group in (pitch, slot):
         for value in np.unique(group):
@@ -104,7 +118,51 @@ def plan_presses(notes: Notes, fps: float, timing: PressTiming) -> Presses:
             index = np.flatnonzero(group == value)
             period = np.diff(down[index])
             shortest[index[:-1]] = np.minimum(shortest[index[:-1]], np.maximum(period / 2, 1e-3))
-    return Presses(played, slot, down, np.maximum(up, down + shortest), pitch)
+    return _with_slides(Presses(played, slot, down, np.maximum(up, down + shortest), pitch), fps)
+
+
+def _with_slides(presses: Presses, fps: float) -> Presses:
+    """The presses with those that a finger slides through made to touch, and with the second finger of fast slides."""
+    order = np.argsort(presses.slot, kind="stable")
+    slid = slid_into(presses.down_s[order], presses.slot[order], presses.pitch[order])
+    if not slid.any():
+        return presses
+    up = presses.up_s.copy()
+    into = np.flatnonzero(slid)
+    up[order[into - 1]] = presses.down_s[order[into]]
+    presses = replace(presses, up_s=up)
+    more = [presses]
+    for first, last in zip(*ends_of(slid), strict=True):
+        slide = order[first : last + 1]
+        if len(slide) > 1 and np.diff(presses.down_s[slide]).min() * fps < _SEEN_FRAMES:
+            more.append(_second_finger(presses, slide, fps))
+    columns = {name: np.concatenate([getattr(part, name) for part in more]) for name in _COLUMNS}
+    sooner = np.argsort(columns["down_s"], kind="stable")
+    return Presses(**{name: column[sooner] for name, column in columns.items()})
+
+
+def _second_finger(presses: Presses, slide: NDArray[np.int64], fps: float) -> Presses:
+    """What the finger behind a sliding one presses: each key of the slide but the last, when the first one leaves it.
+
+    A key that is wanted again at once, or a finger that is, it leaves alone.
+    """
+    hand, finger = divmod(int(presses.slot[slide[0]]), 5)
+    down, pitch = presses.down_s[slide], presses.pitch[slide[:-1]]
+    treble = presses.pitch[slide[-1]] > presses.pitch[slide[0]]
+    behind = hand * 5 + finger + (-1 if treble == (hand == 1) else 1)
+    up = np.append(down[2:], 2 * down[-1] - down[-2])
+    free = np.full(len(pitch), behind // 5 == hand and behind >= 0)
+    for i, key in enumerate(pitch.tolist()):
+        wanted = presses.down_s[(presses.pitch == key) | (presses.slot == behind)]
+        wanted = wanted[wanted > down[i]]
+        free[i] &= not len(wanted) or up[i] + 1 / fps <= wanted.min()
+    return Presses(
+        presses.note[slide[:-1]][free],
+        np.full(int(free.sum()), behind, np.int64),
+        down[1:][free],
+        up[free],
+        pitch[free],
+    )
 
 
 def contact_points(
@@ -127,7 +185,25 @@ def contact_points(
     y = np.clip(natural[:, 1], low, high)
     between_blacks = ~black & (y > keyboard.BLACK_FRONT - 0.003)
     left, right = keyboard.playable_x(presses.pitch, between_blacks)
-    return np.clip(natural[:, 0], left, right), y
+    x = np.clip(natural[:, 0], left, right)
+    for slide in _slides(presses):
+        x[slide] = keyboard.key_x(presses.pitch[slide])
+        y[slide] = (
+            np.mean(y[slide]) if black[slide[0]] else np.clip(np.mean(y[slide]), SLIDE_FRONT, SLIDE_BACK)
+        )
+    return x, y
+
+
+def _slides(presses: Presses) -> Iterator[NDArray[np.int64]]:
+    """The presses of each slide."""
+    order = np.argsort(presses.slot, kind="stable")
+    slot = presses.slot[order]
+    slid = touching(presses.down_s[order], presses.up_s[order])
+    slid[1:] &= slot[1:] == slot[:-1]
+    if slid.any():
+        for first, last in zip(*ends_of(slid), strict=True):
+            if last > first:
+                yield order[first : last + 1]
 
 
 def _with_black_keys(presses: Presses, black: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -28,6 +28,7 @@ from models.planning.fingering_lattice import (
     own_costs,
 )
 from models.planning.fingering_noise import finger_noise
+from models.planning.gestures import glissandi, sliding_fingers
 
 __all__ = ["CHORD_WINDOW_S", "HELD_S", "MAX_SPAN", "FingeringCosts", "finger_notes"]
 
@@ -75,11 +76,16 @@ class FingeringSearch:
         self.seed = seed
 
     def __call__(
-        self, notes: Notes, hand: int, tips_x: NDArray[np.floating[Any]] | None = None
+        self,
+        notes: Notes,
+        hand: int,
+        tips_x: NDArray[np.floating[Any]] | None = None,
+        given: NDArray[np.integer[Any]] | None = None,
     ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
         """Finger the notes of one hand (0 left, 1 right), sorted by onset.
 
-        ``tips_x`` (n, 5), if given, is the X of the hand's fingertips in the generated motion at each onset.
+        ``tips_x`` (n, 5), if given, is the X of the hand's fingertips in the generated motion at each onset;
+        ``given`` (n,) the fingers that are known, -1 for the others.
         Returns the fingers (n,), -1 for a note left out, and when each finger has to leave its key (n,), seconds.
         """
         finger = np.full(len(notes), -1, np.int8)
@@ -87,7 +93,7 @@ class FingeringSearch:
             return finger, np.zeros(0)
         lattice = build_lattice(notes, hand, self.costs)
         own, step, skip = lattice_costs(lattice, self.tables)
-        extra = self._extra(notes, hand, tips_x)
+        extra = self._extra(notes, hand, tips_x, given)
         if extra is not None:
             own = own + own_costs(lattice, extra[np.where(lattice.member >= 0, lattice.member, 0)])
         path = cheapest_path(lattice.size, own, step, skip)
@@ -100,10 +106,14 @@ class FingeringSearch:
         return finger, lattice.release
 
     def _extra(
-        self, notes: Notes, hand: int, tips_x: NDArray[np.floating[Any]] | None
+        self,
+        notes: Notes,
+        hand: int,
+        tips_x: NDArray[np.floating[Any]] | None,
+        given: NDArray[np.integer[Any]] | None,
     ) -> NDArray[np.float32] | None:
-        """(n, 5) costs of each note's fingers from the generated motion and the variation."""
-        if tips_x is None and self.variation == 0:
+        """(n, 5) costs of each note's fingers from the generated motion, the variation and what is given."""
+        if tips_x is None and self.variation == 0 and given is None:
             return None
         extra = np.zeros((len(notes), FINGERS))
         if tips_x is not None:
@@ -111,6 +121,9 @@ class FingeringSearch:
             extra += self.costs.generated * np.minimum(away, 2 * keyboard.WHITE_PITCH)
         if self.variation:
             extra += self.variation * finger_noise(notes.onset_s, notes.pitch, hand, self.seed)
+        if given is not None:
+            others = np.arange(FINGERS) != given[:, None]
+            extra += self.costs.held_finger_changes * (others & (given >= 0)[:, None])
         return extra.astype(np.float32)
 
 
@@ -138,8 +151,32 @@ def finger_notes(
     for hand in (LEFT, RIGHT):
         index = np.flatnonzero(notes.hand == hand)
         if len(index):
-            fingers[index], release[index] = search(
-                notes.select(index), hand, None if tips_x is None else tips_x[index, hand]
-            )
+            tips = None if tips_x is None else tips_x[index, hand]
+            fingers[index], release[index] = _with_slides(search, notes.select(index), hand, tips)
     hands = np.where(fingers >= 0, notes.hand, np.int8(UNKNOWN))
     return replace(notes, hand=hands, finger=fingers, release_s=release)
+
+
+def _with_slides(
+    search: FingeringSearch, notes: Notes, hand: int, tips_x: NDArray[np.floating[Any]] | None
+) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    """Fingers and releases (n,) of one hand's notes; the search sees of a glissando its first and its last key."""
+    found = glissandi(notes)
+    if not found:
+        return search(notes, hand, tips_x)
+    finger, release = sliding_fingers(notes, found, hand), notes.offset_s.astype(float)
+    searched, slid = np.ones(len(notes), bool), finger >= 0
+    for one in found:
+        searched[one.index[1:-1]] = False
+    index = np.flatnonzero(searched)
+    fingers, release[index] = search(
+        notes.select(index), hand, None if tips_x is None else tips_x[index], finger[index]
+    )
+    finger[index] = np.where(finger[index] >= 0, finger[index], fingers)
+    for one in found:
+        first_s, last_s = notes.onset_s[one.index[[0, -1]]]
+        finger[~slid & (notes.onset_s > first_s) & (notes.onset_s < last_s)] = UNKNOWN
+        before = ~slid & (notes.onset_s <= first_s)
+        release[before] = np.minimum(release[before], first_s)
+        release[one.index[:-1]] = notes.onset_s[one.index[1:]]
+    return finger, release

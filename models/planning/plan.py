@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from models.body.edit_mask import EditMask
-from models.body.notes import Notes
+from models.body.notes import UNKNOWN, Notes
 from models.body.take import Take
 from models.planning.fingering import finger_notes
+from models.planning.gestures import in_one_hand
 from models.planning.hands import assign_hands
+from models.planning.thinning import thinned
 
 VARIATION = 0.5
 """How freely another seed fingers the same notes, in units of one semitone beyond a relaxed span."""
@@ -35,7 +37,7 @@ def plan_fingering(
     kept = keep.notes if keep is not None and keep.notes.same_strokes(notes) else None
     if kept is not None:  # the kept hand goes on playing the notes that it plays
         notes = notes.with_hands(np.where(kept.hand >= 0, kept.hand, notes.hand))
-    found = finger_notes(notes.with_hands(assign_hands(notes)), variation=VARIATION, seed=seed)
+    found = _played(notes, seed, edits.fps)
     if kept is None:
         return found
     new = edits.covers(kept.hand, notes.onset_s)
@@ -44,3 +46,19 @@ def plan_fingering(
         hand=np.where(new, found.hand, kept.hand),
         finger=np.where(new, found.finger, kept.finger),
     )
+
+
+def _played(notes: Notes, seed: int, fps: float) -> Notes:
+    """The notes with hands and fingers; nobody plays what no two hands can."""
+    can = thinned(notes, fps)
+    some = notes.with_hands(can.hand).select(can.plays)
+    some = finger_notes(
+        some.with_hands(in_one_hand(some, assign_hands(some))), variation=VARIATION, seed=seed
+    )
+    if can.plays.all():
+        return some
+    hand, finger, release = (np.full(len(notes), UNKNOWN, kind) for kind in (np.int8, np.int8, float))
+    hand[can.plays], finger[can.plays] = some.hand, some.finger
+    release[:] = notes.offset_s
+    release[can.plays] = some.release_s
+    return replace(notes, hand=hand, finger=finger, release_s=release)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Key contact of glissandi: one finger slides over the keys, and no key of them is missed between two frames."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from test_contact_separation import colliding, hands_at
+
+from models.body.keyboard import (
+    BLACK_DIP,
+    BLACK_FRONT,
+    BLACK_HEIGHT,
+    PRESS_DEPTH,
+    is_black,
+    key_under,
+    key_x,
+    pressed_keys,
+)
+from models.body.kinematics import outside_limits
+from models.body.motion import Motion
+from models.body.notes import Notes
+from models.body.skeleton import LEFT, RIGHT
+from models.contact import apply_contact, schedule
+from models.contact.note_dropping import drop_notes
+from models.contact.paths import FingerPaths, PathSampler
+from models.contact.posture import Tangle
+from models.contact.schedule import Presses, PressTiming, contact_points, plan_presses
+from models.contact.slides import touching
+from models.evaluation.biomechanics import fingertips
+from models.evaluation.scores import Score, onset_score
+from models.planning.fingering import finger_notes
+
+FPS = 30.0
+WHITE = [pitch for pitch in range(48, 90) if pitch % 12 in (0, 2, 4, 5, 7, 9, 11)]
+BLACK = [pitch for pitch in range(48, 90) if pitch % 12 in (1, 3, 6, 8, 10)]
+
+
+def row(keys: list[int], rate: float, hand: int = RIGHT) -> Notes:
+    """A glissando from half a second on, and the fingers that play it."""
+    table = [[0.5 + i / rate, 0.5 + (i + 0.9) / rate, pitch, 80] for i, pitch in enumerate(keys)]
+    return finger_notes(Notes.from_arrays(table).with_hands(hand))
+
+
+def sampled(notes: Notes, fps: float = FPS) -> tuple[Presses, FingerPaths]:
+    presses = plan_presses(notes, fps, PressTiming())
+    frames = round((notes.onset_s[-1] + 0.5) * fps)
+    tips = np.full((frames, 2, 5, 3), 0.05)
+    paths = PathSampler(presses, frames, fps, PressTiming())(*contact_points(presses, tips, fps), tips)
+    return presses, paths
+
+
+def struck(paths: FingerPaths, fps: float, notes: Notes) -> Score:
+    return onset_score(pressed_keys(paths.points), fps, notes).score
+
+
+@pytest.mark.parametrize("keys", [WHITE, WHITE[::-1], BLACK, BLACK[::-1]])
+@pytest.mark.parametrize("hand", [LEFT, RIGHT])
+@pytest.mark.parametrize(("rate", "fps"), [(24, 30), (40, 30), (40, 60), (40, 24), (55, 30)])
+def test_every_key_is_struck_in_time_and_no_other(
+    keys: list[int], hand: int, rate: float, fps: float
+) -> None:
+    notes = row(keys, rate, hand)
+    assert struck(sampled(notes, fps)[1], fps, notes) == Score(len(keys), 0, 0)
+
+
+def test_the_finger_stays_down_and_goes_evenly() -> None:
+    notes = row(WHITE, 40)
+    presses, paths = sampled(notes)
+    lead = int(notes.finger[0])
+    first, last = (int(np.ceil(time * FPS)) for time in notes.onset_s[[0, -1]])
+    points = paths.points[first + 1 : last, RIGHT, lead]
+    assert (points[:, 2] < -0.007).all() and np.ptp(points[:, 1]) < 1e-6
+    assert (points[:, 1] < BLACK_FRONT - 0.005).all(), "before the black keys"
+    way = np.diff(points[:, 0])
+    assert way.min() > 0.6 * way.mean() and way.max() < 1.4 * way.mean()
+    mine = presses.slot == RIGHT * 5 + lead
+    assert touching(presses.down_s[mine], presses.up_s[mine])[1:].all()
+
+
+def test_on_black_keys_it_stays_above_the_white_ones() -> None:
+    notes = row(BLACK, 25)
+    _, paths = sampled(notes)
+    points = paths.points[:, RIGHT, int(notes.finger[0])]
+    playing = paths.pitch[:, RIGHT, int(notes.finger[0])] > 0
+    assert points[playing, 2].min() > BLACK_HEIGHT - BLACK_DIP > -PRESS_DEPTH
+    assert (is_black(key_under(points[playing]) + 21)).mean() > 0.5
+
+
+def test_a_second_finger_helps_only_where_the_frames_are_too_slow() -> None:
+    for rate, fps, fingers in ((24, 30.0, 1), (40, 30.0, 2), (40, 60.0, 1)):
+        assert len(set(plan_presses(row(WHITE, rate), fps, PressTiming()).slot.tolist())) == fingers
+
+
+def test_a_key_that_comes_again_at_once_is_left_alone_by_the_second_finger() -> None:
+    up = WHITE[:12]
+    notes = row(up + up[-2::-1], 28)
+    assert struck(sampled(notes)[1], FPS, notes) == Score(23, 0, 0)
+
+
+def test_fingers_that_lift_do_not_slide() -> None:
+    table = [[0.5, 0.7, 60, 80], [0.75, 0.9, 62, 80], [0.82, 1.2, 61, 80], [0.88, 1.2, 72, 80]]
+    notes = Notes.from_arrays(table, np.array([[1, 1]] * 4))
+    presses = plan_presses(replace(notes, release_s=notes.offset_s), FPS, PressTiming())
+    assert not touching(presses.down_s, presses.up_s).any()
+
+
+def test_a_slide_of_which_a_key_is_left_out_goes_on() -> None:
+    notes = row(WHITE[:12], 24)
+    presses = plan_presses(notes, FPS, PressTiming())
+    frame = round(presses.down_s[5] * FPS)
+    tangle = Tangle(np.array([frame]), np.array([[int(presses.slot[5]), -1]]))
+    fewer, stays = drop_notes(presses, tangle, FPS, np.zeros((90, 2), bool))
+    assert stays.sum() == 11
+    tips = np.full((60, 2, 5, 3), 0.05)
+    paths = PathSampler(fewer, 60, FPS, PressTiming())(*contact_points(fewer, tips, FPS), tips)
+    score = struck(paths, FPS, notes)
+    assert score.hits >= 10 and score.false == 0
+
+
+@functools.cache
+def played(slides: bool) -> tuple[Motion, Notes]:
+    """Both hands on their way over the keys, one of them gliding, with key contact."""
+    notes = row(WHITE, 36)
+    frames = round((notes.onset_s[-1] + 1.0) * FPS)
+    way = np.interp(np.arange(frames) / FPS, notes.onset_s, key_x(notes.pitch))
+    motion = hands_at(np.stack([np.full(frames, -0.45), way], 1))
+    with pytest.MonkeyPatch.context() as patch:
+        if not slides:
+            patch.setattr(schedule, "slid_into", lambda down, slot, pitch: np.zeros(len(down), bool))
+        return apply_contact(motion, notes).motion, notes
+
+
+def fastest(motion: Motion) -> float:
+    """Largest change of a joint angle, radians a second."""
+    return float(np.abs(np.diff(motion.euler[:, :, 1:], axis=0)).max() * motion.fps)
+
+
+def test_a_hand_glides_over_the_keys_and_plays_them_all() -> None:
+    motion, notes = played(True)
+    tips = fingertips(motion)
+    score = onset_score(pressed_keys(tips), FPS, notes).score
+    assert score == Score(len(notes), 0, 0)
+    assert not colliding(motion).any() and not outside_limits(torch.from_numpy(motion.euler)).any()
+    speed = np.abs(np.diff(motion.wrist[:, RIGHT, 0])).max() * FPS
+    assert speed < 1.6 * 36 * 0.0235
+    jammed, _ = played(False)
+    assert onset_score(pressed_keys(fingertips(jammed)), FPS, notes).score.hits < score.hits - 5
+    assert fastest(motion) < 20
