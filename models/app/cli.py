@@ -90,6 +90,11 @@ def build_parser() -> argparse.ArgumentParser:
         help="the notes of --midi are in the recording's time already; do not listen",
     )
     generate.add_argument(
+        "--part",
+        metavar="N_OR_NAME",
+        help="the part of the MIDI file to play, by number or name (default: the piano's)",
+    )
+    generate.add_argument(
         "--seed",
         type=int,
         default=0,
@@ -154,16 +159,22 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+MIDI_NAMES = (".mid", ".midi", ".rmi", ".kar", ".smf")
+_WRAPPER_BYTES = 1024
+"""So far from its beginning the notes of a MIDI file begin, where it is wrapped."""
+
+
 def is_midi(path: Path) -> bool:
     """Whether a file is MIDI, by its first bytes, or by its name where there are none to look into."""
-    named = path.suffix.lower() in (".mid", ".midi")
+    named = path.suffix.lower() in MIDI_NAMES
     try:
         if not path.is_file():  # a pipe would wait for ever
             return named
         with path.open("rb") as file:
-            return (first := file.read(4)) == b"MThd" or (named and not first)
+            first = file.read(_WRAPPER_BYTES)
     except OSError:
         return named
+    return first[:4] == b"MThd" or (named and (not first or b"MThd" in first))
 
 
 @contextlib.contextmanager
@@ -201,6 +212,7 @@ def run_generate(arguments: argparse.Namespace) -> dict[str, Any]:
         sound, midi = None, sound
     names = (
         "output",
+        "part",
         "seed",
         "preset",
         "sampler",

@@ -123,6 +123,8 @@ class Pipeline:
             facts["cut_to_s"] = round(music.duration_s, 3)
         if music.fit is not None:
             facts["fit"] = {**dataclasses.asdict(music.fit), "sentence": music.fit.sentence}
+        if music.parts:
+            facts["parts"] = list(music.parts)
         remarks = [*music.remarks, *_remarks_on(take, facts)]
         facts["remarks"] = [{"code": remark.code, "sentence": remark.sentence} for remark in remarks]
         facts["seconds"] = clock.finish()

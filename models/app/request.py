@@ -32,6 +32,7 @@ FPS_RANGE = (1.0, 240.0)
 STEPS_RANGE = (1, 1000)
 SEED_RANGE = (0, 2**63 - 1)
 MOST_PIECES = 1000
+MOST_PARTS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,8 @@ class GenerateRequest:
     """In place of `sound`, the pieces of files that are heard; they add up, and the last to end ends the take."""
     midi: Path | None = None
     """Notes to play instead of those that are heard. With a sound, they are laid over it (`models.music.alignment`)."""
+    part: str | None = None
+    """Number or name of the part of the MIDI file that is played; None for the piano's."""
     align: bool = True
     """False where the MIDI file is in the sound's time already: then nothing is listened to."""
     seed: int = 0
@@ -84,6 +87,7 @@ class GenerateRequest:
         self._check_sounds()
         if self.sound is None and self.sounds is None and self.midi is None and self.keep is None:
             raise UserError("nothing_to_play", "There is nothing to play: choose a recording or a MIDI file.")
+        self._check_part()
         change(self, "seed", checked_whole("seed", self.seed, *SEED_RANGE))
         checked_text("preset", self.preset)
         if self.sampler is not None:
@@ -126,6 +130,17 @@ class GenerateRequest:
             raise UserError(
                 "bad_params", f'The setting "{name}" belongs to "sound"; a piece of "sounds" has its own.'
             )
+
+    def _check_part(self) -> None:
+        if self.part is None:
+            return
+        part: Any = self.part
+        if isinstance(part, int) and not isinstance(part, bool):
+            object.__setattr__(self, "part", str(checked_whole("part", part, 1, MOST_PARTS)))
+        else:
+            checked_text("part", part)
+        if self.midi is None:
+            raise UserError("bad_params", 'The setting "part" needs "midi", the file whose part is played.')
 
     def _check_style(self) -> None:
         if not isinstance(self.style, Mapping):

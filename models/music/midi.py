@@ -1,43 +1,38 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Notes from MIDI files (`models.music.midi_events`) and back.
+"""Notes from MIDI files and back.
 
-Read: formats 0 and 1, tempo changes anywhere, SMPTE time, running status, note-ons of velocity 0, notes that
-are never released. An offset is the moment the finger leaves the key; what the pedals do stands apart. The drum
-channel and pitches off the keyboard are left out. Hands come from track names (left, right, l.h., RH, ...).
+A file is read as far as it can be: `models.music.midi_events` reads the bytes, `models.music.midi_parts` finds the
+piano, `models.music.midi_strokes` makes notes of strokes and releases. An offset is the moment the finger leaves the
+key; what the pedals do stands apart. What was mended or left out is told in remarks (`models.music.midi_remarks`).
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict, deque
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import mido
 import numpy as np
-from numpy.typing import NDArray
 
 from models.body.keyboard import KEYS, LOWEST_PITCH
 from models.body.notes import UNKNOWN, Notes
-from models.errors import UserError, quoted
-from models.music.midi_events import SUSTAIN, BadMidi, Events, Track, read_events
-from models.music.notes import MAX_NOTES, note_order
+from models.errors import Remark, UserError, quoted
+from models.music.midi_clock import BEAT_US, Clock
+from models.music.midi_events import BadMidi, Events, read_events
+from models.music.midi_parts import Part, listed, parts_of
+from models.music.midi_remarks import remarks_of
+from models.music.midi_staves import staves_of
+from models.music.midi_strokes import strokes_of
+from models.music.midi_track import SUSTAIN
+from models.music.notes import MAX_NOTES
 from models.music.pedal import Pedal
 from models.whole_file import whole_file
 
 MAX_FILE_BYTES = 16 * 2**20
 """A piano piece has some ten thousand notes and, pedals and all, less than a megabyte."""
 MAX_SECONDS = 2 * 3600.0
-MIN_NOTE_S = 0.03
-"""A shorter note (grace notes often have no length) lasts this long or until its key is struck again."""
-DRUM_CHANNEL = 9
 TICKS_PER_BEAT = 4800
-BEAT_US = 500_000
 """Files are written at 120 beats a minute in ticks of about 0.1 ms."""
-
-_LEFT = re.compile(r"\bleft\b|\bl\.? ?h\b", re.IGNORECASE)
-_RIGHT = re.compile(r"\bright\b|\br\.? ?h\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -48,36 +43,39 @@ class MidiNotes:
     """Sorted by onset, in single precision; hand -1 where the file does not say."""
     duration_s: float
     """Until the last event of any track."""
-    pedal: Pedal = field(default_factory=Pedal.none)
+    pedal: Pedal
     """The sustain pedal of the channels that play."""
+    parts: tuple[Part, ...]
+    """All that has notes, in the order of the file."""
+    remarks: tuple[Remark, ...]
+    """What was mended, left out or doubtful; where there are no notes, why."""
 
 
-def hand_of_name(name: str) -> int:
-    """0 or 1 where a track's name speaks of the left or the right hand, -1 where of neither or both."""
-    spaced = name.replace("_", " ")
-    left, right = bool(_LEFT.search(spaced)), bool(_RIGHT.search(spaced))
-    return -1 if left == right else int(right)
-
-
-def read_midi(path: str | Path) -> MidiNotes:
+def read_midi(path: str | Path, part: str | None = None) -> MidiNotes:
     """Read a MIDI file.
 
+    Args:
+        path: of the file.
+        part: number or name of the part that is played; None for the piano's.
+
     Raises:
-        UserError: the file is missing, no readable MIDI file, larger than `MAX_FILE_BYTES`, longer than `MAX_SECONDS`
-            or of more than `MAX_NOTES` notes.
+        UserError: the file is missing, no MIDI file, larger than `MAX_FILE_BYTES`, longer than `MAX_SECONDS`, of more
+            than `MAX_NOTES` notes, or has no such part.
     """
     path = Path(path)
     events = _open(path)
-    tracks = [_of_piano(track) for track in events.tracks if len(track.tick)]
-    strokes = sum(int(np.count_nonzero(track.velocity)) for track in tracks)
+    parts = parts_of(staves_of(events), part)
+    if part is not None and not any(one.chosen for one in parts):
+        raise _no_such_part(path, parts, part)
+    strokes = sum(one.notes for one in parts if one.chosen)
     if strokes > MAX_NOTES:
         raise UserError(
             "too_many_notes",
             f"The MIDI file {quoted(path)} has {strokes} notes; cut it into parts of at most {MAX_NOTES}.",
             str(path),
         )
-    seconds = _clock(events, path)
-    duration_s = float(seconds(np.array([max((track.end for track in events.tracks), default=0)]))[0])
+    clock = Clock(events)
+    duration_s = clock.second(max((track.end for track in events.tracks), default=0))
     if duration_s > MAX_SECONDS:
         raise UserError(
             "midi_too_long",
@@ -85,20 +83,39 @@ def read_midi(path: str | Path) -> MidiNotes:
             f"{MAX_SECONDS / 60:.0f} minutes.",
             str(path),
         )
-    hands = np.array([hand_of_name(track.name) for track in tracks], np.int8)
-    found = [_notes(track) for track in tracks]
-    start, end, pitch, velocity = np.concatenate([np.zeros((0, 4), np.int64), *found]).T
-    table = np.stack([seconds(start), seconds(end), pitch, velocity], 1)
-    notes = _separate(Notes.from_arrays(table, hand=np.repeat(hands, [len(part) for part in found])))
-    pedal = _sustain(events, tracks, seconds)
-    return MidiNotes(notes.astype(np.float32), max(duration_s, float(notes.offset_s.max(initial=0.0))), pedal)
+    staves = [stave for one in parts if one.chosen for stave in one.staves]
+    found = strokes_of(events.tracks, staves, clock.seconds)
+    return MidiNotes(
+        found.notes.astype(np.float32),
+        max(duration_s, float(found.notes.offset_s.max(initial=0.0))),
+        _sustain(events, clock, {stave.channel for stave in staves}),
+        tuple(parts),
+        remarks_of(events, clock, parts, found, chosen=part is not None),
+    )
 
 
-def _sustain(
-    events: Events, tracks: list[Track], seconds: Callable[[NDArray[np.int64]], NDArray[np.float64]]
-) -> Pedal:
-    """The sustain pedal of all channels that have notes; it is as far down as the channel that has it lowest."""
-    channels = {int(channel) for track in tracks for channel in np.unique(track.channel)}
+def list_parts(path: str | Path) -> list[Part]:
+    """The parts of a MIDI file, with those chosen that are played if nobody chooses.
+
+    Raises:
+        UserError: the file is missing, no MIDI file or larger than `MAX_FILE_BYTES`.
+    """
+    return parts_of(staves_of(_open(Path(path))))
+
+
+def _no_such_part(path: Path, parts: list[Part], part: str) -> UserError:
+    have = f"its parts are {listed(parts)}" if parts else "it has no notes at all"
+    sentence = f"The MIDI file {quoted(path)} has no part {quoted(part)}; {have}."
+    return UserError("bad_part", sentence, str(path))
+
+
+def _minutes(seconds: float) -> str:
+    minutes = seconds / 60
+    return f"{minutes:.0f} minutes" if minutes < 1e5 else "months or more"
+
+
+def _sustain(events: Events, clock: Clock, channels: set[int]) -> Pedal:
+    """The sustain pedal of these channels; it is as far down as the channel that has it lowest."""
     tick = np.concatenate([np.zeros(0, np.int64), *(track.pedal_tick for track in events.tracks)])
     pedal = np.concatenate([np.zeros((0, 3), np.uint8), *(track.pedal for track in events.tracks)])
     ours = (pedal[:, 1] == SUSTAIN) & np.isin(pedal[:, 0], list(channels))
@@ -108,65 +125,7 @@ def _sustain(
     for channel, _, value in pedal[order].tolist():
         now[channel] = value
         depth.append(max(now.values()))
-    return Pedal(seconds(tick[order]), np.array(depth, np.float32) / 127)
-
-
-def _minutes(seconds: float) -> str:
-    minutes = seconds / 60
-    return f"{minutes:.0f} minutes" if minutes < 1e5 else "months or more"
-
-
-def _of_piano(track: Track) -> Track:
-    """The track without drums and pitches off the keyboard."""
-    keys = (
-        (track.pitch >= LOWEST_PITCH) & (track.pitch < LOWEST_PITCH + KEYS) & (track.channel != DRUM_CHANNEL)
-    )
-    parts = {name: getattr(track, name)[keys] for name in ("tick", "channel", "pitch", "velocity")}
-    return replace(track, **parts)
-
-
-def _notes(track: Track) -> NDArray[np.int64]:
-    """(n, 4) start tick, end tick, pitch, velocity of each note; one never released ends with its key or its track."""
-    down: defaultdict[tuple[int, int], deque[tuple[int, int]]] = defaultdict(deque)
-    last_off: dict[tuple[int, int], int] = {}
-    notes: list[tuple[int, int, int, int]] = []
-    columns = (track.tick, track.channel, track.pitch, track.velocity)
-    for tick, channel, pitch, velocity in zip(*(column.tolist() for column in columns), strict=True):
-        key = (channel, pitch)
-        if velocity:
-            down[key].append((tick, velocity))
-            continue
-        last_off[key] = tick
-        if down[key]:  # the first note down is the first up
-            start, loudness = down[key].popleft()
-            notes.append((start, tick, pitch, loudness))
-    for key, waiting in down.items():
-        off = last_off.get(key, 0)
-        notes.extend(
-            (start, off if off > start else track.end, key[1], loudness) for start, loudness in waiting
-        )
-    return np.array(notes, np.int64).reshape(-1, 4)
-
-
-def _separate(notes: Notes) -> Notes:
-    """Sort notes; within a hand a key that is struck again is released first, and doubles become one note."""
-    notes = notes.select(note_order(notes))
-    onset, offset, velocity = notes.onset_s, notes.offset_s.copy(), notes.velocity.copy()
-    keep = np.ones(len(notes), bool)
-    last: dict[tuple[int, int], int] = {}
-    keys = zip(notes.hand.tolist(), notes.pitch.astype(int).tolist(), strict=True)
-    for i, key in enumerate(keys):
-        before = last.get(key)
-        offset[i] = max(offset[i], onset[i] + MIN_NOTE_S)
-        if before is not None and onset[i] - onset[before] < 1e-3:
-            offset[before] = max(offset[before], offset[i])
-            velocity[before] = max(velocity[before], velocity[i])
-            keep[i] = False
-            continue
-        if before is not None:
-            offset[before] = min(offset[before], onset[i])
-        last[key] = i
-    return replace(notes, offset_s=offset, velocity=velocity).select(keep)
+    return Pedal(clock.seconds(tick[order]), np.array(depth, np.float32) / 127)
 
 
 def _open(path: Path) -> Events:
@@ -184,47 +143,13 @@ def _open(path: Path) -> Events:
                 "or leave out what is not notes."
             )
             raise UserError("midi_too_large", sentence, str(path))
-        events = read_events(data)
-        if events.kind == 2:
-            raise BadMidi("format 2, independent patterns")
-        if events.division == 0:
-            raise BadMidi("no ticks in a beat")
-        return events
+        return read_events(data)
     except OSError as error:
         sentence = f"The MIDI file {quoted(path)} may not be read; check its permissions."
         raise UserError("midi_unreadable", sentence, repr(error)) from error
     except BadMidi as error:
-        raise _corrupt(path, str(error)) from error
-
-
-def _corrupt(path: Path, detail: str) -> UserError:
-    sentence = f"The file {quoted(path)} is not a readable MIDI file; export it again or choose another."
-    return UserError("midi_corrupt", sentence, f"{path}: {detail}")
-
-
-def _clock(events: Events, path: Path) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
-    """The seconds of ticks (n,), by the tempo changes of all tracks."""
-    if events.division >= 0x8000:  # SMPTE: frames a second (negated) and ticks a frame, in two bytes
-        frames, ticks = 256 - (events.division >> 8), events.division & 0xFF
-        if ticks == 0:
-            raise _corrupt(path, f"SMPTE division {events.division:#x}")
-        rate = (30000 / 1001 if frames == 29 else frames) * ticks
-        return lambda tick: tick / rate
-    tracks = [track for track in events.tracks if len(track.tempo_us)]
-    at = np.concatenate([[0], *(track.tempo_tick for track in tracks)]).astype(np.int64)
-    tempo = np.concatenate([[BEAT_US], *(track.tempo_us for track in tracks)])
-    at, tempo = at[tempo > 0], tempo[tempo > 0]  # a beat that takes no time is no tempo
-    order = np.argsort(at, kind="stable")
-    at, tempo = at[order], tempo[order]
-    last = np.diff(at, append=at[-1] + 1) > 0  # of several changes at one tick
-    at, per_tick = at[last].astype(np.float64), tempo[last] * 1e-6 / events.division
-    since = np.concatenate([[0.0], np.cumsum(np.diff(at) * per_tick[:-1])])
-
-    def seconds(tick: NDArray[np.int64]) -> NDArray[np.float64]:
-        part = np.searchsorted(at, tick, "right") - 1
-        return since[part] + (tick - at[part]) * per_tick[part]
-
-    return seconds
+        sentence = f"The file {quoted(path)} is not a readable MIDI file; export it again or choose another."
+        raise UserError("midi_corrupt", sentence, f"{path}: {error}") from error
 
 
 def write_midi(path: str | Path, notes: Notes) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from models.body.notes import Notes
 from models.body.take import Take
-from models.errors import Progress, Remark
+from models.errors import Progress, Remark, UserError
 from models.music.passages import LONG_SILENCE_S
 from models.music.pedal import Pedal
 from models.music.sound_piece import SoundPiece
@@ -22,6 +22,7 @@ from models.music.sound_piece import SoundPiece
 if TYPE_CHECKING:
     from models.music.alignment import Fit
     from models.music.audio import Audio
+    from models.music.midi import MidiNotes
 
 CACHED_TRANSCRIPTIONS = 8
 TAIL_S = 1.0
@@ -34,6 +35,10 @@ class Asked(Protocol):
     @property
     def midi(self) -> Path | None:
         """A MIDI file in place of what is heard."""
+
+    @property
+    def part(self) -> str | None:
+        """The part of it that is played; None for the piano's."""
 
     @property
     def align(self) -> bool:
@@ -71,6 +76,8 @@ class PlayedNotes:
     """What the animator should know: what was mended, left out or doubtful."""
     pedal: Pedal = field(default_factory=Pedal.none)
     """The sustain pedal, as far as the source says."""
+    parts: tuple[dict[str, Any], ...] = ()
+    """The parts of a MIDI file, as facts."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ class NoteSource:
     def must_listen(self, request: Asked, keep: Take | None, sound: Sound) -> bool:
         """Whether the notes of the request have to be found by ear, and have not been yet."""
         in_time = request.midi is not None and not request.align
-        known = in_time or _lends_notes(keep, _with_midi(sound.source, request.midi))
+        known = in_time or _lends_notes(keep, _with_midi(sound.source, request))
         return not known and self.needs_transcription(sound)
 
     def needs_transcription(self, sound: Sound) -> bool:
@@ -157,7 +164,7 @@ class NoteSource:
         source = dict(sound.source) if sound is not None else {}
         if request.midi is not None and (sound is None or not request.align):
             return _from_midi(request.midi, request, sound, source)
-        source = _with_midi(source, request.midi)
+        source = _with_midi(source, request)
         if keep is not None and (sound is None or _lends_notes(keep, source)):
             kept = {name: keep.meta[name] for name in _SOURCE_NAMES if name in keep.meta}
             # The kept hand must go on playing what it plays: every note stays in the hand that had it.
@@ -165,57 +172,76 @@ class NoteSource:
         assert sound is not None  # a request has a sound, a MIDI file or a kept take
         notes = self.transcribed(sound, request.device, clock)
         if request.midi is not None:
-            return _laid_over(request.midi, notes, sound.duration_s, source)
+            return _laid_over(request.midi, request, notes, sound.duration_s, source)
         return PlayedNotes(notes, sound.duration_s, source, remarks=sound.audio.remarks)
 
 
-_SOURCE_NAMES = ("sound_sha256", "sound_start_s", "sound_end_s", "midi_sha256")
+_SOURCE_NAMES = ("sound_sha256", "sound_start_s", "sound_end_s", "midi_sha256", "midi_part")
 
 
 def _lends_notes(keep: Take | None, source: dict[str, Any]) -> bool:
-    """Whether there is a kept take, and it plays this sound."""
-    return keep is not None and all(
-        name in keep.meta and keep.meta[name] == value for name, value in source.items()
-    )
+    """Whether there is a kept take, and it plays this sound, or this part of this MIDI file."""
+    if keep is None or ("midi_sha256" in source and keep.meta.get("midi_part") != source.get("midi_part")):
+        return False
+    return all(name in keep.meta and keep.meta[name] == value for name, value in source.items())
 
 
-def _with_midi(source: dict[str, Any], midi: Path | None) -> dict[str, Any]:
+def _with_midi(source: dict[str, Any], request: Asked) -> dict[str, Any]:
     """Where the notes come from, the MIDI file included."""
+    midi = request.midi
     if midi is None or not midi.is_file():  # who reads it says why it cannot be read
         return source
+    part = {} if request.part is None else {"midi_part": request.part}
     with midi.open("rb") as file:
-        return {**source, "midi_sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+        return {**source, "midi_sha256": hashlib.file_digest(file, "sha256").hexdigest(), **part}
 
 
-def _laid_over(path: Path, heard: Notes, duration_s: float, source: dict[str, Any]) -> PlayedNotes:
-    """The notes of a MIDI file, in the time of a recording whose notes were `heard`."""
-    from models.music.alignment import align
+def _read(path: Path, request: Asked) -> MidiNotes:
+    """The notes of the request's MIDI file; UserError where there are none."""
     from models.music.midi import read_midi
 
-    read = read_midi(path)
+    read = read_midi(path, request.part)
+    if not len(read.notes):
+        raise UserError("no_notes", read.remarks[-1].sentence, str(path))
+    return read
+
+
+def _laid_over(
+    path: Path, request: Asked, heard: Notes, duration_s: float, source: dict[str, Any]
+) -> PlayedNotes:
+    """The notes of a MIDI file, in the time of a recording whose notes were `heard`."""
+    from models.music.alignment import align
+
+    read = _read(path, request)
     aligned = align(read.notes, heard, duration_s)
     pedal = Pedal(aligned.time_map(read.pedal.time_s), read.pedal.depth).part(0.0, duration_s)
     return PlayedNotes(
-        aligned.notes, duration_s, source, fit=aligned.fit, remarks=aligned.remarks, pedal=pedal
+        aligned.notes,
+        duration_s,
+        source,
+        fit=aligned.fit,
+        remarks=(*read.remarks, *aligned.remarks),
+        pedal=pedal,
+        parts=tuple(part.facts() for part in read.parts),
     )
 
 
 def _from_midi(path: Path, request: Asked, sound: Sound | None, source: dict[str, Any]) -> PlayedNotes:
-    from models.music.midi import read_midi
-
-    read = read_midi(path)
+    read = _read(path, request)
     notes, pedal = read.notes, read.pedal
-    source.update(_with_midi({}, path))
+    source.update(_with_midi({}, request))
     start_s, end_s = request.sound_start_s, request.sound_end_s
     if start_s > 0 or end_s is not None:
         until_s = np.inf if end_s is None else end_s
         notes, pedal = trim_notes(notes, start_s, until_s), pedal.part(start_s, until_s)
         source.update(sound_start_s=start_s, sound_end_s=end_s)
+    cut = False
     if sound is not None:
-        return PlayedNotes(notes, sound.duration_s, source, pedal=pedal)
-    over_s = float(notes.offset_s.max(initial=0.0))
-    if end_s is None:
-        return PlayedNotes(notes, over_s + TAIL_S, source, pedal=pedal)
-    longest_s = over_s + LONG_SILENCE_S
-    cut = end_s - start_s > longest_s
-    return PlayedNotes(notes, min(end_s - start_s, longest_s), source, cut=cut, pedal=pedal)
+        duration_s = sound.duration_s
+    else:
+        over_s = float(notes.offset_s.max(initial=0.0))
+        longest_s = over_s + LONG_SILENCE_S
+        duration_s = over_s + TAIL_S if end_s is None else min(end_s - start_s, longest_s)
+        cut = end_s is not None and end_s - start_s > longest_s
+    parts = tuple(part.facts() for part in read.parts)
+    return PlayedNotes(notes, duration_s, source, cut=cut, remarks=read.remarks, pedal=pedal, parts=parts)

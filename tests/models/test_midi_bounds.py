@@ -64,7 +64,7 @@ def test_the_events_are_those_that_mido_finds(tmp_path: Path) -> None:
     for number in range(5):
         made = mido.MidiTrack([mido.MetaMessage("track_name", name=f"part {number}")])
         for _ in range(400):
-            kind, time = str(rng.choice(kinds)), int(rng.choice([0, 5, 127, 128, 20_000, 3_000_000]))
+            kind, time = str(rng.choice(kinds)), int(rng.choice([0, 5, 127, 128, 20_000, 1_000_000]))
             made.append(mido.Message(kind, channel=int(rng.integers(16)), time=time))
             if kind.startswith("note"):
                 made[-1] = made[-1].copy(note=int(rng.integers(128)), velocity=int(rng.integers(128)))
@@ -79,7 +79,7 @@ def test_the_events_are_those_that_mido_finds(tmp_path: Path) -> None:
     for path in (tmp_path / "made.mid", *demos):
         mine = [
             (
-                found.name,
+                found.name.decode(),
                 list(
                     zip(
                         *(
@@ -99,26 +99,32 @@ def test_the_events_are_those_that_mido_finds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param(b"\0\x90\x3c\x50" + b"\xff" * 100_000 + b"\x60\x3c\0", id="a number without end"),
-        pytest.param(b"\0\x90\x3c\x50" + b"\x81" * 142 + b"\x60\x3c\0", id="a number of 300 digits"),
+        pytest.param(b"\xff" * 100_000 + b"\x60\x3c\0", id="a number without end"),
+        pytest.param(b"\x81" * 142 + b"\x60\x3c\0", id="a number of 300 digits"),
         pytest.param(b"\0\xf0\xff\xff\xff\x7f\x01", id="sysex longer than the file"),
         pytest.param(b"\0\xff\x01\xff\xff\xff\x7f", id="text longer than the file"),
-        pytest.param(b"\0\x3c\x50", id="no status"),
-        pytest.param(b"\0\xf5\x50", id="unknown status"),
+        pytest.param(b"\0\xf5", id="unknown status"),
     ],
 )
-def test_broken_tracks_are_refused_in_a_short_sentence(tmp_path: Path, body: bytes) -> None:
-    with pytest.raises(UserError) as caught:
-        read_midi(put(tmp_path / "a.mid", smf(body)))
-    assert caught.value.code == "midi_corrupt" and len(caught.value.message) < 120
+def test_notes_before_and_after_a_fault_are_read(tmp_path: Path, body: bytes) -> None:
+    found = read_midi(put(tmp_path / "a.mid", smf(NOTE + body + b"\0\x90\x40\x50\x60\x40\0" + NOTE)))
+    assert found.notes.pitch.tolist() == [60, 64, 60]
+    np.testing.assert_allclose(found.notes.onset_s, [0, 0.1, 0.2], rtol=1e-6)
+    assert all(remark.code == "midi_damaged" and len(remark.sentence) < 200 for remark in found.remarks)
 
 
 def test_every_beginning_and_every_changed_byte_of_a_file_is_read_or_refused(tmp_path: Path) -> None:
     good = smf(b"\0\xff\x03\x04Left\0\xff\x51\x03\x07\xa1\x20" + NOTE, NOTE + b"\0\xf0\x02\x01\xf7\0\xc0\x01")
     rng = np.random.default_rng(0)
+    whole = read_midi(put(tmp_path / "good.mid", good)).notes.table.tolist()
     for size in range(len(good)):
-        with pytest.raises(UserError):
-            read_midi(put(tmp_path / "cut.mid", good[:size]))
+        try:
+            found = read_midi(put(tmp_path / "cut.mid", good[:size]))
+        except UserError as error:
+            assert size < 14 and error.code == "midi_corrupt"  # noqa: PT017  there is no header
+        else:
+            assert len(found.notes) <= len(whole)
+            assert found.remarks, size  # that the file is cut off, or lacks a track, or has no notes
     for place in range(len(good)):
         for value in {0, 0x7F, 0x80, 0xFF, int(rng.integers(256))}:
             changed = good[:place] + bytes([value]) + good[place + 1 :]
@@ -166,7 +172,7 @@ def test_too_many_notes_and_too_many_bytes(tmp_path: Path, monkeypatch: pytest.M
     drums = b"\0\x99" + b"\x3c\x50\x0a" * 100 + b"\x3c\x50"
     assert not len(read_midi(put(tmp_path / "a.mid", smf(drums))).notes)
     monkeypatch.setattr(midi, "MAX_FILE_BYTES", 1 << 20)
-    monkeypatch.setattr(midi_events, "_read_track", None)  # it is refused before it is looked at
+    monkeypatch.setattr(midi_events, "read_track", None)  # it is refused before it is looked at
     with pytest.raises(UserError, match="larger than 1 MB") as caught:
         read_midi(put(tmp_path / "a.mid", smf(bytes(1 << 20))))
     assert caught.value.code == "midi_too_large"
@@ -183,4 +189,4 @@ def test_strokes_that_wait_for_their_releases_take_linear_work(tmp_path: Path) -
 
 def test_a_length_of_years_is_told_in_words(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="lasts months or more; choose one of at most 120 minutes"):
-        read_midi(put(tmp_path / "a.mid", smf(NOTE + b"\xff\xff\xff\x7f\x3c\0" * 100)))
+        read_midi(put(tmp_path / "a.mid", smf(NOTE + b"\x82\xee\x9b\x00\x3c\0" * 100_000)))

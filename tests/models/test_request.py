@@ -159,6 +159,16 @@ def test_a_part_to_redo_needs_the_take_that_stays(params: dict[str, Any]) -> Non
     assert from_params(GenerateRequest, {**GOOD, **params, "keep": "k.npz"}).keep == Path("k.npz")
 
 
+def test_a_part_is_a_number_or_a_name_and_needs_the_midi_file() -> None:
+    assert from_params(GenerateRequest, {**GOOD, "part": 2}).part == "2"
+    assert from_params(GenerateRequest, {**GOOD, "part": "Secondo"}).part == "Secondo"
+    for part in (0, -1, True, 1.5):
+        with pytest.raises(UserError, match='"part"'):
+            from_params(GenerateRequest, {**GOOD, "part": part})
+    with pytest.raises(UserError, match='"part" needs "midi"'):
+        from_params(GenerateRequest, {"sound": "a.wav", "output": "a.npz", "part": "2"})
+
+
 def test_missing_settings() -> None:
     with pytest.raises(UserError, match='"output" is missing'):
         from_params(GenerateRequest, {"midi": "a.mid"})
@@ -192,8 +202,7 @@ ODD_VALUES = {
 }
 GENERATE_NAMES = [
     "output", "sound", "sounds", "midi", "seed", "preset", "sampler", "steps", "contact", "fps", "style", "keep",
-    "hand", "range", "device", "sound_start_s", "sound_end_s", "allow_download",
-    "align",
+    "hand", "range", "device", "sound_start_s", "sound_end_s", "allow_download", "align", "part",
 ]  # fmt: skip
 
 
