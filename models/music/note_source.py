@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +15,8 @@ import numpy as np
 from models.body.notes import Notes
 from models.body.take import Take
 from models.errors import Progress, Remark, UserError
+from models.music.midi_piece import MidiPiece, in_pieces
+from models.music.notes import trim_notes
 from models.music.passages import LONG_SILENCE_S
 from models.music.pedal import Pedal
 from models.music.sound_piece import SoundPiece
@@ -36,6 +38,10 @@ class Asked(Protocol):
     @property
     def midi(self) -> Path | None:
         """A MIDI file in place of what is heard."""
+
+    @property
+    def midi_pieces(self) -> tuple[MidiPiece, ...] | None:
+        """The pieces of the MIDI file that are played; None for all of it."""
 
     @property
     def part(self) -> str | None:
@@ -90,15 +96,6 @@ class Sound:
     source: dict[str, Any]
     """`sound_sha256` of the file, or of the samples of several pieces, `sound_start_s` and `sound_end_s`: together
     they say which sound it is."""
-
-
-def trim_notes(notes: Notes, start_s: float, end_s: float) -> Notes:
-    """The notes that sound between two seconds, cut to them, in the time from `start_s`."""
-    inside = notes.select((notes.offset_s > start_s) & (notes.onset_s < end_s))
-    onset_s, offset_s = (
-        np.clip(time - start_s, 0.0, end_s - start_s) for time in (inside.onset_s, inside.offset_s)
-    )
-    return replace(inside, onset_s=onset_s, offset_s=offset_s)
 
 
 def load_sound(path: Path, start_s: float, end_s: float | None) -> Sound:
@@ -231,6 +228,8 @@ def _from_midi(path: Path, request: Asked, sound: Sound | None, source: dict[str
     read = _read(path, request)
     notes, pedal = read.notes, read.pedal
     source.update(_with_midi({}, request))
+    if request.midi_pieces is not None:
+        notes, pedal = in_pieces(notes, pedal, request.midi_pieces)
     start_s, end_s = request.sound_start_s, request.sound_end_s
     if start_s > 0 or end_s is not None:
         until_s = np.inf if end_s is None else end_s
@@ -239,6 +238,11 @@ def _from_midi(path: Path, request: Asked, sound: Sound | None, source: dict[str
     cut = False
     if sound is not None:
         duration_s = sound.duration_s
+    elif request.midi_pieces is not None:
+        duration_s = min(
+            max(piece.until_s for piece in request.midi_pieces),
+            float(notes.offset_s.max(initial=0.0)) + TAIL_S,
+        )
     else:
         over_s = float(notes.offset_s.max(initial=0.0))
         longest_s = over_s + LONG_SILENCE_S
