@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from models.music.alignment import Fit
     from models.music.audio import Audio
     from models.music.midi import MidiNotes
+    from models.music.transcription.listen import Heard
 
 CACHED_TRANSCRIPTIONS = 8
 TAIL_S = 1.0
@@ -120,7 +121,7 @@ class NoteSource:
     """Finds the music of a request and remembers what it has transcribed."""
 
     def __init__(self) -> None:
-        self._heard: OrderedDict[tuple[Any, ...], Notes] = OrderedDict()
+        self._heard: OrderedDict[tuple[Any, ...], Heard] = OrderedDict()
 
     def must_listen(self, request: Asked, keep: Take | None, sound: Sound) -> bool:
         """Whether the notes of the request have to be found by ear, and have not been yet."""
@@ -139,15 +140,15 @@ class NoteSource:
 
         prepare(str(choose_device(device)))
 
-    def transcribed(self, sound: Sound, device: str, clock: Progress) -> Notes:
-        """The notes of a sound."""
+    def heard(self, sound: Sound, device: str, clock: Progress) -> Heard:
+        """The notes of a sound, with all that is to be said of it."""
         from models.device import choose_device
-        from models.music.transcription.transcribe import transcribe
+        from models.music.transcription.listen import listen
 
         key = tuple(sound.source.values())
         if key not in self._heard:
-            notes = transcribe(sound.audio, device=str(choose_device(device)), progress=clock)
-            self._heard[key] = notes
+            heard = listen(sound.audio, device=str(choose_device(device)), progress=clock)
+            self._heard[key] = replace(heard, remarks=sound.audio.remarks + heard.remarks)
             while len(self._heard) > CACHED_TRANSCRIPTIONS:
                 self._heard.popitem(last=False)
         self._heard.move_to_end(key)
@@ -168,10 +169,10 @@ class NoteSource:
             pedal = Pedal.of_table(keep.pedal) if keep.meta.get("pedal") == "midi" else Pedal.none()
             return PlayedNotes(keep.notes, keep.motion.frames / keep.motion.fps, kept, pedal=pedal)
         assert sound is not None  # a request has a sound, a MIDI file or a kept take
-        notes = self.transcribed(sound, request.device, clock)
+        heard = self.heard(sound, request.device, clock)
         if request.midi is not None:
-            return _laid_over(request.midi, request, notes, sound.duration_s, source)
-        return PlayedNotes(notes, sound.duration_s, source, remarks=sound.audio.remarks)
+            return _laid_over(request.midi, request, heard.notes, sound.duration_s, source)
+        return PlayedNotes(heard.notes, sound.duration_s, source, remarks=heard.remarks)
 
 
 _SOURCE_NAMES = ("sound_sha256", "sound_start_s", "sound_end_s", "midi_sha256", "midi_part")
