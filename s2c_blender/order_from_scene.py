@@ -107,10 +107,13 @@ def order_new_take(context: bpy.types.Context, seed: int) -> TakeOrder:
     layers.check_writable(armature)
     sound: StripSound = strip_sound(edit, strip, scene, window, session.temporary_folder())
     own = getattr(strip, "sound", None)  # a scene strip plays the sounds of another edit
-    title = recording_title(own.filepath if own is not None else str(sound.path), strip.name)
+    named = own.filepath if own is not None and not sound.silent else str(sound.path)
+    title = recording_title(named, strip.name)
     output = take_path(session.takes_folder(), title, seed)
     params = common_params(context, armature, output, seed)
     params.update(sound.params())
+    if sound.midi is not None and scene.s2c_settings.chosen_part():
+        params["part"] = scene.s2c_settings.chosen_part()
     return TakeOrder(
         armature_uid=armature.session_uid,
         armature_name=armature.name,
@@ -136,13 +139,16 @@ def order_part(
     keep = read_back.plan_keep(scene, armature, session.temporary_folder(), kept)
     keep = replace(keep, sound=_sound_of(context, keep))
     frames = take_frames(keep, window) if window is not None else None
-    title = title_of_take(keep.marks.take) or recording_title(keep.marks.sound.get("sound"), armature.name)
+    title = title_of_take(keep.marks.take) or recording_title(
+        keep.marks.sound.get("sound"), keep.marks.sound.get("midi"), armature.name
+    )
     scene_frames = (keep.start_frame + frames[0], keep.start_frame + frames[1] - 1) if frames else None
     output = take_path(session.takes_folder(), title, seed, hand, scene_frames)
     params = common_params(context, armature, output, seed)
     params.update(keep=str(keep.path), hand=hand or None)
-    if scene.s2c_settings.model_folder and keep.sound is not None:
-        params.update(keep.sound.params())  # a model of the user's own may listen to the recording
+    listens = scene.s2c_settings.model_folder and keep.sound is not None and not keep.sound.silent
+    if listens and keep.sound is not None:  # a model of the user's own; the notes are those of the take
+        params.update(keep.sound.params(), midi=None)
     if frames is not None:
         params["range"] = [frame / keep.fps for frame in frames]
     order = TakeOrder(
@@ -154,7 +160,7 @@ def order_part(
         params=params,
         hand=hand,
         frames=frames,
-        sound=keep.sound if scene.s2c_settings.model_folder else None,
+        sound=keep.sound if listens else None,
         keep=keep,
     )
     if frames is not None:

@@ -7,6 +7,7 @@ properties. Packed sounds are copied to a temporary file in small pieces, one pi
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,8 @@ from .core.timebase import HeardRange, Placement, heard_pieces
 from .errors import UserError
 from .plain_text import shown
 from .sounds.decoding import HEAD_BYTES, Decoding, decode, is_readable, read_head
-from .sounds.edit_sounds import Sounding, soundings, time_base
+from .sounds.edit_sounds import Sounding, soundings, sounds_first, time_base
+from .sounds.midi_strip import find_file, length_of
 
 LONGEST_NAME = 64
 """Characters of a strip's name in a sentence: Blender gives no longer ones, a file may ask for any, and Blender cuts
@@ -59,9 +61,34 @@ class StripSound:
     decoding: Decoding | None = None
     """What is to be decoded from `path` first, where the worker would hear it at another time; the pieces are of its
     result."""
+    midi: Path | None = None
+    """The MIDI file whose notes are played; of a MIDI strip it is `path`, and the pieces are of it."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether there is nothing to listen to: it is a MIDI file alone."""
+        return self.midi is not None and self.midi == self.path
 
     def params(self) -> dict[str, Any]:
-        """The worker's parameters for this sound."""
+        """The worker's parameters for this sound and these notes."""
+        notes = {"midi": str(self.midi)} if self.midi is not None else {}
+        return {**notes, **(self._midi_params() if self.silent else self._sound_params())}
+
+    def _midi_params(self) -> dict[str, Any]:
+        pieces = [  # rounded, so that nothing is left of a note that ends where a piece begins
+            {
+                "start_s": round(p.start_s, 6),
+                "end_s": round(p.end_s, 6) if math.isfinite(p.end_s) else None,
+                "at_s": round(p.at_s, 6),
+            }
+            for p in self.pieces
+        ]
+        asked: dict[str, Any] = {"sound": None, "sounds": None}
+        if len(pieces) > 1:
+            return {**asked, "midi_pieces": pieces}
+        return {**asked, "sound_start_s": pieces[0]["start_s"], "sound_end_s": pieces[0]["end_s"]}
+
+    def _sound_params(self) -> dict[str, Any]:
         if len(self.pieces) > 1:
             sounds = [
                 {"path": str(p.path), "start_s": p.start_s, "end_s": p.end_s, "at_s": p.at_s, "gain": p.gain}
@@ -83,16 +110,18 @@ class StripSound:
 def find_strip(context: bpy.types.Context, name: str) -> tuple[bpy.types.Scene, bpy.types.Strip]:
     """The edit's scene and the strip called `name`; with no name the active strip or the only recording.
 
+    MIDI strips count only where a scene has no sound: beside one they say which notes are played (`find_midi`).
+
     The context's scene comes first, then the scene of the Sequencer, then the edits of all others, so that it does
-    not matter from which workspace one looks. Several strips of one recording are one. The strip is a sound strip, or
-    a scene strip that plays the sound of another scene.
+    not matter from which workspace one looks. Several strips of one recording are one. The strip is a sound strip, a
+    MIDI strip, or a scene strip that plays the sound of another scene.
     Raises UserError when there is none, or when several could be meant.
     """
     groups = _scenes(context)
     if name:
         return _named([scene for group in groups for scene in group], name)
     for group in groups:
-        found = [(scene, heard) for scene in group if (heard := soundings(scene))]
+        found = [(scene, heard) for scene in group if (heard := sounds_first(soundings(scene)))]
         if not found:
             continue
         if len({item.recording for _, heard in found for item in heard}) > 1 and len(found) > 1:
@@ -111,8 +140,30 @@ def find_strip(context: bpy.types.Context, name: str) -> tuple[bpy.types.Scene, 
                     raise UserError("no_strip", _silent(strip))
     raise UserError(
         "no_strip",
-        "There is no sound strip: press Add Recording, or add one in the Video Sequencer (Add > Sound).",
+        "There is no sound strip and no MIDI file: press Add Recording, or add a sound in the Video Sequencer "
+        "(Add > Sound).",
     )
+
+
+def find_midi(edit: bpy.types.Scene, strip: bpy.types.Strip) -> Sounding | None:
+    """The MIDI strip whose notes are played with the recording of `strip`, or which is that recording; else None.
+
+    A muted one beside a sound is not played. Raises UserError when several could be meant.
+    """
+    found = soundings(edit)
+    own = [item for item in found if item.midi and item.lead == strip]
+    if own and not any(item.lead == strip and not item.midi for item in found):
+        return own[0]
+    beside = [item for item in found if item.midi and not item.silence()]
+    active = [item for item in beside if item.passes(edit.sequence_editor.active_strip)]
+    for items in (beside, active):
+        if len({item.recording for item in items}) == 1:
+            return items[0]
+    if beside:
+        raise UserError(
+            "which_midi", "There are several MIDI strips: select the one to play, or mute all others."
+        )
+    return None
 
 
 def heard_note(context: bpy.types.Context, name: str) -> str:
@@ -127,7 +178,13 @@ def heard_note(context: bpy.types.Context, name: str) -> str:
         return ""  # the button that plays the sound says it
     used = _heard(recording)
     refusal = _refusal(used)
-    return refusal.message if refusal is not None else _note(edit, context.scene, recording, used)
+    if refusal is not None:
+        return refusal.message
+    try:
+        midi = find_midi(edit, strip)
+    except UserError as fault:
+        return fault.message
+    return _note(edit, context.scene, recording, used, midi)
 
 
 def _scenes(context: bpy.types.Context) -> list[list[bpy.types.Scene]]:
@@ -169,11 +226,12 @@ def _silent(strip: bpy.types.Strip) -> str:
             f'The scene strip "{strip.name}" shows a camera and plays no sound: set its Input to Sequencer, '
             "or choose another strip."
         )
-    return f'The strip "{strip.name}" brings no sound: choose a sound strip in the S2C panel.'
+    return f'The strip "{strip.name}" brings no sound: choose a sound or MIDI strip in the S2C panel.'
 
 
 def _choose(edit: bpy.types.Scene, found: list[Sounding]) -> Sounding:
     """The one that is meant: of the active strip, else of the only recording. Raises UserError."""
+    found = sounds_first(found)
     scenes = [edit]
     if all(item.lead == found[0].lead for item in found):
         scenes += [item.scene for item in found]  # in one scene strip: what is active in there
@@ -185,7 +243,8 @@ def _choose(edit: bpy.types.Scene, found: list[Sounding]) -> Sounding:
             return _choose(edit, active)
     if len({item.recording for item in found}) == 1:
         return min(found, key=lambda item: (bool(item.silence()), compat.strip_start(item.lead)))
-    raise UserError("which_strip", "There are several sound strips: choose one in the S2C panel.")
+    kind = "MIDI" if found[0].midi else "sound"
+    raise UserError("which_strip", f"There are several {kind} strips: choose one in the S2C panel.")
 
 
 def _recording(edit: bpy.types.Scene, strip: bpy.types.Strip) -> list[Sounding]:
@@ -231,7 +290,8 @@ def strip_sound(
         )
     if heard is None or heard.frames < 2:  # Blender shows even an empty file as one frame
         raise UserError("strip_zero", _no_length(used[0]))
-    path, packed = _file(used[0].strip, temporary)
+    midi = find_midi(edit, strip)
+    path, packed = (find_file(used[0].strip), b"") if used[0].midi else _file(used[0].strip, temporary)
     found = [(piece, item.gain()) for piece, item in zip(heard.pieces, used) if piece is not None]
     loudest = max(gain for _, gain in found)
     pieces = _joined(
@@ -241,6 +301,12 @@ def strip_sound(
         ]
     )
     extent = HeardRange(heard.start_frame, heard.frames, pieces[0].start_s, pieces[-1].end_s)
+    note = _note(edit, scene, recording, used, midi)
+    if used[0].midi:
+        last_frame_s = length_of(used[0].strip) - 1.0 / time_base(used[0].scene).rate
+        if pieces[-1].end_s > last_frame_s:  # to its last note, whatever the strip's length in frames
+            pieces = (*pieces[:-1], replace(pieces[-1], end_s=math.inf))
+        return StripSound(extent, path, note=note, pieces=pieces, midi=path)
     decoding = None
     if not is_readable(packed[:HEAD_BYTES] if packed else read_head(path)):
         start_s, end_s = min(piece.start_s for piece in pieces), max(piece.end_s for piece in pieces)
@@ -249,13 +315,20 @@ def strip_sound(
             replace(piece, path=decoding.target, start_s=piece.start_s - start_s, end_s=piece.end_s - start_s)
             for piece in pieces
         )
-    return StripSound(extent, path, packed, _note(edit, scene, recording, used), pieces, decoding)
+    notes = find_file(midi.strip) if midi is not None else None
+    return StripSound(extent, path, packed, note, pieces, decoding, notes)
 
 
 def _refusal(used: list[Sounding]) -> UserError | None:
     """What cannot be followed in what is heard."""
     for item in used:
         for link in item.chain:
+            if len(getattr(link.strip, "retiming_keys", ())) > 0 and item.midi:
+                return UserError(
+                    "strip_retimed",
+                    f"The speed of the {link.named} was changed, which MIDI cannot follow: take it back with "
+                    "Strip > Retiming > Reset Retiming, and change the tempo in the MIDI file.",
+                )
             if len(getattr(link.strip, "retiming_keys", ())) > 0:
                 return UserError(
                     "strip_retimed",
@@ -362,21 +435,28 @@ def _placement(edit: bpy.types.Scene, scene: bpy.types.Scene) -> Placement:
 
 
 def _note(
-    edit: bpy.types.Scene, scene: bpy.types.Scene, recording: list[Sounding], used: list[Sounding]
+    edit: bpy.types.Scene,
+    scene: bpy.types.Scene,
+    recording: list[Sounding],
+    used: list[Sounding],
+    midi: Sounding | None,
 ) -> str:
-    """Sentences about the sound, those that matter most first."""
+    """Sentences about the sound and the notes, those that matter most first."""
     said = [_silence_note(used), _place_note(edit, scene)]
+    if midi is not None and not used[0].midi:
+        said.append(f'The notes of "{midi.strip.name}" are played, in the time of the recording.')
     if len(recording) > 1:
         said.append(f"The recording is cut into {len(recording)} pieces; what is heard of them is played.")
     animated = next((name for item in used if (name := item.animated())), "")
-    if animated:
+    if animated and not used[0].midi:
         said.append(f"The volume of the {animated} is animated; the hands hear it evenly loud.")
     return " ".join(sentence for sentence in said if sentence)
 
 
 def _silence_note(used: list[Sounding]) -> str:
     reason = used[0].silence()  # those that are used are all heard, or none is
-    return f"{reason}; its sound is used all the same." if reason else ""
+    what = "notes are" if used[0].midi else "sound is"
+    return f"{reason}; its {what} used all the same." if reason else ""
 
 
 def _place_note(edit: bpy.types.Scene, scene: bpy.types.Scene) -> str:

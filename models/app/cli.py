@@ -254,8 +254,10 @@ def run_evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
     from models.music.midi import read_midi
 
     take = Take.load(arguments.take)
-    notes = take.notes if arguments.midi is None else read_midi(arguments.midi).notes
-    return evaluate_take(take, notes)
+    if arguments.midi is None:
+        return evaluate_take(take, take.notes)
+    true = read_midi(arguments.midi)
+    return evaluate_take(take, true.notes, pedal=true.pedal)
 
 
 def run_benchmark(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from models.checks import (
     setting_name,
 )
 from models.errors import UserError
+from models.music.midi_piece import MidiPiece
 from models.music.sound_piece import MOST_S, SoundPiece
 
 HANDS = ("left", "right")
@@ -51,6 +52,8 @@ class GenerateRequest:
     """Number or name of the part of the MIDI file that is played; None for the piano's."""
     align: bool = True
     """False where the MIDI file is in the sound's time already: then nothing is listened to."""
+    midi_pieces: tuple[MidiPiece, ...] | None = None
+    """The pieces of `midi` that are played, placed in time; without a sound."""
     seed: int = 0
     preset: str = "default"
     """Name of a preset or path of a model folder."""
@@ -85,6 +88,7 @@ class GenerateRequest:
             if getattr(self, name) is not None:
                 change(self, name, checked_path(name, getattr(self, name)))
         self._check_sounds()
+        self._check_midi_pieces()
         if self.sound is None and self.sounds is None and self.midi is None and self.keep is None:
             raise UserError("nothing_to_play", "There is nothing to play: choose a recording or a MIDI file.")
         self._check_part()
@@ -129,6 +133,21 @@ class GenerateRequest:
             name = "sound_start_s" if self.sound_start_s != 0 else "sound_end_s"
             raise UserError(
                 "bad_params", f'The setting "{name}" belongs to "sound"; a piece of "sounds" has its own.'
+            )
+
+    def _check_midi_pieces(self) -> None:
+        if self.midi_pieces is None:
+            return
+        value: Any = self.midi_pieces
+        if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= MOST_PIECES:
+            raise bad_value("midi_pieces", value, f"a list of 1 to {MOST_PIECES} pieces of the MIDI file")
+        pieces = tuple(MidiPiece.of(f"midi_pieces[{i}]", piece) for i, piece in enumerate(value))
+        object.__setattr__(self, "midi_pieces", pieces)
+        trimmed = self.sound_start_s != 0 or self.sound_end_s is not None
+        if self.midi is None or self.sound is not None or self.sounds is not None or trimmed:
+            raise UserError(
+                "bad_params",
+                'The setting "midi_pieces" needs "midi", no sound and no trims: a piece has its own.',
             )
 
     def _check_part(self) -> None:

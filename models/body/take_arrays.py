@@ -32,6 +32,7 @@ FORMATS = (1,)
 MOST_FRAMES = 500_000
 """Four and a half hours at 30 frames a second, half an hour at 240."""
 MOST_NOTES = 1_000_000
+MOST_PEDAL = 1_000_000
 MOST_TEXT = 4 << 20
 """Characters of the meta."""
 MOST_SECONDS = 3 * 3600.0
@@ -94,14 +95,20 @@ ARRAYS = {
     "fps": Array("frame rate", (), 1, "fiu", np.float64, RATES),
     "notes": Array("notes", (None, 4), MOST_NOTES, "fiu", np.float32, (0, 1e6)),
     "fingering": Array("fingering", (None, 2), MOST_NOTES, "iu", np.int8, (-1, 4)),
+    "release": Array("releases", (None,), MOST_NOTES, "fiu", np.float32, (0, 1e6)),
+    "pedal": Array("pedal", (None, 2), MOST_PEDAL, "fiu", np.float32, (0, 1e6)),
     "wrist": Array("wrists", (None, 2, 3), MOST_FRAMES, "f", np.float32, (-1000, 1000)),
     "euler": Array("joint angles", (None, 2, 16, 3), MOST_FRAMES, "f", np.float32, (-10_000, 10_000)),
 }
 """In the order of reading: what is small and tells most comes first."""
+OPTIONAL = ("release", "pedal")
+"""What takes of earlier versions have not; without it there is none of it."""
 ONSET, OFFSET, PITCH, VELOCITY = 0, 1, 2, 3
 """Columns of `notes`: seconds, seconds, MIDI number, 0 to 127."""
 HAND, FINGER = 0, 1
 """Columns of `fingering`: 0 left, 1 right; 0 thumb to 4 little finger; -1 unknown."""
+SECOND, DEPTH = 0, 1
+"""Columns of `pedal`: from when on, seconds; how far it is down, 0 to 1."""
 _HASH = re.compile(r"[0-9a-f]{8,64}")
 _NUMBERS = {
     "hand_size": (0.1, 10.0),
@@ -124,6 +131,10 @@ class TakeArrays:
     """(n, 4) onset s, offset s, pitch, velocity; sorted by onset."""
     fingering: NDArray[np.int8]
     """(n, 2) hand and finger, -1 unknown."""
+    release: NDArray[np.float32]
+    """(n,) second at which each note's finger leaves its key; where the take does not say, the note's offset."""
+    pedal: NDArray[np.float32]
+    """(m, 2) second from which on the sustain pedal is so far down, 0 to 1; sorted by time."""
     fps: float
     meta: dict[str, Any]
 
@@ -179,6 +190,8 @@ def _check_archive(file: IO[bytes]) -> None:
 def _read(archive: zipfile.ZipFile, name: str, array: Array) -> Generator[None, None, NDArray[Any]]:
     """One array of the file, a piece a step, after its header has been found to be right."""
     member = archive.NameToInfo.get(f"{name}.npy")
+    if member is None and name in OPTIONAL:
+        return np.zeros([size or 0 for size in array.shape], array.dtype)
     if member is None:
         raise Spoiled(f"it has no {array.words}")
     if member.flag_bits & 0x1:
@@ -308,11 +321,20 @@ def _fitting(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> TakeArray
         raise Spoiled(f"it lasts longer than {MOST_SECONDS / 3600:g} hours")
     if (notes[:, OFFSET] < notes[:, ONSET]).any() or (notes[:, PITCH:] > 127).any():
         raise Spoiled("its notes end before they begin, or go beyond 127")
+    pedal = arrays["pedal"]
+    if (pedal[:, DEPTH] > 1).any():
+        raise Spoiled("its pedal is further down than it goes")
+    if (np.diff(pedal[:, SECOND]) < 0).any():
+        pedal = pedal[np.argsort(pedal[:, SECOND], kind="stable")]
     if len(fingering) != len(notes):  # of another program, which edited the notes alone: fingers unknown
         fingering = np.full((len(notes), 2), -1, np.int8)
     if (fingering[:, HAND] > 1).any():
         raise Spoiled("its fingering names hands or fingers that there are not")
+    release = arrays["release"]
+    if len(release) != len(notes):  # of an earlier version, or of notes that were edited
+        release = notes[:, OFFSET]
+    release = np.maximum(release, notes[:, ONSET])
     if (np.diff(notes[:, ONSET]) < 0).any():
         order = np.argsort(notes[:, ONSET], kind="stable")
-        notes, fingering = notes[order], fingering[order]
-    return TakeArrays(arrays["euler"], arrays["wrist"], notes, fingering, fps, meta)
+        notes, fingering, release = notes[order], fingering[order], release[order]
+    return TakeArrays(arrays["euler"], arrays["wrist"], notes, fingering, release, pedal, fps, meta)

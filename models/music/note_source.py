@@ -15,6 +15,8 @@ import numpy as np
 from models.body.notes import Notes
 from models.body.take import Take
 from models.errors import Progress, Remark, UserError
+from models.music.midi_piece import MidiPiece, in_pieces
+from models.music.notes import trim_notes
 from models.music.passages import LONG_SILENCE_S
 from models.music.pedal import Pedal
 from models.music.sound_piece import SoundPiece
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from models.music.alignment import Fit
     from models.music.audio import Audio
     from models.music.midi import MidiNotes
+    from models.music.transcription.listen import Heard
 
 CACHED_TRANSCRIPTIONS = 8
 MOST_PARTS = 100
@@ -37,6 +40,10 @@ class Asked(Protocol):
     @property
     def midi(self) -> Path | None:
         """A MIDI file in place of what is heard."""
+
+    @property
+    def midi_pieces(self) -> tuple[MidiPiece, ...] | None:
+        """The pieces of the MIDI file that are played; None for all of it."""
 
     @property
     def part(self) -> str | None:
@@ -93,15 +100,6 @@ class Sound:
     they say which sound it is."""
 
 
-def trim_notes(notes: Notes, start_s: float, end_s: float) -> Notes:
-    """The notes that sound between two seconds, cut to them, in the time from `start_s`."""
-    inside = notes.select((notes.offset_s > start_s) & (notes.onset_s < end_s))
-    onset_s, offset_s = (
-        np.clip(time - start_s, 0.0, end_s - start_s) for time in (inside.onset_s, inside.offset_s)
-    )
-    return replace(inside, onset_s=onset_s, offset_s=offset_s)
-
-
 def load_sound(path: Path, start_s: float, end_s: float | None) -> Sound:
     """A recording, or the seconds of it between the trims."""
     from models.music.audio import load_audio
@@ -125,7 +123,7 @@ class NoteSource:
     """Finds the music of a request and remembers what it has transcribed."""
 
     def __init__(self) -> None:
-        self._heard: OrderedDict[tuple[Any, ...], Notes] = OrderedDict()
+        self._heard: OrderedDict[tuple[Any, ...], Heard] = OrderedDict()
 
     def must_listen(self, request: Asked, keep: Take | None, sound: Sound) -> bool:
         """Whether the notes of the request have to be found by ear, and have not been yet."""
@@ -144,15 +142,15 @@ class NoteSource:
 
         prepare(str(choose_device(device)))
 
-    def transcribed(self, sound: Sound, device: str, clock: Progress) -> Notes:
-        """The notes of a sound."""
+    def heard(self, sound: Sound, device: str, clock: Progress) -> Heard:
+        """The notes of a sound, with all that is to be said of it."""
         from models.device import choose_device
-        from models.music.transcription.transcribe import transcribe
+        from models.music.transcription.listen import listen
 
         key = tuple(sound.source.values())
         if key not in self._heard:
-            notes = transcribe(sound.audio, device=str(choose_device(device)), progress=clock)
-            self._heard[key] = notes
+            heard = listen(sound.audio, device=str(choose_device(device)), progress=clock)
+            self._heard[key] = replace(heard, remarks=sound.audio.remarks + heard.remarks)
             while len(self._heard) > CACHED_TRANSCRIPTIONS:
                 self._heard.popitem(last=False)
         self._heard.move_to_end(key)
@@ -170,12 +168,13 @@ class NoteSource:
         if keep is not None and (sound is None or _lends_notes(keep, source)):
             kept = {name: keep.meta[name] for name in _SOURCE_NAMES if name in keep.meta}
             # The kept hand must go on playing what it plays: every note stays in the hand that had it.
-            return PlayedNotes(keep.notes, keep.motion.frames / keep.motion.fps, kept)
+            pedal = Pedal.of_table(keep.pedal) if keep.meta.get("pedal") == "midi" else Pedal.none()
+            return PlayedNotes(keep.notes, keep.motion.frames / keep.motion.fps, kept, pedal=pedal)
         assert sound is not None  # a request has a sound, a MIDI file or a kept take
-        notes = self.transcribed(sound, request.device, clock)
+        heard = self.heard(sound, request.device, clock)
         if request.midi is not None:
-            return _laid_over(request.midi, request, notes, sound.duration_s, source)
-        return PlayedNotes(notes, sound.duration_s, source, remarks=sound.audio.remarks)
+            return _laid_over(request.midi, request, heard.notes, sound.duration_s, source)
+        return PlayedNotes(heard.notes, sound.duration_s, source, remarks=heard.remarks)
 
 
 _SOURCE_NAMES = ("sound_sha256", "sound_start_s", "sound_end_s", "midi_sha256", "midi_part")
@@ -232,6 +231,8 @@ def _from_midi(path: Path, request: Asked, sound: Sound | None, source: dict[str
     read = _read(path, request)
     notes, pedal = read.notes, read.pedal
     source.update(_with_midi({}, request))
+    if request.midi_pieces is not None:
+        notes, pedal = in_pieces(notes, pedal, request.midi_pieces)
     start_s, end_s = request.sound_start_s, request.sound_end_s
     if start_s > 0 or end_s is not None:
         until_s = np.inf if end_s is None else end_s
@@ -240,6 +241,11 @@ def _from_midi(path: Path, request: Asked, sound: Sound | None, source: dict[str
     cut = False
     if sound is not None:
         duration_s = sound.duration_s
+    elif request.midi_pieces is not None:
+        duration_s = min(
+            max(piece.until_s for piece in request.midi_pieces),
+            float(notes.offset_s.max(initial=0.0)) + TAIL_S,
+        )
     else:
         over_s = float(notes.offset_s.max(initial=0.0))
         longest_s = over_s + LONG_SILENCE_S

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,15 @@ ONSET, SUSTAIN = 0, 1
 def note_order(notes: Notes) -> NDArray[np.int64]:
     """Indices (n,) that sort notes by onset, then pitch, then offset; equal notes keep their order."""
     return np.lexsort((notes.offset_s, notes.pitch, notes.onset_s))
+
+
+def trim_notes(notes: Notes, start_s: float, end_s: float) -> Notes:
+    """The notes that sound between two seconds, cut to them, in the time from `start_s`."""
+    inside = notes.select((notes.offset_s > start_s) & (notes.onset_s < end_s))
+    onset_s, offset_s = (
+        np.clip(time - start_s, 0.0, end_s - start_s) for time in (inside.onset_s, inside.offset_s)
+    )
+    return replace(inside, onset_s=onset_s, offset_s=offset_s)
 
 
 def held_frames(

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keys go down with the notes of the take that the hands play.
+"""Keys and the sustain pedal go down with the take that the hands play.
 
-How far each key is down is a curve of the take itself, beside the hands' curves, on the bone that carries both hands.
-The keys of a piano follow it by drivers. So the piano plays whatever the hands play: another take, keys moved in the
-Dope Sheet, a strip moved or muted in the NLA; and a piano that is added later plays the take that is there.
+How far each of them is down is a curve of the take itself, beside the hands' curves, on the bone that carries both
+hands. The keys and the pedal of a piano follow it by drivers. So the piano plays whatever the hands play: another
+take, keys moved in the Dope Sheet, a strip moved or muted in the NLA; and a piano that is added later plays the take
+that is there.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .. import compat
 from ..core import keyboard
 from ..core.splicing import LINEAR
 from ..rig.bones import common_parent, joint_bones
-from .build import PRESS_PROPERTY, piano_keys
+from .build import PRESS_PROPERTY, piano_keys, sustain_pedal
 
 EARLIER_PROPERTY = "s2c_piano_take"
 """Custom property of the actions that earlier versions put on the keys."""
@@ -30,24 +31,29 @@ DOWN_S, UP_S = 0.045, 0.07
 LEAST_UP_S = 0.02
 """A key struck again is up for at least this long, where the notes leave room."""
 GROUP = "Piano Keys"
+PEDAL_DEPTH = "pedal sustain"
+"""Custom property of the carrying bone that says how far the sustain pedal is down, 0 to 1."""
+PEDAL_GROUP = "Piano Pedal"
+FOOT_S = 0.1
+"""A foot takes this long to press the pedal or let it up."""
 
 
 def key_frames(
-    onset_s: NDArray[np.floating[Any]], offset_s: NDArray[np.floating[Any]], fps: float, start_frame: int
+    onset_s: NDArray[np.floating[Any]], release_s: NDArray[np.floating[Any]], fps: float, start_frame: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Frames and depths (0 up, 1 down) of one key's notes, sorted by onset.
+    """Frames and depths (0 up, 1 down) of one key's notes, sorted by onset; a key goes up as its finger does.
 
     The key reaches two thirds of its way at the onset, when a finger's press is felt and heard.
     """
     times: list[float] = []
     depths: list[float] = []
-    for index, (onset, offset) in enumerate(zip(onset_s, offset_s, strict=True)):
+    for index, (onset, leaves) in enumerate(zip(onset_s, release_s, strict=True)):
         following = float(onset_s[index + 1]) if index + 1 < len(onset_s) else np.inf
         room = following - float(onset)
         down = min(DOWN_S, 0.3 * room)
         begin, bottom = float(onset) - 0.66 * down, float(onset) + 0.34 * down
         release = max(
-            min(float(offset), following - 0.66 * min(DOWN_S, 0.3 * room) - LEAST_UP_S - 0.3 * UP_S), bottom
+            min(float(leaves), following - 0.66 * min(DOWN_S, 0.3 * room) - LEAST_UP_S - 0.3 * UP_S), bottom
         )
         up = min(release + UP_S, following - 0.66 * min(DOWN_S, 0.3 * room) - 1e-3)
         for time, depth in ((begin, 0.0), (bottom, 1.0), (release, 1.0), (max(up, release + 1e-3), 0.0)):
@@ -68,25 +74,92 @@ def carrier(armature: bpy.types.Object) -> str:
     return bone.name if bone is not None else joint_bones(armature)[0][0]
 
 
-def depth_path(bone: str, pitch: int) -> str:
-    """Data path of a key's depth on the armature object."""
-    return f'pose.bones["{bpy.utils.escape_identifier(bone)}"]["{depth_property(pitch)}"]'
+def depth_path(bone: str, name: str) -> str:
+    """Data path of a depth on the armature object. name: of its property."""
+    return f'pose.bones["{bpy.utils.escape_identifier(bone)}"]["{name}"]'
 
 
-def is_key_curve(curve: bpy.types.FCurve) -> bool:
-    """Whether a curve of a take moves a key."""
-    return '"]["key ' in curve.data_path
+def is_piano_curve(curve: bpy.types.FCurve) -> bool:
+    """Whether a curve of a take moves a key or a pedal."""
+    return '"]["key ' in curve.data_path or is_pedal_curve(curve)
+
+
+def is_pedal_curve(curve: bpy.types.FCurve) -> bool:
+    """Whether a curve of a take moves the sustain pedal."""
+    return curve.data_path.endswith(f'"]["{PEDAL_DEPTH}"]')
 
 
 def add_depths(armature: bpy.types.Object) -> None:
-    """Give the carrying bone a depth for each of the 88 keys, which curves move and drivers read."""
+    """Give the carrying bone a depth for each of the 88 keys and the pedal, which curves move and drivers read."""
     bone = armature.pose.bones[carrier(armature)]
-    missing = [name for name in map(depth_property, keyboard.PITCHES) if name not in bone]
+    names = [*map(depth_property, keyboard.PITCHES), PEDAL_DEPTH]
+    missing = [name for name in names if name not in bone]
     for name in missing:
         bone[name] = 0.0
-        bone.id_properties_ui(name).update(min=0.0, max=1.0, description="How far this key is down")
+        what = "the sustain pedal" if name == PEDAL_DEPTH else "this key"
+        bone.id_properties_ui(name).update(min=0.0, max=1.0, description=f"How far {what} is down")
     if missing:
         armature.update_tag()
+
+
+def pedal_frames(
+    second_s: NDArray[np.floating[Any]], depth: NDArray[np.floating[Any]], fps: float, start_frame: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Frames and depths of the pedal's keys, from its positions (m,), each held until the next; before them it is up.
+
+    The foot is half way at the second of each position.
+    """
+    first = float(depth[second_s <= 0][-1]) if (second_s <= 0).any() else 0.0
+    later = second_s > 0
+    second_s, depth = second_s[later].astype(np.float64), depth[later].astype(np.float64)
+    last = np.append(second_s[1:] > second_s[:-1], True) if len(second_s) else np.zeros(0, bool)
+    second_s, depth = second_s[last], depth[last]  # of several at one second
+    changed = np.diff(depth, prepend=first) != 0
+    second_s, depth = second_s[changed], depth[changed]
+    gap = np.diff(second_s, prepend=0.0, append=np.inf)
+    half = 0.5 * np.minimum(FOOT_S, 0.8 * np.minimum(gap[:-1], gap[1:]))
+    times = np.concatenate([[0.0], np.stack([second_s - half, second_s + half], 1).ravel()])
+    depths = np.concatenate([[first], np.stack([np.append(first, depth)[:-1], depth], 1).ravel()])
+    return times * fps + start_frame, depths
+
+
+def pedal_positions(curve: bpy.types.FCurve) -> NDArray[np.float64]:
+    """Frames and depths (m, 2) that a pedal's curve holds: each where the foot is half way to it."""
+    points = curve.keyframe_points
+    found = np.empty(2 * len(points), np.float32)
+    points.foreach_get("co", found)
+    frames, depths = found.reshape(-1, 2).T.astype(np.float64)
+    depths = np.clip(depths, 0.0, 1.0)
+    changed = np.flatnonzero(np.diff(depths)) + 1
+    halfway = 0.5 * (frames[changed - 1] + frames[changed])
+    return np.stack([np.append(frames[:1], halfway), np.append(depths[:1], depths[changed])], 1)
+
+
+def write_pedal(
+    bag: bpy.types.ActionChannelbag,
+    bone: str,
+    pedal: NDArray[np.floating[Any]],
+    *,
+    fps: float,
+    start_frame: int,
+) -> None:
+    """Write the pedal's positions (m, 2), second and depth, into the curves of a take; of none, it stays up."""
+    frames, depths = pedal_frames(pedal[:, 0], pedal[:, 1], fps, start_frame)
+    _write_curve(bag, depth_path(bone, PEDAL_DEPTH), PEDAL_GROUP, frames, depths)
+
+
+def _write_curve(
+    bag: bpy.types.ActionChannelbag,
+    path: str,
+    group: str,
+    frames: NDArray[np.float64],
+    depths: NDArray[np.float64],
+) -> None:
+    curve = compat.new_fcurve(bag, path, 0, group)
+    curve.keyframe_points.add(len(frames))
+    curve.keyframe_points.foreach_set("co", np.stack([frames, depths], 1).astype(np.float32).ravel())
+    curve.keyframe_points.foreach_set("interpolation", np.full(len(frames), LINEAR, np.int32))
+    curve.update()
 
 
 def write_depths(
@@ -94,12 +167,12 @@ def write_depths(
     bone: str,
     *,
     onset_s: NDArray[np.floating[Any]],
-    offset_s: NDArray[np.floating[Any]],
+    release_s: NDArray[np.floating[Any]],
     pitches: NDArray[np.floating[Any]],
     fps: float,
     start_frame: int,
 ) -> Iterator[None]:
-    """Write the keys' depths for the notes of a take, columns (n,), into its curves, some keys a step.
+    """Write the keys' depths for the notes that fingers play, columns (n,), into the take's curves, some keys a step.
 
     Keys that do not play get a curve, too, which keeps them up: another take may have left them down.
     """
@@ -107,14 +180,10 @@ def write_depths(
     for pitch in keyboard.PITCHES:
         played = np.flatnonzero(keys == pitch)
         played = played[np.argsort(onset_s[played], kind="stable")]
-        frames, depths = key_frames(onset_s[played], offset_s[played], fps, start_frame)
+        frames, depths = key_frames(onset_s[played], release_s[played], fps, start_frame)
         if not len(played):
             frames, depths = np.array([float(start_frame)]), np.array([0.0])
-        curve = compat.new_fcurve(bag, depth_path(bone, pitch), 0, GROUP)
-        curve.keyframe_points.add(len(frames))
-        curve.keyframe_points.foreach_set("co", np.stack([frames, depths], 1).astype(np.float32).ravel())
-        curve.keyframe_points.foreach_set("interpolation", np.full(len(frames), LINEAR, np.int32))
-        curve.update()
+        _write_curve(bag, depth_path(bone, depth_property(pitch)), GROUP, frames, depths)
         yield
     group = bag.groups.get(GROUP)
     if group is not None:  # 88 channels, folded away until somebody wants them
@@ -122,9 +191,9 @@ def write_depths(
 
 
 def connect(piano: bpy.types.Object, armature: bpy.types.Object) -> str:
-    """Let the keys of a piano follow the takes of an armature. Keys that the user animates are left alone.
+    """Let keys and pedal of a piano follow the takes of an armature. What the user animates is left alone.
 
-    Returns one sentence when the keys cannot be driven, else nothing.
+    Returns one sentence when they cannot be driven, else nothing.
     """
     if piano.library is not None:
         return (
@@ -133,10 +202,14 @@ def connect(piano: bpy.types.Object, armature: bpy.types.Object) -> str:
         )
     add_depths(armature)
     bone = carrier(armature)
-    for pitch, key in piano_keys(piano).items():
-        _forget_earlier(key)
-        if not _users_own(key):
-            _drive(key, armature, depth_path(bone, pitch), float(key[PRESS_PROPERTY]))
+    parts = {depth_property(pitch): key for pitch, key in piano_keys(piano).items()}
+    pedal = sustain_pedal(piano)
+    if pedal is not None:
+        parts[PEDAL_DEPTH] = pedal
+    for name, part in parts.items():
+        _forget_earlier(part)
+        if not _users_own(part):
+            _drive(part, armature, depth_path(bone, name), float(part[PRESS_PROPERTY]))
     return ""
 
 

@@ -14,13 +14,20 @@ BLUSH_ATTRIBUTE = "s2c_blush"
 
 
 def plain(
-    name: str, colour: tuple[float, float, float], roughness: float, *, coat: float = 0.0, sheen: float = 0.0
+    name: str,
+    colour: tuple[float, float, float],
+    roughness: float,
+    *,
+    coat: float = 0.0,
+    sheen: float = 0.0,
+    metallic: float = 0.0,
 ) -> bpy.types.Material:
     """A Principled material; the same one is returned when the file already has it."""
 
     def fill(shader: bpy.types.Node, _material: bpy.types.Material) -> None:
         shader.inputs["Coat Weight"].default_value = coat
         shader.inputs["Sheen Weight"].default_value = sheen
+        shader.inputs["Metallic"].default_value = metallic
 
     return _material(name, colour, roughness, fill)
 

@@ -15,6 +15,7 @@ import bpy
 
 from .. import compat
 from ..core.timebase import Span, TimeBase, heard_span
+from .midi_strip import midi_of
 
 KINDS = {"META": "meta strip", "SCENE": "scene strip"}
 """What an animator calls a strip; every other is a strip."""
@@ -85,6 +86,11 @@ class Sounding:
         return next(link.strip for link in self.chain if link.strip.type != "META")
 
     @property
+    def midi(self) -> bool:
+        """Whether it is a MIDI file, of which nothing is heard."""
+        return bool(midi_of(self.strip))
+
+    @property
     def camera(self) -> bool:
         """Whether a scene strip on the way shows a camera."""
         return any(link.camera for link in self.chain)
@@ -153,16 +159,27 @@ def time_base(scene: bpy.types.Scene) -> TimeBase:
 
 
 def soundings(edit: bpy.types.Scene) -> list[Sounding]:
-    """Every sound of an edit, heard or not. Scenes shown by their camera count only where there is nothing else."""
+    """Every sound and MIDI file of an edit, heard or not.
+
+    Scenes shown by their camera count only where there is nothing else.
+    """
     found = list(_walk(edit))
     return [item for item in found if not item.camera] or found
 
 
+def sounds_first(found: list[Sounding]) -> list[Sounding]:
+    """Those that can be heard; where there are none, the MIDI files: beside a sound, MIDI only gives the notes."""
+    return [item for item in found if not item.midi] or found
+
+
 def recording_of(strip: bpy.types.Strip) -> tuple[str, object]:
-    """What two sound strips of one recording have in common: the file, or the bytes packed from it."""
+    """What two strips of one recording have in common: the file, or the bytes packed from it."""
     sound = strip.sound
     if sound is None:
         return "", strip.name
+    midi = midi_of(strip)
+    if midi:
+        return os.path.normcase(midi), "midi"
     path = os.path.normpath(bpy.path.abspath(sound.filepath, library=sound.library))
     packed = sound.packed_file
     return os.path.normcase(path), packed.size if packed is not None else None

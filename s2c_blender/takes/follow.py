@@ -82,9 +82,9 @@ def pace_of_strip(
 
 def _begin_s(made_from: dict[str, Any], sound: StripSound, hands: Pace) -> float | None:
     """Second of the file that was the take's second 0; None when the take was made from another recording."""
-    pieces = made_from.get("sounds")
+    pieces = made_from.get("sounds") or made_from.get("midi_pieces")
     first = pieces[0] if isinstance(pieces, list) and pieces else {}
-    name = first.get("path") or made_from.get("sound")
+    name = first.get("path") or made_from.get("sound") or made_from.get("midi")
     begin = first.get("start_s", made_from.get("sound_start_s"))
     if isinstance(name, str) and isinstance(begin, (int, float)) and Path(name).stem != "decoded":
         packed = "packed" in (Path(name).stem, sound.path.stem)

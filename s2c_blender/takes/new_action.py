@@ -17,7 +17,7 @@ import bpy
 
 from .. import compat, fcurves
 from ..errors import UserError
-from ..piano.animation import is_key_curve
+from ..piano.animation import is_piano_curve
 from . import unfinished
 from .clock import clock_channel
 from .layers import can_replace_active, current_action, is_plain
@@ -123,7 +123,7 @@ def replaced(order: TakeOrder, armature: bpy.types.Object) -> set[tuple[str, int
 
 
 def _is_replaced(curve: bpy.types.FCurve, anew: set[tuple[str, int]], order: TakeOrder) -> bool:
-    return (curve.data_path, curve.array_index) in anew or (not order.partial and is_key_curve(curve))
+    return (curve.data_path, curve.array_index) in anew or (not order.partial and is_piano_curve(curve))
 
 
 def _copies_curves(kept: bpy.types.Action) -> bool:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from .. import compat, fcurves
 from ..core.protocol import is_number
 from ..errors import UserError
+from ..piano.animation import is_pedal_curve, pedal_positions
 from ..strip_audio import StripSound, write_packed
 from . import clock, layers
 from .layers import TAKE_PROPERTY as MARK
@@ -107,8 +108,9 @@ def read_marks(action: bpy.types.Action) -> Marks | None:
 def _sound(stored: dict[str, Any]) -> dict[str, Any]:
     """Of stored sound parameters those that make sense."""
     sound: dict[str, Any] = {}
-    if _is_path(stored.get("sound")):
-        sound["sound"] = stored["sound"]
+    for name in ("sound", "midi"):
+        if _is_path(stored.get(name)):
+            sound[name] = stored[name]
     for name in ("sound_start_s", "sound_end_s"):
         if is_number(stored.get(name)):
             sound[name] = float(stored[name])
@@ -117,6 +119,11 @@ def _sound(stored: dict[str, Any]) -> dict[str, Any]:
         known = [p for p in pieces[:MOST_PIECES] if isinstance(p, dict) and _is_path(p.get("path"))]
         if known and all(is_number(p.get("start_s")) for p in known):
             sound["sounds"] = [{"path": p["path"], **_numbers(p)} for p in known]
+    pieces = stored.get("midi_pieces")
+    if isinstance(pieces, list):
+        known = [_numbers(p) for p in pieces[:MOST_PIECES] if isinstance(p, dict)]
+        if known and all({"start_s", "at_s"} <= set(p) for p in known):
+            sound["midi_pieces"] = known
     return sound
 
 
@@ -224,11 +231,7 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
     `generate`) is given the sound, to be transcribed again. Raises UserError when the armature vanishes or nothing can
     be written.
     """
-    armature = by_uid(bpy.data.objects, keep.armature_uid)
-    if armature is None:
-        raise UserError(
-            "rig_deleted", f'The armature "{keep.armature_name}" or its take was deleted meanwhile.'
-        )
+    armature = _find(keep)
     reader = HandReader(armature, keep.frames)
     if layers.is_direct(armature):
         for done, _ in enumerate(reader.read_curves(armature, keep.start_frame)):
@@ -251,6 +254,7 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
             wrist=reader.wrist,
             notes=notes,
             fingering=fingering,
+            pedal=_seen_pedal(keep),
             meta=np.array(json.dumps({**meta, "format": 1})),
         )
     except OSError as error:
@@ -260,6 +264,30 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
             "choose another under Preferences > File Paths > Temporary Files.",
             str(error),
         ) from error
+
+
+def _find(keep: Keep) -> bpy.types.Object:
+    armature = by_uid(bpy.data.objects, keep.armature_uid)
+    if armature is None:
+        raise UserError(
+            "rig_deleted", f'The armature "{keep.armature_name}" or its take was deleted meanwhile.'
+        )
+    return armature
+
+
+def _seen_pedal(keep: Keep) -> NDArray[np.float32]:
+    """The pedal's positions (m, 2), second within the kept frames and depth, where its curve lies now."""
+    layer = layers.take_layer(_find(keep))
+    curve = next((c for c in layer.curves if is_pedal_curve(c)), None) if layer is not None else None
+    if layer is None or curve is None:
+        return np.zeros((0, 2), np.float32)
+    found = pedal_positions(curve)
+    seconds = (np.array([layer.to_scene(frame) for frame in found[:, 0]]) - keep.start_frame) / keep.fps
+    order = np.argsort(seconds, kind="stable")
+    seconds, depth = seconds[order], found[order, 1]
+    begin = max(int(np.searchsorted(seconds, 0.0, "right")) - 1, 0)
+    inside = np.flatnonzero(seconds[begin:] < keep.frames / keep.fps) + begin
+    return np.stack([np.maximum(seconds[inside], 0.0), depth[inside]], 1).astype(np.float32)
 
 
 def take_seconds(keep: Keep, clocks: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -313,10 +341,11 @@ def _listen_again(keep: Keep, params: dict[str, Any], first_second: float) -> It
         params.update(keep.sound.params())
         return
     stored = keep.marks.sound
-    path = stored.get("sound")
+    path = stored.get("sound") or stored.get("midi")
     unmoved = abs(first_second) < 1e-3 and keep.frames == keep.marks.frames
     if isinstance(path, str) and unmoved and Path(path).is_file():
-        params.update({name: stored.get(name) for name in ("sound", "sound_start_s", "sound_end_s")})
+        names = ("sound", "midi", "sound_start_s", "sound_end_s", "midi_pieces")
+        params.update({name: stored[name] for name in names if name in stored})
         return
     raise UserError(
         "take_missing",

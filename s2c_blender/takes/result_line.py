@@ -30,8 +30,11 @@ def clock(seconds: float) -> str:
 
 
 def checked(result: dict[str, Any]) -> dict[str, Any]:
-    """What the panel uses of a worker's answer, as far as it makes sense; the rest is left out."""
-    found = {
+    """What the panel uses of a worker's answer, as far as it makes sense; the rest is left out.
+
+    What is said in words `takes.remarks` looks at.
+    """
+    found: dict[str, Any] = {
         name: result[name]
         for name in ("notes", "notes_played", "left_out_total")
         if isinstance(result.get(name), int) and is_number(result[name]) and result[name] >= 0
@@ -39,7 +42,8 @@ def checked(result: dict[str, Any]) -> dict[str, Any]:
     listed = result.get("left_out")
     notes = listed[:MOST] if isinstance(listed, list) else []
     left_out = [note for note in notes if isinstance(note, dict) and _is_note(note)]
-    return {**found, "left_out": left_out}
+    said: dict[str, Any] = {name: result[name] for name in ("remarks", "fit", "parts") if name in result}
+    return {**found, **said, "left_out": left_out}
 
 
 def _is_note(note: dict[str, Any]) -> bool:

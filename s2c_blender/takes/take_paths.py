@@ -35,7 +35,7 @@ _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\..*)?", re.IGNORECASE)
 """Names that mean a device on Windows, whatever follows their first dot."""
 _EXTENSION = re.compile(
-    r"\.(?:wave?|mp[234]|flac|og[gav]|opus|m4a|aac|aiff?|wma|ac3|midi?|mov|mkv|avi|webm)(?:\.\d{3})?$",
+    r"\.(?:wave?|mp[234]|flac|og[gav]|opus|m4a|aac|aiff?|wma|ac3|midi?|rmi|kar|mov|mkv|avi|webm)(?:\.\d{3})?$",
     re.IGNORECASE,
 )
 """A dot alone says nothing: "Op. 28 No. 4" has no extension. Blender numbers strips of one name: "song.wav.001"."""

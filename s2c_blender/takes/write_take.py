@@ -19,9 +19,9 @@ from .. import fcurves
 from ..core.heap_prefault import WarmMemory
 from ..core.splicing import Stretch
 from ..errors import UserError
-from ..piano.animation import add_depths, carrier, is_key_curve, write_depths
+from ..piano.animation import add_depths, carrier, is_piano_curve, write_depths, write_pedal
 from ..piano.pairing import connect_all
-from . import clock, follow, layers, unfinished
+from . import clock, follow, layers, remarks, unfinished
 from .new_action import (
     action_bytes,
     begin_action,
@@ -35,13 +35,13 @@ from .new_action import (
 from .put_on import is_seen, put_on
 from .read_back import Marks, by_uid, write_marks
 from .result_line import checked, describe, extend_scene_end, remember_left_out
-from .take_arrays import OFFSET, ONSET, PITCH, TakeArrays
+from .take_arrays import FINGER, ONSET, PITCH, TakeArrays
 from .take_file import at_scene_rate, load_take
 from .take_order import TakeOrder
 
 UNDO_LABEL = "Saving the undo step"
 """The last step, which cannot be cut: the armature gets the action, and Blender copies all keys for undo."""
-SOUND_KEYS = ("sound", "sound_start_s", "sound_end_s", "sounds")
+SOUND_KEYS = ("sound", "sound_start_s", "sound_end_s", "sounds", "midi", "midi_pieces")
 LAYERS_CHANGED = (
     "The NLA tracks of the hands were changed while the take was made; use Apply Take to put it on them."
 )
@@ -135,32 +135,37 @@ def _channel_values(
 
 
 def _write_music(order: TakeOrder, action_uid: int, slot_handle: int, take: TakeArrays) -> Iterator[None]:
-    """Write the take's clock onto both wrists, and the keys' depths where the kept curves hold none."""
+    """Write the take's clock onto both wrists, and the piano's motion where the kept curves hold none."""
     for hand in (0, 1):
         bone = fcurves.joint_bones(find_armature(order))[hand][0]
         bag = find_bag(action_uid, slot_handle)
         clock.write_clock(bag, bone, order.start_frame, len(take.euler), take.fps)
         yield
     stays = order.keep is not None and any(
-        is_key_curve(curve) for layer in layers.layers(find_armature(order)) for curve in layer.curves
+        is_piano_curve(curve) for layer in layers.layers(find_armature(order)) for curve in layer.curves
     )
     if stays:
         return
     bag = find_bag(action_uid, slot_handle)
-    for curve in [curve for curve in bag.fcurves if is_key_curve(curve)]:
+    for curve in [curve for curve in bag.fcurves if is_piano_curve(curve)]:
         bag.fcurves.remove(curve)
+    played = take.fingering[:, FINGER] >= 0
+    if not played.any():  # nobody knows who plays
+        played[:] = True
     steps = write_depths(
         bag,
         carrier(find_armature(order)),
-        onset_s=take.notes[:, ONSET],
-        offset_s=take.notes[:, OFFSET],
-        pitches=take.notes[:, PITCH],
+        onset_s=take.notes[played, ONSET],
+        release_s=take.release[played],
+        pitches=take.notes[played, PITCH],
         fps=take.fps,
         start_frame=order.start_frame,
     )
     for _ in steps:
         yield
-        find_bag(action_uid, slot_handle)  # undo may have taken it away
+        bag = find_bag(action_uid, slot_handle)  # undo may have taken it away
+    write_pedal(bag, carrier(find_armature(order)), take.pedal, fps=take.fps, start_frame=order.start_frame)
+    yield
 
 
 def _find_scene(order: TakeOrder) -> bpy.types.Scene:
@@ -204,20 +209,21 @@ def _bind(
     clock.write_notes(action, take.notes, take.fingering)
     settings = scene.s2c_settings
     settings.armature, settings.take_path = armature, str(order.output)
-    remarks = [connect_all(scene, armature)]
+    said = [connect_all(scene, armature)]
     bpy.context.view_layer.update()
     if not is_seen(armature, order, take):
-        remarks.append(
+        said.append(
             "Something else moves the hands, too (a constraint, a driver, a muted curve): "
             "they are not where the take puts them."
         )
-    remarks.append(follow.disagreement(bpy.context, scene, armature))
+    said.append(follow.disagreement(bpy.context, scene, armature))
     line = describe(order, result, seconds)
     remember_left_out(settings, order, take.fps, result)
+    remarks.remember(settings, order.output.stem, result)
     moved = extend_scene_end(scene, order.start_frame + len(take.euler) - 1)
     line += f", {moved}" if moved else ""
-    remarks = [remark for remark in remarks if remark]
-    settings.result = " ".join([line + "." if remarks else line, *remarks])
+    said = [text for text in said if text]
+    settings.result = " ".join([line + "." if said else line, *said])
     if isinstance(order.params["seed"], int):  # a cancelled job leaves the seed where it was
         settings.seed = order.params["seed"]
     bpy.context.view_layer.update()

@@ -146,7 +146,7 @@ def _no_recording(fault: UserError) -> str:
     """What to do without a recording; where the fault names a strip, what is wrong with that one."""
     if '"' in fault.message:
         return fault.message
-    return "Choose the recording that the hands shall play. It goes onto the timeline of the Video Sequencer."
+    return "Choose the recording, a sound or MIDI file. It goes onto the timeline of the Video Sequencer."
 
 
 def _with_reason(context: bpy.types.Context, **values: Any) -> Step:

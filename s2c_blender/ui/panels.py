@@ -41,6 +41,8 @@ REDO_RANGE = (("BOTH", "Redo Range"), ("LEFT", "Left"), ("RIGHT", "Right"))
 OPEN = {"s2c_redo": False, "s2c_choices": False, "s2c_style": False, "s2c_files": False, "s2c_left_out": True}
 """Whether a part of the panel is unfolded when it is first drawn."""
 LIST_ROWS = 4
+MOST_REMARKS = 5
+"""As many are drawn; the others are in the log."""
 
 
 class S2C_UL_left_out(bpy.types.UIList):
@@ -190,8 +192,19 @@ def draw_state(layout: bpy.types.UILayout, context: bpy.types.Context, view: Vie
         if follow.watch.text not in settings.result:
             say(layout, context, follow.watch.text, said, "ERROR")
         layout.operator("s2c.follow_strip", icon="SNAP_ON")
+    draw_remarks(layout, context)
     if settings.left_out_total:
         draw_left_out(layout, context)
+
+
+def draw_remarks(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What the generator remarked about the music of the last take."""
+    remarks = context.scene.s2c_settings.remarks
+    for item in remarks[:MOST_REMARKS]:
+        draw_text(layout, context, item.sentence, "INFO")
+    more = len(remarks) - MOST_REMARKS
+    if more > 0:
+        draw_text(layout, context, f"… and {more} more in the system console.", "BLANK1")
 
 
 def draw_message(
@@ -233,6 +246,7 @@ def draw_choices(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         return
     settings = context.scene.s2c_settings
     draw_recording(body, context)
+    draw_notes_from(body, context)
     draw_field(body, context, settings, "armature")
     column = buttons(body, context)
     column.operator("s2c.add_hands", icon="VIEW_PAN")
@@ -260,6 +274,24 @@ def draw_recording(layout: bpy.types.UILayout, context: bpy.types.Context) -> No
         row.operator("s2c.add_recording", icon="ADD")
     else:
         row.operator("s2c.add_recording", text="", icon="ADD")
+
+
+def draw_notes_from(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The MIDI file whose notes are played, and the part of it."""
+    settings = context.scene.s2c_settings
+    draw_field(layout, context, settings, "midi_path")
+    midi = settings.midi_path
+    if not midi:
+        return
+    if settings.parts and settings.parts_of == midi:
+        row = layout.column(align=True)
+        options = {"text": ""} if is_narrow(context) else {}
+        if options:
+            row.use_property_split = False
+            row.label(text="Part")
+        row.prop_search(settings, "part", settings, "parts", icon="OUTLINER_OB_SPEAKER", **options)
+    else:
+        draw_field(layout, context, settings, "part")
 
 
 def edit_of(context: bpy.types.Context) -> bpy.types.Scene | None:

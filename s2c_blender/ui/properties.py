@@ -19,6 +19,7 @@ from bpy.props import (
 
 from ..core import consent
 from ..core.player import SLIDER_RANGE, STYLES
+from . import notes_from
 
 SEED_MAX = 2**31 - 1
 
@@ -30,6 +31,19 @@ def _is_armature(_settings: S2C_Settings, candidate: bpy.types.Object) -> bool:
 def _choose_model(settings: S2C_Settings, _context: bpy.types.Context) -> None:
     """Blender calls this when the folder is set, and not when a file that names one is opened."""
     consent.choose_model(settings.model_folder)
+
+
+def _midi_path(settings: S2C_Settings) -> str:
+    return notes_from.midi_path(settings.id_data, settings.strip_name)
+
+
+def _choose_midi(settings: S2C_Settings, path: str) -> None:
+    notes_from.choose_midi(settings.id_data, settings.strip_name, path)
+
+
+def _choose_part(settings: S2C_Settings, _context: bpy.types.Context) -> None:
+    """Remember for which file a part was chosen; another file has other parts."""
+    settings.part_of = settings.midi_path
 
 
 def _style(name: str, description: str) -> object:
@@ -52,13 +66,43 @@ class S2C_LeftOutNote(bpy.types.PropertyGroup):
     where: StringProperty(name="Where", description="Its time from the start of the take")
 
 
+class S2C_Remark(bpy.types.PropertyGroup):
+    """What the generator remarked about the music of the last take."""
+
+    sentence: StringProperty(name="Remark")
+
+
+class S2C_Part(bpy.types.PropertyGroup):
+    """A part of a MIDI file: of one instrument or player. Its name is what is chosen by."""
+
+    number: IntProperty(name="Number", description="The part's number, from 1")
+    chosen: BoolProperty(name="Played", description="Whether the last take plays it")
+
+
 class S2C_Settings(bpy.types.PropertyGroup):
     """Settings of the scene that is animated (`scene.s2c_settings`)."""
 
     strip_name: StringProperty(
         name="Recording",
-        description="Sound strip that the hands play; empty takes the active one, or the only one",
+        description="Sound or MIDI strip that the hands play; empty takes the active one, or the only one",
     )
+    midi_path: StringProperty(
+        name="Notes From",
+        description="MIDI file whose notes the hands play, without listening; empty finds the notes by ear. "
+        "It lies on the timeline as a strip of silence. Beside a recording, the recording says when",
+        subtype="FILE_PATH",
+        get=_midi_path,
+        set=_choose_midi,
+    )
+    part: StringProperty(
+        name="Part",
+        description="Which part of a MIDI file for several instruments or four hands is played: its number or name. "
+        "Empty finds the piano part",
+        update=_choose_part,
+    )
+    part_of: StringProperty(name="Part Of", description="The MIDI file for which the part was chosen")
+    parts: CollectionProperty(type=S2C_Part, description="The parts of the MIDI file of the last take")
+    parts_of: StringProperty(name="Parts Of", description="The MIDI file that has these parts")
     armature: PointerProperty(
         type=bpy.types.Object,
         name="Hands",
@@ -129,16 +173,24 @@ class S2C_Settings(bpy.types.PropertyGroup):
     left_out_total: IntProperty(
         name="Left Out", description="How many notes the hands could not play; the list may hold fewer"
     )
+    remarks: CollectionProperty(type=S2C_Remark, description="What was remarked about the last take's music")
     take_path: StringProperty(
         name="Take", description="File of the last take", default="", subtype="FILE_PATH"
     )
+
+    def chosen_part(self) -> str:
+        """The part of the MIDI file that is to be played, a number or a name; empty lets the worker find it."""
+        if self.part_of and self.part_of != self.midi_path:
+            return ""  # it was chosen for another file
+        found = next((item for item in self.parts if item.name == self.part), None)
+        return str(found.number) if found is not None and self.parts_of == self.midi_path else self.part
 
     def style(self) -> dict[str, float]:
         """The style values by their names in the worker's protocol."""
         return {name: float(getattr(self, name)) for name in STYLES}
 
 
-CLASSES = (S2C_LeftOutNote, S2C_Settings)
+CLASSES = (S2C_LeftOutNote, S2C_Remark, S2C_Part, S2C_Settings)
 
 
 def register() -> None:

@@ -203,6 +203,7 @@ ODD_VALUES = {
 GENERATE_NAMES = [
     "output", "sound", "sounds", "midi", "seed", "preset", "sampler", "steps", "contact", "fps", "style", "keep",
     "hand", "range", "device", "sound_start_s", "sound_end_s", "allow_download", "align", "part",
+    "midi_pieces",
 ]  # fmt: skip
 
 

@@ -4,7 +4,7 @@
 Without a fault (`good`) it speaks the protocol and copies TAKE (or the file named by the environment variable
 FAKE_TAKE) to the wanted place, so that the Blender side can be tested without networks. Requests go to LOG.
 With `steady` it goes through the stages of the real one, takes a moment for each, looks for a cancel between them,
-and saves the take as that does: first under another name.
+and saves the take as that does: first under another name. FAKE_FACTS adds to the answer (a JSON object).
 """
 
 import json
@@ -106,6 +106,7 @@ def generate(fault, request, cancelled):
     say(id=number + 1000, event="result", result={"take": "of a forgotten job"})
     result = {"take": params["output"], "seed": params["seed"], "seconds": {"total": 0.1}, "device": "cpu"}
     result.update(notes=2, onset_f1=0.97, frames=60, fps=params["fps"])
+    result.update(json.loads(os.environ.get("FAKE_FACTS", "{}")))
     result.update(notes_played=1, left_out=[{"time_s": 1.0, "pitch": 64}], left_out_total=1)
     say(id=number, event="result", result=result)
 

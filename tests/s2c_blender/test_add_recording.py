@@ -221,21 +221,8 @@ def test_files_that_are_no_recording(scene, tmp_path, name, content, said):
 
 def test_no_file_and_a_folder(scene, tmp_path):
     before = state(scene)
-    assert refused("") == "No file is chosen: choose a sound file."
-    assert refused(tmp_path) == f'There is no file "{tmp_path.name}": choose a sound file.'
-    assert state(scene) == before
-
-
-def test_midi_without_and_with_a_place_for_it(scene, tmp_path):
-    midi = tmp_path / "piece.MID"
-    midi.write_bytes(b"MThd")
-    before = state(scene)
-    if hasattr(scene.s2c_settings, "midi_path"):
-        assert add(midi) == {"FINISHED"} and scene.s2c_settings.midi_path == str(midi)
-    else:
-        assert refused(midi).startswith(
-            "A MIDI file has no sound for the timeline: render it to a sound file first"
-        )
+    assert refused("") == "No file is chosen: choose a sound or MIDI file."
+    assert refused(tmp_path) == f'There is no file "{tmp_path.name}": choose a sound or MIDI file.'
     assert state(scene) == before
 
 

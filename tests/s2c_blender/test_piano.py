@@ -12,8 +12,9 @@ from session_helpers import write_take
 import s2c_blender
 from s2c_blender import compat
 from s2c_blender.core import keyboard
-from s2c_blender.piano.animation import connected_hands, key_frames
-from s2c_blender.piano.build import PIANO_PROPERTY, piano_keys
+from s2c_blender.piano.animation import carrier, connected_hands, key_frames, pedal_frames
+from s2c_blender.piano.build import PEDAL_ANGLE, PIANO_PROPERTY, piano_keys, sustain_pedal
+from s2c_blender.takes.read_back import plan_keep, write_keep
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +85,23 @@ def test_keys_go_down_with_their_notes_and_all_the_way(tmp_path: Path) -> None:
     assert depth(piano, 61, 11 + 1.2 * 30) == pytest.approx(0.009, abs=5e-4)
     assert depth(piano, 61, 11 + 1.395 * 30) < 0.007  # comes up between repeated notes
     assert depth(piano, 62, 11 + 1.2 * 30) == 0.0
+
+
+def test_a_key_goes_up_with_its_finger_and_does_not_move_by_itself(tmp_path: Path) -> None:
+    notes = [[0.2, 1.8, 60, 80], [0.2, 1.8, 64, 80]]
+    path = save_take(tmp_path / "a.npz", notes)
+    with np.load(path, allow_pickle=False) as data:
+        arrays = dict(data)
+    # The pedal holds the first note on; nobody plays the second.
+    release, fingering = np.array([0.8, 1.8], np.float32), np.array([[1, 0], [-1, -1]], np.int8)
+    np.savez(path, **{**arrays, "release": release, "fingering": fingering})
+    bpy.ops.s2c.add_piano()
+    bpy.ops.s2c.add_hands()
+    bpy.ops.s2c.apply_take(filepath=path, frame_start=1)
+    (piano,) = pianos()
+    assert depth(piano, 60, 1 + 0.7 * 30) == pytest.approx(0.010, abs=5e-4)
+    assert depth(piano, 60, 1 + 1.0 * 30) == pytest.approx(0.0, abs=1e-6)
+    assert depth(piano, 64, 1 + 0.7 * 30) == 0.0
 
 
 def test_the_channels_of_the_keys_are_folded_away_in_a_group_of_their_own(tmp_path: Path) -> None:
@@ -214,3 +232,109 @@ def test_key_times_rise_for_any_notes() -> None:
         frames, depths = key_frames(onsets, onsets + rng.uniform(0.01, 0.6, 20), 30.0, 1)
         assert (np.diff(frames) > 0).all()
         assert depths.min() >= 0 and depths.max() <= 1
+
+
+PEDAL = [[0.0, 0.0], [0.5, 1.0], [1.0, 0.0], [1.2, 0.5]]
+
+
+def save_pedalled(path: Path, pedal: list[list[float]], seed: int = 1) -> str:
+    """A take of one note with positions of the pedal, second and depth."""
+    save_take(path, [[0.5, 0.9, 60, 80]], seed)
+    with np.load(path, allow_pickle=False) as data:
+        arrays = dict(data)
+    np.savez(path, **{**arrays, "pedal": np.array(pedal, np.float32).reshape(-1, 2)})
+    return str(path)
+
+
+def pedal_turn(piano: bpy.types.Object, frame: float) -> float:
+    """How far the sustain pedal is down at a frame, 0 to 1, as Blender evaluates it."""
+    bpy.context.scene.frame_set(int(frame), subframe=frame - int(frame))
+    pedal = sustain_pedal(piano).evaluated_get(bpy.context.evaluated_depsgraph_get())
+    return float(pedal.matrix_world.to_euler().x - piano.matrix_world.to_euler().x) / PEDAL_ANGLE
+
+
+def test_the_pedal_goes_down_with_the_take(tmp_path: Path) -> None:
+    bpy.ops.s2c.add_piano()
+    bpy.ops.s2c.add_hands()
+    bpy.ops.s2c.apply_take(filepath=save_pedalled(tmp_path / "a.npz", PEDAL), frame_start=11)
+    (piano,) = pianos()
+    seen = [pedal_turn(piano, 11 + second * 30) for second in (0.4, 0.5, 0.6, 0.9, 1.1, 1.4)]
+    assert seen == pytest.approx([0.0, 0.5, 1.0, 1.0, 0.0, 0.5], abs=1e-3)
+    pedal = sustain_pedal(piano)
+    bpy.context.scene.frame_set(11)
+    tip = pedal.matrix_world @ pedal.data.vertices[0].co
+    bpy.context.scene.frame_set(11 + 24)
+    evaluated = pedal.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    assert (evaluated.matrix_world @ pedal.data.vertices[0].co).z < tip.z - 0.01, "its tip goes down"
+    others = [item for item in piano.children if item.get("s2c_pedal") in ("soft", "sostenuto")]
+    assert len(others) == 2 and not any(item.animation_data for item in others)
+
+
+def test_the_pedal_follows_another_take_and_the_dope_sheet(tmp_path: Path) -> None:
+    bpy.ops.s2c.add_piano()
+    bpy.ops.s2c.add_hands()
+    (piano,) = pianos()
+    middle = 1 + 0.75 * 30
+    bpy.ops.s2c.apply_take(filepath=save_pedalled(tmp_path / "a.npz", PEDAL))
+    assert pedal_turn(piano, middle) == pytest.approx(1.0, abs=1e-3)
+    data = bpy.context.scene.s2c_settings.armature.animation_data
+    for curve in compat.channelbag(data.action, data.action_slot).fcurves:
+        for point in curve.keyframe_points:
+            point.co.x += 100
+        curve.update()
+    assert pedal_turn(piano, middle + 100) == pytest.approx(1.0, abs=1e-3) and pedal_turn(piano, middle) == 0
+    bpy.ops.s2c.apply_take(filepath=save_take(tmp_path / "b.npz", NOTES), frame_start=101)
+    assert pedal_turn(piano, middle + 100) == 0.0, "a take without pedal leaves it up"
+
+
+def test_a_piano_of_earlier_versions_and_hands_of_earlier_takes(tmp_path: Path) -> None:
+    bpy.ops.s2c.add_hands()
+    bpy.ops.s2c.apply_take(filepath=save_take(tmp_path / "a.npz", NOTES))
+    armature = bpy.context.scene.s2c_settings.armature
+    bone = armature.pose.bones[carrier(armature)]
+    data = armature.animation_data
+    bag = compat.channelbag(data.action, data.action_slot)
+    bag.fcurves.remove(next(curve for curve in bag.fcurves if "pedal" in curve.data_path))
+    del bone["pedal sustain"]
+    bpy.ops.s2c.add_piano()
+    (piano,) = pianos()
+    assert bone["pedal sustain"] == 0.0 and pedal_turn(piano, 20) == 0.0
+    assert depth(piano, 60, 1 + 0.7 * 30) == pytest.approx(0.010, abs=5e-4)
+    bpy.data.objects.remove(sustain_pedal(piano))
+    bpy.ops.s2c.apply_take(filepath=save_pedalled(tmp_path / "b.npz", PEDAL))
+    assert depth(piano, 60, 1 + 0.7 * 30) == pytest.approx(0.010, abs=5e-4)
+
+
+def test_the_pedal_is_told_to_the_generator_as_it_is_seen_now(tmp_path: Path) -> None:
+    bpy.ops.s2c.add_hands()
+    bpy.ops.s2c.apply_take(filepath=save_pedalled(tmp_path / "a.npz", PEDAL), frame_start=11)
+    scene, armature = bpy.context.scene, bpy.context.scene.s2c_settings.armature
+
+    def kept() -> list[list[float]]:
+        keep = plan_keep(scene, armature, tmp_path)
+        for _ in write_keep(keep, {}):
+            pass
+        with np.load(keep.path, allow_pickle=False) as data:
+            return np.round(data["pedal"], 3).tolist()
+
+    assert kept() == pytest.approx(np.array([[0.0, 0.0], [0.5, 1.0], [1.0, 0.0], [1.2, 0.5]]), abs=2e-3)
+    data = armature.animation_data
+    for curve in compat.channelbag(data.action, data.action_slot).fcurves:
+        for point in curve.keyframe_points:
+            point.co.x = 11 + 2 * (point.co.x - 11)
+        curve.update()
+    assert kept() == pytest.approx(np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0], [2.4, 0.5]]), abs=2e-3)
+
+
+def test_pedal_times_rise_for_any_positions() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        seconds = np.cumsum(rng.choice([0.0, 0.004, 0.05, 0.3], 40))
+        depths = rng.choice([0.0, 0.3, 1.0], 40)
+        frames, found = pedal_frames(seconds, depths, 30.0, 1)
+        assert (np.diff(frames) >= 0).all() and frames[0] == 1.0
+        assert found.min() >= 0 and found.max() <= 1
+        later = (seconds[:-1] + seconds[1:]) / 2
+        apart = np.diff(seconds) > 0.2
+        seen = np.interp(later[apart], (frames - 1) / 30, found)
+        assert np.allclose(seen, depths[:-1][apart])

@@ -11,12 +11,17 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from midi_helpers import SCALE, write_midi
+from sequencer_helpers import put
 from session_helpers import state_of_scene
 
 import s2c_blender
+from s2c_blender import compat
 from s2c_blender.core.runtime import PYTHON_VARIABLE
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, session
+from s2c_blender.takes.clock import read_notes
+from s2c_blender.takes.take_arrays import ONSET, PITCH
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDING = ROOT / "demo" / "recording.flac"
@@ -107,3 +112,38 @@ def test_bad_recordings_end_in_a_sentence_and_the_next_job_works(scene, tmp_path
     scene.s2c_settings.frame_start, scene.s2c_settings.frame_end = 1, 120
     assert bpy.ops.s2c.generate() == {"FINISHED"}
     assert len(bpy.data.actions) == 1 and "made in" in scene.s2c_settings.result
+
+
+@pytest.mark.timeout(300)
+def test_a_midi_file_alone_in_pieces_and_beside_its_recording(scene, tmp_path):
+    settings = scene.s2c_settings
+    midi = write_midi(tmp_path / "scale.mid")
+    settings.midi_path = str(midi)
+    (strip,) = scene.sequence_editor.strips
+    assert bpy.ops.s2c.generate() == {"FINISHED"}
+    (action,) = bpy.data.actions
+    notes, _ = read_notes(action)
+    assert notes[:, PITCH].tolist() == list(SCALE)
+    np.testing.assert_allclose(notes[:, ONSET], [0, 1, 2, 3], atol=1e-3)
+    assert "4 of 4 notes played" in settings.result and "scale" in settings.result
+    last = compat.strip_end(strip)
+    assert scene.frame_end >= last - 1
+
+    second = strip.split(frame=61, split_method="SOFT")
+    put(second, content_start=31)
+    assert bpy.ops.s2c.regenerate_hand(hand="LEFT") == {"FINISHED"}
+    settings.armature.animation_data.action = None
+    assert bpy.ops.s2c.generate() == {"FINISHED"}
+    notes, _ = read_notes(settings.armature.animation_data.action)
+    np.testing.assert_allclose(notes[:, ONSET], [0, 1, 3, 4], atol=1e-3)
+
+    for item in list(scene.sequence_editor.strips):
+        scene.sequence_editor.strips.remove(item)
+    bpy.ops.s2c.add_recording(filepath=str(RECORDING))
+    settings.midi_path = str(RECORDING.with_suffix(".mid"))
+    settings.range_mode = "CUSTOM"
+    settings.frame_start, settings.frame_end = 1, 180
+    assert bpy.ops.s2c.generate() == {"FINISHED"}
+    notes, _ = read_notes(settings.armature.animation_data.action)
+    assert len(notes) > 5 and notes[:, ONSET].max() < 6.0
+    assert settings.remarks and "recording" in settings.remarks[0].sentence

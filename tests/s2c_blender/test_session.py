@@ -277,7 +277,7 @@ def test_keyframes_are_written_in_small_steps_one_curve_each(scene):
             if compat.channelbag(a, a.slots[0])
         )
         most, total = max(most, after - before), after
-    assert (most, total) == (1, 102 + 2 + 88) and armature.animation_data.action is not None
+    assert (most, total) == (1, 102 + 2 + 88 + 1) and armature.animation_data.action is not None
 
 
 # -- faults -------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from models.body.notes import Notes
-from models.music.note_source import trim_notes
+from models.music.notes import trim_notes
 from training.synthesis.performance import perform
 from training.synthesis.real_notes import REAL_FPS, real_excerpts
 from training.synthesis.scores import Piece, index_pieces, load_score
