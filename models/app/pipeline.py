@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -125,8 +125,7 @@ class Pipeline:
             facts["fit"] = {**dataclasses.asdict(music.fit), "sentence": music.fit.sentence}
         if music.parts:
             facts["parts"] = list(music.parts)
-        remarks = [*music.remarks, *_remarks_on(take, facts)]
-        facts["remarks"] = [{"code": remark.code, "sentence": remark.sentence} for remark in remarks]
+        facts["remarks"] = _told([*music.remarks, *_remarks_on(take, facts)])
         facts["seconds"] = clock.finish()
         self._expectations.learn(work, facts["seconds"])
         return Generated(take, facts)
@@ -148,13 +147,14 @@ class Pipeline:
             self._load_transcriber(request.device)
             clock("load", 1, 1)
         clock("transcribe", 0, 1)
-        notes = self._listener.transcribed(sound, request.device, clock)
+        heard = self._listener.heard(sound, request.device, clock)
+        notes = heard.notes
         clock("write", 0, 1)
         write_midi(request.output, notes)
         seconds = clock.finish()
         self._expectations.learn(work, seconds)
         facts = {"midi": str(request.output), "notes": len(notes), "duration_s": round(sound.duration_s, 3)}
-        return {**facts, **sound.source, "seconds": seconds}
+        return {**facts, **sound.source, "remarks": _told(heard.remarks), "seconds": seconds}
 
     def _load_transcriber(self, device: str) -> None:
         self._listener.prepare(device)
@@ -235,8 +235,14 @@ def _sample(
         keep_hand=request.hand,
         redo_range=request.range,
         sound=music.audio,
+        pedal=music.pedal,
         progress=clock,
     )
+
+
+def _told(remarks: Sequence[Remark]) -> list[dict[str, str]]:
+    """Remarks as plain JSON values."""
+    return [{"code": remark.code, "sentence": remark.sentence} for remark in remarks]
 
 
 def _remarks_on(take: Take, facts: dict[str, Any]) -> list[Remark]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from models.music.alignment import Fit
     from models.music.audio import Audio
     from models.music.midi import MidiNotes
+    from models.music.transcription.listen import Heard
 
 CACHED_TRANSCRIPTIONS = 8
+MOST_PARTS = 100
+"""Parts of a MIDI file that are listed in the facts."""
 TAIL_S = 1.0
 """A take from MIDI goes on this long after the last release, so that the hands come up."""
 
@@ -120,7 +123,7 @@ class NoteSource:
     """Finds the music of a request and remembers what it has transcribed."""
 
     def __init__(self) -> None:
-        self._heard: OrderedDict[tuple[Any, ...], Notes] = OrderedDict()
+        self._heard: OrderedDict[tuple[Any, ...], Heard] = OrderedDict()
 
     def must_listen(self, request: Asked, keep: Take | None, sound: Sound) -> bool:
         """Whether the notes of the request have to be found by ear, and have not been yet."""
@@ -139,15 +142,15 @@ class NoteSource:
 
         prepare(str(choose_device(device)))
 
-    def transcribed(self, sound: Sound, device: str, clock: Progress) -> Notes:
-        """The notes of a sound."""
+    def heard(self, sound: Sound, device: str, clock: Progress) -> Heard:
+        """The notes of a sound, with all that is to be said of it."""
         from models.device import choose_device
-        from models.music.transcription.transcribe import transcribe
+        from models.music.transcription.listen import listen
 
         key = tuple(sound.source.values())
         if key not in self._heard:
-            notes = transcribe(sound.audio, device=str(choose_device(device)), progress=clock)
-            self._heard[key] = notes
+            heard = listen(sound.audio, device=str(choose_device(device)), progress=clock)
+            self._heard[key] = replace(heard, remarks=sound.audio.remarks + heard.remarks)
             while len(self._heard) > CACHED_TRANSCRIPTIONS:
                 self._heard.popitem(last=False)
         self._heard.move_to_end(key)
@@ -165,12 +168,13 @@ class NoteSource:
         if keep is not None and (sound is None or _lends_notes(keep, source)):
             kept = {name: keep.meta[name] for name in _SOURCE_NAMES if name in keep.meta}
             # The kept hand must go on playing what it plays: every note stays in the hand that had it.
-            return PlayedNotes(keep.notes, keep.motion.frames / keep.motion.fps, kept)
+            pedal = Pedal.of_table(keep.pedal) if keep.meta.get("pedal") == "midi" else Pedal.none()
+            return PlayedNotes(keep.notes, keep.motion.frames / keep.motion.fps, kept, pedal=pedal)
         assert sound is not None  # a request has a sound, a MIDI file or a kept take
-        notes = self.transcribed(sound, request.device, clock)
+        heard = self.heard(sound, request.device, clock)
         if request.midi is not None:
-            return _laid_over(request.midi, request, notes, sound.duration_s, source)
-        return PlayedNotes(notes, sound.duration_s, source, remarks=sound.audio.remarks)
+            return _laid_over(request.midi, request, heard.notes, sound.duration_s, source)
+        return PlayedNotes(heard.notes, sound.duration_s, source, remarks=heard.remarks)
 
 
 _SOURCE_NAMES = ("sound_sha256", "sound_start_s", "sound_end_s", "midi_sha256", "midi_part")
@@ -219,7 +223,7 @@ def _laid_over(
         fit=aligned.fit,
         remarks=(*read.remarks, *aligned.remarks),
         pedal=pedal,
-        parts=tuple(part.facts() for part in read.parts),
+        parts=tuple(part.facts() for part in read.parts[:MOST_PARTS]),
     )
 
 
@@ -247,5 +251,5 @@ def _from_midi(path: Path, request: Asked, sound: Sound | None, source: dict[str
         longest_s = over_s + LONG_SILENCE_S
         duration_s = over_s + TAIL_S if end_s is None else min(end_s - start_s, longest_s)
         cut = end_s is not None and end_s - start_s > longest_s
-    parts = tuple(part.facts() for part in read.parts)
+    parts = tuple(part.facts() for part in read.parts[:MOST_PARTS])
     return PlayedNotes(notes, duration_s, source, cut=cut, remarks=read.remarks, pedal=pedal, parts=parts)

@@ -25,7 +25,7 @@ FREE_MPS, NEAR, FAR = 0.3, 10.0, 40.0
 """A hand goes this fast, m/s; keys given up for a metre of way within that, and beyond."""
 HANDS_M = 0.1
 """From the left end of the left hand's reach to that of the right hand's at least."""
-_PLACES = keyboard.KEY_X[~keyboard.KEY_IS_BLACK] - 0.001  # left ends of what a hand can reach
+_PLACES = keyboard.KEY_X[~keyboard.KEY_IS_BLACK][::2] - 0.001  # left ends of what a hand can reach
 _BLOCK = 256  # chords that are decided together, which bounds the memory
 
 

@@ -20,13 +20,13 @@ from models.body import keyboard
 from models.body.notes import Notes
 from models.body.skeleton import LEFT, RIGHT
 from models.planning.chord_thinning import Chord, held_keys
+from models.planning.chords import CHORD_WINDOW_S
 from models.planning.fingering_costs import FINGERS
-from models.planning.fingering_lattice import CHORD_WINDOW_S
 
 STROKE_FRAMES = 2.05
 """From stroke to stroke of one key: one frame down, one up, and something for rounding."""
 LATE_S = 0.045
-"""The first frame that shows a stroke may be this much later than its note."""
+"""The first frame that shows a stroke may be this much later, or earlier, than its note."""
 UNISON_S = 0.01
 """Notes of one key this close are one stroke (docs/definitions.md)."""
 _BEFORE_FRAMES = 0.3  # a stroke that goes by the frames passes the press depth so long before its frame
@@ -75,20 +75,27 @@ def stroke_times(onset_s: NDArray[np.floating[Any]], fps: float) -> NDArray[np.f
     """When strokes of one key (m,), ascending, go down; nan for those left out.
 
     Strokes that follow each other too fast go by the frames, in every second one at most, and down shortly before.
+    As many as possible are shown, each as near to its onset as the others allow.
     """
     onset = np.asarray(onset_s, float)
     double = np.diff(onset, prepend=-np.inf) <= UNISON_S
     single = np.flatnonzero(~double)
     close = np.diff(onset[single]) < STROKE_FRAMES / fps
     tight = np.append(close, False) | np.append(False, close)
-    shown, last = np.full(len(onset), np.nan), -np.inf
-    for i, snaps in zip(single.tolist(), tight.tolist(), strict=True):
-        if not snaps:
-            shown[i], last = onset[i], np.ceil(onset[i] * fps)
-            continue
-        frame = max(round(onset[i] * fps), last + 2)
-        if frame / fps - onset[i] <= LATE_S:
-            shown[i], last = (frame - _BEFORE_FRAMES) / fps, frame
+    place = onset[single] * fps
+    nearest = np.where(tight, np.round(place), np.ceil(place))
+    slack = np.where(tight, LATE_S * fps, 0.0)
+    frame, last = np.full(len(single), np.nan), -np.inf
+    for i, (near, late) in enumerate(zip(nearest.tolist(), slack.tolist(), strict=True)):
+        earliest = max(np.ceil(place[i] - late), last + 2) if late else near
+        if not late or earliest <= place[i] + late:
+            frame[i] = last = earliest
+    following = np.inf
+    for i in np.flatnonzero(~np.isnan(frame))[::-1].tolist():
+        frame[i] = max(min(nearest[i], following - 2), frame[i])
+        following = frame[i]
+    shown = np.full(len(onset), np.nan)
+    shown[single] = np.where(tight, (frame - _BEFORE_FRAMES) / fps, onset[single])
     for i in np.flatnonzero(double).tolist():
         shown[i] = shown[i - 1]
     return shown

@@ -24,7 +24,7 @@ def test_a_key_that_is_struck_too_fast_is_named_with_its_rate() -> None:
     assert "30 frames a second" in remark.sentence
     assert remarks_on(repeated(20), 60, 30, 30) == []
     assert remarks_on(repeated(12), 30, 30, 30) == []
-    [one] = remarks_on(Notes.from_arrays([[1 + 0.03 * i, 2, 60, 80] for i in range(3)]), 30, 2, 3)
+    [one] = remarks_on(Notes.from_arrays([[1 + 0.03 * i, 2, 60, 80] for i in range(4)]), 30, 3, 4)
     assert "1 stroke is left out" in one.sentence
 
 

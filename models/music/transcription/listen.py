@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is heard of a recording: its notes, and what the animator should know of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models.body.notes import Notes
+from models.errors import Progress, Remark
+from models.music.audio import Audio
+from models.music.transcription import transcribe as by_ear
+from models.music.tuning import in_tune, tuning_of
+
+IN_TUNE_CENTS = 15.0
+"""A piano this far off is listened to as it is: the network hears all of its notes."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Notes of a recording."""
+
+    notes: Notes
+    """Nobody's; an offset is the finger's, not the pedal's."""
+    remarks: tuple[Remark, ...] = ()
+
+
+def listen(audio: Audio, *, device: str = "cpu", progress: Progress | None = None) -> Heard:
+    """The notes of a piano recording, whatever the piano is tuned to; raises as `by_ear.transcribe`."""
+    tuning = tuning_of(audio)
+    if not tuning.is_clear or abs(tuning.cents) <= IN_TUNE_CENTS:
+        return Heard(by_ear.transcribe(audio, device=device, progress=progress))
+    tuned, stretch = in_tune(audio, tuning.cents)
+    notes = _slower(by_ear.transcribe(tuned, device=device, progress=progress), stretch, audio.duration_s)
+    return Heard(notes, (_out_of_tune(tuning.cents),))
+
+
+def _slower(notes: Notes, stretch: float, duration_s: float) -> Notes:
+    """Notes in the time of the recording, of which one second was `stretch` seconds."""
+    onset_s, offset_s = (
+        np.minimum(time.astype(np.float64) * stretch, duration_s).astype(np.float32)
+        for time in (notes.onset_s, notes.offset_s)
+    )
+    return replace(notes, onset_s=onset_s, offset_s=offset_s)
+
+
+def _out_of_tune(cents: float) -> Remark:
+    where = "sharp" if cents > 0 else "flat"
+    sentence = (
+        f"The piano is tuned {abs(cents):.0f} cents {where}; its notes were heard as the nearest semitones."
+    )
+    return Remark("out_of_tune", sentence)
