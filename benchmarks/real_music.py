@@ -41,6 +41,7 @@ from models.body.notes import UNKNOWN, Notes
 from models.errors import UserError
 from models.evaluation.scores import evaluate_take
 from models.music.midi import read_midi, write_midi
+from models.music.pedal import Pedal
 
 WAYS = ("as it is", "merged", "pedalled")
 ORDINARY_RATE = 14.0
@@ -187,7 +188,10 @@ def measure(pipeline: Pipeline, path: Path, way: str, file: Path, seconds: float
         )
     )
     work = (time.perf_counter() - began) / seconds
-    figures = evaluate_take(made.take, wanted if way == "pedalled" else made.take.notes)
+    if way == "pedalled":
+        figures = evaluate_take(made.take, wanted, pedal=Pedal.none())
+    else:
+        figures = evaluate_take(made.take, made.take.notes)
     return Line(
         piece=f"{path.parent.name}/{path.stem}",
         way=way,

@@ -235,6 +235,7 @@ def _sample(
         keep_hand=request.hand,
         redo_range=request.range,
         sound=music.audio,
+        pedal=music.pedal,
         progress=clock,
     )
 

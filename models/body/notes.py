@@ -33,6 +33,10 @@ class Notes:
     """When the finger has to leave the key, seconds: the offset, or earlier where the hand is needed elsewhere. None
     before it is planned."""
 
+    needed_s: NDArray[np.float64] | None = None
+    """Until when a finger has to hold the key, seconds: the offset, or earlier where the sustain pedal holds the note
+    from then on. None where there is no pedal."""
+
     def __post_init__(self) -> None:
         count = len(self.onset_s)
         for name, column in self._columns().items():
@@ -96,6 +100,11 @@ class Notes:
     def slot(self) -> NDArray[np.int64]:
         """(n,) hand * 5 + finger; of use where both are known."""
         return self.hand.astype(np.int64) * 5 + self.finger
+
+    @property
+    def leaves_s(self) -> NDArray[np.floating[Any]]:
+        """(n,) second at which a finger leaves the key: as planned, or else the offset."""
+        return self.offset_s if self.release_s is None else self.release_s
 
     @property
     def played(self) -> NDArray[np.bool_]:

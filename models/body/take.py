@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.body.motion import Motion
 from models.body.notes import Notes
@@ -29,6 +30,8 @@ class Take:
     """What it plays and with which fingers, sorted by onset."""
     meta: dict[str, Any] = field(default_factory=dict)
     """Format version, seed, preset, hashes, sampler, steps, style, software version."""
+    pedal: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    """(m, 2) second from which on the sustain pedal is so far down, 0 to 1; sorted by time."""
 
     def save(self, path: str | Path) -> None:
         """Write the take; the file appears whole or not at all."""
@@ -43,6 +46,8 @@ class Take:
             wrist=self.motion.wrist.astype(np.float32),
             notes=self.notes.table.astype(np.float32),
             fingering=self.notes.fingering,
+            release=self.notes.leaves_s.astype(np.float32),
+            pedal=self.pedal.astype(np.float32),
             meta=np.array(json.dumps(meta)),
         )
         write_bytes_whole(Path(path), archive.getbuffer())
@@ -69,4 +74,5 @@ class Take:
             raise UserError("take_corrupt", sentence, repr(error)) from error
         assert found is not None  # the last step
         notes = Notes.from_arrays(found.notes, found.fingering)
-        return cls(Motion(found.euler, found.wrist, found.fps), notes, found.meta)
+        notes = replace(notes, release_s=found.release.astype(np.float64))
+        return cls(Motion(found.euler, found.wrist, found.fps), notes, found.meta, found.pedal)

@@ -95,12 +95,13 @@ ARRAYS = {
     "fps": Array("frame rate", (), 1, "fiu", np.float64, RATES),
     "notes": Array("notes", (None, 4), MOST_NOTES, "fiu", np.float32, (0, 1e6)),
     "fingering": Array("fingering", (None, 2), MOST_NOTES, "iu", np.int8, (-1, 4)),
+    "release": Array("releases", (None,), MOST_NOTES, "fiu", np.float32, (0, 1e6)),
     "pedal": Array("pedal", (None, 2), MOST_PEDAL, "fiu", np.float32, (0, 1e6)),
     "wrist": Array("wrists", (None, 2, 3), MOST_FRAMES, "f", np.float32, (-1000, 1000)),
     "euler": Array("joint angles", (None, 2, 16, 3), MOST_FRAMES, "f", np.float32, (-10_000, 10_000)),
 }
 """In the order of reading: what is small and tells most comes first."""
-OPTIONAL = ("pedal",)
+OPTIONAL = ("release", "pedal")
 """What takes of earlier versions have not; without it there is none of it."""
 ONSET, OFFSET, PITCH, VELOCITY = 0, 1, 2, 3
 """Columns of `notes`: seconds, seconds, MIDI number, 0 to 127."""
@@ -130,6 +131,8 @@ class TakeArrays:
     """(n, 4) onset s, offset s, pitch, velocity; sorted by onset."""
     fingering: NDArray[np.int8]
     """(n, 2) hand and finger, -1 unknown."""
+    release: NDArray[np.float32]
+    """(n,) second at which each note's finger leaves its key; where the take does not say, the note's offset."""
     pedal: NDArray[np.float32]
     """(m, 2) second from which on the sustain pedal is so far down, 0 to 1; sorted by time."""
     fps: float
@@ -327,7 +330,11 @@ def _fitting(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> TakeArray
         fingering = np.full((len(notes), 2), -1, np.int8)
     if (fingering[:, HAND] > 1).any():
         raise Spoiled("its fingering names hands or fingers that there are not")
+    release = arrays["release"]
+    if len(release) != len(notes):  # of an earlier version, or of notes that were edited
+        release = notes[:, OFFSET]
+    release = np.maximum(release, notes[:, ONSET])
     if (np.diff(notes[:, ONSET]) < 0).any():
         order = np.argsort(notes[:, ONSET], kind="stable")
-        notes, fingering = notes[order], fingering[order]
-    return TakeArrays(arrays["euler"], arrays["wrist"], notes, fingering, pedal, fps, meta)
+        notes, fingering, release = notes[order], fingering[order], release[order]
+    return TakeArrays(arrays["euler"], arrays["wrist"], notes, fingering, release, pedal, fps, meta)

@@ -2,12 +2,13 @@
 """The figures of one take against the notes it should play (docs/definitions.md).
 
 A key is pressed in a frame when a contact point is at least 3 mm down in it (`models.body.keyboard`). Frame i is the
-instant i / fps. Onset F1 looks at the moments when keys become pressed, frame F1 at every frame.
+instant i / fps. Onset F1 looks at the moments when keys become pressed, frame F1 at every frame in which a finger has
+to hold a key.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ from models.body.take import Take
 from models.evaluation.biomechanics import biomechanics, fingertips
 from models.evaluation.posture_metrics import posture_metrics
 from models.evaluation.real_motion_distance import real_motion_distance
+from models.music.holding import needed_until
 from models.music.notes import held_frames, match_onsets
+from models.music.pedal import Pedal
 
 ONSET_TOLERANCE_S = 0.05
 """A true note is hit when its key becomes pressed within this of its onset."""
@@ -131,11 +134,19 @@ def sounding_roll(notes: Notes, frames: int, fps: float) -> NDArray[np.bool_]:
     return held_frames(first, end, key, frames, KEYS)
 
 
-def frame_score(pressed: NDArray[np.bool_], fps: float, notes: Notes) -> Score:
-    """Frames and keys of a pressed roll (F, 88) against the sounding notes."""
+def frame_score(pressed: NDArray[np.bool_], fps: float, notes: Notes, pedal: Pedal | None = None) -> Score:
+    """Frames and keys of a pressed roll (F, 88) against the notes that a finger has to hold.
+
+    While the pedal holds a note for the rest of its time, a finger may stay on its key or leave it: such frames do not
+    count.
+    """
     sounding = sounding_roll(notes, len(pressed), fps)
-    both = int((pressed & sounding).sum())
-    return Score(both, int(pressed.sum()) - both, int(sounding.sum()) - both)
+    needed = sounding
+    if pedal is not None and pedal.ever_holds:
+        held = replace(notes.astype(np.float64), offset_s=needed_until(notes, pedal))
+        needed = sounding_roll(held, len(pressed), fps) & sounding
+    hits = int((pressed & needed).sum())
+    return Score(hits, int((pressed & ~sounding).sum()), int(needed.sum()) - hits)
 
 
 def playable(notes: Notes) -> Notes:
@@ -149,10 +160,13 @@ def take_onsets(take: Take) -> Onsets:
     return onset_score(pressed, take.motion.fps, playable(take.notes))
 
 
-def evaluate_take(take: Take, notes: Notes, tolerance_s: float = ONSET_TOLERANCE_S) -> dict[str, Any]:
+def evaluate_take(
+    take: Take, notes: Notes, tolerance_s: float = ONSET_TOLERANCE_S, pedal: Pedal | None = None
+) -> dict[str, Any]:
     """All figures of docs/definitions.md for one take against true notes; plain numbers under stable names.
 
-    Notes that no key of 88 can play are left out. Memory is bounded by a few bytes a frame.
+    What the sustain pedal holds is taken from ``pedal``, or else from the take. Notes that no key of 88 can play are
+    left out. Memory is bounded by a few bytes a frame.
     """
     hand_size = hand_size_of(take)
     tips = fingertips(take.motion, hand_size)
@@ -161,7 +175,7 @@ def evaluate_take(take: Take, notes: Notes, tolerance_s: float = ONSET_TOLERANCE
     fps = take.motion.fps
     onsets = onset_score(pressed, fps, notes, tolerance_s)
     onset, late_s = onsets.score, onsets.late_s
-    frame = frame_score(pressed, fps, notes)
+    frame = frame_score(pressed, fps, notes, Pedal.of_table(take.pedal) if pedal is None else pedal)
     return {
         "frames": take.motion.frames,
         "fps": fps,

@@ -38,7 +38,9 @@ from models.errors import Progress, UserError, no_progress
 from models.generation.model import Model
 from models.generation.sampling import SamplingSettings, sample_song, song_shift
 from models.music.audio import Audio
+from models.music.holding import estimated_pedal, needed_until
 from models.music.passages import REACHES_S, Span, frame_spans, passages, rest, silences
+from models.music.pedal import Pedal
 from models.music.transcription.thread_pool import ThreadPool
 from models.planning.plan import plan_fingering
 
@@ -85,6 +87,7 @@ def generate(
     keep_hand: str | None = None,
     redo_range: tuple[float, float] | None = None,
     sound: Audio | None = None,
+    pedal: Pedal | None = None,
     progress: Progress = no_progress,
 ) -> Take:
     """Make a take, or make part of `keep` anew.
@@ -97,6 +100,7 @@ def generate(
         keep_hand: "left" or "right", the hand to redo.
         redo_range: seconds to redo.
         sound: the recording, for models that listen to it.
+        pedal: the sustain pedal; one that never holds, or None, is estimated from the notes.
         progress: called at every sampling step; raises `models.errors.Cancelled`.
 
     Raises:
@@ -119,8 +123,11 @@ def generate(
     kept = resample_motion(keep.motion, settings.fps, frames) if keep is not None else None
     new_hands = (0, 1) if keep_hand is None else (HANDS.index(keep_hand),)
     edits = EditMask.of_seconds(frames, settings.fps, new_hands, redo_range)
+    told = pedal is not None and pedal.ever_holds
+    pedal = pedal if pedal is not None and told else estimated_pedal(notes)
+    notes = notes.astype(np.float32)
     notes = plan_fingering(
-        notes.astype(np.float32),
+        dataclasses.replace(notes, needed_s=needed_until(notes, pedal)),
         seed=settings.seed,
         keep=keep,
         edits=edits,
@@ -150,7 +157,8 @@ def generate(
     meta = _meta(model, settings, keep, keep_hand, redo_range)
     if config.habit_dim:
         meta["habits"] = player.scores.tolist()
-    return Take(motion, notes, meta)
+    meta["pedal"] = "midi" if told else "estimated"
+    return Take(motion, notes, meta, pedal.table)
 
 
 def _features(model: Model, sound: Audio | None) -> SoundFeatures | None:

@@ -35,6 +35,21 @@ class Pedal:
         """A pedal that nobody touches."""
         return cls(np.zeros(0), np.zeros(0, np.float32))
 
+    @classmethod
+    def of_table(cls, table: NDArray[np.floating[Any]]) -> Pedal:
+        """A pedal from (m, 2) seconds and depths, as take files hold it."""
+        return cls(table[:, 0].astype(np.float64), table[:, 1].astype(np.float32))
+
+    @property
+    def table(self) -> NDArray[np.float32]:
+        """(m, 2) seconds and depths, for files."""
+        return np.stack([self.time_s, self.depth], 1).astype(np.float32)
+
+    @property
+    def ever_holds(self) -> bool:
+        """Whether it is down at all: files often put it up at their beginning and never use it."""
+        return bool((self.depth >= SUSTAINS).any())
+
     def __len__(self) -> int:
         return len(self.time_s)
 

@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 from models.body import keyboard
 from models.body.notes import UNKNOWN, Notes
 from models.body.skeleton import LEFT, RIGHT
+from models.planning.chords import CHORD_WINDOW_S, HELD_S, MAX_SPAN
 from models.planning.fingering_costs import FINGERS, FingeringCosts, load_tables
 from models.planning.fingering_lattice import (
-    CHORD_WINDOW_S,
-    HELD_S,
-    MAX_SPAN,
     STATE_COUNT,
     STATE_FINGERS,
     build_lattice,
     lattice_costs,
+    mirrored_pitch,
     own_costs,
 )
 from models.planning.fingering_noise import finger_noise
 from models.planning.gestures import glissandi, sliding_fingers
+from models.planning.letting_go import leave_in_time
 
 __all__ = ["CHORD_WINDOW_S", "HELD_S", "MAX_SPAN", "FingeringCosts", "finger_notes"]
 
@@ -103,7 +103,7 @@ class FingeringSearch:
                 used = STATE_FINGERS[n][np.array(path)[chords]]
                 struck = lattice.struck[chords, :n]
                 finger[lattice.member[chords, :n][struck]] = used[struck]
-        return finger, lattice.release
+        return finger, leave_in_time(notes, mirrored_pitch(notes, hand), finger, lattice.release)
 
     def _extra(
         self,

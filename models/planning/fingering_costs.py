@@ -29,7 +29,7 @@ ROWS = (2 * WIDEST + 1) * 4
 WEIGHTS_FILE = Path(__file__).with_name("fingering_weights.json")
 
 # (min practical, min comfortable, min relaxed, max relaxed, max comfortable, max practical), semitones
-_SPANS = {
+SPANS = {
     (0, 1): (-5, -3, 1, 5, 8, 10),
     (0, 2): (-4, -2, 3, 7, 10, 12),
     (0, 3): (-3, -1, 5, 9, 12, 14),
@@ -41,7 +41,7 @@ _SPANS = {
     (2, 4): (1, 1, 3, 4, 5, 7),
     (3, 4): (1, 1, 1, 2, 3, 5),
 }
-_CHORD_SPANS = _SPANS | {
+_CHORD_SPANS = SPANS | {
     (0, 1): (-4, -2, 1, 5, 7, 9),
     (0, 2): (-3, -1, 3, 6, 8, 10),
     (0, 3): (-2, 0, 5, 8, 10, 12),
@@ -138,7 +138,7 @@ def ergonomic_tables(costs: FingeringCosts) -> Tables:
                 continue
             low, high, towards = (a, b, distance) if a < b else (b, a, -distance)
             chord[:, a, b] = _span_cost(_CHORD_SPANS[low, high], towards, costs.stretch)
-            near = np.minimum(_span_cost(_SPANS[low, high], towards, costs.stretch), 12.0)
+            near = np.minimum(_span_cost(SPANS[low, high], towards, costs.stretch), 12.0)
             crosses = (low == 0) & (towards < 0)
             step[:, a, b] = near + costs.crossing * crosses
     moved = distance[:, None, None] - (_NATURAL[None, None, :] - _NATURAL[None, :, None])

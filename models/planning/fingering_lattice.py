@@ -17,14 +17,9 @@ from numpy.typing import NDArray
 
 from models.body import keyboard
 from models.body.notes import Notes
+from models.planning.chords import group_chords
 from models.planning.fingering_costs import FINGERS, ROWS, FingeringCosts, Tables, relation
 
-CHORD_WINDOW_S = 0.035
-"""Onsets this close after the first belong to one chord."""
-HELD_S = 0.1
-"""A key still down this long after the next onset keeps its finger; a shorter overlap is legato."""
-MAX_SPAN = 0.225
-"""Metres between the outer keys that one hand can hold."""
 STATES = 10
 """Most states that a chord can have."""
 
@@ -75,13 +70,18 @@ class Lattice:
     """(notes,) when each finger has to leave its key."""
 
 
+def mirrored_pitch(notes: Notes, hand: int) -> NDArray[np.int64]:
+    """(n,) keys as the right hand would see them."""
+    pitch = notes.pitch.astype(np.int64)
+    return pitch if hand == 1 else keyboard.MIRROR_PITCH_SUM - pitch
+
+
 def build_lattice(notes: Notes, hand: int, costs: FingeringCosts) -> Lattice:
     """The lattice of one hand's notes, sorted by onset; ``hand`` 0 left, 1 right."""
-    pitch = notes.pitch.astype(int)
-    pitch = pitch if hand == 1 else keyboard.MIRROR_PITCH_SUM - pitch
+    pitch = mirrored_pitch(notes, hand)
     x = keyboard.key_x(pitch)
-    release = notes.offset_s.astype(float)
-    time, member, struck = _group(notes.onset_s.tolist(), pitch.tolist(), x.tolist(), release)
+    chords = group_chords(notes, pitch, x)
+    time, member, struck, release = chords.time, chords.member, chords.struck, chords.release
     size = (member >= 0).sum(1)
     known = np.where(member >= 0, member, 0)
     keys = pitch[known]
@@ -102,55 +102,6 @@ def build_lattice(notes: Notes, hand: int, costs: FingeringCosts) -> Lattice:
         _between(2, size, member, struck, keys, black, ease_two),
         release,
     )
-
-
-def _group(
-    onset: list[float], pitch: list[int], x: list[float], release: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Onsets grouped to chords with the keys still held; shortens ``release`` where a hand must let go."""
-    ends = release.tolist()
-    times: list[float] = []
-    members: list[list[int]] = []
-    strikes: list[list[bool]] = []
-    held: list[int] = []
-    start, count = 0, len(onset)
-    while start < count:
-        time = onset[start]
-        stop = start + 1
-        while stop < count and onset[stop] <= time + CHORD_WINDOW_S:
-            stop += 1
-        struck = [start]
-        if stop > start + 1:
-            struck = sorted(range(start, stop), key=x.__getitem__)
-            struck = [i for k, i in enumerate(struck) if k == 0 or pitch[i] != pitch[struck[k - 1]]]
-            while len(struck) > FINGERS or x[struck[-1]] - x[struck[0]] > MAX_SPAN:
-                struck.pop(_least_needed([x[i] for i in struck]))
-        kept: list[int] = []
-        lowest, highest = x[struck[0]], x[struck[-1]]
-        for i in reversed(held):  # the latest first
-            if ends[i] <= time + HELD_S:
-                continue
-            low, high = min(lowest, x[i]), max(highest, x[i])
-            again = any(pitch[i] == pitch[j] for j in struck)
-            if again or len(struck) + len(kept) >= FINGERS or high - low > MAX_SPAN:
-                ends[i] = min(ends[i], max(time, onset[i]))
-            else:
-                kept.append(i)
-                lowest, highest = low, high
-        held = sorted(struck + kept, key=x.__getitem__) if kept else struck
-        times.append(time)
-        members.append(held + [-1] * (FINGERS - len(held)))
-        strikes.append([i >= start for i in held] + [False] * (FINGERS - len(held)))
-        start = stop
-    release[:] = ends
-    return np.array(times), np.array(members).reshape(-1, FINGERS), np.array(strikes).reshape(-1, FINGERS)
-
-
-def _least_needed(x: list[float]) -> int:
-    """Which note of an unplayable chord to leave out: an outer one if the span is too wide, else an inner one."""
-    if x[-1] - x[0] > MAX_SPAN:
-        return 0 if x[1] - x[0] > x[-1] - x[-2] else len(x) - 1
-    return 1 + min(range(len(x) - 2), key=lambda i: x[i + 2] - x[i])
 
 
 def _within(size: NDArray[Any], struck: NDArray[Any], keys: NDArray[Any], black: NDArray[Any]) -> Pairs:

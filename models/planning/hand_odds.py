@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from models.body.notes import Notes
-from models.planning.fingering_lattice import CHORD_WINDOW_S
+from models.planning.chords import CHORD_WINDOW_S
 
 WEIGHTS_FILE = Path(__file__).with_name("hand_odds.safetensors")
 WIDTH = 48

@@ -29,7 +29,7 @@ def plan_fingering(
     """The notes with a hand and a finger for each, and when it lets go.
 
     Args:
-        notes: sorted by onset; a hand of -1 is found.
+        notes: sorted by onset; a hand of -1 is found, another one is advice.
         seed: of the variation; notes far from each other do not influence each other's.
         keep: a take of the same notes, whose fingering stays where nothing may change; None for none.
         edits: what may change.
@@ -37,7 +37,7 @@ def plan_fingering(
     kept = keep.notes if keep is not None and keep.notes.same_strokes(notes) else None
     if kept is not None:  # the kept hand goes on playing the notes that it plays
         notes = notes.with_hands(np.where(kept.hand >= 0, kept.hand, notes.hand))
-    found = _played(notes, seed, edits.fps)
+    found = _played(notes, seed, edits.fps, advice=kept is None)
     if kept is None:
         return found
     new = edits.covers(kept.hand, notes.onset_s)
@@ -48,13 +48,12 @@ def plan_fingering(
     )
 
 
-def _played(notes: Notes, seed: int, fps: float) -> Notes:
-    """The notes with hands and fingers; nobody plays what no two hands can."""
+def _played(notes: Notes, seed: int, fps: float, *, advice: bool) -> Notes:
+    """The notes with hands and fingers; nobody plays what no two hands can. `advice`: as of `assign_hands`."""
     can = thinned(notes, fps)
     some = notes.with_hands(can.hand).select(can.plays)
-    some = finger_notes(
-        some.with_hands(in_one_hand(some, assign_hands(some))), variation=VARIATION, seed=seed
-    )
+    hands = in_one_hand(some, assign_hands(some, advice=advice))
+    some = finger_notes(some.with_hands(hands), variation=VARIATION, seed=seed)
     if can.plays.all():
         return some
     hand, finger, release = (np.full(len(notes), UNKNOWN, kind) for kind in (np.int8, np.int8, float))

@@ -20,8 +20,8 @@ from models.body import keyboard
 from models.body.notes import Notes
 from models.body.skeleton import LEFT, RIGHT
 from models.planning.chord_thinning import Chord, held_keys
+from models.planning.chords import CHORD_WINDOW_S
 from models.planning.fingering_costs import FINGERS
-from models.planning.fingering_lattice import CHORD_WINDOW_S
 
 STROKE_FRAMES = 2.05
 """From stroke to stroke of one key: one frame down, one up, and something for rounding."""

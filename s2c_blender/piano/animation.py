@@ -39,21 +39,21 @@ FOOT_S = 0.1
 
 
 def key_frames(
-    onset_s: NDArray[np.floating[Any]], offset_s: NDArray[np.floating[Any]], fps: float, start_frame: int
+    onset_s: NDArray[np.floating[Any]], release_s: NDArray[np.floating[Any]], fps: float, start_frame: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Frames and depths (0 up, 1 down) of one key's notes, sorted by onset.
+    """Frames and depths (0 up, 1 down) of one key's notes, sorted by onset; a key goes up as its finger does.
 
     The key reaches two thirds of its way at the onset, when a finger's press is felt and heard.
     """
     times: list[float] = []
     depths: list[float] = []
-    for index, (onset, offset) in enumerate(zip(onset_s, offset_s, strict=True)):
+    for index, (onset, leaves) in enumerate(zip(onset_s, release_s, strict=True)):
         following = float(onset_s[index + 1]) if index + 1 < len(onset_s) else np.inf
         room = following - float(onset)
         down = min(DOWN_S, 0.3 * room)
         begin, bottom = float(onset) - 0.66 * down, float(onset) + 0.34 * down
         release = max(
-            min(float(offset), following - 0.66 * min(DOWN_S, 0.3 * room) - LEAST_UP_S - 0.3 * UP_S), bottom
+            min(float(leaves), following - 0.66 * min(DOWN_S, 0.3 * room) - LEAST_UP_S - 0.3 * UP_S), bottom
         )
         up = min(release + UP_S, following - 0.66 * min(DOWN_S, 0.3 * room) - 1e-3)
         for time, depth in ((begin, 0.0), (bottom, 1.0), (release, 1.0), (max(up, release + 1e-3), 0.0)):
@@ -167,12 +167,12 @@ def write_depths(
     bone: str,
     *,
     onset_s: NDArray[np.floating[Any]],
-    offset_s: NDArray[np.floating[Any]],
+    release_s: NDArray[np.floating[Any]],
     pitches: NDArray[np.floating[Any]],
     fps: float,
     start_frame: int,
 ) -> Iterator[None]:
-    """Write the keys' depths for the notes of a take, columns (n,), into its curves, some keys a step.
+    """Write the keys' depths for the notes that fingers play, columns (n,), into the take's curves, some keys a step.
 
     Keys that do not play get a curve, too, which keeps them up: another take may have left them down.
     """
@@ -180,7 +180,7 @@ def write_depths(
     for pitch in keyboard.PITCHES:
         played = np.flatnonzero(keys == pitch)
         played = played[np.argsort(onset_s[played], kind="stable")]
-        frames, depths = key_frames(onset_s[played], offset_s[played], fps, start_frame)
+        frames, depths = key_frames(onset_s[played], release_s[played], fps, start_frame)
         if not len(played):
             frames, depths = np.array([float(start_frame)]), np.array([0.0])
         _write_curve(bag, depth_path(bone, depth_property(pitch)), GROUP, frames, depths)

@@ -35,7 +35,7 @@ from .new_action import (
 from .put_on import is_seen, put_on
 from .read_back import Marks, by_uid, write_marks
 from .result_line import checked, describe, extend_scene_end, remember_left_out
-from .take_arrays import OFFSET, ONSET, PITCH, TakeArrays
+from .take_arrays import FINGER, ONSET, PITCH, TakeArrays
 from .take_file import at_scene_rate, load_take
 from .take_order import TakeOrder
 
@@ -149,12 +149,15 @@ def _write_music(order: TakeOrder, action_uid: int, slot_handle: int, take: Take
     bag = find_bag(action_uid, slot_handle)
     for curve in [curve for curve in bag.fcurves if is_piano_curve(curve)]:
         bag.fcurves.remove(curve)
+    played = take.fingering[:, FINGER] >= 0
+    if not played.any():  # nobody knows who plays
+        played[:] = True
     steps = write_depths(
         bag,
         carrier(find_armature(order)),
-        onset_s=take.notes[:, ONSET],
-        offset_s=take.notes[:, OFFSET],
-        pitches=take.notes[:, PITCH],
+        onset_s=take.notes[played, ONSET],
+        release_s=take.release[played],
+        pitches=take.notes[played, PITCH],
         fps=take.fps,
         start_frame=order.start_frame,
     )

@@ -21,7 +21,10 @@ def make_take(frames: int = 12) -> Take:
     )
     notes = np.array([[0.1, 0.2, 60, 80], [0.2, 0.3, 64, 70]], np.float32)
     return Take(
-        motion, Notes.from_arrays(notes, np.array([[1, 0], [-1, -1]])), {"seed": 3, "preset": "default"}
+        motion,
+        Notes.from_arrays(notes, np.array([[1, 0], [-1, -1]])),
+        {"seed": 3, "preset": "default"},
+        np.array([[0.0, 1.0], [0.25, 0.0]], np.float32),
     )
 
 
@@ -33,6 +36,7 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
     np.testing.assert_array_equal(back.motion.wrist, take.motion.wrist)
     np.testing.assert_array_equal(back.notes.table, take.notes.table)
     np.testing.assert_array_equal(back.notes.fingering, take.notes.fingering)
+    np.testing.assert_array_equal(back.pedal, take.pedal)
     assert back.motion.fps == 29.97 and back.meta["seed"] == 3
     assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
 
@@ -65,3 +69,41 @@ def test_shapes_are_checked() -> None:
         Motion(np.zeros((4, 2, 16, 3), np.float32), np.zeros((5, 2, 3), np.float32), 30.0)
     with pytest.raises(ValueError, match="fps"):
         Motion(np.zeros((4, 2, 16, 3), np.float32), np.zeros((4, 2, 3), np.float32), 0.0)
+
+
+def _rewritten(tmp_path: Path, **arrays: np.ndarray | None) -> Path:
+    """A take file with arrays replaced or, where None, left out."""
+    make_take().save(tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as file:
+        kept = {**file, **arrays}
+    np.savez(tmp_path / "b.npz", **{name: array for name, array in kept.items() if array is not None})
+    return tmp_path / "b.npz"
+
+
+def test_takes_of_earlier_versions_have_no_pedal(tmp_path: Path) -> None:
+    assert Take.load(_rewritten(tmp_path, pedal=None)).pedal.shape == (0, 2)
+
+
+def test_pedals_are_checked_and_brought_into_order(tmp_path: Path) -> None:
+    late = np.array([[2.0, 0.0], [1.0, 1.0]], np.float32)
+    assert Take.load(_rewritten(tmp_path, pedal=late)).pedal.tolist() == [[1.0, 1.0], [2.0, 0.0]]
+    for wrong, why in (
+        (np.array([[1.0, 1.5]], np.float32), "further down"),
+        (np.array([[np.nan, 1.0]], np.float32), "not finite"),
+        (np.array([[-1.0, 1.0]], np.float32), "beyond 0"),
+        (np.zeros((3, 3), np.float32), "shape of its pedal"),
+    ):
+        with pytest.raises(UserError, match=why):
+            Take.load(_rewritten(tmp_path, pedal=wrong))
+
+
+def test_fingers_leave_their_keys_where_the_take_says_else_at_the_offsets(tmp_path: Path) -> None:
+    take = make_take()
+    early = (take.notes.onset_s + 0.01).astype(np.float32)
+    told = Take.load(_rewritten(tmp_path, release=early)).notes
+    assert told.release_s == pytest.approx(early)
+    for nothing in (None, early[:-1]):
+        notes = Take.load(_rewritten(tmp_path, release=nothing)).notes
+        assert notes.release_s == pytest.approx(notes.offset_s)
+    before = Take.load(_rewritten(tmp_path, release=np.zeros_like(early))).notes
+    assert before.release_s == pytest.approx(before.onset_s)

@@ -87,6 +87,23 @@ def test_keys_go_down_with_their_notes_and_all_the_way(tmp_path: Path) -> None:
     assert depth(piano, 62, 11 + 1.2 * 30) == 0.0
 
 
+def test_a_key_goes_up_with_its_finger_and_does_not_move_by_itself(tmp_path: Path) -> None:
+    notes = [[0.2, 1.8, 60, 80], [0.2, 1.8, 64, 80]]
+    path = save_take(tmp_path / "a.npz", notes)
+    with np.load(path, allow_pickle=False) as data:
+        arrays = dict(data)
+    # The pedal holds the first note on; nobody plays the second.
+    release, fingering = np.array([0.8, 1.8], np.float32), np.array([[1, 0], [-1, -1]], np.int8)
+    np.savez(path, **{**arrays, "release": release, "fingering": fingering})
+    bpy.ops.s2c.add_piano()
+    bpy.ops.s2c.add_hands()
+    bpy.ops.s2c.apply_take(filepath=path, frame_start=1)
+    (piano,) = pianos()
+    assert depth(piano, 60, 1 + 0.7 * 30) == pytest.approx(0.010, abs=5e-4)
+    assert depth(piano, 60, 1 + 1.0 * 30) == pytest.approx(0.0, abs=1e-6)
+    assert depth(piano, 64, 1 + 0.7 * 30) == 0.0
+
+
 def test_the_channels_of_the_keys_are_folded_away_in_a_group_of_their_own(tmp_path: Path) -> None:
     bpy.ops.s2c.add_hands()
     bpy.ops.s2c.apply_take(filepath=save_take(tmp_path / "a.npz", NOTES))

@@ -49,5 +49,5 @@ def test_it_learns_register() -> None:
 
 
 def test_options_are_checked() -> None:
-    with pytest.raises(ValueError, match="range"):
+    with pytest.raises(ValueError, match="steps is 0"):
         HandFitOptions(steps=0)

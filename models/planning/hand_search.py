@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Chord by chord, which hand takes which keys: a search over what the hands hold, where they are and how far they go.
+
+Every note has a cost for either hand (`hand_odds`, and what the file says as advice). To that come what a hand cannot
+or does not like to do: wide chords, more than five keys, leaving keys that have to be held, ways for which there is
+no time, crossing the other hand. A beam keeps the few cheapest ways to play everything so far, so work grows with
+the notes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from models.checks import check_ranges
+from models.planning.chords import HELD_S, MAX_SPAN
+from models.planning.fingering_costs import FINGERS
+
+_EASY_SPAN, _WIDEST_SPAN = 0.165, 0.215  # metres between outer keys
+_SPEED = 1.2  # metres a second
+_SETTLES_S = 0.06  # between two strokes a hand cannot travel for this long
+_LONGEST_S = 2.0  # of a key that is let go, at most so many lost seconds count
+_NEAR_S = 0.6  # a hand that has not played for so long is wherever it has to be
+_FEW = 3  # of so many keys at once every share is tried
+_BEAM = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandCosts:
+    """Weights of the search, in natural logarithms of odds."""
+
+    generated: float = 8.0
+    """Each metre that one hand's generated wrist is nearer to a note than the other's."""
+    advice: float = 5.0
+    """Another hand than the one that the file names."""
+    wide: float = 15.0
+    """Each metre beyond a comfortable span, keys still held included."""
+    impossible: float = 60.0
+    """Each metre beyond the widest span."""
+    finger: float = 6.0
+    """Each key more than five."""
+    lets_go: float = 6.0
+    """Each second that a key is left too early."""
+    moves: float = 4.0
+    """Each metre that a hand goes."""
+    hurries: float = 40.0
+    """Each metre more than there is time for."""
+    crosses: float = 0.5
+    """A hand that plays beyond the other one."""
+    far: float = 6.0
+    """Each metre that it is beyond it."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, **dict.fromkeys(self.__dataclass_fields__, (0, 1e6)))
+
+
+class Key(NamedTuple):
+    """A key that is struck."""
+
+    x: float
+    """Metres."""
+    ends: float
+    """Until when it is to be held, seconds."""
+    needed: float
+    """Until when a finger has to hold it."""
+
+
+class HandState(NamedTuple):
+    """What a hand does after a chord."""
+
+    held: tuple[Key, ...]
+    low: float
+    """Metres: the keys that it struck last, and those that it holds."""
+    high: float
+    time: float
+    """Of its last stroke, seconds."""
+
+
+_IDLE = HandState((), 0.0, 0.0, -1e9)
+
+
+class _Way(NamedTuple):
+    """One way to have played everything so far."""
+
+    cost: float
+    hands: tuple[HandState, HandState]
+    share: tuple[int, ...]
+    """The hands of the last chord's keys."""
+    before: _Way | None
+
+
+def search_hands(
+    chords: Sequence[tuple[float, Sequence[Key]]],
+    prices: Sequence[Sequence[tuple[float, float]]],
+    costs: HandCosts,
+) -> list[int]:
+    """The hand (0 or 1) of every key, in the order of the chords.
+
+    Args:
+        chords: time in seconds, and keys by X. prices: of each key, the cost of the left and of the right hand.
+    """
+    ways = [_Way(0.0, (_IDLE, _IDLE), (), None)]
+    for (time, keys), price in zip(chords, prices, strict=True):
+        ways = _played(ways, time, keys, price, costs)
+    found: list[tuple[int, ...]] = []
+    way: _Way | None = min(ways, key=lambda way: way.cost)
+    while way is not None:
+        found.append(way.share)
+        way = way.before
+    return [hand for share in reversed(found) for hand in share]
+
+
+def _played(
+    ways: list[_Way],
+    time: float,
+    keys: Sequence[Key],
+    price: Sequence[tuple[float, float]],
+    costs: HandCosts,
+) -> list[_Way]:
+    """The cheapest ways with one chord more."""
+    shares = [(share, sum(p[hand] for p, hand in zip(price, share, strict=True))) for share in _shares(price)]
+    cheapest = min(cost for _, cost in shares)
+    shares = [each for each in shares if each[1] < cheapest + 30.0]
+    parts: dict[tuple[HandState, tuple[int, ...], int], tuple[HandState, float]] = {}
+    best: dict[tuple[HandState, HandState], _Way] = {}
+    for way in ways:
+        for share, unary in shares:
+            total = way.cost + unary
+            after: list[HandState] = []
+            for hand, state in enumerate(way.hands):
+                part = (state, share, hand)
+                if part not in parts:
+                    struck = [key for key, of in zip(keys, share, strict=True) if of == hand]
+                    parts[part] = _strike(state, time, struck, costs) if struck else (state, 0.0)
+                state, cost = parts[part]
+                after.append(state)
+                total += cost
+            left, right = after
+            beyond = left.high - right.low
+            if beyond > 0 and time - min(left.time, right.time) < _NEAR_S:
+                total += costs.crosses + costs.far * beyond
+            known = best.get((left, right))
+            if known is None or total < known.cost:
+                best[left, right] = _Way(total, (left, right), share, way)
+    return sorted(best.values(), key=lambda way: way.cost)[:_BEAM]
+
+
+def _shares(price: Sequence[tuple[float, float]]) -> list[tuple[int, ...]]:
+    """Ways to share a chord's keys, by X: few in every way; many with one hand beside the other, or as is cheapest."""
+    count = len(price)
+    if count <= _FEW:
+        return [tuple(mask >> i & 1 for i in range(count)) for mask in range(1 << count)]
+    shares = {(0,) * k + (1,) * (count - k) for k in range(count + 1)}
+    shares |= {(1,) * k + (0,) * (count - k) for k in range(1, count)}
+    shares.add(tuple(int(right < left) for left, right in price))
+    return sorted(shares)
+
+
+def _strike(state: HandState, time: float, struck: list[Key], costs: HandCosts) -> tuple[HandState, float]:
+    """A hand after it has struck keys, and what that costs."""
+    low, high, count = struck[0].x, struck[-1].x, len(struck)
+    cost = _span_cost(high - low, costs) + costs.finger * max(count - FINGERS, 0)
+    shift = max(high - state.low - _EASY_SPAN, state.high - low - _EASY_SPAN, 0.0)
+    if shift and time - state.time < 4 * _NEAR_S:
+        reach = _SPEED * max(time - state.time - _SETTLES_S, 0.0)
+        cost += costs.moves * shift + costs.hurries * max(shift - reach, 0.0)
+    held: list[Key] = []
+    for key in sorted(state.held, key=lambda key: -key.needed):
+        if key.ends <= time + HELD_S:
+            continue
+        wide = max(high, key.x) - min(low, key.x)
+        if count < FINGERS and wide <= (MAX_SPAN if key.needed > time else _EASY_SPAN):
+            cost += _span_cost(wide, costs) - _span_cost(high - low, costs)
+            low, high, count = min(low, key.x), max(high, key.x), count + 1
+            held.append(key)
+        else:
+            cost += costs.lets_go * min(max(key.needed - time, 0.0), _LONGEST_S)
+    return HandState((*held, *struck[:FINGERS]), low, high, time), cost
+
+
+def _span_cost(span: float, costs: HandCosts) -> float:
+    if span <= _EASY_SPAN:
+        return 0.0
+    return costs.wide * (span - _EASY_SPAN) + costs.impossible * max(span - _WIDEST_SPAN, 0.0)
