@@ -281,10 +281,18 @@ def _flat(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def as_table(facts: dict[str, Any]) -> str:
-    """Facts for people: a name and a value a line."""
-    named = [(name.replace("_", " "), value) for name, value in _flat(facts)]
+    """Facts for people: a name and a value a line, then each remark."""
+    parts = facts.get("parts", ())
+    rows = {name: value for name, value in facts.items() if name not in ("parts", "remarks")}
+    if len(parts) > 1:
+        rows["parts"] = [
+            f"{part['number']} {part['name']} ({part['notes']} notes{'' if part['chosen'] else ', left out'})"
+            for part in parts
+        ]
+    named = [(name.replace("_", " "), value) for name, value in _flat(rows)]
     width = max(len(name) for name, _ in named)
-    return "\n".join(f"{name:<{width}}  {_cell(value)}" for name, value in named)
+    lines = [f"{name:<{width}}  {_cell(value)}" for name, value in named]
+    return "\n".join([*lines, *(remark["sentence"] for remark in facts.get("remarks", ()))])
 
 
 def _cell(value: Any) -> str:

@@ -22,7 +22,7 @@ from models.music.track_names import (
     staff_of_name,
     without_hand,
 )
-from models.plain_text import shortened
+from models.plain_text import printable, shortened
 
 _FAMILIES = (
     *("piano", "bells", "organ", "guitar", "bass", "strings", "ensemble", "brass", "reeds", "flutes"),
@@ -58,8 +58,8 @@ class Part:
 
     def facts(self) -> dict[str, Any]:
         """For JSON."""
-        names = ("number", "name", "program", "notes", "chosen")
-        return {name: getattr(self, name) for name in names}
+        names = ("number", "program", "notes", "chosen")
+        return {"name": shortened(printable(self.name)), **{name: getattr(self, name) for name in names}}
 
 
 def parts_of(staves: list[Stave], wanted: str | None = None) -> list[Part]:
@@ -70,14 +70,15 @@ def parts_of(staves: list[Stave], wanted: str | None = None) -> list[Part]:
         wanted: number or name of a part, or several numbers with commas between; None for the piano's. Where no part
             is called so, none is chosen.
     """
-    groups: list[list[Stave]] = []
+    groups: dict[tuple[int, bool, str], list[Stave]] = {}
+    last: tuple[int, bool, str] | None = None
     for stave in staves:
-        mine = next((group for group in groups if _belongs(stave, group)), None)
-        if mine is None:
-            groups.append([stave])
-        else:
-            mine.append(stave)
-    parts = [_part(i + 1, with_hands(group)) for i, group in enumerate(groups)]
+        kind = (stave.family, stave.program in _ELECTRIC, without_hand(stave.name))
+        if last is not None and not stave.name and kind[:2] == last[:2] and _is_second(stave, groups[last]):
+            kind = last
+        groups.setdefault(kind, []).append(stave)
+        last = kind
+    parts = [_part(i + 1, with_hands(group)) for i, group in enumerate(groups.values())]
     chosen = _piano(parts) if wanted is None else _wanted(parts, wanted)
     return [replace(part, chosen=part.number in chosen) for part in parts]
 
@@ -106,13 +107,9 @@ def is_piano(part: Part) -> bool:
     return _rank(part) >= WITH_KEYS
 
 
-def _belongs(stave: Stave, group: list[Stave]) -> bool:
-    """Whether a stave is of the same player as those before."""
-    first, last = group[0], group[-1]
-    if stave.family != first.family:
-        return False
-    second = not stave.name and len(group) == 1 and stave.track == last.track + 1
-    return second or without_hand(stave.name) == without_hand(first.name)
+def _is_second(stave: Stave, group: list[Stave]) -> bool:
+    """Whether a stave without a name follows the first of an instrument: notation programs name the first alone."""
+    return len(group) == 1 and stave.track == group[0].track + 1
 
 
 def _part(number: int, staves: list[Stave]) -> Part:

@@ -138,10 +138,10 @@ def _strict_system_end(data: bytes, at: int) -> int:
 
 def _meta_end(data: bytes, kind: int, body: int, end: int, status: int) -> int:
     """Where a meta event ends that says it ends at `end`."""
-    if is_sound(data, end, status):
-        return end
     usual = body + _META_LENGTHS.get(kind, end - body)
-    if usual != end and is_sound(data, usual, status):
+    if is_sound(data, end, status, 1 if end == usual else _CHAIN):
+        return end
+    if usual != end and is_sound(data, usual, status, _CHAIN):
         return usual
     within = min(end, len(data))
     if (sound := next_sound(data, body, within)) < within:

@@ -63,7 +63,8 @@ def staves_of(events: Events) -> list[Stave]:
 
     Where the drums' channel is all that has notes, and they sound like a keyboard's, they are a keyboard's.
     """
-    staves = [stave for i, track in enumerate(events.tracks) for stave in _of_track(events, i, track)]
+    programs = _programs(events.tracks)
+    staves = [stave for i, track in enumerate(events.tracks) for stave in _of_track(programs, i, track)]
     if staves and all(stave.channel == DRUM_CHANNEL for stave in staves) and not _is_kit(staves):
         return staves
     return [replace(stave, drums=stave.channel == DRUM_CHANNEL) for stave in staves]
@@ -80,8 +81,8 @@ def with_hands(staves: list[Stave]) -> list[Stave]:
         hands = [level if hand == UNKNOWN else hand for hand, level in zip(hands, levels)]
     tracks = {stave.track for stave in staves}
     if len(staves) == len(tracks) == 2 and hands == [UNKNOWN, UNKNOWN] and _are_pair(staves):
-        lower, upper = (float(stave.pitch.mean()) for stave in staves)
-        hands = [0, 1] if upper - lower >= HIGHER_BY else [1, 0]
+        first, second = (float(stave.pitch.mean()) if len(stave.pitch) else 0.0 for stave in staves)
+        hands = [0, 1] if second - first >= HIGHER_BY else [1, 0]
     return [replace(stave, hand=hand) for stave, hand in zip(staves, hands)]
 
 
@@ -90,33 +91,43 @@ def _are_pair(staves: list[Stave]) -> bool:
     return names[0] == names[1] or not names[1]
 
 
-def _of_track(events: Events, number: int, track: Track) -> list[Stave]:
+def _of_track(programs: _Programs, number: int, track: Track) -> list[Stave]:
     strokes = track.velocity > 0
     channels = np.unique(track.channel[strokes]).tolist()
     if not channels:
         return []
-    programs = [_program(events, track, channel) for channel in channels]
-    name = text_of(track.name) if len(set(programs)) == 1 else ""
+    ours = [_program(programs, track, channel) for channel in channels]
+    name = text_of(track.name) if len(set(ours)) == 1 else ""
     found = []
-    for channel, program in zip(channels, programs):
+    for channel, program in zip(channels, ours):
         pitch = track.pitch[strokes & (track.channel == channel)]
         piano = (pitch >= LOWEST_PITCH) & (pitch < LOWEST_PITCH + KEYS)
         found.append(Stave(number, channel, name, program, pitch[piano], int(np.count_nonzero(~piano))))
     return found
 
 
-def _program(events: Events, track: Track, channel: int) -> int | None:
+_Programs = dict[int, tuple[NDArray[np.int64], NDArray[np.uint8]]]
+"""Of each channel, ticks and instruments, in order of time."""
+
+
+def _programs(tracks: list[Track]) -> _Programs:
+    tracks = [track for track in tracks if len(track.program_tick)]
+    if not tracks:
+        return {}
+    tick = np.concatenate([track.program_tick for track in tracks])
+    channel, program = np.concatenate([track.program for track in tracks]).T
+    order = np.argsort(tick, kind="stable")
+    tick, channel, program = tick[order], channel[order], program[order]
+    return {own: (tick[channel == own], program[channel == own]) for own in np.unique(channel).tolist()}
+
+
+def _program(programs: _Programs, track: Track, channel: int) -> int | None:
     """The instrument of a channel in the middle of a track, by the track itself or else by the others."""
-    ours = (track.channel == channel) & (track.velocity > 0)
-    middle = np.median(track.tick[ours])
-    for tracks in ([track], events.tracks):
-        tick = np.concatenate([other.program_tick for other in tracks])
-        program = np.concatenate([other.program for other in tracks])
-        tick, program = tick[program[:, 0] == channel], program[program[:, 0] == channel, 1]
-        if len(tick):
-            order = np.argsort(tick, kind="stable")
-            at = int(np.searchsorted(tick[order], middle, "right")) - 1
-            return int(program[order[max(at, 0)]])
+    middle = np.median(track.tick[(track.channel == channel) & (track.velocity > 0)])
+    for known in (_programs([track]), programs):
+        if channel in known:
+            tick, program = known[channel]
+            return int(program[max(int(np.searchsorted(tick, middle, "right")) - 1, 0)])
     return None
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from models.music.transcription.listen import Heard
 
 CACHED_TRANSCRIPTIONS = 8
+MOST_PARTS = 100
+"""Parts of a MIDI file that are listed in the facts."""
 TAIL_S = 1.0
 """A take from MIDI goes on this long after the last release, so that the hands come up."""
 
@@ -221,7 +223,7 @@ def _laid_over(
         fit=aligned.fit,
         remarks=(*read.remarks, *aligned.remarks),
         pedal=pedal,
-        parts=tuple(part.facts() for part in read.parts),
+        parts=tuple(part.facts() for part in read.parts[:MOST_PARTS]),
     )
 
 
@@ -249,5 +251,5 @@ def _from_midi(path: Path, request: Asked, sound: Sound | None, source: dict[str
         longest_s = over_s + LONG_SILENCE_S
         duration_s = over_s + TAIL_S if end_s is None else min(end_s - start_s, longest_s)
         cut = end_s is not None and end_s - start_s > longest_s
-    parts = tuple(part.facts() for part in read.parts)
+    parts = tuple(part.facts() for part in read.parts[:MOST_PARTS])
     return PlayedNotes(notes, duration_s, source, cut=cut, remarks=read.remarks, pedal=pedal, parts=parts)

@@ -10,10 +10,13 @@ from __future__ import annotations
 import contextlib
 import re
 import unicodedata
+from functools import lru_cache
 
 from models.body.notes import UNKNOWN
 
 LEFT, RIGHT = 0, 1
+_REMEMBERED = 1024
+"""Names: a file may have 65,535 tracks of one name."""
 
 
 def _words(*words: str) -> re.Pattern[str]:
@@ -130,6 +133,7 @@ _ENCODINGS = ("cp1251", "koi8_r", "cp866", "shift_jis", "gb18030", "euc_jp", "bi
 """Tried in this order where the bytes are no UTF-8: the first in which the name says something is right."""
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def text_of(name: bytes) -> str:
     """The bytes of a name as text."""
     if name[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -153,11 +157,13 @@ def _told(name: bytes) -> str:
     return named[0] if named else ""
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def hand_of_name(name: str) -> int:
     """0 or 1 where a name speaks of the left or the right hand, -1 where of neither or both."""
     return _one_of(_HANDS, _SIGNS, name)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def staff_of_name(name: str) -> int:
     """0 or 1 where a name speaks of the lower or the upper staff, -1 where of neither or both."""
     return _one_of(_STAVES, _STAFF_SIGNS, name)
@@ -178,11 +184,13 @@ def says_keyboard(name: str) -> bool:
     return bool(_KEYBOARD.search(_plain(name)))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def says_other(name: str) -> bool:
     """Whether it speaks of an instrument or a voice that is no piano."""
     return bool(_OTHERS.search(_plain(name))) and not says_piano(name) and not says_keyboard(name)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def without_hand(name: str) -> str:
     """What remains of a name without the words for hands and staves: the same for both staves of an instrument."""
     text = _plain(name)

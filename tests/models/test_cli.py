@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from midi_bytes import name as named
+from midi_bytes import notes, program, smf
 
 from models.app import cli
 from models.body.notes import Notes
@@ -55,6 +57,36 @@ def test_generate_then_evaluate(
     assert figures["notes"] == 3 and figures["hand_size"] == pytest.approx(1.1)
     assert cli.main(["evaluate", str(output)]) == 0
     assert "onset f1" in capsys.readouterr().out
+
+
+def test_a_part_of_a_wrapped_band_file_and_what_is_said_of_it(
+    capsys: pytest.CaptureFixture[str], tiny_preset: Path, tmp_path: Path
+) -> None:
+    song = smf(named("Voice") + program(53) + notes((64, 65, 67)), named("Piano") + notes((60, 62), 1))
+    path = tmp_path / "song.rmi"
+    path.write_bytes(b"RIFF\xff\0\0\0RMIDdata" + len(song).to_bytes(4, "little") + song)
+    output = tmp_path / "take.npz"
+    assert cli.main(generate(tiny_preset, path, output)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any("1 Voice (3 notes, left out); 2 Piano (2 notes)" in line for line in lines)
+    assert any(line.startswith('Of the MIDI file\'s parts "Piano" (part 2) is played') for line in lines)
+    assert Take.load(output).notes.pitch.tolist() == [60, 62]
+    facts = run_json(capsys, *generate(tiny_preset, path, output, "--part", "voice"))
+    assert [part["chosen"] for part in facts["parts"]] == [True, False]
+    assert facts["remarks"][0]["code"] == "other_parts"
+    take = Take.load(output)
+    assert take.notes.pitch.tolist() == [64, 65, 67] and take.meta["midi_part"] == "voice"
+    assert cli.main(generate(tiny_preset, path, output, "--part", "Harp")) == 1
+    assert 'has no part "Harp"; its parts are "Voice" (part 1)' in capsys.readouterr().err
+
+
+def test_a_midi_file_without_a_piano_says_why_there_is_nothing(
+    capsys: pytest.CaptureFixture[str], tiny_preset: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "drums.mid"
+    path.write_bytes(smf(notes((36, 38), 9)))
+    assert cli.main(generate(tiny_preset, path, tmp_path / "take.npz")) == 1
+    assert "The MIDI file has only drums" in capsys.readouterr().err
 
 
 def test_same_seed_same_take_other_seed_another(

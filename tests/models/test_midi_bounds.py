@@ -187,6 +187,21 @@ def test_strokes_that_wait_for_their_releases_take_linear_work(tmp_path: Path) -
     assert work(4000) < 2.5 * work(2000)
 
 
+@pytest.mark.parametrize("kind", ["one name", "a name each", "an instrument each"])
+def test_work_grows_with_the_tracks_and_not_faster(tmp_path: Path, kind: str) -> None:
+    def body(number: int) -> bytes:
+        name = f"{number:06d}" if kind == "a name each" else "000000"
+        program = bytes((0, 0xC0, number % 128 if kind == "an instrument each" else 0))
+        return b"\0\xff\x03\6" + name.encode() + program + NOTE
+
+    def work(count: int) -> int:
+        path = put(tmp_path / "a.mid", smf(*(body(i) for i in range(count))))
+        return calls_of(lambda: read_midi(path))
+
+    work(10)
+    assert work(2000) < 2.5 * work(1000)
+
+
 def test_a_length_of_years_is_told_in_words(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="lasts months or more; choose one of at most 120 minutes"):
         read_midi(put(tmp_path / "a.mid", smf(NOTE + b"\x82\xee\x9b\x00\x3c\0" * 100_000)))

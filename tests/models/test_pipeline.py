@@ -335,11 +335,11 @@ def test_the_take_says_where_it_comes_from(
     assert meta["sound_sha256"] and meta["sound_start_s"] == 0.0
 
 
-CHORD = Notes.from_arrays([[0.5, 1.5, pitch, 80] for pitch in (60, 62, 64, 65, 67, 69, 71)], hand=1)
-"""More notes at once than a hand has fingers."""
+CHORD = Notes.from_arrays([[0.5, 1.5, pitch, 80] for pitch in (30, 33, 60, 62, 64, 95, 98)])
+"""Keys at once in more places than there are hands."""
 
 
-def chord_of_one_hand(path: Path) -> Path:
+def chord_out_of_reach(path: Path) -> Path:
     write_midi(path, CHORD)
     return path
 
@@ -348,8 +348,8 @@ def adds_up(facts: dict[str, Any]) -> bool:
     return bool(facts["notes"] == facts["notes_played"] + facts["left_out_total"])
 
 
-def test_what_a_hand_cannot_play_is_named_with_time_and_pitch(tiny_preset: Path, tmp_path: Path) -> None:
-    midi = chord_of_one_hand(tmp_path / "chord.mid")
+def test_what_hands_cannot_play_is_named_with_time_and_pitch(tiny_preset: Path, tmp_path: Path) -> None:
+    midi = chord_out_of_reach(tmp_path / "chord.mid")
     facts = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", midi=midi)).facts
     assert facts["notes"] == 7 and 1 <= facts["notes_played"] <= 5 and adds_up(facts)
     assert facts["left_out_total"] == len(facts["left_out"])
@@ -360,7 +360,7 @@ def test_what_a_hand_cannot_play_is_named_with_time_and_pitch(tiny_preset: Path,
 
 
 def test_the_facts_agree_with_the_evaluation_of_the_same_take(tiny_preset: Path, tmp_path: Path) -> None:
-    midi = chord_of_one_hand(tmp_path / "chord.mid")
+    midi = chord_out_of_reach(tmp_path / "chord.mid")
     for contact in (0.0, 1.0):
         made = Pipeline().generate(request(tiny_preset, tmp_path / "a.npz", midi=midi, contact=contact))
         figures = evaluate_take(made.take, made.take.notes)

@@ -32,6 +32,10 @@ class Midi(WorkerKind):
                 [[(0, b"\xff\x51\x03\x07\xa1\x20"), (0, b"\xf0\x03abc"), (0, b"\xff\x03\x04Left"), *scale(6)]]
             ),
             score[:3000],
+            midi_file(
+                [titled("Vocals", 53, 1), titled("Piano", 0, 2), titled("Piano", 0, 3), titled("", 0, 9)]
+            ),
+            b"RIFF\xff\0\0\0RMIDdata\xff\0\0\0" + midi_file([titled("右手", 0, 0), titled("左手", 0, 1)]),
         ]
 
     def run(self, number: int, rng: random.Random) -> Outcome:
@@ -50,6 +54,7 @@ class Midi(WorkerKind):
             "preset": str(self.tiny_model),
             "device": "cpu",
             "sound_end_s": rng.choice((4.0, 4.0, 20000.0, None)),
+            "part": rng.choice((None, None, None, "2", "Piano")),
         }
         return self.finish(self.ask("generate", params), before, ("case/take.npz",))
 
@@ -83,6 +88,19 @@ def note(start: int, stop: int, pitch: int, velocity: int = 80) -> list[Event]:
 def scale(count: int, first: int = 60) -> list[Event]:
     """Some notes up the keyboard, two a beat."""
     return [event for i in range(count) for event in note(240 * i, 240 * i + 200, first + i)]
+
+
+def titled(name: str, program: int, channel: int) -> list[Event]:
+    """Some notes of a named track with an instrument, and its pedal."""
+    text = name.encode("shift_jis")
+    strokes = [(tick, bytes((event[0] + channel, *event[1:]))) for tick, event in scale(6)]
+    pedal = [(240 * i, bytes((0xB0 + channel, 64, 127 * (i % 2)))) for i in range(6)]
+    return [
+        (0, b"\xff\x03" + length(len(text)) + text),
+        (0, bytes((0xC0 + channel, program))),
+        *pedal,
+        *strokes,
+    ]
 
 
 def _made_up(rng: random.Random) -> bytes:
