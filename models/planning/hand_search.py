@@ -38,6 +38,8 @@ class HandCosts:
     """Each metre beyond a comfortable span, keys still held included."""
     impossible: float = 60.0
     """Each metre beyond the widest span."""
+    lost: float = 8.0
+    """A chord wider than any hand, of which a key is left out."""
     finger: float = 6.0
     """Each key more than five."""
     lets_go: float = 6.0
@@ -182,4 +184,5 @@ def _strike(state: HandState, time: float, struck: list[Key], costs: HandCosts) 
 def _span_cost(span: float, costs: HandCosts) -> float:
     if span <= _EASY_SPAN:
         return 0.0
-    return costs.wide * (span - _EASY_SPAN) + costs.impossible * max(span - _WIDEST_SPAN, 0.0)
+    lost = costs.lost if span > MAX_SPAN else 0.0
+    return costs.wide * (span - _EASY_SPAN) + costs.impossible * max(span - _WIDEST_SPAN, 0.0) + lost
