@@ -24,6 +24,9 @@ LOUDEST = 1e3
 MISSING_S = 0.5
 """That a file ends this much before its header says is worth telling."""
 
+LONGEST_S = 24 * 3600.0
+"""A header that says more is wrong, and not the end of the file."""
+
 
 class SoundFile:
     """Samples of a file in one or two channels, each read at most once and in their order.
@@ -88,7 +91,7 @@ class SoundFile:
     def remarks(self) -> tuple[Remark, ...]:
         """What is to be told of a file that was read to its end."""
         missing = (self._promised or 0) - self.position
-        if not self.ended or missing < MISSING_S * self.rate:
+        if not self.ended or not MISSING_S <= missing / self.rate < LONGEST_S:
             return ()
         ends_s, promised_s = self.position / self.rate, (self.position + missing) / self.rate
         sentence = (

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from models.body import keyboard
 from models.body.notes import Notes
 from models.body.skeleton import LEFT, RIGHT
-from models.planning.chord_thinning import Chord, held_keys
+from models.planning.chord_thinning import SPAN_M, Chord, held_keys
 from models.planning.chords import CHORD_WINDOW_S
 from models.planning.fingering_costs import FINGERS
 
@@ -32,6 +32,9 @@ UNISON_S = 0.01
 _BEFORE_FRAMES = 0.3  # a stroke that goes by the frames passes the press depth so long before its frame
 FLOOD_NOTES, FLOOD_S = 24, 0.25
 """More notes in so many seconds are a flood; two hands that play chords of eight keys ten times a second have 20."""
+SPREAD_NOTES, SPREAD_REACHES = 14, 5
+"""So many notes in that time are one, too, where they lie this many hands' reaches apart: each hand would have to be in
+three places."""
 FLOOD_STEP_S = 0.09
 """From chord to chord of a flood."""
 
@@ -114,7 +117,7 @@ def _strokes_shown(notes: Notes, fps: float) -> NDArray[np.bool_]:
 
 
 def _in_flood(notes: Notes) -> NDArray[np.bool_]:
-    """(n,) whether more notes than two hands play begin around each; a doubled one counts once."""
+    """(n,) whether more notes than two hands play, or reach, begin around each; a doubled one counts once."""
     order = np.lexsort((notes.onset_s, notes.pitch))
     doubles = np.zeros(len(notes), bool)
     pitch, onset = notes.pitch[order], notes.onset_s[order]
@@ -122,11 +125,24 @@ def _in_flood(notes: Notes) -> NDArray[np.bool_]:
     number = np.append(0, np.cumsum(~doubles))
     index = np.arange(len(notes))
     end = np.searchsorted(notes.onset_s, notes.onset_s + FLOOD_S)
-    starts = number[end] - number[index] > FLOOD_NOTES
+    count = number[end] - number[index]
+    starts = count > FLOOD_NOTES
+    x = keyboard.key_x(notes.pitch)
+    for i in np.flatnonzero((count > SPREAD_NOTES) & ~starts).tolist():
+        starts[i] = _reaches(np.sort(x[i : end[i]]).tolist()) >= SPREAD_REACHES
     change = np.zeros(len(notes) + 1, np.int64)
     np.add.at(change, index[starts], 1)
     np.add.at(change, end[starts], -1)
     return np.cumsum(change)[:-1] > 0
+
+
+def _reaches(x: list[float]) -> int:
+    """How many hands it takes to reach keys (k,), ascending, metres, all at once."""
+    count, reached = 0, -np.inf
+    for place in x:
+        if place > reached:
+            count, reached = count + 1, place + SPAN_M
+    return count
 
 
 def _on_beat(

@@ -43,12 +43,19 @@ class Link:
         return self.strip.type == "SCENE" and self.strip.scene_input != "SEQUENCER"
 
     @property
-    def silence(self) -> str:
-        """Why nothing is heard through it, without a full stop; empty when something is."""
+    def muted(self) -> str:
+        """How the animator has switched it off, without a full stop; empty when it is on."""
         if self.strip.mute:
             return f"The {self.named} is muted"
         if self.channels[self.strip.channel].mute:
             return f"The channel of the {self.named} is muted"
+        return ""
+
+    @property
+    def silence(self) -> str:
+        """Why nothing is heard through it, without a full stop; empty when something is."""
+        if self.muted:
+            return self.muted
         if self.camera:
             return f"The {self.named} shows a camera and plays no sound (set its Input to Sequencer)"
         if compat.strip_volume(self.strip) == 0.0 and not volume_animated(self.scene, self.strip):
@@ -100,7 +107,9 @@ class Sounding:
         return strip is not None and any(link.strip == strip for link in self.chain)
 
     def silence(self) -> str:
-        """Why it is not heard, without a full stop; empty when it is."""
+        """Why it is not heard, without a full stop; empty when it is. MIDI has no volume: it is on or off."""
+        if self.midi:
+            return next((link.muted for link in self.chain if link.muted), "")
         edit = self.edit
         if not edit.use_audio:
             return f'The audio of the scene "{edit.name}" is muted'

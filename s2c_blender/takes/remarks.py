@@ -7,6 +7,7 @@ A worker's answer may be odd, and what stands in a scene is saved with the .blen
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import bpy
@@ -19,6 +20,8 @@ MOST = 50
 MOST_PARTS = 256
 MOST_NUMBER = 1_000_000
 LONGEST_NAME = 60
+LABEL = re.compile(r"(\d{1,7})(?:: .*)? \(\d+ notes?\)")
+"""What parts are chosen by: "2: Piano (16 notes)"."""
 
 
 def remarks_of(result: dict[str, Any]) -> list[str]:
@@ -39,11 +42,18 @@ def parts_of(result: dict[str, Any]) -> list[tuple[int, str, bool]]:
         if type(number) is not int or not 1 <= number <= MOST_NUMBER:
             continue
         name, notes = part.get("name"), part.get("notes")
+        if type(notes) is not int or not 0 <= notes <= MOST_NUMBER:
+            continue
         label = f"{number}: {shown(name, LONGEST_NAME)}" if isinstance(name, str) and name else f"{number}"
-        if type(notes) is int and 0 <= notes <= MOST_NUMBER:
-            label += f" ({notes} note{'s' if notes != 1 else ''})"
+        label += f" ({notes} note{'s' if notes != 1 else ''})"
         parts.append((number, label, part.get("chosen") is True))
     return parts
+
+
+def part_asked(text: str) -> str:
+    """A part as the worker takes it, a number or a name, from what was chosen or typed in the panel."""
+    label = LABEL.fullmatch(text)
+    return label[1] if label is not None else text
 
 
 def remember(settings: bpy.types.PropertyGroup, take: str, result: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from bpy.props import (
 
 from ..core import consent
 from ..core.player import SLIDER_RANGE, STYLES
+from ..takes.remarks import part_asked
 from . import notes_from
 
 SEED_MAX = 2**31 - 1
@@ -73,7 +74,7 @@ class S2C_Remark(bpy.types.PropertyGroup):
 
 
 class S2C_Part(bpy.types.PropertyGroup):
-    """A part of a MIDI file: of one instrument or player. Its name is what is chosen by."""
+    """A part of a MIDI file: of one instrument or player. Its name is what it is chosen by."""
 
     number: IntProperty(name="Number", description="The part's number, from 1")
     chosen: BoolProperty(name="Played", description="Whether the last take plays it")
@@ -182,8 +183,7 @@ class S2C_Settings(bpy.types.PropertyGroup):
         """The part of the MIDI file that is to be played, a number or a name; empty lets the worker find it."""
         if self.part_of and self.part_of != self.midi_path:
             return ""  # it was chosen for another file
-        found = next((item for item in self.parts if item.name == self.part), None)
-        return str(found.number) if found is not None and self.parts_of == self.midi_path else self.part
+        return part_asked(self.part)
 
     def style(self) -> dict[str, float]:
         """The style values by their names in the worker's protocol."""

@@ -60,3 +60,14 @@ def test_nothing_above_zero_is_nothing() -> None:
         positive(np.full((2, 5, 5), -1, np.float32), np.full((2, 5), -1, np.float32)), np.zeros(2, int)
     )
     assert [len(part) for part in path] == [0, 0]
+
+
+def test_scores_of_intervals_are_found_again() -> None:
+    generator = np.random.default_rng(4)
+    score = generator.normal(size=(3, 20, 20)).astype(np.float32)
+    single = generator.normal(size=(3, 20)).astype(np.float32)
+    scores = positive(score, single)
+    chosen = generator.permutation(len(scores.score))[:40]
+    track, begin, end = scores.track[chosen], scores.begin[chosen], scores.end[chosen]
+    np.testing.assert_array_equal(scores.of(track, begin, end), scores.score[chosen])
+    np.testing.assert_array_equal(scores.of(track, begin, begin), single[track, begin])

@@ -37,7 +37,7 @@ WHOLE = {
     "seven bytes too long, and last": header(1) + b"MTrk" + (len(TRACK) - 1).to_bytes(4, "big") + TRACK[8:],
     "seven bytes too long": header(2) + b"MTrk" + (len(TRACK) - 1).to_bytes(4, "big") + TRACK[8:] + chunk(b"MTrk", END),
     "much too long": header(1) + b"MTrk\x7f\xff\xff\xff" + TRACK[8:],
-    "junk behind": GOOD + b"\x1a" * 300,
+    "junk behind": GOOD + b"\0\x90\x3c\x50" * 30,
     "no end of track": header(1) + chunk(b"MTrk", notes()),
     "no end of track in the first": header(2) + chunk(b"MTrk", notes()) + chunk(b"MTrk", END),
     "eight sharps": both(meta(0x59, b"\x08\0")),

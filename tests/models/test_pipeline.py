@@ -23,6 +23,7 @@ from models.body.take import Take
 from models.errors import Cancelled, UserError
 from models.evaluation.scores import evaluate_take, note_score
 from models.music.midi import read_midi, write_midi
+from models.music.transcription.transcribe import Transcription
 
 WITHOUT_TRANSKUN = pytest.mark.skipif(
     importlib.util.find_spec("transkun") is None, reason="transkun is not installed"
@@ -44,11 +45,11 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds of every sound that was transcribed."""
     lengths: list[float] = []
 
-    def transcribe(audio: Any, *, device: str, progress: Any) -> Notes:
+    def transcribe(audio: Any, *, device: str, progress: Any) -> Transcription:
         lengths.append(audio.duration_s)
         for step in range(4):
             progress("transcribe", step, 3)
-        return NOTES
+        return Transcription(NOTES)
 
     monkeypatch.setattr(models.music.transcription.transcribe, "transcribe", transcribe)
     monkeypatch.setattr(models.music.transcription.transcribe, "prepare", lambda device: None)

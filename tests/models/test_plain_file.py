@@ -133,9 +133,8 @@ def test_a_length_of_the_header_that_cannot_be(tmp_path: Path) -> None:
     at = content.index(b"data") + 4
     content[at : at + 8] = (2**62).to_bytes(8, "big")
     (tmp_path / "a.caf").write_bytes(content)
-    with pytest.raises(UserError) as caught:
-        load_audio(tmp_path / "a.caf")
-    assert caught.value.code in ("too_long", "not_audio", "corrupt_sound") and len(caught.value.message) < 200
+    audio = load_audio(tmp_path / "a.caf")
+    assert audio.samples.shape == (4000, 1) and not audio.remarks
 
 
 def test_an_empty_file_is_of_the_kind_that_its_name_says(tmp_path: Path) -> None:

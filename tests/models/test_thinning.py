@@ -19,12 +19,16 @@ def repeated(rate: float, count: int = 40, pitch: int = 72) -> Notes:
     return Notes.from_arrays([[0.5 + i / rate, 0.5 + (i + 0.5) / rate, pitch, 80] for i in range(count)])
 
 
-def chords(keys: int, count: int, step_s: float, seed: int = 0) -> Notes:
+EVERYWHERE = tuple(range(30, 100))
+TWO_PLACES = (*range(40, 52), *range(66, 78))
+
+
+def chords(keys: int, count: int, step_s: float, among: tuple[int, ...] = EVERYWHERE, seed: int = 0) -> Notes:
     rng = np.random.default_rng(seed)
     rows = [
         [0.5 + step_s * i, 0.5 + step_s * (i + 0.9), pitch, 80]
         for i in range(count)
-        for pitch in sorted(rng.choice(np.arange(30, 100), keys, replace=False))
+        for pitch in sorted(rng.choice(among, keys, replace=False))
     ]
     return Notes.from_arrays(rows)
 
@@ -58,7 +62,9 @@ def test_a_unison_is_one_stroke() -> None:
     assert thinned(notes, 30).plays.all()
 
 
-@pytest.mark.parametrize("notes", [chords(10, 20, 0.15), chords(8, 30, 0.11), repeated(12), Notes.none()])
+@pytest.mark.parametrize(
+    "notes", [chords(10, 20, 0.15, TWO_PLACES), chords(8, 30, 0.11, TWO_PLACES), repeated(12), Notes.none()]
+)
 def test_music_for_two_hands_stays_as_it_is(notes: Notes) -> None:
     can = thinned(notes, 30)
     assert can.plays.all() and not can.repeated.any() and (can.hand == UNKNOWN).all()
@@ -128,3 +134,10 @@ def test_the_plan_leaves_them_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None
     )
     more = plan_fingering(notes, seed=1, keep=None, edits=EditMask.everything(120, 30.0))
     assert more.played[~can.plays].any()
+
+
+def test_a_flood_is_also_what_lies_too_far_apart_for_two_hands() -> None:
+    wide = [[0.5 + 0.0155 * i, 0.6 + 0.0155 * i, 22 + (19 * i) % 86, 80] for i in range(60)]
+    near = [[0.5 + 0.0155 * i, 0.6 + 0.0155 * i, 60 + (5 * i) % 12, 80] for i in range(60)]
+    assert not thinned(Notes.from_arrays(wide), 30).plays.all()
+    assert thinned(Notes.from_arrays(near), 30).plays.all()

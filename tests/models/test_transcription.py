@@ -23,8 +23,9 @@ from models.music.audio import Audio, load_audio
 from models.music.midi import read_midi
 from models.music.sample_rate import resampled
 from models.music.transcription import transcribe as transcribe_module
+from models.music.transcription.listen import listen
 from models.music.transcription.network import NetworkConfig, SegmentNotes, load_network
-from models.music.transcription.transcribe import Key, Segments, transcribe
+from models.music.transcription.transcribe import Key, Segments, Transcription, transcribe
 
 HERE = Path(__file__).resolve().parent
 DEMO = HERE.parents[1] / "demo"
@@ -38,7 +39,9 @@ WITHOUT_TRANSKUN = pytest.mark.skipif(
 @functools.lru_cache(maxsize=1)
 def clip() -> Notes:
     """What is heard in the first seconds of the demo recording."""
-    return transcribe(load_audio(DEMO / "recording.flac", end_s=CLIP_S))
+    heard = listen(load_audio(DEMO / "recording.flac", end_s=CLIP_S))
+    assert not heard.remarks, "it is a solo piano, in tune"
+    return heard.notes
 
 
 @WITHOUT_TRANSKUN
@@ -96,10 +99,13 @@ class Listener:
         begins, ends = begins[fits], ends[fits]
         tick()
         frames = [np.array([]) for _ in range(2)]
-        heard = [SegmentNotes(21 + key, *frames, *frames, *[np.array([])] * 3) for key in range(88)]
+        heard = [SegmentNotes(21 + key, *frames, *frames, *[np.array([])] * 4) for key in range(88)]
         whole = (np.rint(begins / HOP).astype(int), np.rint(ends / HOP).astype(int))
         velocity = np.full(len(begins), 64)
-        heard[39] = SegmentNotes(60, begins / HOP, ends / HOP, *whole, velocity, begins > 0, ends < len(on))
+        score = np.where(ends - begins < RATE // 20, 1.0, 5.0)
+        heard[39] = SegmentNotes(
+            60, begins / HOP, ends / HOP, *whole, velocity, begins > 0, ends < len(on), score
+        )
         tick()
         return heard
 
@@ -125,13 +131,13 @@ def test_notes_cross_segments_whole(listener: Listener, seconds: float) -> None:
     spans = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b < seconds - 0.05] or [
         (0.5, 1.0)
     ]
-    notes = transcribe(played(spans, seconds))
+    notes = transcribe(played(spans, seconds)).notes
     np.testing.assert_allclose(notes.table[:, :2], spans, atol=1e-4)
     assert set(listener.lengths) == {690 * HOP}
 
 
 def test_a_note_until_the_end_and_one_from_the_beginning(listener: Listener) -> None:
-    notes = transcribe(played([(0, 1), (2, 40)], 40))
+    notes = transcribe(played([(0, 1), (2, 40)], 40)).notes
     np.testing.assert_allclose(notes.table[:, :2], [[0, 1], [2, 40]], atol=1e-4)
 
 
@@ -181,18 +187,72 @@ def test_a_key_struck_again_ends_the_note_before() -> None:
     one = np.array([1])
     yes, no = np.array([True]), np.array([False])
     key.hear(
-        SegmentNotes(60, np.array([10.0]), np.array([690.0]), one * 10, one * 690, one * 50, yes, no),
+        SegmentNotes(
+            60, np.array([10.0]), np.array([690.0]), one * 10, one * 690, one * 50, yes, no, one * 9
+        ),
         0,
         600,
         518,
     )
     key.hear(
-        SegmentNotes(60, np.array([20.5]), np.array([50.0]), one * 20, one * 50, one * 70, yes, yes),
+        SegmentNotes(60, np.array([20.5]), np.array([50.0]), one * 20, one * 50, one * 70, yes, yes, one),
         518,
         600,
         1036,
     )
     assert key.notes == [(10.0, 538.5, 50), (538.5, 568.0, 70)] and not key.held and key.free_from == 568
+    assert key.doubtful == 1
+
+
+def test_doubtful_notes_are_counted_once(listener: Listener) -> None:
+    found = transcribe(played([(1, 1.04), (5, 6), (14.5, 14.54), (15, 35)], 60))
+    assert len(found.notes) == 4 and found.doubtful == 2
+
+
+def shares(count: int, doubtful: int, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """What is said of so many notes in 30 s of noise."""
+    rows = [(0.2 * i, 0.2 * i + 0.1, 60, 64) for i in range(count)]
+    made = Transcription(Notes.from_arrays(np.array(rows, np.float32)), doubtful)
+    monkeypatch.setattr(transcribe_module, "transcribe", lambda audio, **options: made)
+    noise = np.random.default_rng(0).normal(size=(30 * 8000, 1)).astype(np.float32)
+    return tuple(remark.sentence for remark in listen(Audio(noise, 8000, "")).remarks)
+
+
+@pytest.mark.parametrize(
+    ("count", "doubtful", "said"),
+    [
+        (100, 5, False),
+        (100, 19, True),
+        (12, 2, False),
+        (12, 3, True),
+        (2, 2, True),
+        (2, 1, False),
+        (1, 1, True),
+    ],
+)
+def test_what_is_hardly_a_piano_is_said(
+    monkeypatch: pytest.MonkeyPatch, count: int, doubtful: int, said: bool
+) -> None:
+    sentences = shares(count, doubtful, monkeypatch)
+    words = f"This sounds little like a solo piano: {count} notes in 30 s, {doubtful} of them doubtful."
+    assert sentences == ((words,) if said else ())
+
+
+@WITHOUT_TRANSKUN
+def test_an_organ_is_hardly_a_piano() -> None:
+    """Pipes go on as they begin; nothing is struck and dies away."""
+    rate = 22_050
+    time = np.arange(6 * rate) / rate
+    sound = np.zeros(len(time))
+    for i, begin in enumerate(np.arange(0.4, 5.2, 0.4)):
+        inside = (time >= begin) & (time < begin + 0.4)
+        since = time[inside] - begin
+        for pitch in (60 + (0, 2, 4, 5, 7, 9, 11, 12, 9, 7, 4, 2)[i], 48 + 7 * (i % 2)):
+            phase = 2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * since
+            level = np.minimum(1, since / 0.02) * np.minimum(1, (0.4 - since) / 0.03)
+            sound[inside] += level * sum(np.sin(n * phase) / n for n in range(1, 9))
+    (remark,) = listen(Audio((0.1 * sound)[:, None].astype(np.float32), rate, "")).remarks
+    assert remark.code == "not_a_piano"
 
 
 @pytest.mark.parametrize("rate", [8000, 22_050, 44_100, 44_101, 48_000, 96_000])

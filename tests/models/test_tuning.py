@@ -13,6 +13,7 @@ from models.body.notes import Notes
 from models.music.audio import Audio
 from models.music.transcription import listen as listen_module
 from models.music.transcription.listen import IN_TUNE_CENTS, listen
+from models.music.transcription.transcribe import Transcription
 from models.music.tuning import in_tune, tuning_of
 
 RATE = 22_050
@@ -86,10 +87,10 @@ def test_notes_are_told_in_the_recordings_time(monkeypatch: pytest.MonkeyPatch) 
     """What listens here hears the onsets only; they must come back where they were played."""
     heard_of: list[Audio] = []
 
-    def transcribe(audio: Audio, **options: Any) -> Notes:
+    def transcribe(audio: Audio, **options: Any) -> Transcription:
         heard_of.append(audio)
         rows = [(on * RATE / audio.rate, (on + 0.4) * RATE / audio.rate, 60, 64) for on in ONSETS]
-        return Notes.from_arrays(np.array(rows, np.float32))
+        return Transcription(Notes.from_arrays(np.array(rows, np.float32)))
 
     monkeypatch.setattr(listen_module.by_ear, "transcribe", transcribe)
     flat = Audio(strings(-40), RATE, "")

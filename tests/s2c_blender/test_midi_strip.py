@@ -133,6 +133,17 @@ def test_beside_a_sound_it_only_says_which_notes(scene, midi, tmp_path):
     assert "its notes are used all the same" in heard_note(bpy.context, "piece.mid")
 
 
+def test_volume_is_nothing_to_midi(scene, midi, tmp_path):
+    add(write_clicks(tmp_path / "clicks.wav"))
+    strip = add(midi)
+    scene.use_audio, strip.volume = False, 0.0
+    assert asked(scene)["midi"] == str(midi)
+    scene.s2c_settings.strip_name = strip.name
+    assert heard_note(bpy.context, strip.name) == ""
+    scene.sequence_editor.channels[strip.channel].mute = True
+    assert "its notes are used all the same" in heard_note(bpy.context, strip.name)
+
+
 def test_several_midi_strips_are_one_sentence(scene, midi, tmp_path):
     other = write_midi(tmp_path / "other.mid")
     add(midi)

@@ -60,10 +60,10 @@ def test_a_film(scene, tmp_path):
 
 
 def test_a_film_without_sound_stops_in_a_sentence(scene, tmp_path):
-    film = tmp_path / "film.mp4"
-    film.write_bytes(b"\x00\x00\x00\x20ftypisom" + bytes(5000))
+    film = tmp_path / "film.mkv"
+    film.write_bytes(b"\x1aE\xdf\xa3" + bytes(5000))
     strip = scene.sequence_editor.strips[0]
     strip.sound.filepath = str(film)
-    with pytest.raises(RuntimeError, match=r'finds no sound in "film\.mp4"'):
+    with pytest.raises(RuntimeError, match=r'finds no sound in "film\.mkv"'):
         bpy.ops.s2c.generate()
     assert requests(tmp_path) == []

@@ -72,7 +72,10 @@ def test_remarks_stand_under_the_result(scene, monkeypatch, tmp_path, caplog):
             "fit": [],
             "parts": [None, {"number": "1"}],
         },
-        {"remarks": "text", "parts": [{"number": 0}, {"number": 1e9}, {"number": True}]},
+        {
+            "remarks": "text",
+            "parts": [{"number": 0}, {"number": 1e9}, {"number": True}, {"number": 1, "notes": -1}],
+        },
     ],
 )
 def test_odd_answers_say_nothing(scene, monkeypatch, tmp_path, facts):
@@ -84,8 +87,8 @@ def test_what_is_said_is_fit_to_be_shown():
     (text,) = remarks_of({"remarks": [remark("one\nline\x00 \u202eonly" + "x" * 9000)]})
     assert text.startswith("one line only") and len(text) <= 600
     assert len(remarks_of({"remarks": [remark(str(n)) for n in range(999)]})) == MOST
-    ((_, label, _),) = parts_of({"parts": [{"number": 1, "name": "a\nb" + "c" * 999, "notes": -1}]})
-    assert label.startswith("1: a b") and len(label) <= 64
+    ((_, label, _),) = parts_of({"parts": [{"number": 1, "name": "a\nb" + "c" * 999, "notes": 3}]})
+    assert label.startswith("1: a b") and len(label) <= 80
 
 
 def test_the_part_is_chosen_among_those_of_the_file(scene, monkeypatch, tmp_path):
@@ -98,6 +101,8 @@ def test_the_part_is_chosen_among_those_of_the_file(scene, monkeypatch, tmp_path
     assert [item.chosen for item in settings.parts] == [False, True, False]
     settings.part = "1: Strings (40 notes)"
     assert generate(monkeypatch, tmp_path)["part"] == "1"
+    settings.parts.clear()
+    assert generate(monkeypatch, tmp_path)["part"] == "1", "whatever file the last take was of"
     settings.part = "Secondo"
     assert generate(monkeypatch, tmp_path)["part"] == "Secondo"
     settings.midi_path = str(write_midi(tmp_path / "other.mid"))

@@ -57,10 +57,10 @@ def check_main(arguments: argparse.Namespace) -> int:
 def heard_notes(files: ClipFiles) -> Notes:
     """Notes that the transcriber hears in a clip; none in a silent one."""
     from models.music.audio import load_audio
-    from models.music.transcription.transcribe import transcribe
+    from models.music.transcription.listen import listen
 
     try:
-        return transcribe(load_audio(files.audio))
+        return listen(load_audio(files.audio)).notes
     except UserError as error:
         if error.code != "silent_sound":
             raise

@@ -32,6 +32,19 @@ class IntervalScores:
     single: NDArray[np.float32]
     """(tracks, frames) scores of intervals that are one frame long; any sign."""
 
+    def of(
+        self, track: NDArray[np.int64], begin: NDArray[np.int64], end: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """The scores (n,) of intervals that are among these, those of one frame included."""
+        frames = self.single.shape[1]
+        found: NDArray[np.float32] = self.single[track, begin]
+        longer = end > begin
+        known = (self.track * frames + self.begin) * frames + self.end
+        asked = ((track * frames + begin) * frames + end)[longer]
+        order = np.argsort(known)
+        found[longer] = self.score[order[np.searchsorted(known, asked, sorter=order)]]
+        return found
+
 
 def best_intervals(scores: IntervalScores, start: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Each track's best path that begins at frame `start[track]`: intervals (n, 2), first and last frame, in order.

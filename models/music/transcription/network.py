@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from models.body.keyboard import KEYS, LOWEST_PITCH
 from models.errors import UserError
 from models.music.transcription.backbone import NoteBackbone
-from models.music.transcription.decoding import best_intervals
+from models.music.transcription.decoding import IntervalScores, best_intervals
 from models.music.transcription.scoring import IntervalScorer
 from models.music.transcription.spectrum import Spectrum
 from models.music.transcription.thread_pool import ThreadPool
@@ -85,6 +85,8 @@ class SegmentNotes:
     begins: NDArray[np.bool_]
     ends: NDArray[np.bool_]
     """(n,) False where the note comes from before or goes on after the segment."""
+    score: NDArray[np.float32]
+    """(n,) the interval's: how much better it explains the sound than no note does."""
 
 
 class _Published(nn.Module):
@@ -159,14 +161,14 @@ class NoteNetwork:
             scores = self._scorer.scores(tokens, features.shape[1], pool)
         tick()
         paths = best_intervals(scores, start)
-        notes = self._describe(tokens, features.shape[1] - 1, paths)
+        notes = self._describe(tokens, features.shape[1] - 1, paths, scores)
         tick()
         return notes
 
     def _describe(
-        self, tokens: Tensor, last_frame: int, paths: list[NDArray[np.int64]]
+        self, tokens: Tensor, last_frame: int, paths: list[NDArray[np.int64]], scores: IntervalScores
     ) -> list[SegmentNotes]:
-        """Velocity, exact ends and completeness of the chosen intervals."""
+        """Velocity, exact ends, completeness and scores of the chosen intervals."""
         track = np.repeat(np.arange(len(paths)), [len(path) for path in paths])
         first, last = np.concatenate(paths).T
         index = [torch.from_numpy(part).to(self._device) for part in (track, first, last)]
@@ -179,7 +181,17 @@ class NoteNetwork:
         shift = ((mean - 0.5) / 0.99).clamp(-0.5, 0.5).double().cpu().numpy()
         present = (presence > 0).cpu().numpy()
         begins, ends = (first > 0) | present[:, 0], (last < last_frame) | present[:, 1]
-        table = (first + shift[:, 0], last + shift[:, 1], first, last, velocity, begins, ends)
+        score = scores.of(track, first, last)
+        table: tuple[NDArray[Any], ...] = (
+            first + shift[:, 0],
+            last + shift[:, 1],
+            first,
+            last,
+            velocity,
+            begins,
+            ends,
+            score,
+        )
         edges = np.searchsorted(track, np.arange(len(paths) + 1))
         return [
             SegmentNotes(LOWEST_PITCH + key, *(column[edges[key] : edges[key + 1]] for column in table))

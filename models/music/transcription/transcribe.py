@@ -33,6 +33,8 @@ MARGIN_S = 1.0
 QUIET = 10 ** (-70 / 20)
 """A segment with no sample above this is not listened to: the network would amplify its noise."""
 MIN_NOTE_S = 0.01
+DOUBTFUL_SCORE = 2.0
+"""A note whose interval scores less is doubtful: of the notes of pianos 0 to 5 in 100, of an orchestra's 92."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Key:
     """The last note was still held at the end of its segment."""
     free_from: int = 0
     """The frame where the last finished note ends."""
+    doubtful: int = 0
+    """How many of the notes are."""
 
     def hear(self, found: SegmentNotes, first: int, decides_before: float, next_first: int) -> None:
         """Take in what the segment that begins at hop `first` says; the next one begins at `next_first`."""
@@ -91,6 +95,7 @@ class Key:
                 velocity = int(found.velocity[i])
             if not ends and onset >= next_first:
                 break  # the next segment hears all of it
+            self.doubtful += bool(found.begins[i] and found.score[i] < DOUBTFUL_SCORE)
             self._add(onset, offset, velocity)
             self.held = not ends
             if ends:
@@ -106,13 +111,18 @@ class Key:
         self.notes.append((onset, max(offset, onset), velocity))
 
 
-def transcribe(
-    audio: Audio,
-    *,
-    device: str = "cpu",
-    progress: Progress | None = None,
-) -> Notes:
-    """The notes of a piano recording, nobody's; an offset is the finger's, not the pedal's.
+@dataclass(frozen=True)
+class Transcription:
+    """The notes of a recording."""
+
+    notes: Notes
+    """Nobody's; an offset is the finger's, not the pedal's."""
+    doubtful: int = 0
+    """How many of them the network is not sure of."""
+
+
+def transcribe(audio: Audio, *, device: str = "cpu", progress: Progress | None = None) -> Transcription:
+    """The notes of a piano recording.
 
     Memory does not grow with the length of the sound, but for the notes.
 
@@ -145,7 +155,7 @@ def transcribe(
         raise UserError(
             "no_notes", "No piano notes were heard in the sound; choose a part where the piano plays."
         )
-    return notes
+    return Transcription(notes, sum(key.doubtful for key in keys))
 
 
 def prepare(device: str) -> None:

@@ -7,6 +7,7 @@ import io
 import random
 import struct
 
+import av
 import numpy as np
 import soundfile
 
@@ -20,6 +21,16 @@ FORMATS = (
     ("wav", "PCM_16"), ("wav", "FLOAT"), ("wav", "PCM_24"), ("flac", "PCM_16"), ("ogg", "VORBIS"), ("mp3", None),
     ("aiff", "PCM_16"), ("ogg", "OPUS"), ("w64", "DOUBLE"),
 )  # fmt: skip
+
+ENCODED = (
+    ("m4a", "aac"),
+    ("m4a", "alac"),
+    ("mkv", "aac"),
+    ("wma", "wmav2"),
+    ("webm", "libopus"),
+    ("aac", "aac"),
+)
+"""What FFmpeg writes: endings and codecs."""
 
 
 class Sounds(WorkerKind):
@@ -40,6 +51,8 @@ class Sounds(WorkerKind):
                     columns = np.repeat(samples[:, None], channels, axis=1)
                     soundfile.write(file, columns, kept, format=suffix.upper(), subtype=subtype)
                     self.sources.append((suffix, file.getvalue()))
+        for suffix, codec in ENCODED:
+            self.sources.append((suffix, _encoded(suffix, codec, samples, rate)))
 
     def run(self, number: int, rng: random.Random) -> Outcome:
         self.begin()
@@ -59,6 +72,27 @@ class Sounds(WorkerKind):
             "transcribe", {"sound": str(path), "output": str(output), "device": "cpu", "sound_end_s": end}
         )
         return self.finish(outcome, before, ("case/notes.mid",))
+
+
+def _encoded(suffix: str, codec: str, samples: np.ndarray, rate: int) -> bytes:
+    """A file of one channel, made by FFmpeg."""
+    rate = 48000 if codec == "libopus" else rate
+    container_of = {"m4a": "ipod", "mkv": "matroska", "wma": "asf", "aac": "adts"}
+    with io.BytesIO() as file:
+        with av.open(file, "w", format=container_of.get(suffix, suffix)) as container:
+            stream = container.add_stream(codec, rate=rate, layout="mono")
+            stream.bit_rate = 96_000
+            stream.format = stream.codec_context.codec.audio_formats[0].name
+            frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
+            frame.sample_rate = rate
+            for ready in av.AudioResampler(format=stream.format, layout="mono", rate=rate).resample(frame):
+                for first in range(0, ready.samples, 960):
+                    part = np.ascontiguousarray(ready.to_ndarray()[:, first : first + 960])
+                    piece = av.AudioFrame.from_ndarray(part, format=ready.format.name, layout="mono")
+                    piece.sample_rate, piece.pts = rate, first
+                    container.mux(stream.encode(piece))
+            container.mux(stream.encode(None))
+        return file.getvalue()
 
 
 def _made_up(rng: random.Random) -> bytes:
