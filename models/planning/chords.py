@@ -2,8 +2,8 @@
 """One hand's notes as chords: what it strikes, what it holds on meanwhile, and when it lets go.
 
 Holding is a resource of the hand: five fingers within its reach. A note wants to be held until its offset. What
-cannot be held together with what has to be struck gives way: first what the pedal holds anyway (`Notes.needed_s`),
-then what was struck longest ago. By when a finger has to be gone exactly, `letting_go` says.
+cannot be held together with what has to be struck gives way: what the pedal holds anyway (`Notes.needed_s`), and what
+was struck longest ago. By when a finger has to be gone exactly, `letting_go` says.
 """
 
 from __future__ import annotations
@@ -24,10 +24,8 @@ HELD_S = 0.1
 """A key still down this long after the next onset keeps its finger; a shorter overlap is legato."""
 MAX_SPAN = REACH_M
 """Metres between the outer keys that one hand can hold."""
-_EASY_SPAN = 0.166
-"""Metres between the outer keys of an octave: a wider span is not held for the pedal's sake."""
-_STEP = 0.03
-"""Metres between keys of a scale: a finger beside the one that strikes does not stay where the pedal holds."""
+_OPEN_SPAN = 0.15
+"""Metres between the outer keys of a chord that opens the hand: it holds nothing beyond them."""
 
 
 @dataclass(frozen=True)
@@ -98,18 +96,18 @@ class _Hand:
         """Strike notes (by X) and let go what cannot stay down with them; all that is down, by X."""
         x, ends, needed = self._x, self.ends, self._needed
         kept: list[int] = []
-        lowest, highest = x[struck[0]], x[struck[-1]]
-        # The latest first, before them what no pedal holds.
-        for i in sorted(self._held, key=lambda i: (needed[i] > time, i), reverse=True):
+        first, last = x[struck[0]], x[struck[-1]]
+        lowest, highest = first, last
+        for i in sorted(self._held, reverse=True):  # the latest first
             if ends[i] <= time + HELD_S:
                 continue
             low, high = min(lowest, x[i]), max(highest, x[i])
-            covered = needed[i] <= time
             if (
-                len(struck) + len(kept) >= FINGERS
-                or high - low > (_EASY_SPAN if covered else MAX_SPAN)
+                needed[i] <= time
+                or len(struck) + len(kept) >= FINGERS
+                or high - low > MAX_SPAN
+                or (last - first > _OPEN_SPAN and not first <= x[i] <= last)
                 or any(self._pitch[i] == self._pitch[j] for j in struck)
-                or (covered and min(abs(x[i] - x[j]) for j in struck) < _STEP)
             ):
                 ends[i] = max(time, self.onset[i])
             else:
