@@ -24,8 +24,8 @@ HELD_S = 0.1
 """A key still down this long after the next onset keeps its finger; a shorter overlap is legato."""
 MAX_SPAN = REACH_M
 """Metres between the outer keys that one hand can hold."""
-_OPEN_SPAN = 0.15
-"""Metres between the outer keys of a chord that opens the hand: it holds nothing beyond them."""
+_OPEN_SPAN, _OPEN_REACH = 0.15, 0.185
+"""Metres between the outer keys of a chord that opens the hand, as an octave does; and within which it then holds."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,7 @@ class _Hand:
             if (
                 needed[i] <= time
                 or len(struck) + len(kept) >= FINGERS
-                or high - low > MAX_SPAN
-                or (last - first > _OPEN_SPAN and not first <= x[i] <= last)
+                or high - low > (_OPEN_REACH if last - first > _OPEN_SPAN else MAX_SPAN)
                 or any(self._pitch[i] == self._pitch[j] for j in struck)
             ):
                 ends[i] = max(time, self.onset[i])
