@@ -38,10 +38,8 @@ class HandCosts:
     """Each metre beyond a comfortable span, keys still held included."""
     impossible: float = 60.0
     """Each metre beyond the widest span."""
-    lost: float = 8.0
-    """A chord wider than any hand, of which a key is left out."""
-    finger: float = 6.0
-    """Each key more than five."""
+    left_out: float = 8.0
+    """Each key more than five, and a chord that is too wide: a note that nobody plays."""
     lets_go: float = 6.0
     """Each second that a key is left too early."""
     moves: float = 4.0
@@ -52,6 +50,11 @@ class HandCosts:
     """A hand that plays beyond the other one."""
     far: float = 6.0
     """Each metre that it is beyond it."""
+
+    tangles: float = 6.0
+    """Keys of both hands that are down among each other, where fingers meet."""
+    knots: float = 40.0
+    """Each metre over which they are."""
 
     def __post_init__(self) -> None:
         check_ranges(self, **dict.fromkeys(self.__dataclass_fields__, (0, 1e6)))
@@ -141,11 +144,23 @@ def _played(
             left, right = after
             beyond = left.high - right.low
             if beyond > 0 and time - min(left.time, right.time) < _NEAR_S:
-                total += costs.crosses + costs.far * beyond
+                total += costs.crosses + costs.far * beyond + _tangle(left, right, time, costs)
             known = best.get((left, right))
             if known is None or total < known.cost:
                 best[left, right] = _Way(total, (left, right), share, way)
     return sorted(best.values(), key=lambda way: way.cost)[:_BEAM]
+
+
+def _tangle(left: HandState, right: HandState, time: float, costs: HandCosts) -> float:
+    """Cost of keys of one hand that are down between keys of the other."""
+    low, high = (
+        [key.x for key in left.held if key.ends > time],
+        [key.x for key in right.held if key.ends > time],
+    )
+    if not low or not high:
+        return 0.0
+    shared = min(max(low), max(high)) - max(min(low), min(high))
+    return costs.tangles + costs.knots * shared if shared >= 0 else 0.0
 
 
 def _shares(price: Sequence[tuple[float, float]]) -> list[tuple[int, ...]]:
@@ -162,7 +177,8 @@ def _shares(price: Sequence[tuple[float, float]]) -> list[tuple[int, ...]]:
 def _strike(state: HandState, time: float, struck: list[Key], costs: HandCosts) -> tuple[HandState, float]:
     """A hand after it has struck keys, and what that costs."""
     low, high, count = struck[0].x, struck[-1].x, len(struck)
-    cost = _span_cost(high - low, costs) + costs.finger * max(count - FINGERS, 0)
+    cost = _span_cost(high - low, costs)
+    cost += costs.left_out * (max(count - FINGERS, 0) + (high - low > MAX_SPAN))
     shift = max(high - state.low - _EASY_SPAN, state.high - low - _EASY_SPAN, 0.0)
     if shift and time - state.time < 4 * _NEAR_S:
         reach = _SPEED * max(time - state.time - _SETTLES_S, 0.0)
@@ -184,5 +200,4 @@ def _strike(state: HandState, time: float, struck: list[Key], costs: HandCosts) 
 def _span_cost(span: float, costs: HandCosts) -> float:
     if span <= _EASY_SPAN:
         return 0.0
-    lost = costs.lost if span > MAX_SPAN else 0.0
-    return costs.wide * (span - _EASY_SPAN) + costs.impossible * max(span - _WIDEST_SPAN, 0.0) + lost
+    return costs.wide * (span - _EASY_SPAN) + costs.impossible * max(span - _WIDEST_SPAN, 0.0)

@@ -115,3 +115,11 @@ def test_hands_that_cross_go_where_the_file_says() -> None:
     table = np.array(rows)
     notes = Notes.from_arrays(table * [1, 1, 1, 0] + [0, 0, 0, 80], hand=1 - table[:, 3].astype(int))
     assert (assign_hands(notes, advice=True) == notes.hand).all()
+
+
+def test_no_hand_plays_between_the_keys_of_the_other_one_because_of_its_track() -> None:
+    rows = [(0.0, 1.0, pitch, LEFT) for pitch in (48, 60, 63)] + [(0.0, 1.0, 55, RIGHT)]
+    table = np.array(sorted(rows, key=lambda row: row[2]), float)
+    notes = Notes.from_arrays(table * [1, 1, 1, 0] + [0, 0, 0, 80], hand=table[:, 3].astype(int))
+    found = assign_hands(notes, advice=True)
+    assert (found == np.sort(found)).all()

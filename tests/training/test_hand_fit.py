@@ -49,5 +49,5 @@ def test_it_learns_register() -> None:
 
 
 def test_options_are_checked() -> None:
-    with pytest.raises(ValueError, match="steps is 0"):
+    with pytest.raises(ValueError, match="range"):
         HandFitOptions(steps=0)

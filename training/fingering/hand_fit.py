@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from models.body.keyboard import MIRROR_PITCH_SUM
-from models.body.notes import Notes
-from models.checks import check_ranges
 from models.planning.hand_odds import DILATIONS, FEATURES, WIDTH, by_chord_and_pitch, note_features
 from training.synthesis.scores import Score
 
@@ -33,15 +31,11 @@ class HandFitOptions:
     rate: float = 3e-3
     given: float = 0.3
     """Share of excerpts in which some hands are known."""
-    performed: float = 0.6
-    """Share of excerpts that are played by somebody: chords not quite together, notes shorter or held by the pedal."""
-    spread_s: float = 0.012
-    """Standard deviation of such onsets, at most."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_ranges(self, steps=(1, 1_000_000), batch=(1, 10_000), length=(1, 100_000), rate=(1e-9, 1))
-        check_ranges(self, given=(0, 1), performed=(0, 1), spread_s=(0, 0.05))
+        if min(self.steps, self.batch, self.length) < 1 or self.rate <= 0 or not 0 <= self.given <= 1:
+            raise ValueError(f"hand fit options are out of range: {self}")
 
 
 def new_weights(seed: int) -> dict[str, torch.Tensor]:
@@ -72,17 +66,6 @@ def odds(features: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tens
     return functional.relu(hidden).transpose(1, 2) @ weights["out"] + weights["out_bias"]
 
 
-def _performed(notes: Notes, rng: np.random.Generator, spread_s: float) -> Notes:
-    """The notes as somebody plays them who holds them shorter than they are written, or for longer by the pedal."""
-    onset = notes.onset_s + rng.normal(0, spread_s * rng.random(), len(notes))
-    length = (notes.offset_s - notes.onset_s) * np.exp(rng.uniform(-1.0, 0.2))
-    pedal_s = rng.uniform(0.5, 3.0)
-    if rng.random() < 0.5:
-        length = np.maximum(length, pedal_s - notes.onset_s % pedal_s)
-    notes = replace(notes, onset_s=onset, offset_s=onset + np.maximum(length, 0.03))
-    return notes.select(np.argsort(onset, kind="stable"))
-
-
 def excerpt(
     score: Score, rng: np.random.Generator, options: HandFitOptions
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
@@ -94,8 +77,6 @@ def excerpt(
     notes = replace(notes, pitch=notes.pitch + rng.integers(-5, 6))
     slower = np.exp(rng.uniform(-0.7, 0.7))
     notes = replace(notes, onset_s=notes.onset_s * slower, offset_s=notes.offset_s * slower)
-    if rng.random() < options.performed:
-        notes = _performed(notes, rng, options.spread_s)
     order, chord = by_chord_and_pitch(notes)
     notes = notes.select(order)
     hands = notes.hand
