@@ -110,9 +110,8 @@ def add_midi_strip(
         strip.sound.pack()
     sound = strip.sound
     sound.name = path.name
-    sound.filepath = (
-        f"//{path.name}.silence.flac"  # where Unpack would put it: never onto the MIDI file itself
-    )
+    # Where Unpack would put it: never onto the MIDI file itself.
+    sound.filepath = f"//{path.name}.silence.flac"
     sound[MIDI_PROPERTY], sound[SECONDS_PROPERTY] = kept, seconds
     if kept.startswith("//"):
         sound[WHOLE_PATH_PROPERTY] = str(path.resolve())

@@ -34,7 +34,7 @@ from s2c_blender.takes.take_paths import is_reserved
 JOBS = int(os.environ.get("S2C_SOAK_JOBS", "60"))
 SEED = int(os.environ.get("S2C_SOAK_SEED", "1"))
 REAL_JOBS = int(os.environ.get("S2C_SOAK_REAL_JOBS", "3"))
-CLOCKS, PIANO_KEYS = 2, 88
+CLOCKS, PIANO_KEYS, PEDALS = 2, 88, 1
 CURVES = 2 * (16 * 3 + 3)
 PATIENCE = {"start_seconds": 60.0, "silence_seconds": 60.0, "cancel_grace_seconds": 1.0}
 PATIENCE |= {"ping_seconds": 0.5, "stopped_seconds": 4.0}
@@ -243,7 +243,7 @@ class Soak:
                 motion = [curve for curve in bag.fcurves if '"]["' not in curve.data_path]
                 ends = {tuple(curve.range()) for curve in motion}
                 assert len(motion) == CURVES and len(ends) == 1, action.name
-                assert len(bag.fcurves) == CURVES + CLOCKS + PIANO_KEYS, action.name
+                assert len(bag.fcurves) == CURVES + CLOCKS + PIANO_KEYS + PEDALS, action.name
 
     def check_view(self):
         view = session.view(time.monotonic())
