@@ -24,7 +24,7 @@ from models.music.track_names import (
 DRUM_CHANNEL = 9
 DRUMS = 16
 """A kind of instrument beside the sixteen of General MIDI."""
-HIGHER_BY = 5.0
+HIGHER_BY = 12.0
 """Of two staves without names the first is the right hand's, as notation is written, unless the second is so many
 semitones higher in the middle. In all 313 pieces of piano-midi.de that have one named track a hand, the right hand is
 first and higher."""

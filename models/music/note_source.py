@@ -173,7 +173,7 @@ class NoteSource:
         assert sound is not None  # a request has a sound, a MIDI file or a kept take
         heard = self.heard(sound, request.device, clock)
         if request.midi is not None:
-            return _laid_over(request.midi, request, heard.notes, sound.duration_s, source)
+            return _laid_over(request.midi, request, heard, sound.duration_s, source)
         return PlayedNotes(heard.notes, sound.duration_s, source, remarks=heard.remarks)
 
 
@@ -208,20 +208,20 @@ def _read(path: Path, request: Asked) -> MidiNotes:
 
 
 def _laid_over(
-    path: Path, request: Asked, heard: Notes, duration_s: float, source: dict[str, Any]
+    path: Path, request: Asked, heard: Heard, duration_s: float, source: dict[str, Any]
 ) -> PlayedNotes:
-    """The notes of a MIDI file, in the time of a recording whose notes were `heard`."""
+    """The notes of a MIDI file, in the time of a recording that was `heard`."""
     from models.music.alignment import align
 
     read = _read(path, request)
-    aligned = align(read.notes, heard, duration_s)
+    aligned = align(read.notes, heard.notes, duration_s)
     pedal = Pedal(aligned.time_map(read.pedal.time_s), read.pedal.depth).part(0.0, duration_s)
     return PlayedNotes(
         aligned.notes,
         duration_s,
         source,
         fit=aligned.fit,
-        remarks=(*read.remarks, *aligned.remarks),
+        remarks=(*heard.remarks, *read.remarks, *aligned.remarks),
         pedal=pedal,
         parts=tuple(part.facts() for part in read.parts[:MOST_PARTS]),
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 from models.checks import check_ranges
@@ -24,6 +25,7 @@ _LONGEST_S = 2.0  # of a key that is let go, at most so many lost seconds count
 _NEAR_S = 0.6  # a hand that has not played for so long is wherever it has to be
 _FEW = 3  # of so many keys at once every share is tried
 _BEAM = 8
+_DEARER = 30.0  # a share of a chord that costs so much more than the cheapest is not tried
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,9 +126,7 @@ def _played(
     costs: HandCosts,
 ) -> list[_Way]:
     """The cheapest ways with one chord more."""
-    shares = [(share, sum(p[hand] for p, hand in zip(price, share, strict=True))) for share in _shares(price)]
-    cheapest = min(cost for _, cost in shares)
-    shares = [each for each in shares if each[1] < cheapest + 30.0]
+    shares = _shares(price)
     parts: dict[tuple[HandState, tuple[int, ...], int], tuple[HandState, float]] = {}
     best: dict[tuple[HandState, HandState], _Way] = {}
     for way in ways:
@@ -163,15 +163,27 @@ def _tangle(left: HandState, right: HandState, time: float, costs: HandCosts) ->
     return costs.tangles + costs.knots * shared if shared >= 0 else 0.0
 
 
-def _shares(price: Sequence[tuple[float, float]]) -> list[tuple[int, ...]]:
-    """Ways to share a chord's keys, by X: few in every way; many with one hand beside the other, or as is cheapest."""
+def _shares(price: Sequence[tuple[float, float]]) -> list[tuple[tuple[int, ...], float]]:
+    """Ways to share a chord's keys, by X, with their prices, but for those far dearer than the cheapest.
+
+    Few keys are shared in every way; many with one hand beside the other, or each key to the cheaper one.
+    """
     count = len(price)
     if count <= _FEW:
-        return [tuple(mask >> i & 1 for i in range(count)) for mask in range(1 << count)]
-    shares = {(0,) * k + (1,) * (count - k) for k in range(count + 1)}
-    shares |= {(1,) * k + (0,) * (count - k) for k in range(1, count)}
-    shares.add(tuple(int(right < left) for left, right in price))
-    return sorted(shares)
+        every = [tuple(mask >> i & 1 for i in range(count)) for mask in range(1 << count)]
+        found = {share: sum(p[hand] for p, hand in zip(price, share, strict=True)) for share in every}
+    else:
+        # Left keys up to k and right ones from there on, and the other way round, from running sums.
+        left, right = ([0.0, *accumulate(p[hand] for p in price)] for hand in (0, 1))
+        splits = [(left[k] + right[-1] - right[k], k, 0) for k in range(count + 1)]
+        splits += [(right[k] + left[-1] - left[k], k, 1) for k in range(1, count)]
+        liked = sum(min(p) for p in price)
+        found = {tuple(int(p[1] < p[0]) for p in price): liked}
+        for cost, k, first in splits:
+            if cost < liked + _DEARER:
+                found[(first,) * k + (1 - first,) * (count - k)] = cost
+    most = min(found.values()) + _DEARER
+    return sorted((share, cost) for share, cost in found.items() if cost < most)
 
 
 def _strike(state: HandState, time: float, struck: list[Key], costs: HandCosts) -> tuple[HandState, float]:
