@@ -18,6 +18,8 @@ from models.body.notes import Notes
 from models.planning.chords import CHORD_WINDOW_S, HELD_S
 from models.planning.fingering_costs import FINGERS, SPANS
 
+_HOP = 3.0
+"""Semitones that a finger hops while its hand stays, in no time of its own."""
 _LEAVES_S = 0.05
 """A finger needs this from its key, apart from the way of its hand."""
 _TRAVEL = 90.0
@@ -65,7 +67,8 @@ def leave_in_time(
         interval, gap = key[after] - key[before], onset[after] - onset[before]
         low, high = _LOW[used[before], used[after]], _HIGH[used[before], used[after]]
         beyond = np.maximum(np.maximum(low - interval, interval - high), 0.0)
-        early = np.minimum(_LEAVES_S + beyond / _TRAVEL, (1 - _STAYS) * gap)
+        early = np.where(beyond > _HOP, _LEAVES_S + beyond / _TRAVEL, 0.0)
+        early = np.minimum(early, (1 - _STAYS) * gap)
         held_on = (needed[before] > onset[after]) & (release[played[before]] > onset[after] + HELD_S)
         slides = (used[before] == used[after]) & (gap < _SLIDES_S)
         goes = (beyond > 0) & (gap > CHORD_WINDOW_S) & ~held_on & ~slides
