@@ -122,7 +122,9 @@ def test_a_file_of_one_part_leaves_nothing_to_choose(scene, monkeypatch, tmp_pat
 @pytest.mark.parametrize("width", [150, 400])
 def test_the_name_of_the_midi_file_is_seen(scene, tmp_path, width):
     name = "piece.mid"
-    assert name in draw(panels.S2C_PT_view3d, context=Region(width)).texts, "of a path only the beginning fits"
+    assert name in draw(panels.S2C_PT_view3d, context=Region(width)).texts, (
+        "of a path only the beginning fits"
+    )
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     scene.sequence_editor.strips[0].sound["s2c_midi"] = f"//{name}"
     assert scene.s2c_settings.midi_path == f"//{name}"
