@@ -43,6 +43,8 @@ OPEN = {"s2c_redo": False, "s2c_choices": False, "s2c_style": False, "s2c_files"
 LIST_ROWS = 4
 FIELD_AT = 0.4
 """Where a field begins beside its name, as a part of the width."""
+FILE_BUTTON = 40.0
+"""What the button that chooses a file, and the borders, take of a field, in pixels at scale 1."""
 MOST_REMARKS = 5
 """As many are drawn; the others are in the log."""
 
@@ -301,16 +303,14 @@ def draw_notes_from(layout: bpy.types.UILayout, context: bpy.types.Context) -> N
 
 
 def draw_file_name(layout: bpy.types.UILayout, context: bpy.types.Context, path: str) -> None:
-    """The name of a chosen file under its field, which shows no more than the beginning of a path."""
-    name = bpy.path.basename(path)
-    if name == path.removeprefix("//"):
+    """The name of a chosen file under its field, where that shows no more than the beginning of the path."""
+    name, at = bpy.path.basename(path), 0.0 if is_narrow(context) else FIELD_AT
+    if text_width(context, path) <= (region_width(context) - MARGIN) * (1.0 - at) - FILE_BUTTON:
         return
-    if is_narrow(context):
-        draw_text(layout, context, name)
-        return
-    row = layout.split(factor=FIELD_AT)
-    row.label()
-    draw_text(row, context, name, room=FIELD_AT * region_width(context))
+    row = layout.split(factor=at) if at else layout
+    if at:
+        row.label()
+    draw_text(row, context, name, room=at * region_width(context))
 
 
 def edit_of(context: bpy.types.Context) -> bpy.types.Scene | None:

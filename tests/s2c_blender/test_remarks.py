@@ -119,7 +119,7 @@ def test_a_file_of_one_part_leaves_nothing_to_choose(scene, monkeypatch, tmp_pat
     assert "part" in draw(panels.S2C_PT_view3d).properties, "another file may have others"
 
 
-@pytest.mark.parametrize("width", [150, 400])
+@pytest.mark.parametrize("width", [200, 400])
 def test_the_name_of_the_midi_file_is_seen(scene, tmp_path, width):
     name = "piece.mid"
     assert name in draw(panels.S2C_PT_view3d, context=Region(width)).texts, (
@@ -129,6 +129,12 @@ def test_the_name_of_the_midi_file_is_seen(scene, tmp_path, width):
     scene.sequence_editor.strips[0].sound["s2c_midi"] = f"//{name}"
     assert scene.s2c_settings.midi_path == f"//{name}"
     assert name not in draw(panels.S2C_PT_view3d, context=Region(width)).texts, "it fits into the field"
+
+
+def test_paths_beside_the_blend_file_are_no_fault(scene):
+    for name in ("midi_path", "model_folder"):
+        prop = scene.s2c_settings.bl_rna.properties[name]
+        assert prop.is_path_supports_blend_relative, "else Blender draws what begins with // in red"
 
 
 def test_no_part_without_midi(scene):
