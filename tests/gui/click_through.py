@@ -5,10 +5,11 @@
         --worker .venv/bin/python --out out/clicks
 
 The recording may be a MIDI file. Needs an X display of 1920 x 1080 that nobody else uses, `blender` (5.2), `xdotool`
-and ImageMagick's `import` on the path, and a Python with the generator's packages. Standard library only. It makes a profile of its own, installs
-the extension there, starts Blender on the default scene, and does what a newcomer would do: keys and mouse only. What
-each click did is read from Blender (`watch.py`), so a click that does nothing ends the run. Prints the count; exit
-status 1 when it is larger than `MOST_CLICKS`. Typing a name into the file dialog, with the two Returns, counts as one.
+and ImageMagick's `import` on the path, and a Python with the generator's packages. Standard library only. It makes a
+profile of its own, installs the extension there, starts Blender on the default scene, and does what a newcomer would
+do: keys and mouse only. What each click did is read from Blender (`watch.py`), so a click that does nothing ends the
+run. Prints the count; exit status 1 when it is larger than `MOST_CLICKS`. Typing a name into the file dialog, with the
+two Returns, counts as one.
 The places to click are those of Blender 5.2's default layout at interface scale 1.
 """
 
