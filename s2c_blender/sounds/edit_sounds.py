@@ -106,10 +106,15 @@ class Sounding:
         """Whether `strip` is on the way."""
         return strip is not None and any(link.strip == strip for link in self.chain)
 
+    @property
+    def muted(self) -> str:
+        """What is muted, a strip or a channel, without a full stop; empty when nothing is."""
+        return next((link.muted for link in self.chain if link.muted), "")
+
     def silence(self) -> str:
         """Why it is not heard, without a full stop; empty when it is. MIDI has no volume: it is on or off."""
         if self.midi:
-            return next((link.muted for link in self.chain if link.muted), "")
+            return self.muted
         edit = self.edit
         if not edit.use_audio:
             return f'The audio of the scene "{edit.name}" is muted'
@@ -177,8 +182,15 @@ def soundings(edit: bpy.types.Scene) -> list[Sounding]:
 
 
 def sounds_first(found: list[Sounding]) -> list[Sounding]:
-    """Those that can be heard; where there are none, the MIDI files: beside a sound, MIDI only gives the notes."""
-    return [item for item in found if not item.midi] or found
+    """Those that can be heard; where there are none, the MIDI files: beside a sound, MIDI only gives the notes.
+
+    Where all sounds are muted, the MIDI files that are not are played alone.
+    """
+    sounds = [item for item in found if not item.midi]
+    playing = [item for item in found if item.midi and not item.muted]
+    if all(item.muted for item in sounds) and playing:
+        return playing
+    return sounds or found
 
 
 def recording_of(strip: bpy.types.Strip) -> tuple[str, object]:

@@ -41,6 +41,10 @@ REDO_RANGE = (("BOTH", "Redo Range"), ("LEFT", "Left"), ("RIGHT", "Right"))
 OPEN = {"s2c_redo": False, "s2c_choices": False, "s2c_style": False, "s2c_files": False, "s2c_left_out": True}
 """Whether a part of the panel is unfolded when it is first drawn."""
 LIST_ROWS = 4
+FIELD_AT = 0.4
+"""Where a field begins beside its name, as a part of the width."""
+FILE_BUTTON = 40.0
+"""What the button that chooses a file, and the borders, take of a field, in pixels at scale 1."""
 MOST_REMARKS = 5
 """As many are drawn; the others are in the log."""
 
@@ -283,7 +287,11 @@ def draw_notes_from(layout: bpy.types.UILayout, context: bpy.types.Context) -> N
     midi = settings.midi_path
     if not midi:
         return
-    if settings.parts and settings.parts_of == midi:
+    draw_file_name(layout, context, midi)
+    known = settings.parts_of == midi
+    if known and len(settings.parts) == 1 and not settings.part:
+        return  # nothing to choose
+    if known and settings.parts:
         row = layout.column(align=True)
         options = {"text": ""} if is_narrow(context) else {}
         if options:
@@ -292,6 +300,17 @@ def draw_notes_from(layout: bpy.types.UILayout, context: bpy.types.Context) -> N
         row.prop_search(settings, "part", settings, "parts", icon="OUTLINER_OB_SPEAKER", **options)
     else:
         draw_field(layout, context, settings, "part")
+
+
+def draw_file_name(layout: bpy.types.UILayout, context: bpy.types.Context, path: str) -> None:
+    """The name of a chosen file under its field, where that shows no more than the beginning of the path."""
+    name, at = bpy.path.basename(path), 0.0 if is_narrow(context) else FIELD_AT
+    if text_width(context, path) <= (region_width(context) - MARGIN) * (1.0 - at) - FILE_BUTTON:
+        return
+    row = layout.split(factor=at) if at else layout
+    if at:
+        row.label()
+    draw_text(row, context, name, room=at * region_width(context))
 
 
 def edit_of(context: bpy.types.Context) -> bpy.types.Scene | None:

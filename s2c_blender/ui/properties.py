@@ -92,6 +92,7 @@ class S2C_Settings(bpy.types.PropertyGroup):
         description="MIDI file whose notes the hands play, without listening; empty finds the notes by ear. "
         "It lies on the timeline as a strip of silence. Beside a recording, the recording says when",
         subtype="FILE_PATH",
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
         get=_midi_path,
         set=_choose_midi,
     )
@@ -164,6 +165,7 @@ class S2C_Settings(bpy.types.PropertyGroup):
         description="Folder of a model of your own, trained or converted; empty uses the one of this extension. "
         "For your safety, a folder that an opened file asks for has to be chosen again",
         subtype="DIR_PATH",
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
         update=_choose_model,
     )
     result: StringProperty(name="Result", description="How the last take was made", default="")

@@ -4,11 +4,12 @@
     python tests/gui/click_through.py --zip dist/s2c_blender-0.2.0.zip --recording demo/recording.flac \
         --worker .venv/bin/python --out out/clicks
 
-Needs an X display of 1920 x 1080 that nobody else uses, `blender` (5.2), `xdotool` and ImageMagick's `import` on the
-path, and a Python with the generator's packages. Standard library only. It makes a profile of its own, installs
-the extension there, starts Blender on the default scene, and does what a newcomer would do: keys and mouse only. What
-each click did is read from Blender (`watch.py`), so a click that does nothing ends the run. Prints the count; exit
-status 1 when it is larger than `MOST_CLICKS`. Typing a name into the file dialog, with the two Returns, counts as one.
+The recording may be a MIDI file. Needs an X display of 1920 x 1080 that nobody else uses, `blender` (5.2), `xdotool`
+and ImageMagick's `import` on the path, and a Python with the generator's packages. Standard library only. It makes a
+profile of its own, installs the extension there, starts Blender on the default scene, and does what a newcomer would
+do: keys and mouse only. What each click did is read from Blender (`watch.py`), so a click that does nothing ends the
+run. Prints the count; exit status 1 when it is larger than `MOST_CLICKS`. Typing a name into the file dialog, with the
+two Returns, counts as one.
 The places to click are those of Blender 5.2's default layout at interface scale 1.
 """
 
@@ -27,7 +28,8 @@ from typing import Any
 
 MOST_CLICKS = 8
 HERE = Path(__file__).resolve().parent
-NAME = "My Waltz.flac"
+NAME = "My Waltz"
+"""What the recording is called, without its ending."""
 INSTALL = """
 import bpy, sys
 bpy.ops.preferences.addon_enable(module="bl_pkg")
@@ -50,8 +52,8 @@ State = dict[str, Any]
 class Day:
     """Blender's window, the clicks so far, and the pictures."""
 
-    def __init__(self, out: Path) -> None:
-        self.out, self.state_file, self.clicks = out, out / "state.json", 0
+    def __init__(self, out: Path, recording: str) -> None:
+        self.out, self.state_file, self.clicks, self.recording = out, out / "state.json", 0, recording
 
     def state(self) -> State:
         return json.loads(self.state_file.read_text("utf-8")) if self.state_file.exists() else {}
@@ -142,7 +144,7 @@ def work(day: Day) -> None:
     day.click(left + width * FILE_NAME[0] / 1.5, top + height * FILE_NAME[1])
     time.sleep(0.5)
     xdotool("key", "ctrl+a")
-    xdotool("type", "--delay", "40", NAME)
+    xdotool("type", "--delay", "40", day.recording)
     for _ in range(2):
         time.sleep(1)
         xdotool("key", "Return")
@@ -183,8 +185,9 @@ def main() -> int:
     shutil.rmtree(out / "profile", ignore_errors=True)
     home = out / "profile" / "home"
     home.mkdir(parents=True)
-    shutil.copy(options.recording, home / NAME)
-    day = Day(out)
+    recording = NAME + options.recording.suffix
+    shutil.copy(options.recording, home / recording)
+    day = Day(out, recording)
     day.state_file.unlink(missing_ok=True)
     variables = {
         **os.environ,

@@ -133,6 +133,19 @@ def test_beside_a_sound_it_only_says_which_notes(scene, midi, tmp_path):
     assert "its notes are used all the same" in heard_note(bpy.context, "piece.mid")
 
 
+def test_of_a_muted_sound_and_a_midi_file_the_file_is_played_alone(scene, midi, tmp_path):
+    clicks = write_clicks(tmp_path / "clicks.wav")
+    heard = add(clicks)
+    strip, other = add(midi), add(write_midi(tmp_path / "other.mid"))
+    scene.sequence_editor.active_strip = heard
+    heard.mute = other.mute = True
+    assert asked(scene) == whole(midi) and heard_note(bpy.context, "") == ""
+    assert scene.s2c_settings.midi_path == str(midi)
+    scene.sequence_editor.channels[strip.channel].mute = True
+    assert asked(scene)["sound"] == str(clicks) and "midi" not in asked(scene), "where all are muted"
+    assert "its sound is used all the same" in heard_note(bpy.context, "")
+
+
 def test_volume_is_nothing_to_midi(scene, midi, tmp_path):
     add(write_clicks(tmp_path / "clicks.wav"))
     strip = add(midi)

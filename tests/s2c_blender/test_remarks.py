@@ -7,7 +7,7 @@ import bpy
 import pytest
 from midi_helpers import write_midi
 from session_helpers import pump_until, requests, use_worker, write_take
-from ui_helpers import draw
+from ui_helpers import Region, draw
 
 import s2c_blender
 from s2c_blender.core.jobs import Status
@@ -107,6 +107,34 @@ def test_the_part_is_chosen_among_those_of_the_file(scene, monkeypatch, tmp_path
     assert generate(monkeypatch, tmp_path)["part"] == "Secondo"
     settings.midi_path = str(write_midi(tmp_path / "other.mid"))
     assert "part" not in generate(monkeypatch, tmp_path), "another file has other parts"
+
+
+def test_a_file_of_one_part_leaves_nothing_to_choose(scene, monkeypatch, tmp_path):
+    generate(monkeypatch, tmp_path, parts=BAND[:1])
+    assert "part" not in draw(panels.S2C_PT_view3d).properties
+    scene.s2c_settings.part = "2"
+    assert "part" in draw(panels.S2C_PT_view3d).properties, "what is set can be taken back"
+    scene.s2c_settings.part = ""
+    scene.s2c_settings.midi_path = str(write_midi(tmp_path / "other.mid"))
+    assert "part" in draw(panels.S2C_PT_view3d).properties, "another file may have others"
+
+
+@pytest.mark.parametrize("width", [200, 400])
+def test_the_name_of_the_midi_file_is_seen(scene, tmp_path, width):
+    name = "piece.mid"
+    assert name in draw(panels.S2C_PT_view3d, context=Region(width)).texts, (
+        "of a path only the beginning fits"
+    )
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    scene.sequence_editor.strips[0].sound["s2c_midi"] = f"//{name}"
+    assert scene.s2c_settings.midi_path == f"//{name}"
+    assert name not in draw(panels.S2C_PT_view3d, context=Region(width)).texts, "it fits into the field"
+
+
+def test_paths_beside_the_blend_file_are_no_fault(scene):
+    for name in ("midi_path", "model_folder"):
+        prop = scene.s2c_settings.bl_rna.properties[name]
+        assert prop.is_path_supports_blend_relative, "else Blender draws what begins with // in red"
 
 
 def test_no_part_without_midi(scene):

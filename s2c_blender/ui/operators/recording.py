@@ -27,9 +27,8 @@ class S2C_OT_add_recording(OperatorBase, bpy.types.Operator):
     bl_idname = "s2c.add_recording"
     bl_label = "Add Recording…"
     bl_description = (
-        "Put a piano recording, or a MIDI file, into the sequencer of this scene, from whichever editor. The scene's "
-        "end moves where it would cut the recording off, and for a sound playback is set to Sync to Audio where it "
-        "plays every frame"
+        "Put a piano recording or a MIDI file onto the timeline of this scene. The scene's end moves if it would cut "
+        "the recording off. For a sound, Play Every Frame becomes Sync to Audio"
     )
     bl_options = {"UNDO"}
 
