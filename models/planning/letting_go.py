@@ -22,8 +22,8 @@ _HOP = 3.0
 """Semitones that a finger hops while its hand stays, in no time of its own."""
 _LEAVES_S = 0.05
 """A finger needs this from its key, apart from the way of its hand."""
-_TRAVEL = 90.0
-"""Semitones a second, 1.2 m/s, at which a hand goes to far keys."""
+_TRAVEL = 75.0
+"""Semitones a second, 1 m/s, at which a hand goes to far keys."""
 _STAYS = 0.5
 """The least share of the time from its own to the other stroke that a finger stays on its key."""
 _SLIDES_S = 0.1
