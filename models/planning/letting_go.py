@@ -18,12 +18,12 @@ from models.body.notes import Notes
 from models.planning.chords import CHORD_WINDOW_S, HELD_S
 from models.planning.fingering_costs import FINGERS, SPANS
 
-_HOP = 3.0
-"""Semitones that a finger hops while its hand stays, in no time of its own."""
+_HOP = 1.0
+"""Semitones that a finger goes beside its hand, in no time of its own."""
 _LEAVES_S = 0.05
 """A finger needs this from its key, apart from the way of its hand."""
-_TRAVEL = 75.0
-"""Semitones a second, 1 m/s, at which a hand goes to far keys."""
+_TRAVEL = 90.0
+"""Semitones a second, 1.2 m/s, at which a hand goes to far keys."""
 _STAYS = 0.5
 """The least share of the time from its own to the other stroke that a finger stays on its key."""
 _SLIDES_S = 0.1
@@ -61,13 +61,15 @@ def leave_in_time(
     release = release.copy()
     played = np.flatnonzero(finger >= 0)
     onset, key, used = notes.onset_s[played].astype(float), pitch[played].astype(float), finger[played]
-    ends, needed = release[played], _needed(notes)[played]
+    ends, needed, offset = release[played], _needed(notes)[played], notes.offset_s[played]
     for back in range(1, min(_LOOKS_BACK, len(played) - 1) + 1):
         before, after = slice(0, len(played) - back), slice(back, len(played))
         interval, gap = key[after] - key[before], onset[after] - onset[before]
         low, high = _LOW[used[before], used[after]], _HIGH[used[before], used[after]]
         beyond = np.maximum(np.maximum(low - interval, interval - high), 0.0)
-        early = np.where(beyond > _HOP, _LEAVES_S + beyond / _TRAVEL, 0.0)
+        # What the pedal holds may go at any time; without it, a finger that only hops to its next key holds on.
+        covered = (needed[before] <= onset[after]) & (needed[before] < offset[before])
+        early = np.where(covered | (beyond > _HOP), _LEAVES_S + beyond / _TRAVEL, 0.0)
         early = np.minimum(early, (1 - _STAYS) * gap)
         held_on = (needed[before] > onset[after]) & (release[played[before]] > onset[after] + HELD_S)
         slides = (used[before] == used[after]) & (gap < _SLIDES_S)
