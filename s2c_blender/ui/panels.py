@@ -309,7 +309,7 @@ def draw_file_name(layout: bpy.types.UILayout, context: bpy.types.Context, path:
         return
     row = layout.split(factor=at) if at else layout
     if at:
-        row.label()
+        row.label(text="")
     draw_text(row, context, name, room=at * region_width(context))
 
 
