@@ -25,10 +25,8 @@ from scipy.ndimage import maximum_filter1d
 from models.body.keyboard import KEYS, LOWEST_PITCH
 from models.body.notes import Notes
 from models.errors import Remark, UserError
-from models.music.notes import match_onsets, note_order
+from models.music.notes import chord_starts, match_onsets, note_order
 
-CHORD_S = 0.035
-"""Onsets this close after the first are one chord."""
 UNLIKE = 0.4
 GAP = 0.3
 STEADY_S = 0.012
@@ -252,12 +250,7 @@ def _walk_back(step: NDArray[np.uint8], i: int, j: int) -> NDArray[np.int64]:
 
 def _chord_numbers(notes: Notes) -> NDArray[np.int64]:
     """(n,) which chord each note is of."""
-    numbers, begin, chord = np.zeros(len(notes), np.int64), -np.inf, -1
-    for index, onset in enumerate(notes.onset_s.tolist()):
-        if onset > begin + CHORD_S:
-            begin, chord = onset, chord + 1
-        numbers[index] = chord
-    return numbers
+    return np.searchsorted(chord_starts(notes.onset_s), np.arange(len(notes)), "right") - 1
 
 
 def _key_sets(notes: Notes) -> NDArray[np.float32]:

@@ -14,6 +14,8 @@ from models.body.notes import Notes
 
 MAX_NOTES = 100_000
 """Of one take: fourteen a second for two hours."""
+CHORD_WINDOW_S = 0.035
+"""Onsets this close after the first belong to one chord."""
 ONSET, SUSTAIN = 0, 1
 """Channels of a roll."""
 
@@ -30,6 +32,17 @@ def trim_notes(notes: Notes, start_s: float, end_s: float) -> Notes:
         np.clip(time - start_s, 0.0, end_s - start_s) for time in (inside.onset_s, inside.offset_s)
     )
     return replace(inside, onset_s=onset_s, offset_s=offset_s)
+
+
+def chord_starts(onsets: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+    """Index of the first note of each chord, for sorted onsets (n,)."""
+    starts: list[int] = []
+    limit = -np.inf
+    for i, onset in enumerate(onsets.tolist()):
+        if onset > limit:
+            starts.append(i)
+            limit = onset + CHORD_WINDOW_S
+    return np.array(starts, np.int64)
 
 
 def held_frames(

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from models.body.notes import Notes
 from models.music.holding import REACH_M
+from models.music.notes import CHORD_WINDOW_S
 from models.planning.fingering_costs import FINGERS
 
-CHORD_WINDOW_S = 0.035
-"""Onsets this close after the first belong to one chord."""
 HELD_S = 0.1
 """A key still down this long after the next onset keeps its finger; a shorter overlap is legato."""
 MAX_SPAN = REACH_M

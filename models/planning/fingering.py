@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from models.body import keyboard
 from models.body.notes import UNKNOWN, Notes
 from models.body.skeleton import LEFT, RIGHT
-from models.planning.chords import CHORD_WINDOW_S, HELD_S, MAX_SPAN
+from models.music.notes import CHORD_WINDOW_S
+from models.planning.chords import HELD_S, MAX_SPAN
 from models.planning.fingering_costs import FINGERS, FingeringCosts, load_tables
 from models.planning.fingering_lattice import (
     STATE_COUNT,

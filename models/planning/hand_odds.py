@@ -16,24 +16,13 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from models.body.notes import Notes
-from models.planning.chords import CHORD_WINDOW_S
+from models.music.notes import chord_starts
 
 WEIGHTS_FILE = Path(__file__).with_name("hand_odds.safetensors")
 WIDTH = 48
 DILATIONS = (1, 2, 4, 8, 16, 32, 1, 2)
 """Of the layers, each with a kernel of three notes."""
 FEATURES = 8
-
-
-def chord_starts(onsets: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
-    """Index of the first note of each chord, for sorted onsets (n,)."""
-    starts: list[int] = []
-    limit = -np.inf
-    for i, onset in enumerate(onsets.tolist()):
-        if onset > limit:
-            starts.append(i)
-            limit = onset + CHORD_WINDOW_S
-    return np.array(starts, np.int64)
 
 
 def by_chord_and_pitch(notes: Notes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

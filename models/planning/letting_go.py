@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.notes import Notes
-from models.planning.chords import CHORD_WINDOW_S, HELD_S
+from models.music.notes import CHORD_WINDOW_S
+from models.planning.chords import HELD_S
 from models.planning.fingering_costs import FINGERS, SPANS
 
 _HOP = 1.0

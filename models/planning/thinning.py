@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from models.body import keyboard
 from models.body.notes import Notes
 from models.body.skeleton import LEFT, RIGHT
+from models.music.notes import CHORD_WINDOW_S
 from models.planning.chord_thinning import SPAN_M, Chord, held_keys
-from models.planning.chords import CHORD_WINDOW_S
 from models.planning.fingering_costs import FINGERS
 
 STROKE_FRAMES = 2.05

@@ -7,9 +7,9 @@ from counting import calls_of
 
 from models.body.notes import Notes
 from models.body.skeleton import LEFT, RIGHT
+from models.music.notes import chord_starts
 from models.planning.hand_odds import (
     by_chord_and_pitch,
-    chord_starts,
     note_features,
     right_hand_odds,
     stored_weights,
