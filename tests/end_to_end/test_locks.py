@@ -75,7 +75,7 @@ def test_the_workers_locks_hold_its_pins_everywhere(environment: dict[str, str])
     packages = chosen(read(SHIPPED / "packages.txt"), environment)
     usual = chosen(read(SHIPPED / "torch.txt"), environment)
     for_cpu = chosen(read(SHIPPED / "torch-cpu.txt"), environment)
-    pins = wanted([*GROUPS["worker"], *ALONE], environment)
+    pins = wanted([*GROUPS["worker"], *GROUPS["torch"], *ALONE], environment)
     assert pins.items() <= {**packages, **usual}.items()
     assert not set(packages) & set(usual) and not [n for n in packages if make.GPU.fullmatch(n)]
     linux = environment["sys_platform"] == "linux"
@@ -130,6 +130,6 @@ def test_a_line_without_a_hash_is_no_lock() -> None:
 
 
 def test_another_torch_needs_the_address_of_its_cpu_builds(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert make.cpu_torch("no uv", wanted(GROUPS["worker"], environments(("3.11",))[0])["torch"], "")
+    assert make.cpu_torch("no uv", wanted(GROUPS["torch"], environments(("3.11",))[0])["torch"], "")
     with pytest.raises(LockError, match="--torch-index"):
         make.cpu_torch("no uv", "9.9.9", "")
