@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models.body.kinematics import Joints
 from models.body.skeleton import FINGER_JOINTS
+
+Array = NDArray[np.floating[Any]]
 
 FINGERS_CLOSER_M = 0.003
 """Two fingers of a hand closer than this along their bones count as passing through each other."""
@@ -31,31 +31,29 @@ merely brush (two radii) do not count and hands that run through each other do."
 
 BLOCK_FRAMES = 512
 """Frames posed at a time; bounds memory whatever the length of the take."""
-_BLOCK_OF_PAIRS = 256  # frames at a time, hundreds of pairs of bones each
 
 
-def closest_shares(p1: Tensor, q1: Tensor, p2: Tensor, q2: Tensor) -> tuple[Tensor, Tensor]:
-    """Where segments p1 q1 and p2 q2, each end (..., 3), are nearest to each other: shares (...) of their lengths.
+def closest_shares(p1: Array, q1: Array, p2: Array, q2: Array) -> tuple[Array, Array]:
+    """Where segments p1 q1 and p2 q2, each end (3, ...), are nearest to each other: shares (...) of their lengths.
 
     Ericson, Real-Time Collision Detection (2005), section 5.1.9; bones have length, so no degenerate case.
     """
     d1, d2, r = q1 - p1, q2 - p2, p1 - p2
-    a, e, b = (d1 * d1).sum(-1), (d2 * d2).sum(-1), (d1 * d2).sum(-1)
-    c, f = (d1 * r).sum(-1), (d2 * r).sum(-1)
+    a, e, b, c, f = ((x * y).sum(0) for x, y in ((d1, d1), (d2, d2), (d1, d2), (d1, r), (d2, r)))
+    free = a * e - b * b
     # Below this the bones are parallel within rounding and any s serves.
-    parallel = a * e - b * b <= 1e-6 * a * e
-    s = torch.where(parallel, torch.zeros_like(a), (b * f - c * e) / (a * e - b * b).clamp_min(1e-30)).clamp(
-        0, 1
-    )
+    parallel = free <= 1e-6 * a * e
+    s = np.where(parallel, 0.0, np.clip((b * f - c * e) / np.maximum(free, 1e-30), 0, 1))
     t_free = (b * s + f) / e
-    t = t_free.clamp(0, 1)
-    return torch.where(t_free == t, s, ((t * b - c) / a).clamp(0, 1)), t
+    t = np.clip(t_free, 0, 1)
+    return np.where(t_free == t, s, np.clip((t * b - c) / a, 0, 1)), t
 
 
-def segment_distance(p1: Tensor, q1: Tensor, p2: Tensor, q2: Tensor) -> Tensor:
-    """Distance (...) between segments p1 q1 and p2 q2, each end (..., 3)."""
+def segment_distance(p1: Array, q1: Array, p2: Array, q2: Array) -> Array:
+    """Distance (...) between segments p1 q1 and p2 q2, each end (3, ...)."""
     s, t = closest_shares(p1, q1, p2, q2)
-    return (p1 - p2 + s[..., None] * (q1 - p1) - t[..., None] * (q2 - p2)).norm(dim=-1)
+    between = p1 - p2 + s * (q1 - p1) - t * (q2 - p2)
+    return np.sqrt((between * between).sum(0))
 
 
 def _pair_table() -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -73,98 +71,60 @@ def _pair_table() -> tuple[NDArray[np.int64], NDArray[np.float32]]:
 
 PAIRS, LEAST = _pair_table()
 """(P, 2) bones that can meet, and (P,) the metres nearer than which they pass through each other."""
-_WITHIN = np.flatnonzero(PAIRS[:, 0] // 20 == PAIRS[:, 1] // 20)
-_ACROSS = np.flatnonzero(PAIRS[:, 0] // 20 != PAIRS[:, 1] // 20)
-_FINGERS_OF_A_HAND = torch.from_numpy(PAIRS[_WITHIN][PAIRS[_WITHIN, 1] < 20])  # (90, 2)
+_FINGERS_OF_A_HAND = PAIRS[(PAIRS[:, 0] < 20) & (PAIRS[:, 1] < 20)].T  # (2, 90)
 
 
 @dataclass(frozen=True, eq=False)
 class Bones:
     """The bones of both hands in some frames, metres in the piano frame."""
 
-    heads: Tensor
-    """(F, 2, 20, 3)"""
-    tails: Tensor
-    """(F, 2, 20, 3)"""
-
-    @classmethod
-    def of_points(cls, points: Tensor, wrist: Tensor) -> Bones:
-        """Of the heads of the finger bones and the contact points (F, 2, 5, 4, 3), and the wrists (F, 2, 3)."""
-        palm = wrist[..., None, None, :].expand(*wrist.shape[:-1], 5, 1, 3)
-        heads = torch.cat([palm, points[..., :-1, :]], -2)
-        return cls(heads.flatten(-3, -2), points.flatten(-3, -2))
+    heads: Array
+    """(3, 2, 20, F)"""
+    tails: Array
+    """(3, 2, 20, F)"""
 
     @classmethod
     def of_joints(cls, joints: Joints) -> Bones:
-        """Of what forward kinematics found."""
-        index = torch.as_tensor(FINGER_JOINTS, device=joints.position.device)
-        points = torch.cat([joints.position[..., index, :], joints.tips[..., None, :]], -2)
-        return cls.of_points(points, joints.position[..., 0, :])
+        """Of what forward kinematics found for F frames."""
+        position = np.asarray(joints.position).transpose(3, 1, 2, 0)  # (3, 2, 16, F)
+        tips = np.asarray(joints.tips).transpose(3, 1, 2, 0)
+        points = np.concatenate([position[:, :, FINGER_JOINTS], tips[:, :, :, None]], 3)  # (3, 2, 5, 4, F)
+        palm = np.broadcast_to(position[:, :, :1, None], points[:, :, :, :1].shape)
+        heads = np.concatenate([palm, points[:, :, :, :-1]], 3)
+        shape = (3, 2, 20, points.shape[-1])
+        return cls(heads.reshape(shape), points.reshape(shape))
 
     def __len__(self) -> int:
         """Number of frames."""
-        return len(self.heads)
+        return self.heads.shape[-1]
 
     @property
-    def tips(self) -> Tensor:
+    def tips(self) -> Array:
         """(F, 2, 5, 3) contact points."""
-        return self.tails[..., 3::4, :]
+        return self.tails[:, :, 3::4].transpose(3, 1, 2, 0)
 
-    def at(self, frames: NDArray[np.int64] | Tensor | slice) -> Bones:
+    def at(self, frames: NDArray[np.int64] | slice) -> Bones:
         """Those of some frames."""
-        return Bones(self.heads[frames], self.tails[frames])
+        return Bones(self.heads[..., frames], self.tails[..., frames])
 
-    def moved(self, shift: NDArray[np.floating[Any]]) -> Bones:
+    def moved(self, shift: Array) -> Bones:
         """With hands displaced by (F, 2, 3) metres."""
-        by = torch.from_numpy(np.asarray(shift, np.float32))[:, :, None]
+        by = shift.transpose(2, 1, 0)[:, :, None]
         return Bones(self.heads + by, self.tails + by)
 
-    def gap_between_hands(self) -> Tensor:
+    def gap_between_hands(self) -> Array:
         """(F,) metres between boxes around the two hands, at most what is between them; negative where they meet."""
-        low = torch.minimum(self.heads, self.tails).amin(2)
-        high = torch.maximum(self.heads, self.tails).amax(2)
-        return torch.maximum(low[:, 1] - high[:, 0], low[:, 0] - high[:, 1]).amax(-1)
+        low = np.minimum(self.heads, self.tails).min(2)
+        high = np.maximum(self.heads, self.tails).max(2)
+        return np.maximum(low[:, 1] - high[:, 0], low[:, 0] - high[:, 1]).max(0)
 
-    def between_hands(self) -> Tensor:
-        """Distances (F, 20, 20) between the bones of the left and those of the right hand."""
-        heads, tails = self.heads, self.tails
-        ends = (heads[:, 0, :, None], tails[:, 0, :, None], heads[:, 1, None], tails[:, 1, None])
-        return segment_distance(*(end.expand(len(self), 20, 20, 3) for end in ends))
+    def between_hands(self) -> Array:
+        """Distances (20, 20, F) between the bones of the left and those of the right hand."""
+        left = (end[:, 0, :, None] for end in (self.heads, self.tails))
+        right = (end[:, 1, None] for end in (self.heads, self.tails))
+        return segment_distance(*left, *right)
 
-    def between_fingers(self) -> Tensor:
-        """Distances (F, 2, 90) between bones of different fingers of one hand."""
-        one, other = _FINGERS_OF_A_HAND.to(self.heads.device).unbind(-1)
-        ends = (self.heads[..., one, :], self.tails[..., one, :])
-        return segment_distance(*ends, self.heads[..., other, :], self.tails[..., other, :])
-
-    def near(self, margin: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Frame and index in `PAIRS` (K,) of the pairs within ``margin`` metres of their least distance, by frame."""
-        frames, pairs = [], []
-        for begin in range(0, len(self), _BLOCK_OF_PAIRS):
-            block = self.at(slice(begin, begin + _BLOCK_OF_PAIRS))
-            meet = torch.nonzero(block.gap_between_hands() < HANDS_CLOSER_M + margin).flatten()
-            for chosen, table in ((torch.arange(len(block)), _WITHIN), (meet, _ACROSS)):
-                frame, pair = _close(block.at(chosen), table, margin)
-                frames.append(chosen[frame].numpy() + begin)
-                pairs.append(pair)
-        frame, pair = np.concatenate(frames), np.concatenate(pairs)
-        in_time = np.argsort(frame, kind="stable")
-        return frame[in_time], pair[in_time]
-
-
-def _close(bones: Bones, table: NDArray[np.int64], margin: float) -> tuple[Tensor, NDArray[np.int64]]:
-    """Frame and index in `PAIRS` (K,) of those pairs in ``table`` within ``margin`` of their least distance."""
-    heads, tails = bones.heads.flatten(1, 2), bones.tails.flatten(1, 2)  # (F, 40, 3)
-    one, other = torch.from_numpy(PAIRS[table]).unbind(-1)
-    least = torch.from_numpy(LEAST[table]) + margin
-    middle = ((heads + tails) / 2).permute(2, 1, 0).contiguous()  # (3, 40, F): long rows
-    half = ((heads - tails).norm(dim=-1) / 2).T.contiguous()
-    # Bones whose middles are farther apart than both their halves reach cannot be near.
-    gap = (middle[:, one] - middle[:, other]).square_().sum(0)
-    reach = half[one] + half[other] + least[:, None]
-    pair, frame = torch.nonzero(gap < reach.square_(), as_tuple=True)
-    near = segment_distance(
-        heads[frame, one[pair]], tails[frame, one[pair]], heads[frame, other[pair]], tails[frame, other[pair]]
-    )
-    keep = near < least[pair]
-    return frame[keep], table[pair[keep].numpy()]
+    def between_fingers(self) -> Array:
+        """Distances (2, 90, F) between bones of different fingers of one hand."""
+        one, other = ([end[:, :, bones] for end in (self.heads, self.tails)] for bones in _FINGERS_OF_A_HAND)
+        return segment_distance(*one, *other)

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+
 import numpy as np
 from numpy.typing import NDArray
 
-from models.contact.posture import Tangle
 from models.contact.schedule import Presses
 
 _BEFORE_S, _AFTER_S = 0.12, 0.1  # a press is in the way from this long before until this long after
@@ -14,9 +15,17 @@ _SOUNDED_S = 0.1  # a note held this long may end early
 _LEAVES_S = 0.08  # a finger that lets go needs this to get out of the way
 
 
-def drop_notes(
-    presses: Presses, left: Tangle, fps: float, fixed: NDArray[np.bool_]
-) -> tuple[Presses, NDArray[np.bool_]]:
+@dataclass(frozen=True)
+class Tangle:
+    """K pairs of bones that are too near."""
+
+    frame: NDArray[np.int64]
+    """(K,)"""
+    slots: NDArray[np.int64]
+    """(K, 2) hand * 5 + finger of both; -1 for a palm."""
+
+
+def drop_notes(presses: Presses, left: Tangle, fps: float, fixed: NDArray[np.bool_]) -> Presses:
     """Presses with those that are in the way ended early or left out.
 
     Of two presses that meet, the one that has sounded longer ends early; where neither has sounded, the shorter one is
@@ -25,9 +34,6 @@ def drop_notes(
     Args:
         left: the pairs of bones that could not be taken apart.
         fixed: (F, 2) hands that stay where they are (`EditMask.fixed`): their presses do, too.
-
-    Returns:
-        The presses that stay, and which (m,) of the given ones they are.
     """
     up, stays = presses.up_s.copy(), np.ones(len(presses.note), bool)
     for frame, pair in zip(left.frame, left.slots, strict=True):
@@ -52,5 +58,5 @@ def drop_notes(
             up[index] = min(up[index], time_s - _LEAVES_S)
         else:
             stays[min(meeting, key=lambda index: up[index] - presses.down_s[index])] = False
-    kept = (presses.note, presses.slot, presses.down_s, up, presses.pitch)
-    return Presses(*(values[stays] for values in kept)), stays
+    columns = {item.name: getattr(presses, item.name) for item in fields(presses)} | {"up_s": up}
+    return Presses(**{name: column[stays] for name, column in columns.items()})

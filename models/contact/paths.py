@@ -103,7 +103,9 @@ class PathSampler:
         self._surface = keyboard.key_surface(presses.pitch)
         self._slots: list[_Slot] = []
         self._weight, self._holding, self._firm = (np.zeros((frames, 10), np.float32) for _ in range(3))
-        self._pitch = np.zeros((frames, 10), np.int64)
+        pitch = np.zeros((frames, 10), np.int64)
+        self.pitch = pitch.reshape(frames, 2, 5)
+        """(frames, 2, 5) as of `FingerPaths`."""
         for finger in np.unique(presses.slot):
             mine = np.flatnonzero(presses.slot == finger)
             struck = presses.down_s[mine]
@@ -120,7 +122,7 @@ class PathSampler:
             stroke = np.maximum(begin, 0)
             inside = (begin >= 0) & (times <= fall[stroke])
             now = np.clip(np.searchsorted(struck, times, side="right") - 1, first[stroke], last[stroke])
-            self._pitch[:, finger] = np.where(inside, presses.pitch[mine[now]], 0)
+            pitch[:, finger] = np.where(inside, presses.pitch[mine[now]], 0)
             self._weight[:, finger] = _eased(times, rise, fall, timing.blend_s)
             begin = np.searchsorted(down - _SERVED_S, times, side="right") - 1
             late = times - up[np.maximum(begin, 0)]
@@ -164,7 +166,7 @@ class PathSampler:
         return FingerPaths(
             points.reshape(*shape, 3),
             self._weight.reshape(shape),
-            self._pitch.reshape(shape),
+            self.pitch,
             self._holding.reshape(shape),
             self._firm.reshape(shape),
         )

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.ndimage import convolve1d, maximum_filter1d
 
@@ -28,6 +27,7 @@ from models.body.bones import BLOCK_FRAMES, HANDS_CLOSER_M, Bones
 from models.body.edit_mask import EditMask
 from models.body.kinematics import forward_kinematics
 from models.body.motion import Motion
+from models.body.skeleton import STANDARD_HANDS, HandGeometry
 
 CLEAR_M = HANDS_CLOSER_M + 0.0004
 """Metres that the bones of two hands keep; a little more than what counts as a collision, for rounding's sake."""
@@ -42,7 +42,9 @@ _LOST, _WRONG = (
 _UP_AND_OUT = 0.6, 0.8  # to the side, up
 
 
-def separate_hands(motion: Motion, edits: EditMask, hand_size: float = 1.0) -> NDArray[np.floating[Any]]:
+def separate_hands(
+    motion: Motion, edits: EditMask, hand_size: float = 1.0, geometry: HandGeometry = STANDARD_HANDS
+) -> NDArray[np.floating[Any]]:
     """Wrists (F, 2, 3) of the motion, displaced where the hands would collide.
 
     Frames in which no hand may move stay as they are, collisions included; all others have none after this.
@@ -51,7 +53,7 @@ def separate_hands(motion: Motion, edits: EditMask, hand_size: float = 1.0) -> N
         edits: which hands may be moved in which of the motion's frames.
     """
     euler, wrist = (np.asarray(part, np.float32) for part in (motion.euler, motion.wrist))
-    bones = _all_bones(euler, wrist, hand_size)
+    bones = _all_bones(euler, wrist, hand_size, geometry)
     colliding = _colliding(bones) & edits.free.any(1)
     shift = np.zeros_like(wrist)
     while colliding.any():
@@ -149,51 +151,49 @@ def _needs(bones: Bones, unit: NDArray[np.float32]) -> NDArray[np.float64]:
 
     A displacement of d metres changes no distance by more than d, so steps of the free distance skip no contact.
     """
-    apart = torch.from_numpy(unit[1] - unit[0])
-    left, right = (torch.cat([bones.heads[:, h], bones.tails[:, h]], 1) @ apart for h in (0, 1))
-    way = (left.amax(1) - right.amin(1)).double() / float(apart.norm()) + CLEAR_M + _TOLERANCE
-    open_ = torch.ones(len(way), dtype=torch.bool)
-    speed = float(apart.norm())
+    apart = (unit[1] - unit[0]).astype(float)
+    speed = float(np.linalg.norm(apart))
+    left, right = (
+        np.einsum("cbf,c->bf", np.concatenate([bones.heads[:, h], bones.tails[:, h]], 1), apart) for h in (0, 1)
+    )
+    way = (left.max(0) - right.min(0)) / speed + CLEAR_M + _TOLERANCE
+    open_ = np.ones(len(way), bool)
     for _ in range(_ADVANCES):
-        index = torch.nonzero(open_).flatten()
+        index = np.flatnonzero(open_)
         if not len(index):
             break
-        here = bones.at(index.numpy())
-        by = torch.from_numpy(unit) * (way[index] / speed).float()[:, None, None]
-        free = here.moved(by.numpy()).between_hands().amin((1, 2)) - CLEAR_M
-        way[index] -= free.clamp_min(0) * (free > _TOLERANCE)
+        here = bones.at(index).moved(unit * (way[index] / speed)[:, None, None])
+        free = here.between_hands().min((0, 1)) - CLEAR_M
+        way[index] -= np.maximum(free, 0) * (free > _TOLERANCE)
         open_[index] = (free > _TOLERANCE) & (way[index] > 0)
-    return np.maximum(way.numpy() / speed, 1e-6)
+    return np.maximum(way / speed, 1e-6)
 
 
 def _cost(before: Bones, after: Bones, way: float) -> float:
     """Of a displacement: its length, keys that are let go, and above all keys that are struck by it."""
-    keys, then = (keyboard.pressed_keys(part.tips.numpy()) for part in (before, after))
+    keys, then = (keyboard.pressed_keys(part.tips) for part in (before, after))
     return 100 * way + _LOST * int((keys & ~then).sum()) + _WRONG * int((then & ~keys).sum())
 
 
-def _all_bones(euler: NDArray[np.float32], wrist: NDArray[np.float32], hand_size: float) -> Bones:
+def _all_bones(euler: NDArray[np.float32], wrist: NDArray[np.float32], hand_size: float, geometry: HandGeometry) -> Bones:
     blocks = []
-    for begin in range(0, len(euler), BLOCK_FRAMES):
+    for begin in range(0, max(len(euler), 1), BLOCK_FRAMES):
         block = slice(begin, begin + BLOCK_FRAMES)
-        joints = forward_kinematics(torch.from_numpy(euler[block]), torch.from_numpy(wrist[block]), hand_size)
-        blocks.append(Bones.of_joints(joints))
-    if not blocks:
-        return Bones(torch.zeros(0, 2, 20, 3), torch.zeros(0, 2, 20, 3))
-    return Bones(torch.cat([part.heads for part in blocks]), torch.cat([part.tails for part in blocks]))
+        blocks.append(Bones.of_joints(forward_kinematics(euler[block], wrist[block], hand_size, geometry)))
+    return Bones(*(np.concatenate([getattr(part, end) for part in blocks], -1) for end in ("heads", "tails")))
 
 
 def _joined(bones: Bones, bump: _Bump) -> Bones:
     moved = bones.at(bump.frames).moved(bump.shift)
-    bones.heads[bump.frames], bones.tails[bump.frames] = moved.heads, moved.tails
+    bones.heads[..., bump.frames], bones.tails[..., bump.frames] = moved.heads, moved.tails
     return bones
 
 
 def _colliding(bones: Bones) -> NDArray[np.bool_]:
     """(F,) whether bones of the two hands are nearer than `CLEAR_M`."""
-    gap = bones.gap_between_hands()
-    result = np.zeros(len(gap), bool)
-    for near in torch.nonzero(gap < CLEAR_M).flatten().split(BLOCK_FRAMES):
-        closest = bones.at(near).between_hands().amin((1, 2))
-        result[near.numpy()] = (closest < CLEAR_M).numpy()
+    result = np.zeros(len(bones), bool)
+    near = np.flatnonzero(bones.gap_between_hands() < CLEAR_M)
+    for begin in range(0, len(near), BLOCK_FRAMES):
+        block = near[begin : begin + BLOCK_FRAMES]
+        result[block] = bones.at(block).between_hands().min((0, 1)) < CLEAR_M
     return result

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models.body.bones import BLOCK_FRAMES, FINGERS_CLOSER_M, HANDS_CLOSER_M, Bones
 from models.body.kinematics import Joints, forward_kinematics, outside_limits
@@ -43,18 +41,17 @@ class Biomechanics:
     """The same of all ten fingertips."""
 
 
-def fingers_touch(joints: Joints) -> Tensor:
+def fingers_touch(joints: Joints) -> NDArray[np.bool_]:
     """Bool (F, 2): whether two different fingers of the hand are closer than `FINGERS_CLOSER_M`."""
-    return (Bones.of_joints(joints).between_fingers() < FINGERS_CLOSER_M).any(-1)
+    return (Bones.of_joints(joints).between_fingers() < FINGERS_CLOSER_M).any(1).T
 
 
-def hands_collide(joints: Joints) -> Tensor:
+def hands_collide(joints: Joints) -> NDArray[np.bool_]:
     """Bool (F,): whether the hands' bones (fingers, and palm from the wrist to each finger) come too close."""
     bones = Bones.of_joints(joints)
-    near = torch.nonzero(bones.gap_between_hands() < HANDS_CLOSER_M).flatten()
-    result = torch.zeros(len(bones), dtype=torch.bool)
-    if len(near):
-        result[near] = (bones.at(near).between_hands() < HANDS_CLOSER_M).flatten(1).any(-1)
+    near = np.flatnonzero(bones.gap_between_hands() < HANDS_CLOSER_M)
+    result = np.zeros(len(bones), bool)
+    result[near] = (bones.at(near).between_hands() < HANDS_CLOSER_M).any((0, 1))
     return result
 
 
@@ -79,35 +76,29 @@ def _mean(values: NDArray[np.floating[Any]]) -> float:
     return float(values.mean(dtype=np.float64)) if len(values) else 0.0
 
 
-@torch.no_grad()
 def fingertips(motion: Motion, hand_size: float = 1.0) -> NDArray[np.float32]:
     """Contact points (F, 2, 5, 3) of a motion in the piano frame, metres."""
     tips = np.zeros((motion.frames, 2, 5, 3), np.float32)
     for start in range(0, motion.frames, BLOCK_FRAMES):
         block = slice(start, start + BLOCK_FRAMES)
-        tips[block] = _joints(motion, block, hand_size).tips.numpy()
+        tips[block] = _joints(motion, block, hand_size).tips
     return tips
 
 
 def _joints(motion: Motion, block: slice, hand_size: float) -> Joints:
-    euler, wrist = (
-        torch.as_tensor(part[block], dtype=torch.float32) for part in (motion.euler, motion.wrist)
-    )
+    euler, wrist = (np.asarray(part[block], np.float32) for part in (motion.euler, motion.wrist))
     return forward_kinematics(euler, wrist, hand_size)
 
 
-@torch.no_grad()
 def biomechanics(motion: Motion, tips: NDArray[np.floating[Any]], hand_size: float = 1.0) -> Biomechanics:
     """Figures of a motion with fingertips (F, 2, 5, 3), see `fingertips`."""
     limits, fingers, hands = (np.zeros(motion.frames, bool) for _ in range(3))
     for start in range(0, motion.frames, BLOCK_FRAMES):
         block = slice(start, start + BLOCK_FRAMES)
         joints = _joints(motion, block, hand_size)
-        limits[block] = (
-            outside_limits(torch.as_tensor(motion.euler[block], dtype=torch.float32)).any(-1).numpy()
-        )
-        fingers[block] = fingers_touch(joints).any(-1).numpy()
-        hands[block] = hands_collide(joints).numpy()
+        limits[block] = outside_limits(np.asarray(motion.euler[block], np.float32)).any(-1)
+        fingers[block] = fingers_touch(joints).any(-1)
+        hands[block] = hands_collide(joints)
     return Biomechanics(
         _mean(limits),
         _mean(fingers),

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The normal equations of one Gauss-Newton step over both hands' trajectories, and their banded solution.
+
+For residuals r of weights w with the Jacobian J the step d solves ``(J' W J + damping) d = -J' W r``. Costs of single
+frames fill a block of 21 x 21 for each hand and frame; costs of acceleration and speed couple a variable to itself one
+and two frames on. In the order frame by frame the matrix of a hand is a band of 42 beside the diagonal, which banded
+Cholesky solves in time linear in the number of frames. The hands are coupled only where they are near each other; that
+coupling is left out of the matrix and stays in the residuals.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solveh_banded
+
+from models.contact.variables import COUNT, FINGER_VARIABLES, Array
+
+_HELD = 1e13
+"""Added to the diagonal of a variable that stays."""
+
+
+class NormalEquations:
+    """Sums of costs of F frames."""
+
+    def __init__(self, frames: int) -> None:
+        self.matrix = np.zeros((2, COUNT, COUNT, frames))
+        """Of single frames."""
+        self.slope = np.zeros((2, COUNT, frames))
+        self.next = np.zeros((2, COUNT, frames))
+        """What couples a variable to itself one frame on."""
+        self.after = np.zeros((2, COUNT, frames))
+        """Two frames on."""
+        self._diagonal = np.einsum("hiif->hif", self.matrix)  # a view
+
+    def add_single(self, residual: Array, weight: Array) -> None:
+        """Residuals (2, 21, F) of which each is its own variable less a constant; ``weight`` broadcasts to them."""
+        self.slope += weight * residual
+        self._diagonal += weight
+
+    def add_tips(self, residual: Array, weight: Array, moves: Array) -> None:
+        """Residuals (3, 2, 5, F) of the tips; ``moves`` (3, 2, 5, 9, F) as of `HandPoints.tips_by_variable`."""
+        weighted = weight[:, :, :, None] * moves
+        slope = np.einsum("xhkif,xhkf->hkif", weighted, residual)
+        squares = np.einsum("xhkif,xhkjf->hkijf", weighted, moves, optimize=False)
+        fingers = slice(0, FINGER_VARIABLES)
+        self.slope[:, fingers] += slope[:, :, :3].reshape(2, FINGER_VARIABLES, -1)
+        self.slope[:, FINGER_VARIABLES:] += slope[:, :, 3:].sum(1)
+        self.matrix[:, FINGER_VARIABLES:, FINGER_VARIABLES:] += squares[:, :, 3:, 3:].sum(1)
+        for finger in range(5):
+            own = slice(3 * finger, 3 * finger + 3)
+            self.matrix[:, own, own] += squares[:, finger, :3, :3]
+            self.matrix[:, FINGER_VARIABLES:, own] += squares[:, finger, 3:, :3]
+
+    def add_sparse(
+        self,
+        hand: NDArray[np.int64],
+        frame: NDArray[np.int64],
+        variable: NDArray[np.int64],
+        moves: Array,
+        residual: Array,
+        weight: Array,
+    ) -> None:
+        """K residuals of some variables (K, n) of one hand and frame each, by which they move by ``moves`` (K, n)."""
+        count = self.slope.shape[-1]
+        row = (hand[:, None] * COUNT + variable) * count + frame[:, None]
+        np.add.at(self.slope.reshape(-1), row, (weight * residual)[:, None] * moves)
+        pair = ((hand[:, None, None] * COUNT + variable[:, :, None]) * COUNT + variable[:, None]) * count
+        squares = (weight[:, None] * moves)[:, :, None] * moves[:, None]
+        np.add.at(self.matrix.reshape(-1), pair + frame[:, None, None], squares)
+
+    def add_differences(self, residual: Array, weight: Array) -> None:
+        """Residuals (2, 21, F - 1) that are a variable's value in the next frame less its value in this one."""
+        pull = weight * residual
+        self.slope[..., 1:] += pull
+        self.slope[..., :-1] -= pull
+        self._diagonal[..., 1:] += weight
+        self._diagonal[..., :-1] += weight
+        self.next[..., :-1] -= weight
+
+    def add_second_differences(self, residual: Array, weight: Array) -> None:
+        """Residuals (2, 21, F - 2): a variable's values in this frame and the one after next, less twice the next."""
+        pull = weight * residual
+        for first, factor in ((0, 1.0), (1, -2.0), (2, 1.0)):
+            frames = slice(first, first + residual.shape[-1])
+            self.slope[..., frames] += factor * pull
+            self._diagonal[..., frames] += factor * factor * weight
+        self.next[..., :-2] -= 2 * weight
+        self.next[..., 1:-1] -= 2 * weight
+        self.after[..., :-2] += weight
+
+    def solve(self, damping: Array, held: NDArray[np.bool_]) -> Array:
+        """The step (2, 21, F); variables that are ``held`` (2, 21, F) do not move."""
+        steps = np.zeros_like(self.slope)
+        frames = self.slope.shape[-1]
+        self._diagonal += damping
+        self._diagonal[held] += _HELD
+        wanted = np.where(held, 0.0, -self.slope)
+        for hand in (0, 1):
+            if held[hand].all():
+                continue
+            band = np.zeros((2 * COUNT + 1, frames, COUNT))  # lower form
+            for below in range(COUNT):
+                rows = np.arange(below, COUNT)
+                band[below, :, : COUNT - below] = self.matrix[hand, rows, rows - below].T
+            band[COUNT] = self.next[hand].T
+            band[2 * COUNT] = self.after[hand].T
+            right = np.ascontiguousarray(wanted[hand].T).reshape(-1)
+            step = solveh_banded(
+                band.reshape(2 * COUNT + 1, -1), right, lower=True, overwrite_ab=True, check_finite=False
+            )
+            steps[hand] = step.reshape(frames, COUNT).T
+        steps[held] = 0.0
+        return steps

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What holds after the optimisation: no two fingers through each other, and no key struck that is not to be played.
+
+Where a sum of costs has found no way, the seconds around it are solved again, each time with more weight on what failed;
+fingers that are in each other's way all the same play fewer or shorter notes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.body import keyboard
+from models.body.bones import PAIRS
+from models.contact.near_bones import too_near
+from models.contact.note_dropping import Tangle, drop_notes
+from models.contact.solver import Problem, minimise
+from models.contact.variables import Variables
+
+_ATTEMPTS = 6
+_AROUND_S = 0.4
+"""Seconds to either side of what failed that are solved again."""
+_CONTEXT = 3
+"""Frames beside them that are known."""
+_STEPS = 6
+_MORE = 1.8
+"""Each attempt's factor on tolerances of what failed, divided by."""
+
+
+def settle(problem: Problem, variables: Variables) -> tuple[Problem, Variables]:
+    """The variables with what failed mended, and the problem with the notes that are played."""
+    weights = problem.weights
+    for attempt in range(_ATTEMPTS):
+        tangle = find_tangles(problem, variables)
+        wrong = find_wrong_keys(problem, variables)
+        if not len(tangle.frame) and not len(wrong):
+            break
+        if attempt:
+            problem = replace(problem, presses=drop_notes(problem.presses, tangle, problem.fps, problem.fixed))
+        factor = _MORE ** min(attempt + 1, 3)
+        heavy = replace(weights, apart=weights.apart / factor, key_height=weights.key_height / factor)
+        frames = np.union1d(tangle.frame, wrong)
+        for run in _runs(frames, len(variables), round(_AROUND_S * problem.fps)):
+            variables = _solved_again(replace(problem, weights=heavy), variables, run)
+    return problem, variables
+
+
+def _solved_again(problem: Problem, variables: Variables, run: slice) -> Variables:
+    """The variables with a run of frames solved again between those beside it."""
+    around = slice(max(run.start - _CONTEXT, 0), min(run.stop + _CONTEXT, len(variables)))
+    fixed = problem.fixed[around].copy()
+    fixed[: run.start - around.start] = True
+    fixed[run.stop - around.start :] = True
+    part = minimise(problem.part(around, fixed), variables.part(around), _STEPS)
+    values = variables.values.copy()
+    values[..., around] = part.values
+    return variables.with_values(values)
+
+
+def find_tangles(problem: Problem, variables: Variables) -> Tangle:
+    """Pairs of bones nearer than their least distance, of which a hand may move."""
+    frame, pair = too_near(problem.points(variables), ~problem.fixed.T)
+    bones = PAIRS[pair]
+    return Tangle(frame, np.where(bones % 4 > 0, bones // 4, -1))
+
+
+def find_wrong_keys(problem: Problem, variables: Variables) -> NDArray[np.int64]:
+    """Frames in which a finger of a hand that may move presses a key that it does not play."""
+    tips = problem.points(variables).tips.transpose(3, 1, 2, 0)  # (F, 2, 5, 3)
+    played = problem.sampler.pitch
+    under = keyboard.key_under(tips) + keyboard.LOWEST_PITCH
+    depth = keyboard.key_surface(under) - tips[..., 2]
+    deep = (under >= keyboard.LOWEST_PITCH) & (depth > keyboard.PRESS_DEPTH - 0.0003)
+    return np.flatnonzero((deep & (under != played) & ~problem.fixed[..., None]).any((1, 2)))
+
+
+def _runs(frames: NDArray[np.int64], count: int, reach: int) -> list[slice]:
+    """Runs of frames within ``reach`` of any of these."""
+    near = np.zeros(count + 1, int)
+    np.add.at(near, np.maximum(frames - reach, 0), 1)
+    np.add.at(near, np.minimum(frames + reach + 1, count), -1)
+    inside = near[:-1].cumsum() > 0
+    edges = np.flatnonzero(np.diff(inside, prepend=False, append=False)).reshape(-1, 2)
+    return [slice(int(start), int(stop)) for start, stop in edges]

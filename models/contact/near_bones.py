@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bones that are near each other, and which way each variable pushes them apart.
+
+Axes: K pairs; bones are numbered as in `models.body.bones`, ``hand * 20 + finger * 4 + bone``, bone 0 the palm's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.body.bones import HANDS_CLOSER_M, LEAST, PAIRS, closest_shares, segment_distance
+from models.contact.hand_points import HandPoints, _cross
+from models.contact.variables import FINGER_VARIABLES, Array
+
+_FINGER_MARGIN, _HAND_MARGIN = 0.0016, 0.003
+_WITHIN = np.flatnonzero(PAIRS[:, 0] // 20 == PAIRS[:, 1] // 20)
+_ACROSS = np.flatnonzero(PAIRS[:, 0] // 20 != PAIRS[:, 1] // 20)
+WANTED = np.where(LEAST == np.float32(HANDS_CLOSER_M), HANDS_CLOSER_M + _HAND_MARGIN, LEAST + _FINGER_MARGIN).astype(float)
+_ROUNDING = 1e-5  # metres, of 32 bit
+_WRIST = np.arange(FINGER_VARIABLES, FINGER_VARIABLES + 6)
+
+
+@dataclass(frozen=True, eq=False)
+class Push:
+    """K residuals that are metres lacking between two bones, and how variables (K, n) of one hand change them."""
+
+    hand: NDArray[np.int64]
+    frame: NDArray[np.int64]
+    variable: NDArray[np.int64]
+    moves: Array
+    lack: Array
+
+
+@dataclass(frozen=True, eq=False)
+class NearBones:
+    """Pairs of bones to watch."""
+
+    frame: NDArray[np.int64]
+    pair: NDArray[np.int64]
+    free: NDArray[np.bool_]
+    """(2, F) which hands may move."""
+
+    def pushes(self, points: HandPoints) -> Iterator[Push]:
+        """The pairs that lack room."""
+        one, other = PAIRS[self.pair].T
+        ends = [*_ends(points, one, self.frame), *_ends(points, other, self.frame)]
+        s, t = closest_shares(*ends)
+        a, b = ends[0] + s * (ends[1] - ends[0]), ends[2] + t * (ends[3] - ends[2])
+        between = a - b
+        distance = np.sqrt((between**2).sum(0))
+        lack = WANTED[self.pair] - distance
+        short = lack > 0
+        if not short.any():
+            return
+        index = np.flatnonzero(short)
+        frame, one, other = self.frame[index], one[index], other[index]
+        normal = between[:, index] / np.maximum(distance[index], 1e-9)
+        lack = lack[index]
+        mine = _by_finger(points, one, frame, s[index], normal)
+        others = _by_finger(points, other, frame, t[index], normal)
+        finger_one, finger_other = (3 * (bone % 20 // 4)[:, None] + np.arange(3) for bone in (one, other))
+        same = one // 20 == other // 20
+        yield Push(
+            one[same] // 20,
+            frame[same],
+            np.concatenate([finger_one, finger_other], 1)[same],
+            np.concatenate([-mine, others], 1)[same],
+            lack[same],
+        )
+        across = np.flatnonzero(~same)
+        if not len(across):
+            return
+        both = self.free[:, frame[across]].all(0)
+        share = np.where(both, 0.5, 1.0)
+        for bone, fingers, moves, point, sign in (
+            (one, finger_one, mine, a, -1.0),
+            (other, finger_other, others, b, 1.0),
+        ):
+            hand, when, unit = bone[across] // 20, frame[across], normal[:, across]
+            arm = point[:, index[across]] - points.wrists[:, hand, when]
+            turn = (points.turn_axes[:, hand, :, when].transpose(1, 0, 2) * _cross(arm, unit)[:, :, None]).sum(0)
+            yield Push(
+                hand,
+                when,
+                np.concatenate([fingers[across], np.broadcast_to(_WRIST, (len(across), 6))], 1),
+                np.concatenate([sign * moves[across], sign * unit.T, sign * turn], 1),
+                lack[across] * share,
+            )
+
+
+def _ends(points: HandPoints, bone: NDArray[np.int64], frame: NDArray[np.int64]) -> tuple[Array, Array]:
+    """Heads and tails (3, K)."""
+    hand, finger, part = bone // 20, bone % 20 // 4, bone % 4
+    tail = points.heads[:, hand, finger, part, frame]
+    head = points.heads[:, hand, finger, np.maximum(part - 1, 0), frame]
+    return np.where(part > 0, head, points.wrists[:, hand, frame]), tail
+
+
+def _by_finger(
+    points: HandPoints, bone: NDArray[np.int64], frame: NDArray[np.int64], share: Array, normal: Array
+) -> Array:
+    """(K, 3) how far a unit of each of the finger's variables moves a point on a bone along ``normal`` (3, K)."""
+    hand, finger, part = bone // 20, bone % 20 // 4, bone % 4
+    moved = points.by_finger.transpose(1, 2, 3, 5, 0, 4)  # (2, 5, 4, F, 3, 3)
+    tail = moved[hand, finger, part, frame]
+    head = moved[hand, finger, np.maximum(part - 1, 0), frame]
+    at_point = head + share[:, None, None] * (tail - head)  # (K, 3, 3)
+    return np.einsum("kxv,xk->kv", at_point, normal)
+
+
+def near_bones(points: HandPoints, margin: float, free: NDArray[np.bool_]) -> NearBones:
+    """The pairs within ``margin`` metres of where they should be, of which a hand may move, (2, F) ``free``."""
+    return NearBones(*_within(points, WANTED + margin, free), free)
+
+
+def too_near(points: HandPoints, free: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Frame and index in `PAIRS` (K,) of the pairs nearer than their least distance, by frame."""
+    frame, pair = _within(points, LEAST.astype(float) + _ROUNDING, free)
+    in_time = np.argsort(frame, kind="stable")
+    return frame[in_time], pair[in_time]
+
+
+def _within(
+    points: HandPoints, bound: Array, free: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Frame and index in `PAIRS` (K,) of the pairs nearer than their bound (P,), of which a hand is ``free``."""
+    palm = points.wrists[:, :, None, None]
+    heads = np.concatenate([np.broadcast_to(palm, points.heads[:, :, :, :1].shape), points.heads[:, :, :, :-1]], 3)
+    heads, tails = heads.reshape(3, 40, -1), points.heads.reshape(3, 40, -1)
+    middle, half = (heads + tails) / 2, np.sqrt(((heads - tails) ** 2).sum(0)) / 2
+    low, high = (f(heads, tails).reshape(3, 2, 20, -1) for f in (np.minimum, np.maximum))
+    low, high = low.min(2), high.max(2)
+    gap = np.maximum(low[:, 1] - high[:, 0], low[:, 0] - high[:, 1]).max(0)
+    frames, pairs = [], []
+    for chosen, table in ((np.arange(len(gap)), _WITHIN), (np.flatnonzero(gap < bound[_ACROSS[0]]), _ACROSS)):
+        mid, reach = (middle, half) if len(chosen) == len(gap) else (middle[..., chosen], half[..., chosen])
+        one, other = PAIRS[table].T
+        # Bones whose middles are farther apart than both their halves reach cannot be near.
+        apart = ((mid[:, one] - mid[:, other]) ** 2).sum(0)
+        pair, frame = np.nonzero(apart < (reach[one] + reach[other] + bound[table, None]) ** 2)
+        frame, pair = chosen[frame], table[pair]
+        one, other = PAIRS[pair].T
+        ends = (heads[:, one, frame], tails[:, one, frame], heads[:, other, frame], tails[:, other, frame])
+        keep = segment_distance(*ends) < bound[pair]
+        keep &= free[one // 20, frame] | free[other // 20, frame]
+        frames.append(frame[keep])
+        pairs.append(pair[keep])
+    return np.concatenate(frames), np.concatenate(pairs)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Key contact of a stretch of time as one optimisation: damped Gauss-Newton over both hands' whole trajectories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.body.skeleton import HandGeometry
+from models.contact.costs import COSTS, State
+from models.contact.equations import NormalEquations
+from models.contact.hand_points import HandPoints, find_points
+from models.contact.near_bones import NearBones, near_bones
+from models.contact.paths import PathSampler
+from models.contact.schedule import Presses, PressTiming, contact_points, cut_presses
+from models.contact.variables import FINGER_VARIABLES, Array, Variables, limits_of
+from models.contact.weights import ContactWeights
+
+LOWEST_WRIST = 0.025
+_WATCH_M = 0.012
+"""Bones within this of the distance that they should keep are watched."""
+_LOOK_AGAIN = 2  # steps
+_LONGEST_STEP = np.r_[np.full(FINGER_VARIABLES, 0.4), np.full(3, 0.04), np.full(3, 0.3)][:, None]
+_UNITS = np.r_[np.full(FINGER_VARIABLES, 1.0), np.full(3, 0.05), np.full(3, 1.0)][:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What the hands should do in F frames."""
+
+    wanted: Variables
+    """What was generated."""
+    presses: Presses
+    """Their times counted from the first frame."""
+    fixed: NDArray[np.bool_]
+    """(F, 2) hands that stay where they are."""
+    fps: float
+    size: float
+    """Factor on all lengths of the hands."""
+    geometry: HandGeometry
+    timing: PressTiming
+    weights: ContactWeights
+
+    @cached_property
+    def sampler(self) -> PathSampler:
+        """The paths of the fingertips."""
+        return PathSampler(self.presses, len(self.wanted), self.fps, self.timing)
+
+    def part(self, frames: slice, fixed: NDArray[np.bool_]) -> Problem:
+        """Of some frames alone."""
+        return replace(
+            self,
+            wanted=self.wanted.part(frames),
+            presses=cut_presses(self.presses, frames.start / self.fps, frames.stop / self.fps),
+            fixed=fixed,
+        )
+
+    def points(self, variables: Variables) -> HandPoints:
+        """Where the hands are."""
+        return find_points(variables, self.geometry, self.size)
+
+
+def minimise(
+    problem: Problem,
+    start: Variables,
+    steps: int,
+    step_done: Callable[[int], None] = lambda step: None,
+) -> Variables:
+    """The variables after some Gauss-Newton steps from ``start``; those of fixed hands are its own."""
+    low, high = limits_of(problem.geometry, LOWEST_WRIST)
+    held = np.repeat(problem.fixed.T[:, None], 21, 1)
+    variables = start.with_values(np.where(held, start.values, np.clip(start.values, low, high)))
+    near: NearBones | None = None
+    for step in range(steps):
+        step_done(step)
+        damping = np.broadcast_to(problem.weights.damping**-2 / _UNITS**2, (2, 21, 1))
+        points = problem.points(variables)
+        if near is None or step % _LOOK_AGAIN == 0:
+            near = near_bones(points, _WATCH_M, ~problem.fixed.T)
+        tips = points.tips.transpose(3, 1, 2, 0)
+        paths = problem.sampler(*contact_points(problem.presses, tips, problem.fps), tips)
+        state = State(
+            variables,
+            problem.wanted,
+            points,
+            points.tips_by_variable(),
+            paths,
+            near,
+            problem.fps,
+            problem.weights,
+            problem.geometry,
+        )
+        equations = NormalEquations(len(variables))
+        for cost in COSTS:
+            cost(equations, state)
+        values = variables.values
+        stuck = held | ((values <= low) & (equations.slope > 0)) | ((values >= high) & (equations.slope < 0))
+        change = np.clip(equations.solve(damping, stuck), -_LONGEST_STEP, _LONGEST_STEP)
+        variables = variables.with_values(np.where(held, values, np.clip(values + change, low, high)))
+    return variables
