@@ -16,7 +16,7 @@ from models.contact.equations import NormalEquations
 from models.contact.hand_points import HandPoints
 from models.contact.key_heights import CLEARANCE, height_under
 from models.contact.near_bones import NearBones
-from models.contact.paths import FingerPaths
+from models.contact.strokes import Strokes
 from models.contact.variables import ABDUCTIONS, FINGER_VARIABLES, MIDDLES, PLACE, TURN, Array, Variables
 from models.contact.weights import ContactWeights
 from models.body.skeleton import HandGeometry
@@ -39,7 +39,7 @@ class State:
     points: HandPoints
     moves: Array
     """(3, 2, 5, 9, F) as of `HandPoints.tips_by_variable`."""
-    paths: FingerPaths
+    strokes: Strokes
     near: NearBones
     fps: float
     weights: ContactWeights
@@ -84,20 +84,17 @@ def slow(equations: NormalEquations, state: State) -> None:
 
 def strokes(equations: NormalEquations, state: State) -> None:
     """Fingertips on their strokes, or above the keys where they play none."""
-    paths, weights = state.paths, state.weights
-    tips = state.points.tips
-    wanted = paths.points.transpose(3, 1, 2, 0)
-    busy, firm, near = (part.transpose(1, 2, 0) for part in (paths.pitch > 0, paths.firm, paths.weight))
-    residual = tips - wanted
-    along, up = state.squared(weights.stroke_side), state.squared(weights.stroke_height)
-    weight = np.stack([firm * along, firm * along, firm * up]) + near * (1 - firm) * state.squared(
-        weights.approach
-    )
+    wanted, weights, tips = state.strokes, state.weights, state.points.tips
+    firm, busy = wanted.firm, wanted.pitch > 0
+    residual = tips - wanted.points
+    side, height = state.squared(weights.stroke_side), state.squared(weights.stroke_height)
+    weight = firm * np.array([side, side, height])[:, None, None, None]
     under = keyboard.key_under(tips.transpose(1, 2, 3, 0)) + keyboard.LOWEST_PITCH
     floor = height_under(tips.transpose(1, 2, 3, 0)) + CLEARANCE
-    astray = busy & (under != paths.pitch.transpose(1, 2, 0)) & (under >= keyboard.LOWEST_PITCH)
     # A finger that is not over its key yet waits above the one that it is over.
-    target = np.where(astray, np.maximum(wanted[2], floor), np.where(busy, wanted[2] - 0.0002, floor))
+    astray = busy & (under != wanted.pitch) & (under >= keyboard.LOWEST_PITCH)
+    target = np.where(busy, wanted.points[2] - 0.0002, floor)
+    target = np.where(astray, np.maximum(wanted.points[2], floor), target)
     sinks = tips[2] < target
     replaced = sinks & ~(busy & ~astray & (firm > 0.5))
     residual[2] = np.where(replaced | (astray & (residual[2] > 0)), tips[2] - target, residual[2])
@@ -107,9 +104,7 @@ def strokes(equations: NormalEquations, state: State) -> None:
 
 def apart(equations: NormalEquations, state: State) -> None:
     """Bones of two fingers, and of two hands, apart."""
-    for push in state.near.pushes(state.points):
-        weight = np.full(len(push.lack), state.squared(state.weights.apart))
-        equations.add_sparse(push.hand, push.frame, push.variable, push.moves, push.lack, weight)
+    state.near.push(state.points, equations, state.squared(state.weights.apart))
 
 
 def order(equations: NormalEquations, state: State) -> None:
@@ -128,7 +123,7 @@ def order(equations: NormalEquations, state: State) -> None:
         (state.points.tips - state.points.heads[:, :, :, 0])[:2], axis=0
     )  # seen from above the keys, which is near enough
     end = forward + reach * np.cos(abduction)
-    firm = state.paths.firm.transpose(1, 2, 0)
+    firm = state.strokes.firm
     for one, other in ((1, 2), (2, 3), (3, 4)):
         level = np.minimum(end[:, one], end[:, other])
         arms = [np.maximum(level - forward[:, finger], 0.02) for finger in (one, other)]
@@ -146,7 +141,7 @@ def order(equations: NormalEquations, state: State) -> None:
 
 def comfort(equations: NormalEquations, state: State) -> None:
     """Playing fingers arched, neither drawn up like claws nor stretched flat, and not spread to the side."""
-    holding = state.paths.holding.transpose(1, 2, 0)
+    holding = state.strokes.holding
     residual, weight = (np.zeros_like(state.variables.values) for _ in range(2))
     for which, low, high, tolerance in (
         (MIDDLES, _LEAST, _MOST, state.weights.arch),

@@ -4,8 +4,8 @@
 For residuals r of weights w with the Jacobian J the step d solves ``(J' W J + damping) d = -J' W r``. Costs of single
 frames fill a block of 21 x 21 for each hand and frame; costs of acceleration and speed couple a variable to itself one
 and two frames on. In the order frame by frame the matrix of a hand is a band of 42 beside the diagonal, which banded
-Cholesky solves in time linear in the number of frames. The hands are coupled only where they are near each other; that
-coupling is left out of the matrix and stays in the residuals.
+Cholesky solves in time linear in the number of frames. Where hands are near each other the matrix of both is one band, of
+84.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class NormalEquations:
         """What couples a variable to itself one frame on."""
         self.after = np.zeros((2, COUNT, frames))
         """Two frames on."""
+        self.across: Array | None = None
+        """(21, 21, F) of single frames, right hand by left hand; None while nothing couples the hands."""
         self._diagonal = np.einsum("hiif->hif", self.matrix)  # a view
 
     def add_single(self, residual: Array, weight: Array) -> None:
@@ -54,20 +56,44 @@ class NormalEquations:
 
     def add_sparse(
         self,
-        hand: NDArray[np.int64],
         frame: NDArray[np.int64],
+        hand: NDArray[np.int64],
         variable: NDArray[np.int64],
         moves: Array,
         residual: Array,
         weight: Array,
     ) -> None:
-        """K residuals of some variables (K, n) of one hand and frame each, by which they move by ``moves`` (K, n)."""
-        count = self.slope.shape[-1]
-        row = (hand[:, None] * COUNT + variable) * count + frame[:, None]
-        np.add.at(self.slope.reshape(-1), row, (weight * residual)[:, None] * moves)
-        pair = ((hand[:, None, None] * COUNT + variable[:, :, None]) * COUNT + variable[:, None]) * count
-        squares = (weight[:, None] * moves)[:, :, None] * moves[:, None]
-        np.add.at(self.matrix.reshape(-1), pair + frame[:, None, None], squares)
+        """K residuals that some variables (K, n) of a hand (K,) move by ``moves`` (K, n) a unit."""
+        pull, weighted = (weight * residual)[:, None] * moves, weight[:, None] * moves
+        self._scatter_slope(hand[:, None] * COUNT + variable, frame, pull)
+        row = hand[:, None] * COUNT + variable
+        squares = weighted[:, :, None] * moves[:, None]
+        self._scatter(self.matrix, row[:, :, None] * COUNT + variable[:, None], frame, squares)
+
+    def add_across(
+        self,
+        frame: NDArray[np.int64],
+        variable: tuple[NDArray[np.int64], NDArray[np.int64]],
+        moves: tuple[Array, Array],
+        residual: Array,
+        weight: Array,
+    ) -> None:
+        """K residuals that variables of both hands move, each hand's (K, n) by ``moves`` (K, n) a unit."""
+        for hand in (0, 1):
+            which = np.full(len(frame), hand)
+            self.add_sparse(frame, which, variable[hand], moves[hand], residual, weight)
+        if self.across is None:
+            self.across = np.zeros(self.matrix.shape[1:])
+        products = (weight[:, None] * moves[1])[:, :, None] * moves[0][:, None]
+        self._scatter(
+            self.across, variable[1][:, :, None] * COUNT + variable[0][:, None], frame, products
+        )
+
+    def _scatter_slope(self, row: NDArray[np.int64], frame: NDArray[np.int64], values: Array) -> None:
+        np.add.at(self.slope.reshape(-1), row * self.slope.shape[-1] + frame[:, None], values)
+
+    def _scatter(self, into: Array, place: NDArray[np.int64], frame: NDArray[np.int64], values: Array) -> None:
+        np.add.at(into.reshape(-1), place * into.shape[-1] + frame[:, None, None], values)
 
     def add_differences(self, residual: Array, weight: Array) -> None:
         """Residuals (2, 21, F - 1) that are a variable's value in the next frame less its value in this one."""
@@ -91,24 +117,36 @@ class NormalEquations:
 
     def solve(self, damping: Array, held: NDArray[np.bool_]) -> Array:
         """The step (2, 21, F); variables that are ``held`` (2, 21, F) do not move."""
-        steps = np.zeros_like(self.slope)
-        frames = self.slope.shape[-1]
         self._diagonal += damping
         self._diagonal[held] += _HELD
         wanted = np.where(held, 0.0, -self.slope)
-        for hand in (0, 1):
-            if held[hand].all():
-                continue
-            band = np.zeros((2 * COUNT + 1, frames, COUNT))  # lower form
-            for below in range(COUNT):
-                rows = np.arange(below, COUNT)
-                band[below, :, : COUNT - below] = self.matrix[hand, rows, rows - below].T
-            band[COUNT] = self.next[hand].T
-            band[2 * COUNT] = self.after[hand].T
-            right = np.ascontiguousarray(wanted[hand].T).reshape(-1)
-            step = solveh_banded(
-                band.reshape(2 * COUNT + 1, -1), right, lower=True, overwrite_ab=True, check_finite=False
-            )
-            steps[hand] = step.reshape(frames, COUNT).T
+        steps = np.zeros_like(wanted)
+        if self.across is not None:
+            steps[:] = self._solved((0, 1), wanted)
+        else:
+            for hand in (0, 1):
+                if not held[hand].all():
+                    steps[hand] = self._solved((hand,), wanted)[0]
         steps[held] = 0.0
         return steps
+
+    def _solved(self, hands: tuple[int, ...], wanted: Array) -> Array:
+        """Steps (n, 21, F) of these hands, which nothing couples to another one."""
+        frames, width = self.slope.shape[-1], len(hands) * COUNT
+        band = np.zeros((2 * width + 1, frames, width))  # lower form: rows below the diagonal
+        for place, hand in enumerate(hands):
+            first = place * COUNT
+            for below in range(COUNT):
+                rows = np.arange(below, COUNT)
+                band[below, :, first : first + COUNT - below] = self.matrix[hand, rows, rows - below].T
+            band[width, :, first : first + COUNT] = self.next[hand].T
+            band[2 * width, :, first : first + COUNT] = self.after[hand].T
+        if len(hands) == 2 and self.across is not None:
+            for below in range(1, 2 * COUNT):
+                columns = np.arange(max(COUNT - below, 0), min(2 * COUNT - below, COUNT))
+                band[below][:, columns] += self.across[columns + below - COUNT, columns].T
+        right = np.ascontiguousarray(wanted[list(hands)].transpose(2, 0, 1)).reshape(-1)
+        step = solveh_banded(
+            band.reshape(2 * width + 1, -1), right, lower=True, overwrite_ab=True, check_finite=False
+        )
+        return step.reshape(frames, len(hands), COUNT).transpose(1, 2, 0)

@@ -19,12 +19,12 @@ from models.contact.note_dropping import Tangle, drop_notes
 from models.contact.solver import Problem, minimise
 from models.contact.variables import Variables
 
-_ATTEMPTS = 6
+_ATTEMPTS = 10
 _AROUND_S = 0.4
 """Seconds to either side of what failed that are solved again."""
 _CONTEXT = 3
 """Frames beside them that are known."""
-_STEPS = 6
+_STEPS = 10
 _MORE = 1.8
 """Each attempt's factor on tolerances of what failed, divided by."""
 
@@ -38,7 +38,8 @@ def settle(problem: Problem, variables: Variables) -> tuple[Problem, Variables]:
         if not len(tangle.frame) and not len(wrong):
             break
         if attempt:
-            problem = replace(problem, presses=drop_notes(problem.presses, tangle, problem.fps, problem.fixed))
+            worst = tangle.worst(round(_AROUND_S * problem.fps))
+            problem = replace(problem, presses=drop_notes(problem.presses, worst, problem.fps, problem.fixed))
         factor = _MORE ** min(attempt + 1, 3)
         heavy = replace(weights, apart=weights.apart / factor, key_height=weights.key_height / factor)
         frames = np.union1d(tangle.frame, wrong)
@@ -61,15 +62,15 @@ def _solved_again(problem: Problem, variables: Variables, run: slice) -> Variabl
 
 def find_tangles(problem: Problem, variables: Variables) -> Tangle:
     """Pairs of bones nearer than their least distance, of which a hand may move."""
-    frame, pair = too_near(problem.points(variables), ~problem.fixed.T)
+    frame, pair, lack = too_near(problem.points(variables), ~problem.fixed.T)
     bones = PAIRS[pair]
-    return Tangle(frame, np.where(bones % 4 > 0, bones // 4, -1))
+    return Tangle(frame, np.where(bones % 4 > 0, bones // 4, -1), lack)
 
 
 def find_wrong_keys(problem: Problem, variables: Variables) -> NDArray[np.int64]:
     """Frames in which a finger of a hand that may move presses a key that it does not play."""
     tips = problem.points(variables).tips.transpose(3, 1, 2, 0)  # (F, 2, 5, 3)
-    played = problem.sampler.pitch
+    played = problem.sampler.pitch.transpose(2, 0, 1)
     under = keyboard.key_under(tips) + keyboard.LOWEST_PITCH
     depth = keyboard.key_surface(under) - tips[..., 2]
     deep = (under >= keyboard.LOWEST_PITCH) & (depth > keyboard.PRESS_DEPTH - 0.0003)

@@ -6,33 +6,23 @@ Axes: K pairs; bones are numbered as in `models.body.bones`, ``hand * 20 + finge
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.body.bones import HANDS_CLOSER_M, LEAST, PAIRS, closest_shares, segment_distance
+from models.contact.equations import NormalEquations
 from models.contact.hand_points import HandPoints, _cross
+from models.contact.separation import CLEAR_M
 from models.contact.variables import FINGER_VARIABLES, Array
 
 _FINGER_MARGIN, _HAND_MARGIN = 0.0016, 0.003
 _WITHIN = np.flatnonzero(PAIRS[:, 0] // 20 == PAIRS[:, 1] // 20)
 _ACROSS = np.flatnonzero(PAIRS[:, 0] // 20 != PAIRS[:, 1] // 20)
 WANTED = np.where(LEAST == np.float32(HANDS_CLOSER_M), HANDS_CLOSER_M + _HAND_MARGIN, LEAST + _FINGER_MARGIN).astype(float)
-_ROUNDING = 1e-5  # metres, of 32 bit
+_TOO_NEAR = LEAST + np.where(LEAST == np.float32(HANDS_CLOSER_M), CLEAR_M - HANDS_CLOSER_M, 2e-5)
 _WRIST = np.arange(FINGER_VARIABLES, FINGER_VARIABLES + 6)
-
-
-@dataclass(frozen=True, eq=False)
-class Push:
-    """K residuals that are metres lacking between two bones, and how variables (K, n) of one hand change them."""
-
-    hand: NDArray[np.int64]
-    frame: NDArray[np.int64]
-    variable: NDArray[np.int64]
-    moves: Array
-    lack: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +31,9 @@ class NearBones:
 
     frame: NDArray[np.int64]
     pair: NDArray[np.int64]
-    free: NDArray[np.bool_]
-    """(2, F) which hands may move."""
 
-    def pushes(self, points: HandPoints) -> Iterator[Push]:
-        """The pairs that lack room."""
+    def push(self, points: HandPoints, equations: NormalEquations, squared: float) -> None:
+        """Add the metres that pairs lack, at the weight ``squared``."""
         one, other = PAIRS[self.pair].T
         ends = [*_ends(points, one, self.frame), *_ends(points, other, self.frame)]
         s, t = closest_shares(*ends)
@@ -53,43 +41,40 @@ class NearBones:
         between = a - b
         distance = np.sqrt((between**2).sum(0))
         lack = WANTED[self.pair] - distance
-        short = lack > 0
-        if not short.any():
+        short = np.flatnonzero(lack > 0)
+        if not len(short):
             return
-        index = np.flatnonzero(short)
-        frame, one, other = self.frame[index], one[index], other[index]
-        normal = between[:, index] / np.maximum(distance[index], 1e-9)
-        lack = lack[index]
-        mine = _by_finger(points, one, frame, s[index], normal)
-        others = _by_finger(points, other, frame, t[index], normal)
-        finger_one, finger_other = (3 * (bone % 20 // 4)[:, None] + np.arange(3) for bone in (one, other))
+        frame, one, other, lack = self.frame[short], one[short], other[short], lack[short]
+        normal = between[:, short] / np.maximum(distance[short], 1e-9)
+        moves = [
+            sign * _by_finger(points, bone, frame, share[short], normal)
+            for bone, share, sign in ((one, s, -1.0), (other, t, 1.0))
+        ]
+        fingers = [3 * (bone % 20 // 4)[:, None] + np.arange(3) for bone in (one, other)]
+        weight = np.full(len(lack), squared)
         same = one // 20 == other // 20
-        yield Push(
-            one[same] // 20,
+        # Two fingers of one hand: what their wrist does moves both alike.
+        equations.add_sparse(
             frame[same],
-            np.concatenate([finger_one, finger_other], 1)[same],
-            np.concatenate([-mine, others], 1)[same],
+            one[same] // 20,
+            np.concatenate(fingers, 1)[same],
+            np.concatenate(moves, 1)[same],
             lack[same],
+            weight[same],
         )
         across = np.flatnonzero(~same)
         if not len(across):
             return
-        both = self.free[:, frame[across]].all(0)
-        share = np.where(both, 0.5, 1.0)
-        for bone, fingers, moves, point, sign in (
-            (one, finger_one, mine, a, -1.0),
-            (other, finger_other, others, b, 1.0),
-        ):
-            hand, when, unit = bone[across] // 20, frame[across], normal[:, across]
-            arm = point[:, index[across]] - points.wrists[:, hand, when]
-            turn = (points.turn_axes[:, hand, :, when].transpose(1, 0, 2) * _cross(arm, unit)[:, :, None]).sum(0)
-            yield Push(
-                hand,
-                when,
-                np.concatenate([fingers[across], np.broadcast_to(_WRIST, (len(across), 6))], 1),
-                np.concatenate([sign * moves[across], sign * unit.T, sign * turn], 1),
-                lack[across] * share,
+        when, unit = frame[across], normal[:, across]
+        variables, whole = [], []
+        for hand, (point, sign) in enumerate(((a, -1.0), (b, 1.0))):
+            arm = point[:, short[across]] - points.wrists[:, hand, when]
+            turn = (points.turn_axes[:, hand, :, when].transpose(1, 2, 0) * _cross(arm, unit)[:, None]).sum(0).T
+            variables.append(
+                np.concatenate([fingers[hand][across], np.broadcast_to(_WRIST, (len(across), 6))], 1)
             )
+            whole.append(np.concatenate([moves[hand][across], sign * unit.T, sign * turn], 1))
+        equations.add_across(when, tuple(variables), tuple(whole), lack[across], weight[across])
 
 
 def _ends(points: HandPoints, bone: NDArray[np.int64], frame: NDArray[np.int64]) -> tuple[Array, Array]:
@@ -114,14 +99,19 @@ def _by_finger(
 
 def near_bones(points: HandPoints, margin: float, free: NDArray[np.bool_]) -> NearBones:
     """The pairs within ``margin`` metres of where they should be, of which a hand may move, (2, F) ``free``."""
-    return NearBones(*_within(points, WANTED + margin, free), free)
+    return NearBones(*_within(points, WANTED + margin, free))
 
 
-def too_near(points: HandPoints, free: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Frame and index in `PAIRS` (K,) of the pairs nearer than their least distance, by frame."""
-    frame, pair = _within(points, LEAST.astype(float) + _ROUNDING, free)
+def too_near(
+    points: HandPoints, free: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+    """Frame and index in `PAIRS` (K,) of the pairs nearer than their least distance, by frame; metres that they lack."""
+    frame, pair = _within(points, _TOO_NEAR, free)
     in_time = np.argsort(frame, kind="stable")
-    return frame[in_time], pair[in_time]
+    frame, pair = frame[in_time], pair[in_time]
+    one, other = PAIRS[pair].T
+    distance = segment_distance(*_ends(points, one, frame), *_ends(points, other, frame))
+    return frame, pair, _TOO_NEAR[pair] - distance
 
 
 def _within(

@@ -23,6 +23,18 @@ class Tangle:
     """(K,)"""
     slots: NDArray[np.int64]
     """(K, 2) hand * 5 + finger of both; -1 for a palm."""
+    lack: NDArray[np.float64]
+    """(K,) metres."""
+
+    def worst(self, apart_frames: int) -> Tangle:
+        """The deepest tangle of each group of frames; groups lie more than ``apart_frames`` apart."""
+        if not len(self.frame):
+            return self
+        in_time = np.argsort(self.frame, kind="stable")
+        group = np.concatenate([[0], np.cumsum(np.diff(self.frame[in_time]) > apart_frames)])
+        deepest = np.lexsort((-self.lack[in_time], group))
+        first = in_time[deepest[np.unique(group[deepest], return_index=True)[1]]]
+        return Tangle(self.frame[first], self.slots[first], self.lack[first])
 
 
 def drop_notes(presses: Presses, left: Tangle, fps: float, fixed: NDArray[np.bool_]) -> Presses:

@@ -15,7 +15,7 @@ from models.contact.costs import COSTS, State
 from models.contact.equations import NormalEquations
 from models.contact.hand_points import HandPoints, find_points
 from models.contact.near_bones import NearBones, near_bones
-from models.contact.paths import PathSampler
+from models.contact.strokes import StrokeSampler
 from models.contact.schedule import Presses, PressTiming, contact_points, cut_presses
 from models.contact.variables import FINGER_VARIABLES, Array, Variables, limits_of
 from models.contact.weights import ContactWeights
@@ -46,9 +46,9 @@ class Problem:
     weights: ContactWeights
 
     @cached_property
-    def sampler(self) -> PathSampler:
-        """The paths of the fingertips."""
-        return PathSampler(self.presses, len(self.wanted), self.fps, self.timing)
+    def sampler(self) -> StrokeSampler:
+        """The strokes of the fingers."""
+        return StrokeSampler(self.presses, len(self.wanted), self.fps, self.timing)
 
     def part(self, frames: slice, fixed: NDArray[np.bool_]) -> Problem:
         """Of some frames alone."""
@@ -81,14 +81,13 @@ def minimise(
         points = problem.points(variables)
         if near is None or step % _LOOK_AGAIN == 0:
             near = near_bones(points, _WATCH_M, ~problem.fixed.T)
-        tips = points.tips.transpose(3, 1, 2, 0)
-        paths = problem.sampler(*contact_points(problem.presses, tips, problem.fps), tips)
+        landed = contact_points(problem.presses, points.tips.transpose(3, 1, 2, 0), problem.fps)
         state = State(
             variables,
             problem.wanted,
             points,
             points.tips_by_variable(),
-            paths,
+            problem.sampler(*landed),
             near,
             problem.fps,
             problem.weights,

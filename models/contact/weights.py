@@ -34,8 +34,6 @@ class ContactWeights:
     """Metres, of a finger that strikes, holds or leaves its key."""
     stroke_side: float = 0.0007
     """Metres to the side and along the key, of the same."""
-    approach: float = 0.006
-    """Metres, of a finger on its way to its key or from it."""
     # off the other keys and above them
     key_height: float = 0.0004
     """Metres that a fingertip may sink below what it has to stay above."""
