@@ -21,20 +21,24 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import torch
+from array_api_compat import array_namespace
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models.body import skeleton
-from models.body.rotations import axis_angle_to_matrix, euler_to_matrix, matrix_to_axis_angle, matrix_to_euler
+from models.body.kinematics import like
+from models.body.rotations import (
+    Array,
+    axis_angle_to_matrix,
+    euler_to_matrix,
+    matrix_to_axis_angle,
+    matrix_to_euler,
+    transposed,
+)
 from models.checks import check_ranges
 from models.errors import UserError, quoted
-
-Array = TypeVar("Array", NDArray[Any], Tensor)
-"""Functions here take numpy arrays or tensors and return the same kind."""
 
 POSE_CHANNELS = 48
 MEAN_POSE = (
@@ -75,15 +79,11 @@ def _basis() -> tuple[NDArray[Any], NDArray[Any]]:
 _BEFORE, _AFTER = _basis()
 
 
-def _mean(mean_pose: Any, like: Tensor) -> Tensor:
-    mean = torch.as_tensor(np.asarray(mean_pose, np.float64), dtype=like.dtype, device=like.device)
+def _mean(mean_pose: Any, pose: Array) -> Array:
+    mean = np.asarray(mean_pose, np.float64)
     if mean.shape != (45,):
-        raise ValueError(f"mean_pose has shape {tuple(mean.shape)}; it must have 45 numbers")
-    return torch.cat([mean.new_zeros(3), mean]).reshape(16, 3)
-
-
-def _constant(array: Any, like: Tensor) -> Tensor:
-    return torch.as_tensor(array, dtype=like.dtype, device=like.device)
+        raise ValueError(f"mean_pose has shape {mean.shape}; it must have 45 numbers")
+    return like(np.concatenate([np.zeros(3), mean]).reshape(16, 3), pose)
 
 
 def euler_from_mano(pose: Array, mean_pose: Any = MEAN_POSE) -> Array:
@@ -91,25 +91,24 @@ def euler_from_mano(pose: Array, mean_pose: Any = MEAN_POSE) -> Array:
 
     mean_pose: 45 numbers that are added to the fingers; zeros where the poses hold it already.
     """
-    if isinstance(pose, np.ndarray):
-        return euler_from_mano(torch.from_numpy(np.ascontiguousarray(pose)), mean_pose).numpy()
     if pose.shape[-2:] != (2, POSE_CHANNELS):
         raise ValueError(f"pose has shape {tuple(pose.shape)}; it must be (..., 2, {POSE_CHANNELS})")
-    turn = axis_angle_to_matrix(pose.unflatten(-1, (16, 3)) + _mean(mean_pose, pose))
-    euler = matrix_to_euler(_constant(_BEFORE, pose) @ turn @ _constant(_AFTER, pose))
-    return euler * _constant([[_LEFT_SIGNS], [(1.0, 1.0, 1.0)]], pose)
+    turn = axis_angle_to_matrix(
+        array_namespace(pose).reshape(pose, (*pose.shape[:-1], 16, 3)) + _mean(mean_pose, pose)
+    )
+    euler = matrix_to_euler(like(_BEFORE, pose) @ turn @ like(_AFTER, pose))
+    return euler * like([[_LEFT_SIGNS], [(1.0, 1.0, 1.0)]], pose)
 
 
 def mano_from_euler(euler: Array, mean_pose: Any = MEAN_POSE) -> Array:
     """The inverse of `euler_from_mano`: stored poses (..., 2, 48), each turn at most pi from MANO's flat rest."""
-    if isinstance(euler, np.ndarray):
-        return mano_from_euler(torch.from_numpy(np.ascontiguousarray(euler)), mean_pose).numpy()
     if euler.shape[-3:] != (2, 16, 3):
         raise ValueError(f"euler has shape {tuple(euler.shape)}; it must be (..., 2, 16, 3)")
-    right = euler * _constant([[_LEFT_SIGNS], [(1.0, 1.0, 1.0)]], euler)
-    before, after = _constant(_BEFORE, euler), _constant(_AFTER, euler)
-    turn = before.transpose(-1, -2) @ euler_to_matrix(right) @ after.transpose(-1, -2)
-    return (matrix_to_axis_angle(turn) - _mean(mean_pose, euler)).flatten(-2)
+    right = euler * like([[_LEFT_SIGNS], [(1.0, 1.0, 1.0)]], euler)
+    before, after = like(_BEFORE, euler), like(_AFTER, euler)
+    turn = transposed(before) @ euler_to_matrix(right) @ transposed(after)
+    pose = matrix_to_axis_angle(turn) - _mean(mean_pose, euler)
+    return array_namespace(pose).reshape(pose, (*pose.shape[:-2], POSE_CHANNELS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,34 +140,26 @@ DEFAULT_VIEW = CameraView()
 
 def camera_wrist(transl: Array, wrist_joint: Any = WRIST_JOINT) -> Array:
     """Wrist joints (..., 2, 3) in the camera's view, both hands in real x, of stored positions (..., 2, 3)."""
-    if isinstance(transl, np.ndarray):
-        return camera_wrist(torch.from_numpy(np.ascontiguousarray(transl)), wrist_joint).numpy()
-    return (transl + _constant(wrist_joint, transl)) * _mirror_left(transl)
+    return (transl + like(wrist_joint, transl)) * _mirror_left(transl)
 
 
 def piano_from_camera(transl: Array, view: CameraView = DEFAULT_VIEW) -> Array:
     """Wrists (..., 2, 3) in metres of the piano frame of stored positions (..., 2, 3)."""
-    if isinstance(transl, np.ndarray):
-        return piano_from_camera(torch.from_numpy(np.ascontiguousarray(transl)), view).numpy()
-    seen = camera_wrist(transl, view.wrist_joint) - _constant([0.0, 0.0, view.depth], transl)
+    seen = camera_wrist(transl, view.wrist_joint) - like([0.0, 0.0, view.depth], transl)
     factors = (view.scale, -view.scale, -view.depth_factor)
-    return seen * _constant(factors, transl) + _constant(view.offset, transl)
+    return seen * like(factors, transl) + like(view.offset, transl)
 
 
 def camera_from_piano(wrist: Array, view: CameraView = DEFAULT_VIEW) -> Array:
     """The inverse of `piano_from_camera`; without a depth factor every z is `view.depth`."""
-    if isinstance(wrist, np.ndarray):
-        return camera_from_piano(torch.from_numpy(np.ascontiguousarray(wrist)), view).numpy()
     height = -1 / view.depth_factor if view.depth_factor else 0.0
-    seen = (wrist - _constant(view.offset, wrist)) * _constant(
-        [1 / view.scale, -1 / view.scale, height], wrist
-    )
-    seen = seen + _constant([0.0, 0.0, view.depth], wrist)
-    return seen * _mirror_left(wrist) - _constant(view.wrist_joint, wrist)
+    seen = (wrist - like(view.offset, wrist)) * like([1 / view.scale, -1 / view.scale, height], wrist)
+    seen = seen + like([0.0, 0.0, view.depth], wrist)
+    return seen * _mirror_left(wrist) - like(view.wrist_joint, wrist)
 
 
-def _mirror_left(like: Tensor) -> Tensor:
-    return _constant([[-1.0, 1.0, 1.0], [1.0, 1.0, 1.0]], like)
+def _mirror_left(array: Array) -> Array:
+    return like([[-1.0, 1.0, 1.0], [1.0, 1.0, 1.0]], array)
 
 
 def read_mean_pose(path: str | Path) -> NDArray[Any]:

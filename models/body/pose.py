@@ -15,7 +15,7 @@ size 1. Axes of tensors: ``...`` any batch, most often frames, 2 hands, 5 finger
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -23,10 +23,41 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.body.bones import Bones
-from models.body.kinematics import RestTensors, rest_tensors
 from models.body.motion import Motion
 from models.body.rotations import euler_to_matrix
 from models.body.skeleton import ABDUCTION, FINGER_JOINTS, STANDARD_HANDS, HandGeometry
+
+
+@dataclass(frozen=True, eq=False)
+class RestTensors:
+    """A `HandGeometry` as tensors of one dtype and device; its fields have the same shapes."""
+
+    wrist_frames: Tensor
+    finger_bases: Tensor
+    finger_frames: Tensor
+    lengths: Tensor
+    limits: Tensor
+    finger_limits: Tensor
+
+
+@lru_cache(maxsize=8)
+def rest_tensors(
+    dtype: torch.dtype, device: torch.device, geometry: HandGeometry = STANDARD_HANDS
+) -> RestTensors:
+    """The hands' geometry for ``dtype`` and ``device``; cached."""
+
+    def convert(array: object) -> Tensor:
+        return torch.as_tensor(array, dtype=dtype, device=device)
+
+    with torch.inference_mode(False):  # whoever asks first may not need gradients; the next one may
+        return RestTensors(
+            convert(geometry.wrist_frames),
+            convert(geometry.finger_bases),
+            convert(geometry.finger_frames),
+            convert(geometry.lengths),
+            convert(geometry.limits),
+            convert(geometry.finger_limits),
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.body.kinematics import RestTensors
-from models.body.pose import lifted
+from models.body.pose import RestTensors, lifted
 from models.body.skeleton import ABDUCTION, FLEXION, LAST, MIDDLE
 from models.contact.finger_crossing import keep_fingers_from_crossing
 

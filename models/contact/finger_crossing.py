@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.body.kinematics import RestTensors
+from models.body.pose import RestTensors
 
 GAP = 0.012
 """Metres between the lines of neighbouring fingers, about a fingertip's width."""

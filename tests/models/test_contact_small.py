@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.body.kinematics import RestTensors, rest_tensors
-from models.body.pose import Pose
+from models.body.pose import Pose, RestTensors, rest_tensors
 from models.contact.apply import _fade_edges, _write
 from models.contact.finger_crossing import GAP, keep_fingers_from_crossing
 from models.contact.posture import tangles

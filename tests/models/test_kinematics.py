@@ -7,7 +7,8 @@ import torch
 from mirroring import mirror_hands
 
 from models.body import skeleton
-from models.body.kinematics import clamp_to_limits, forward_kinematics, outside_limits, rest_tensors
+from models.body.kinematics import clamp_to_limits, forward_kinematics, outside_limits
+from models.body.pose import rest_tensors
 
 
 def random_pose(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

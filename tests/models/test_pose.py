@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from models.body.bones import FINGERS_CLOSER_M, HANDS_CLOSER_M, LEAST, PAIRS, Bones, segment_distance
-from models.body.kinematics import forward_kinematics, rest_tensors
+from models.body.kinematics import forward_kinematics
 from models.body.motion import Motion
-from models.body.pose import Pose
+from models.body.pose import Pose, rest_tensors
 from models.body.skeleton import ABDUCTION, FINGER_JOINTS, LEFT, RIGHT, STANDARD_HANDS, HandGeometry
 from models.contact.chain import solve_chains
 
