@@ -11,7 +11,7 @@ import tiny_hubert
 import torch
 
 from models.conditioning import hubert_source
-from models.conditioning.hubert import (
+from models.networks.hubert import (
     HAND_FILES,
     SAMPLE_RATE,
     HubertEncoder,
@@ -19,8 +19,8 @@ from models.conditioning.hubert import (
     load_pair,
     normalise,
 )
-from models.conditioning.hubert_source import find_source
-from models.conditioning.published_encoders import PUBLISHED, Published
+from models.networks.hubert_source import find_source
+from models.networks.published_encoders import PUBLISHED, Published
 from models.config import EncoderConfig
 from models.errors import UserError
 

@@ -13,14 +13,9 @@ from models.body.notes import Notes
 from models.config import ModelConfig
 from models.errors import UserError
 from models.generation.generator import GenerateSettings, generate
-from models.generation.model import (
-    CONFIG_FILE,
-    PRESETS_FOLDER,
-    WEIGHTS_FILE,
-    Networks,
-    load_model,
-    save_model,
-)
+from models.generation.model import load_model
+from models.model_folder import CONFIG_FILE, PRESETS_FOLDER, WEIGHTS_FILE
+from models.networks.stages import Networks, save_model
 from models.networks import weights_file
 
 

@@ -17,7 +17,8 @@ from models.conditioning.hand_space import (
     seen_from_other,
 )
 from models.config import InteractionConfig, ModelConfig
-from models.generation.model import PRESETS_FOLDER, Networks, parameter_count
+from models.model_folder import PRESETS_FOLDER
+from models.networks.stages import Networks, parameter_count
 from models.networks.hcaa import HandCoordinatedAsymmetricAttention
 from models.networks.interaction import build_interaction
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from models.config import EncoderConfig, InteractionConfig, ModelConfig, TransformerConfig, UNetConfig
-from models.generation.model import Networks, load_model, parameter_count
+from models.generation.model import load_model
+from models.networks.stages import Networks, parameter_count
 from training.__main__ import main
 from training.commands.cost import as_markdown
 from training.tables.cost import (

@@ -15,7 +15,7 @@ from models.app.request import GenerateRequest
 from models.body.kinematics import outside_limits
 from models.body.notes import Notes
 from models.body.take import Take
-from models.conditioning.audio_features import SoundFeatures, mono_16k
+from models.networks.audio_features import SoundFeatures, mono_16k
 from models.errors import UserError
 from models.evaluation.scores import take_onsets
 from models.generation import generator

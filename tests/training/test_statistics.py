@@ -9,7 +9,7 @@ import torch
 
 from models.conditioning.hand_space import Normalizer
 from models.config import ModelConfig
-from models.generation.model import CONFIG_FILE, PRESETS_FOLDER
+from models.model_folder import CONFIG_FILE, PRESETS_FOLDER
 from training.__main__ import main
 from training.stages.settings import resolve
 

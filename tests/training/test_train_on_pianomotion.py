@@ -9,9 +9,10 @@ import pytest
 import tiny_hubert
 import torch
 
-from models.conditioning.hubert import HAND_FILES
+from models.networks.hubert import HAND_FILES
 from models.config import ModelConfig
-from models.generation.model import PRESETS_FOLDER, load_model
+from models.generation.model import load_model
+from models.model_folder import PRESETS_FOLDER
 from training.__main__ import main
 from training.stages.loop import read_checkpoint
 
@@ -105,7 +106,7 @@ def test_features_of_a_frozen_encoder_are_kept_and_heard_once(studio, tmp_path, 
     def deaf(*unused):
         raise AssertionError("heard again")
 
-    monkeypatch.setattr("models.conditioning.hubert.HubertPair.forward", deaf)
+    monkeypatch.setattr("models.networks.hubert.HubertPair.forward", deaf)
     assert main([*command, "--out", str(tmp_path / "two")]) == 0
     assert sorted((tmp_path / "features").rglob("*.safetensors")) == kept
     one, two = weights(tmp_path / "one", 1), weights(tmp_path / "two", 1)

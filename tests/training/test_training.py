@@ -12,7 +12,8 @@ import torch
 from models.body.notes import Notes
 from models.conditioning.hand_space import note_features, plan_in_hand_space
 from models.config import ModelConfig, TransformerConfig, UNetConfig
-from models.generation.model import Networks, load_model, save_model
+from models.generation.model import load_model
+from models.networks.stages import Networks, save_model
 from training.__main__ import main
 from training.data.shards import mirror_batch, piece_rolls, random_batch, read_piece, read_pieces, shard_paths
 from training.stages.loop import (

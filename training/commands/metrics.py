@@ -19,7 +19,7 @@ import numpy as np
 
 from models.app.command_line import complain
 from models.body.take import Take
-from models.device import choose_device
+from models.networks.device import choose_device
 from models.errors import UserError
 from models.evaluation.scores import evaluate_take
 from models.plain_text import printable

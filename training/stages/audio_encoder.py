@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from models.conditioning.conditioning import EncodedInput, encode_input
 from models.conditioning.hand_space import Normalizer
-from models.conditioning.hubert import (
+from models.networks.hubert import (
     CONFIG_FILE,
     HAND_FILES,
     HubertEncoder,

@@ -24,10 +24,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.conditioning.hubert import WEIGHT_NORM, build_hubert
+from models.networks.hubert import WEIGHT_NORM, build_hubert
 from models.config import ModelConfig, ScheduleConfig
 from models.diffusion.schedule import build_schedule
-from models.generation.model import Networks
+from models.networks.stages import Networks
 from training.stages.hubert_config import hubert_config
 from training.stages.released_settings import Settings, SettingsError, check_settings, check_sizes
 

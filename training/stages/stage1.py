@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from models.conditioning.conditioning import predict_positions
 from models.conditioning.finger_features import SINCE_OFFSET, X_NOW
 from models.conditioning.hand_space import Normalizer, canonical_euler, canonical_wrist, plan_in_hand_space
-from models.conditioning.hubert import HubertPair
+from models.networks.hubert import HubertPair
 from models.config import FINGERS_A_HAND, ModelConfig, Statistics
 from models.networks.position_predictor import PositionPredictors
 from models.whole_file import write_text_whole

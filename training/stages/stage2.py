@@ -20,7 +20,7 @@ from models.body.player import size_factor
 from models.conditioning.conditioning import EncodedInput, build_condition, predict_positions
 from models.conditioning.finger_features import SINCE_OFFSET
 from models.conditioning.hand_space import Normalizer, canonical_wrist
-from models.conditioning.hubert import HubertPair
+from models.networks.hubert import HubertPair
 from models.config import ModelConfig
 from models.diffusion.parameterization import add_noise, v_target, x0_from_v
 from models.diffusion.schedule import Schedule, build_schedule

@@ -22,11 +22,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from models.app.benchmark import peak_memory_mb
 from models.checks import check_choice, check_range
-from models.conditioning.hubert import SAMPLE_RATE, HubertEncoder, HubertPair, build_hubert
+from models.networks.hubert import SAMPLE_RATE, HubertEncoder, HubertPair, build_hubert
 from models.config import ModelConfig
 from models.diffusion.samplers import SAMPLERS, draw_noise
 from models.diffusion.schedule import build_schedule
-from models.generation.model import CONFIG_FILE, Networks, parameter_count, preset_folder
+from models.model_folder import CONFIG_FILE, preset_folder
+from models.networks.stages import Networks, parameter_count
 
 WEIGHT_SPREAD = 0.02
 HUBERT_SIZES: dict[int, dict[str, Any]] = {

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 from torch import Tensor
 
-from models.conditioning.hubert import SAMPLE_RATE, HubertPair
+from models.networks.hubert import SAMPLE_RATE, HubertPair
 from models.music.audio import Audio
 from models.music.channel_mix import mono
 
