@@ -122,7 +122,8 @@ def _share(first: FrameConv, patch: int, channels: slice, *, bias: bool) -> Fram
     weight = first.weight.detach().unflatten(1, (patch, -1))[:, :, channels].flatten(1, 2)
     part = FrameConv(weight.shape[1], weight.shape[0], weight.shape[-1])
     part.weight = nn.Parameter(weight.clone(), requires_grad=False)
-    part.bias = nn.Parameter(first.bias.detach().clone(), requires_grad=False) if bias and first.bias is not None else None
+    kept = first.bias.detach().clone() if bias and first.bias is not None else None
+    part.bias = nn.Parameter(kept, requires_grad=False) if kept is not None else None
     return part
 
 
