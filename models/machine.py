@@ -91,6 +91,12 @@ def torch_may_have_accelerator() -> bool:
     return re.search(r"^(?:cuda|hip|xpu)\b[^=\n]*=\s*['\"]", text, re.MULTILINE) is not None
 
 
+def engines() -> list[str]:
+    """Engines whose packages are installed; says so without importing them."""
+    packages = {"onnx": "onnxruntime", "torch": "torch"}
+    return [name for name, package in packages.items() if importlib.util.find_spec(package) is not None]
+
+
 def has_accelerator() -> bool:
     """Whether torch is here and can compute on a GPU; imports it only where it may."""
     return devices()[0]["name"] != "cpu"

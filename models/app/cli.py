@@ -25,7 +25,7 @@ from typing import Any
 from models import __version__
 from models.app.command_line import Parser, run_command, say
 from models.app.progress import StageClock
-from models.app.request import DEVICES, HANDS, GenerateRequest, TranscribeRequest, from_params
+from models.app.request import DEVICES, ENGINES, HANDS, GenerateRequest, TranscribeRequest, from_params
 from models.body.player import STYLES
 from models.errors import UserError
 from models.plain_text import printable
@@ -62,7 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
     compute = Parser(add_help=False)
     compute.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
-    compute.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: torch's own choice)")
+    compute.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores but one)")
     trims = Parser(add_help=False)
     trims.add_argument(
         "--sound-start", type=float, default=0.0, metavar="S", help="begin at this second of the input"
@@ -98,14 +98,20 @@ def build_parser() -> argparse.ArgumentParser:
         "--seed",
         type=int,
         default=0,
-        help="another seed, another take; the same seed gives the same take for any number of threads, but not on "
-        "another kind of processor or on a GPU, where the last digits differ (default: 0)",
+        help="another seed, another take; the same seed gives the same take for any number of threads; on "
+        "another engine or kind of processor its last digits differ (default: 0)",
     )
     generate.add_argument("--preset", default="default", help="preset or model folder (default: default)")
     generate.add_argument(
         "--allow-download",
         action="store_true",
         help="fetch a sound encoder that the model needs and is missing",
+    )
+    generate.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="auto",
+        help="what runs the networks (default: auto, torch on a GPU and for models that need it, else onnx)",
     )
     generate.add_argument("--sampler", help="sampler (default: the preset's)")
     generate.add_argument(
@@ -223,6 +229,7 @@ def run_generate(arguments: argparse.Namespace) -> dict[str, Any]:
         "hand",
         "range",
         "device",
+        "engine",
         "align",
         "allow_download",
     )

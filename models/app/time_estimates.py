@@ -32,7 +32,7 @@ class Work:
     listens: bool = False
     loads: tuple[str, ...] = ()
     """Of `LOAD_S`."""
-    model: tuple[str, str] | None = None
+    model: tuple[str, ...] | None = None
     """Preset and device; None where nothing is generated."""
     steps: int = USUAL_STEPS
     contact: bool = True

@@ -158,5 +158,7 @@ def _check(graph: Graph, file: bytes) -> None:
     right = graph.module(*graph.inputs.values())
     for mine, theirs in zip(session.run(None, given), [right] if isinstance(right, Tensor) else right):
         wanted = theirs.numpy()
-        if not np.abs(mine - wanted).max() <= LARGEST_DIFFERENCE * max(np.abs(wanted).max(), 1.0):
+        # Weights that are no model's may say nothing finite; who samples with them is told so.
+        room = LARGEST_DIFFERENCE * max(np.abs(wanted).max(), 1.0)
+        if np.isfinite(wanted).all() and not np.abs(mine - wanted).max() <= room:
             raise RuntimeError(f"the exported graph {graph.name} does not compute what torch does")

@@ -10,7 +10,7 @@ import pytest
 import tiny_hubert
 import torch
 
-from models.conditioning import hubert_source
+from models.networks import hubert_source
 from models.networks.hubert import (
     HAND_FILES,
     SAMPLE_RATE,
