@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 from ..session import session
+from .extras import extras
 from .panels import draw_generator_state, draw_installation
 from .preferences import ADVANCED, PANEL_HINT, S2C_Preferences
 
@@ -33,4 +34,5 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context, page: S2C_Prefe
     column.use_property_split = True
     for name in ADVANCED:
         column.prop(page, name)
-    column.operator("s2c.delete_runtime", icon="TRASH")
+    if extras.draw_preferences is not None:
+        extras.draw_preferences(column, context, page)
