@@ -99,7 +99,7 @@ def engines() -> list[str]:
 
 def has_accelerator() -> bool:
     """Whether torch is here and can compute on a GPU; imports it only where it may."""
-    return devices()[0]["name"] != "cpu"
+    return bool(devices()[0]["name"] != "cpu")
 
 
 def devices() -> list[dict[str, Any]]:

@@ -53,7 +53,9 @@ def encode_input(sounds: Array, plan: Array | None, normalizer: Normalizer) -> E
     return EncodedInput(xp.concat([features, plan_features(plan, place)], axis=-1), anchor, plan)
 
 
-def predict_positions(predictors: Callable[[Array, Array], Array], heard: EncodedInput, style: Array) -> Array:
+def predict_positions(
+    predictors: Callable[[Array, Array], Array], heard: EncodedInput, style: Array
+) -> Array:
     """P = Phi_A2P(f_a), normalised positions [B, 2, T, 3]; with a finger plan a correction of its anchor.
 
     predictors: `models.networks.position_predictor.PositionPredictors`. style: [B, 2, S] what is told of each hand's
@@ -65,9 +67,7 @@ def predict_positions(predictors: Callable[[Array, Array], Array], heard: Encode
     return predicted if heard.anchor is None else predicted + heard.anchor
 
 
-def build_condition(
-    streams: Any, heard: EncodedInput, positions: Array, normalizer: Normalizer
-) -> Array:
+def build_condition(streams: Any, heard: EncodedInput, positions: Array, normalizer: Normalizer) -> Array:
     """c of Algorithm 1, line 7, for predicted positions [B, 2, T, 3]: [B, 2, T, condition_dim].
 
     streams: `models.networks.dual_stream.DualStream`, or what has its `condition`.

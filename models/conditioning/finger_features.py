@@ -111,9 +111,7 @@ def plan_features(plan: Array, centre_x: Array) -> Array:
     since_on, since_off = plan[..., SINCE_ONSET], plan[..., SINCE_OFFSET]
     until = plan[..., UNTIL_NEXT]
     held = xp.astype(since_off < 0, plan.dtype)
-    recent = xp.where(
-        since_off < 0, xp.ones_like(since_off), xp.exp(-xp.clip(since_off, 0, None) / 0.3)
-    )
+    recent = xp.where(since_off < 0, xp.ones_like(since_off), xp.exp(-xp.clip(since_off, 0, None) / 0.3))
     near = xp.exp(-until / 0.4)
 
     def place(x: Array) -> Array:

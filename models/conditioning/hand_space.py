@@ -43,7 +43,9 @@ def note_features(sounds: Array, *, shared_hands: bool) -> Array:
     xp = array_namespace(sounds)
     everything, left, right = (sounds[:, i] for i in range(3))
     hint = (right - left)[..., 1:]
-    below = like(np.zeros((*hint.shape[:2], keyboard.LOWEST_PITCH - LOWEST_CANONICAL_PITCH, NOTE_FEATURES)), hint)
+    below = like(
+        np.zeros((*hint.shape[:2], keyboard.LOWEST_PITCH - LOWEST_CANONICAL_PITCH, NOTE_FEATURES)), hint
+    )
     views = []
     for hand, sign in ((0, -1.0), (1, 1.0)):
         view = xp.concat([below, xp.concat([everything, sign * hint], axis=-1)], axis=-2)
@@ -162,7 +164,9 @@ def centred_rolls(features: Array, wrist_x: Array, config: ModelConfig) -> Array
     splat, first = _key_grid(spacing, bins)
     frames = features.shape[:-1]
     rolls = xp.matrix_transpose(xp.reshape(features, (*frames, HAND_SPACE_KEYS, NOTE_FEATURES)))
-    flat = xp.reshape(rolls, (-1, HAND_SPACE_KEYS))  # so that the next line is one product, not one for each frame
+    flat = xp.reshape(
+        rolls, (-1, HAND_SPACE_KEYS)
+    )  # so that the next line is one product, not one for each frame
     grid = xp.concat(
         [xp.reshape(flat @ like(part, features), (*frames, NOTE_FEATURES, -1)) for part in splat], axis=-2
     )  # [B, 2, T, 6, G]

@@ -29,9 +29,7 @@ def to_piano(config: ModelConfig, pose: Array, place: Array, shift_x: float = 0.
     return unwrap(euler_from_mano(pose), 0), wrist + like([shift_x, 0.0, 0.0], wrist)
 
 
-def from_piano(
-    config: ModelConfig, euler: Array, wrist: Array, shift_x: float = 0.0
-) -> tuple[Array, Array]:
+def from_piano(config: ModelConfig, euler: Array, wrist: Array, shift_x: float = 0.0) -> tuple[Array, Array]:
     """The inverse of `to_piano`: euler (..., 2, 16, 3) and wrists (..., 2, 3) to channels and positions."""
     if config.representation == "euler":
         return array_namespace(euler).reshape(euler, (*euler.shape[:-2], 48)), wrist

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """v, x0 and epsilon, and how they follow from each other (paper eq. 2 and 4).
 
-All take numbers, numpy arrays or torch tensors. `signal` is sqrt(alpha_bar_t), `noise` is sigma_t = sqrt(1 - alpha_bar_t); both broadcast against the motion.
+All take numbers, numpy arrays or torch tensors. `signal` is sqrt(alpha_bar_t), `noise` is sigma_t =
+sqrt(1 - alpha_bar_t); both broadcast against the motion.
 """
 
 from __future__ import annotations

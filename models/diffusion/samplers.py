@@ -3,10 +3,10 @@
 
     sample_<name>(denoise, x, schedule, *, steps, generators, clamp=0.0, callback=None) -> x's kind
 
-All work on numpy arrays and on torch tensors. `denoise(x, t)` returns v (eq. 4) for x [B, H, ...] at the integer timestep t; `x` is the noise at T; `steps`
-is how many times the network is asked; `generators` has one numpy generator for each [B][H] and gives all the
-noise that a sampler adds, so that a sample does not depend on what shares its batch; `clamp` bounds the
-estimated clean data, 0 leaves it; `callback(step, steps)` runs after each step.
+All work on numpy arrays and on torch tensors. `denoise(x, t)` returns v (eq. 4) for x [B, H, ...] at the integer
+timestep t; `x` is the noise at T; `steps` is how many times the network is asked; `generators` has one numpy generator
+for each [B][H] and gives all the noise that a sampler adds, so that a sample does not depend on what shares its batch;
+`clamp` bounds the estimated clean data, 0 leaves it; `callback(step, steps)` runs after each step.
 """
 
 from __future__ import annotations

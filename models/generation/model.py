@@ -42,8 +42,8 @@ def load_model(
     engine: `onnx`, `torch`, or `auto`: torch on a GPU and for models that need it, else onnx.
 
     Raises:
-        UserError: when it is missing, its configuration is wrong, its weights do not fit the configuration, or the engine
-            or the device cannot be had.
+        UserError: when it is missing, its configuration is wrong, its weights do not fit the configuration, or the
+            engine or the device cannot be had.
     """
     folder = preset_folder(preset_or_folder)
     weights, config = weights_of(folder), config_of(folder)
@@ -72,7 +72,9 @@ def choose_engine(config: ModelConfig, folder: Path, device: str, engine: str) -
             sentence = f"The model {quoted(folder)} needs the engine torch; choose auto or torch."
             raise UserError("engine_cannot", sentence)
         if device not in ("auto", "cpu"):
-            sentence = f"The engine onnx computes on the CPU, not on {device}; choose the engine auto or torch."
+            sentence = (
+                f"The engine onnx computes on the CPU, not on {device}; choose the engine auto or torch."
+            )
             raise UserError("engine_cannot", sentence)
         return "onnx"
     if engine == "torch" or needs_torch or device not in ("auto", "cpu"):

@@ -53,7 +53,11 @@ class OnnxEngine:
     device = "cpu"
 
     def __init__(
-        self, config: ModelConfig, files: Mapping[str, Path], facts: Mapping[str, str], threads: int | None = None
+        self,
+        config: ModelConfig,
+        files: Mapping[str, Path],
+        facts: Mapping[str, str],
+        threads: int | None = None,
     ) -> None:
         self._config = config
         self._sessions = {name: open_session(path, facts) for name, path in files.items()}
@@ -103,7 +107,12 @@ class OnnxEngine:
         return np.stack([self._window(*window) for window in zip(x, t, condition, known, style, strict=True)])
 
     def _window(
-        self, x: Floats, t: NDArray[np.int64], condition: WindowCondition, known: NDArray[np.bool_], style: Floats
+        self,
+        x: Floats,
+        t: NDArray[np.int64],
+        condition: WindowCondition,
+        known: NDArray[np.bool_],
+        style: Floats,
     ) -> Floats:
         """v [2, T, C] of one window."""
         modulated = [self._modulation(hand, int(t[hand]), style[hand]) for hand in (0, 1)]
@@ -176,7 +185,9 @@ def open_session(path: Path, facts: Mapping[str, str]) -> onnxruntime.InferenceS
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the library has a class of its own for each reason
-        raise UserError("onnx_damaged", f"{quoted(path)} cannot be used; {again}.", repr(error)[:2000]) from error
+        raise UserError(
+            "onnx_damaged", f"{quoted(path)} cannot be used; {again}.", repr(error)[:2000]
+        ) from error
     said = session.get_modelmeta().custom_metadata_map
     if any(said.get(name) != value for name, value in facts.items()):
         sentence = f"{quoted(path)} belongs to other weights; {again}."

@@ -43,7 +43,9 @@ def cache_folder() -> Path:
     return user_cache_path("s2c_blender", appauthor=False) / "onnx"
 
 
-def files_for(config: ModelConfig, weights: Path, digest: str, *, may_fail: bool = False) -> dict[str, Path] | None:
+def files_for(
+    config: ModelConfig, weights: Path, digest: str, *, may_fail: bool = False
+) -> dict[str, Path] | None:
     """The file of each graph of a model, made where there is none yet.
 
     may_fail: return None where there are none and none can be made.

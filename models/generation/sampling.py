@@ -89,7 +89,8 @@ def sample_song(
         given = resample_motion(kept, config.fps, frames)
         out_euler[:], out_wrist[:] = given.euler, given.wrist
     plans = [
-        [model.engine.pieces(starts) for starts in sampling_rounds(first, stop, config)] for first, stop in parts
+        [model.engine.pieces(starts) for starts in sampling_rounds(first, stop, config)]
+        for first, stop in parts
     ]
     total = max(sum(len(pieces) for rounds in plans for pieces in rounds) * settings.steps, 1)
     with (
@@ -200,7 +201,9 @@ def _given(
     """Values [2, T, C] and mask [2, T, 1] of what the kept motion gives for the T frames of `edits` from `first` on."""
     motion = resample_motion(kept, model.config.fps, first + edits.frames)
     pose, place = from_piano(model.config, motion.euler[first:], motion.wrist[first:], shift)
-    values = model.normalizer.motion(pose.swapaxes(0, 1)[None], place.swapaxes(0, 1)[None], positions[None])[0]
+    values = model.normalizer.motion(pose.swapaxes(0, 1)[None], place.swapaxes(0, 1)[None], positions[None])[
+        0
+    ]
     return values.astype(np.float32), edits.fixed.T[..., None].copy()
 
 

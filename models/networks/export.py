@@ -7,22 +7,24 @@ that training runs. A graph takes one window (B = 1): results then cannot depend
 
 from __future__ import annotations
 
-import io
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.onnx import symbolic_helper
+from torch.onnx.utils import register_custom_op_symbolic
 
+from models.body.keyboard import KEYS
 from models.conditioning.conditioning import build_condition, encode_input, predict_positions
 from models.conditioning.finger_features import PLAN_CHANNELS
 from models.conditioning.hand_space import Normalizer
 from models.config import FINGERS_A_HAND, ModelConfig
-from models.body.keyboard import KEYS
 from models.networks.dual_stream import DualStream, Stream
 from models.networks.one_hand import Down, Modulation, Projection, Up
 from models.networks.position_predictor import PositionPredictors
@@ -34,7 +36,7 @@ LARGEST_DIFFERENCE = 1e-3
 
 
 class Positions(nn.Module):
-    """sounds [1, 3, T, 88, 2], style [1, 2, S] and, where the model reads one, plan [1, 2, T, 5, 8] to P [1, 2, T, 3]."""
+    """sounds [1, 3, T, 88, 2], style [1, 2, S] and, where it is read, plan [1, 2, T, 5, 8] to P [1, 2, T, 3]."""
 
     def __init__(self, predictors: PositionPredictors, normalizer: Normalizer) -> None:
         super().__init__()
@@ -83,12 +85,18 @@ def graphs(config: ModelConfig, networks: Networks) -> Iterator[Graph]:
     frames, streams = config.window_frames, networks.streams
     normalizer = Normalizer(config, torch.empty(0))
     sounds = (example(1, 3, frames, KEYS, 2) > 1).float()
-    plan = {"plan": example(1, 2, frames, FINGERS_A_HAND, PLAN_CHANNELS)} if config.encoder.finger_plan else {}
+    plan = (
+        {"plan": example(1, 2, frames, FINGERS_A_HAND, PLAN_CHANNELS)} if config.encoder.finger_plan else {}
+    )
     style, place = example(1, 2, config.player_dim), example(1, 2, frames, 3)
     told = {"sounds": sounds, "style": style, **plan}
     yield Graph("positions", Positions(networks.predictors, normalizer), told, ("positions",))
-    condition = Condition(streams, normalizer)
-    yield Graph("condition", condition, {"sounds": sounds, "positions": place, **plan}, ("projected",))
+    condition, condition_inputs = (
+        Condition(streams, normalizer),
+        {"sounds": sounds, "positions": place, **plan},
+    )
+    yield Graph("condition", condition, condition_inputs, ("projected",))
+    projected = condition(*condition_inputs.values())[:1]
     x, known = example(1, frames, config.channels), example(1, frames, 1) > 0
     for number, stream in enumerate(streams.streams):
         assert isinstance(stream, Stream)
@@ -96,7 +104,6 @@ def graphs(config: ModelConfig, networks: Networks) -> Iterator[Graph]:
         when = {"t": torch.tensor([500]), "style": style[:, 0]}
         yield Graph(f"modulation{number}", modulation, when, ("modulation",))
         modulated = modulation(*when.values())
-        projected = example(1, *condition.projections[number].convolution.weight.shape[:1], 1, frames // config.unet.patch)
         down = Down(stream, config.condition_dim)
         seen = {"x": x, "known": known, "projected": projected, "modulation": modulated}
         features, *skips = down(*seen.values())
@@ -132,10 +139,12 @@ def _take_along(context: Any, values: Any, indices: Any, axis: int) -> Any:
 
 
 def _traced(graph: Graph) -> bytes:
-    written = io.BytesIO()
-    torch.onnx.register_custom_op_symbolic("aten::take_along_dim", _take_along, OPSET)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # sizes become constants, which is meant; and that this exporter is the older one
+    register_custom_op_symbolic("aten::take_along_dim", _take_along, OPSET)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # Sizes become constants, which is meant. The newer exporter makes the same graphs in ten times the time, and a
+        # checkout's first take waits for it.
+        warnings.simplefilter("ignore")
+        written = Path(folder) / "graph.onnx"
         torch.onnx.export(
             graph.module.eval(),
             tuple(graph.inputs.values()),
@@ -143,10 +152,9 @@ def _traced(graph: Graph) -> bytes:
             input_names=list(graph.inputs),
             output_names=list(graph.outputs),
             opset_version=OPSET,
-            # The newer exporter makes the same graphs in ten times the time, and a checkout's first take waits for it.
             dynamo=False,
         )
-    return written.getvalue()
+        return written.read_bytes()
 
 
 def _check(graph: Graph, file: bytes) -> None:

@@ -18,9 +18,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.networks.hubert_config import checked
 from models.config import EncoderConfig
 from models.errors import UserError, quoted
+from models.networks.hubert_config import checked
 from models.networks.weights_file import Misfit, compare, read_list, shapes_of
 from models.plain_file import CONFIG, read_plain
 

@@ -42,7 +42,7 @@ class Modulation(nn.Module):
     def forward(self, timestep: Tensor, style: Tensor) -> Tensor:
         """[N] and [N, S] to [N, M]: for each block of `blocks_of` factors then summands, at the end the gain."""
         stream = self.stream
-        embedding = stream.embedding(timestep, style)  # type: ignore[operator]
+        embedding = stream.embedding(timestep, style)
         parts = []
         for block in (block for way in blocks_of(stream.unet) for block in way):  # type: ignore[arg-type]
             scale, shift = block.film(embedding).chunk(2, 1)
@@ -82,7 +82,7 @@ class Down(nn.Module):
         h = self.convolution(_patched(torch.cat(seen, -1), self.patch)) + projected  # type: ignore[arg-type]
         skips = [h]
         for blocks, downsample in zip(unet.down_blocks, unet.downsample):  # type: ignore[arg-type]
-            for block in blocks:  # type: ignore[attr-defined]
+            for block in blocks:
                 h = _through(block, h, *next(mapped))
                 skips.append(h)
             h = downsample(h)
@@ -103,13 +103,13 @@ class Up(nn.Module):
         before, after = blocks_of(unet)  # type: ignore[arg-type]
         mapped = _affine_maps(modulation, after, sum(2 * _width(block) for block in before))
         left = list(skips)
-        h = to_image(stream.interaction(own, other))  # type: ignore[operator]
+        h = to_image(stream.interaction(own, other))
         for blocks, upsample in zip(reversed(unet.up_blocks), reversed(unet.upsample)):  # type: ignore[arg-type]
             h = upsample(F.interpolate(h, scale_factor=(1.0, 2.0), mode="nearest"))
-            for block in blocks:  # type: ignore[attr-defined]
+            for block in blocks:
                 h = _through(block, torch.cat([h, left.pop()], 1), *next(mapped))
         h = _through(unet.final, torch.cat([h, left.pop()], 1), *next(mapped))  # type: ignore[arg-type]
-        v = to_frames(unet.output(h)).unflatten(2, (unet.patch, -1)).flatten(1, 2)  # type: ignore[operator, arg-type]
+        v = to_frames(unet.output(h)).unflatten(2, (unet.patch, -1)).flatten(1, 2)  # type: ignore[operator]
         return v if stream.gain is None else torch.addcmul(v, modulation[:, None, -v.shape[-1] :], x)
 
 
@@ -131,7 +131,9 @@ def _width(block: ResidualBlock) -> int:
     return block.norm_2.num_channels
 
 
-def _affine_maps(modulation: Tensor, blocks: list[ResidualBlock], first: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _affine_maps(
+    modulation: Tensor, blocks: list[ResidualBlock], first: int
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Factor and summand [N, C, 1, 1] of each block, from column `first` on."""
     for block in blocks:
         width = _width(block)

@@ -98,7 +98,7 @@ class TorchEngine:
         style: NDArray[np.float32],
     ) -> NDArray[np.float32]:
         """See `Engine`."""
-        moving, times, there, given, look = map(self._tensor, (x, t, known, values, style))
+        moving, times, there, given, look = (self._tensor(part) for part in (x, t, known, values, style))
         return self.networks.streams(moving, times, condition, there, given, look).float().cpu().numpy()
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:

@@ -10,6 +10,8 @@ import pytest
 import tiny_hubert
 import torch
 
+from models.config import EncoderConfig
+from models.errors import UserError
 from models.networks import hubert_source
 from models.networks.hubert import (
     HAND_FILES,
@@ -21,8 +23,6 @@ from models.networks.hubert import (
 )
 from models.networks.hubert_source import find_source
 from models.networks.published_encoders import PUBLISHED, Published
-from models.config import EncoderConfig
-from models.errors import UserError
 
 
 def encoder_config(**changes) -> EncoderConfig:

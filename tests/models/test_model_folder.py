@@ -15,8 +15,8 @@ from models.errors import UserError
 from models.generation.generator import GenerateSettings, generate
 from models.generation.model import load_model
 from models.model_folder import CONFIG_FILE, PRESETS_FOLDER, WEIGHTS_FILE
-from models.networks.stages import Networks, save_model
 from models.networks import weights_file
+from models.networks.stages import Networks, save_model
 
 
 @pytest.fixture
@@ -49,7 +49,9 @@ def test_half_precision_is_smaller_and_close(tmp_path):
 
 
 def test_the_hash_follows_the_weights(tmp_path):
-    hashes = {save_model(tmp_path / str(seed), TINY, tiny_model(seed=seed).engine.networks, "") for seed in (0, 1)}
+    hashes = {
+        save_model(tmp_path / str(seed), TINY, tiny_model(seed=seed).engine.networks, "") for seed in (0, 1)
+    }
     assert len(hashes) == 2
     assert load_model(tmp_path / "0", "cpu").weights_hash in hashes
 
