@@ -197,9 +197,10 @@ def test_auto_takes_a_gpu_where_there_is_one(monkeypatch):
         assert choose_engine(TINY, Path("tiny"), "auto", "onnx") == "onnx"
         assert choose_engine(TINY, Path("tiny"), "cpu", "torch") == "torch"
     listens = dataclasses.replace(
-        TINY, encoder=EncoderConfig(
+        TINY,
+        encoder=EncoderConfig(
             kind="hubert", feature_dim=16, centred_bins=0, finger_plan=False, source="somebody/encoder"
-        )
+        ),
     )
     assert choose_engine(listens, Path("tiny"), "cpu", "auto") == "torch"
     for config, device in ((listens, "cpu"), (TINY, "cuda")):
