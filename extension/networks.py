@@ -18,9 +18,10 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
+from safetensors.numpy import load_file
 
 from locks.make import ROOT
-from models.generation.shared_weights import MAP_FILE, read_tensors
+from models.generation.shared_weights import MAP_FILE
 
 DEFAULT = ROOT / "models" / "presets" / "default" / "model.safetensors"
 LEAST_BYTES = 1024
@@ -37,7 +38,7 @@ def export(folder: Path) -> None:
 def share(folder: Path, weights: Path) -> None:
     """Take out of the graphs in a folder what `weights` holds, and write beside them which tensor goes where."""
     known: dict[tuple[tuple[int, ...], bytes], tuple[str, bool]] = {}
-    for name, tensor in read_tensors(weights).items():
+    for name, tensor in load_file(weights).items():
         known.setdefault(_key(tensor.astype(np.float32)), (name, False))
         known.setdefault(_key(tensor.astype(np.float32).T), (name, True))
     places = {}

@@ -8,7 +8,6 @@ transposed. The file's sixteen-bit numbers become single precision, as everywher
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,21 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAP_FILE = "weights.json"
-KINDS = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4")}
-"""Kinds of numbers, as the weights file names them."""
-
-
-def read_tensors(weights: Path) -> dict[str, NDArray[Any]]:
-    """The tensors of a `.safetensors` file of this project's own, by name; they are read when they are looked at."""
-    with weights.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-    header.pop("__metadata__", None)
-    data = np.memmap(weights, np.uint8, "r", 8 + length)
-    return {
-        name: data[slice(*told["data_offsets"])].view(KINDS[told["dtype"]]).reshape(told["shape"])
-        for name, told in header.items()
-    }
 
 
 def read_map(folder: Path) -> dict[str, dict[str, tuple[str, bool]]]:
