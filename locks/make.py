@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Write the lock files anew: each package of each environment, with its version and the hashes of its files.
 
-    models/locks/packages.txt    all that the worker with torch needs, but torch; ships with the extension, as the next two
+    models/locks/packages.txt    what the worker with torch needs besides it; ships with the extension, as the next two
     models/locks/torch.txt       torch as the usual index has it; on Linux with the libraries for NVIDIA GPUs
     models/locks/torch-cpu.txt   torch for the CPU alone, for Linux; only PyTorch's own index has it
+    locks/built_in.txt           what the worker without torch needs: the wheels of the extension's zips
     locks/main.txt               the developer's .venv, but torch
     locks/blender52.txt          the developer's .venv-blender52
 
@@ -132,12 +133,14 @@ def make(uv: str, *, torch_index: str = "", upgrade: bool = False) -> None:
     trees = {}
     for name, requirements in pins.items():
         trees[name] = resolve(uv, requirements, known=known)
+    built_in = resolve(uv, groups["worker"], known=trees["main"])
     worker = resolve(uv, [*groups["worker"], *groups["torch"]], known=trees["main"])
     torch = [entry for entry in worker if GPU.fullmatch(entry.name)]
     version = next(entry.version for entry in torch if entry.name == "torch")
     cpu = cpu_torch(uv, version, torch_index)
 
     write(WORKER / "packages.txt", [*(e for e in worker if not GPU.fullmatch(e.name)), *without])
+    write(DEVELOPER / "built_in.txt", built_in)
     write(WORKER / "torch.txt", torch)
     write(WORKER / "torch-cpu.txt", cpu)
     for name, tree in trees.items():

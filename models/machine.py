@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("torch", "numpy", "scipy", "safetensors", "transkun", "av", "soundfile")
+PACKAGES = ("onnxruntime", "torch", "numpy", "scipy", "safetensors", "transkun", "av", "soundfile")
 
 
 NICENESS = 5
@@ -32,9 +32,18 @@ def cores() -> int:
 
 
 def worker_threads() -> int:
-    """Threads for torch: one core is left to Blender where there are more than two."""
+    """Threads for the networks: one core is left to Blender where there are more than two."""
     available = cores()
     return min(available - 1 if available > 2 else available, MOST_THREADS)
+
+
+def allowed_threads() -> int:
+    """Threads that the networks may have: what `OMP_NUM_THREADS` says, by which users and systems limit programs."""
+    try:
+        asked = int(os.environ.get("OMP_NUM_THREADS", ""))
+    except ValueError:
+        asked = 0
+    return min(asked, MOST_THREADS) if asked > 0 else worker_threads()
 
 
 def prepare_process() -> None:
@@ -80,6 +89,17 @@ def torch_may_have_accelerator() -> bool:
     except OSError:
         return True
     return re.search(r"^(?:cuda|hip|xpu)\b[^=\n]*=\s*['\"]", text, re.MULTILINE) is not None
+
+
+def engines() -> list[str]:
+    """Engines whose packages are installed; says so without importing them."""
+    packages = {"onnx": "onnxruntime", "torch": "torch"}
+    return [name for name, package in packages.items() if importlib.util.find_spec(package) is not None]
+
+
+def has_accelerator() -> bool:
+    """Whether torch is here and can compute on a GPU; imports it only where it may."""
+    return bool(devices()[0]["name"] != "cpu")
 
 
 def devices() -> list[dict[str, Any]]:

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import importlib
 from types import ModuleType
 
 import bpy
 
 from . import handlers
+from .core import edition
 from .takes import sampling
 from .ui import manual, menus, panels, preferences, properties
 from .ui.operators import export, follow, jobs, new_scene, notes, recording, runtime, scene, take
@@ -29,6 +31,11 @@ OPERATORS: tuple[ModuleType, ...] = (
 _registered = False
 
 
+def install() -> ModuleType | None:
+    """What only the full edition has."""
+    return importlib.import_module(f"{__package__}.install.operators") if edition.FULL else None
+
+
 def register() -> None:
     """Register everything, once: a second call begins afresh."""
     global _registered
@@ -39,6 +46,9 @@ def register() -> None:
     for module in (*OPERATORS, panels):
         for cls in module.CLASSES:
             bpy.utils.register_class(cls)
+    full = install()
+    if full is not None:
+        full.register()
     menus.register()
     manual.register()
     sampling.register()
@@ -55,6 +65,9 @@ def unregister() -> None:
     sampling.unregister()
     manual.unregister()
     menus.unregister()
+    full = install()
+    if full is not None:
+        full.unregister()
     for module in reversed((*OPERATORS, panels)):
         for cls in reversed(module.CLASSES):
             bpy.utils.unregister_class(cls)

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from .core import logs, temporary
+from .core import built_in, logs, temporary
 from .core.check_report import describe_check
-from .core.installer import InstallConfig, Installer
+from .core.edition import FULL
+from .core.installation import Installation, NoInstallation
 from .core.jobs import STAGES, Job, JobMachine, Request, State, Status
-from .core.runtime import PythonChoice, choose_python, user_data_folder
+from .core.runtime import PythonChoice, first_usable, user_data_folder
 from .core.time_left import in_words
 from .core.worker_client import WorkerConfig, isolated_worker
 from .errors import UserError
@@ -32,6 +33,16 @@ from .takes.take_order import TakeOrder
 from .ui import preferences
 
 Work = Generator[str | float | None, None, None]
+Choosing = Callable[[bpy.types.Context], Iterable[PythonChoice]]
+
+
+def do_nothing() -> None:
+    """There is no timer to wake."""
+
+
+def no_pythons(_context: bpy.types.Context) -> Iterable[PythonChoice]:
+    """There is none but the built-in one."""
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +61,7 @@ class SessionConfig:
     """A pump goes on to the next small step of preparing or writing until this much time has passed."""
     writing_seconds: float = 0.005
     """Time between two ticks while keyframes are written."""
-    interval_seconds: float = 0.04
+    interval_seconds: float = 0.02
     """Time between two ticks of the timer while something goes on."""
     idle_seconds: float = 1.0
     """Time between two ticks while nothing does; then the disk is asked whether the runtime is there."""
@@ -84,13 +95,20 @@ class Session:
     def __init__(self) -> None:
         self.config = SessionConfig()
         self.machine = JobMachine()
-        self.installer = Installer()
+        self.installer: Installation = NoInstallation()
+        """Builds or deletes an environment with torch; the full edition puts one here."""
+        self.other_pythons: Choosing = no_pythons
+        """Pythons that come before the built-in one; the full edition knows some."""
         self.note = ""
         """One sentence that belongs to the last job without being an error."""
         self.check_text: list[str] = []
         """What the last runtime check found, line by line."""
         self.runtime_problem = ""
         """Why the generator cannot run, one sentence; empty when its Python is there."""
+        self.runtime = PythonChoice()
+        """The Python that was chosen when it was last looked at."""
+        self.wake: Callable[[], None] = do_nothing
+        """Lets the timer tick now: while nothing goes on it sleeps for `idle_seconds`. Not to be called by a tick."""
         self.drawn = 0.0
         """When the panels were last asked to draw while something went on (monotonic seconds)."""
         self._order: TakeOrder | None = None
@@ -179,6 +197,7 @@ class Session:
         self.dismiss()
         self._order, self.note = order, order.sound.note if order.sound is not None else ""
         self._begin("Preparing", lambda: self._prepare(order, settings))
+        self.wake()
 
     def order_check(self, context: bpy.types.Context, midi: Path, preset: str) -> None:
         """Ask the worker what it is and time a short generation from the notes in `midi`."""
@@ -196,6 +215,7 @@ class Session:
         self.dismiss()
         job = Job("check", [Request("generate", {**params, "device": device})], preset, device)
         self._start(job, settings)
+        self.wake()
 
     def refuse(self, fault: UserError) -> None:
         """Show in the panel why a job could not begin."""
@@ -220,11 +240,16 @@ class Session:
         self._check_free()
         self._worker_config(context)
 
+    def choose_python(self, context: bpy.types.Context) -> PythonChoice:
+        """The Python that would run the worker now."""
+        return first_usable((*self.other_pythons(context), built_in.choose(preferences.WHEELS)))
+
     def look_at_runtime(self, context: bpy.types.Context) -> bool:
-        """Refresh `runtime_problem`. True when it changed."""
-        before = self.runtime_problem
-        self.runtime_problem = "" if self.config.worker_command else self._choose_python(context).problem
-        return before != self.runtime_problem
+        """Refresh `runtime` and `runtime_problem`. True when one of them changed."""
+        before = self.runtime, self.runtime_problem
+        self.runtime = PythonChoice() if self.config.worker_command else self.choose_python(context)
+        self.runtime_problem = self.runtime.problem
+        return before != (self.runtime, self.runtime_problem)
 
     def temporary_folder(self) -> Path:
         """A new folder for one job's files, gone when the job is. UserError when it cannot be made or a job has one."""
@@ -250,16 +275,6 @@ class Session:
         if self._work is not None:
             self._work.close()
             self._undone = True
-
-    def install(self, context: bpy.types.Context) -> None:
-        """Begin to build the runtime."""
-        self.machine.unload()
-        self.installer.install(self._install_config(context), time.monotonic(), online=bpy.app.online_access)
-
-    def delete_runtime(self, context: bpy.types.Context) -> None:
-        """Begin to delete the runtime; a running worker of it is ended first."""
-        self.machine.unload()
-        self.installer.delete(self._install_config(context), time.monotonic())
 
     def shutdown(self) -> None:
         """End the worker and forget everything, for quitting and unregistering."""
@@ -295,10 +310,10 @@ class Session:
     def _worker_config(self, context: bpy.types.Context) -> WorkerConfig:
         command = self.config.worker_command
         if not command:
-            choice = self._choose_python(context)
+            choice = self.choose_python(context)
             if choice.problem:
                 raise UserError("no_runtime", choice.problem)
-            command = isolated_worker(choice.path, preferences.ROOT, self.data_folder() / "cache")
+            command = isolated_worker(choice, preferences.ROOT, self.data_folder() / "cache")
         folder = self.data_folder()
         log = logs.log_path(folder / "logs")
         try:
@@ -316,23 +331,6 @@ class Session:
             root=preferences.ROOT,
             log_file=log,
             **self.config.patience,
-        )
-
-    def _choose_python(self, context: bpy.types.Context) -> PythonChoice:
-        chosen = preferences.get(context)
-        python = chosen.python_path if chosen is not None else ""
-        if python.startswith("//"):  # beside a .blend that may be a stranger's
-            return PythonChoice(
-                "", "The Python in the preferences must be a whole path, not one beside the .blend."
-            )
-        return choose_python(python, preferences.runtime(context), preferences.REQUIREMENTS)
-
-    def _install_config(self, context: bpy.types.Context) -> InstallConfig:
-        chosen = preferences.get(context)
-        return InstallConfig(
-            runtime=preferences.runtime(context),
-            requirements=preferences.REQUIREMENTS,
-            cpu_index=chosen.cpu_index.strip() if chosen is not None else "",
         )
 
     def _begin(self, label: str, work: Callable[[], Work]) -> None:
@@ -416,7 +414,8 @@ class Session:
     def _job_ended(self) -> None:
         job, status, order = self.machine.job, self.machine.status, self._order
         if job is not None and job.kind == "check":
-            self.check_text = describe_check(job) if status.state is State.DONE else [status.message]
+            done = status.state is State.DONE
+            self.check_text = describe_check(job, self.runtime) if done else [status.message]
             self._forget_temporary()
         if order is None:
             return
@@ -484,8 +483,8 @@ def _in_use(take: Path) -> bool:
 
 
 def preferred_device(context: bpy.types.Context) -> str:
-    """The device named in the preferences."""
-    chosen = preferences.get(context)
+    """The device named in the preferences, where there is a choice."""
+    chosen = preferences.get(context) if FULL else None
     return chosen.device if chosen is not None else "auto"
 
 

@@ -137,15 +137,15 @@ class NoteSource:
 
     def prepare(self, device: str) -> None:
         """Load what listens, so that loading does not pass for listening."""
-        from models.device import choose_device
         from models.music.transcription.transcribe import prepare
+        from models.networks.device import choose_device
 
         prepare(str(choose_device(device)))
 
     def heard(self, sound: Sound, device: str, clock: Progress) -> Heard:
         """The notes of a sound, with all that is to be said of it."""
-        from models.device import choose_device
         from models.music.transcription.listen import listen
+        from models.networks.device import choose_device
 
         key = tuple(sound.source.values())
         if key not in self._heard:

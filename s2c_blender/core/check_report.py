@@ -8,15 +8,27 @@ from typing import Any
 from ..plain_text import shown
 from .jobs import Job
 from .protocol import is_number
+from .runtime import PythonChoice
 
 MOST_DEVICES = 16
+ENGINES = (("onnxruntime", "ONNX Runtime"), ("torch", "torch"))
+"""Packages that compute, and what they are called."""
+WHERE = {
+    "built-in": "The built-in engine: nothing else is needed.",
+    "installed": "The engine that Install Generator downloaded.",
+    "preferences": "The engine of a Python of your own.",
+}
 
 
-def describe_check(job: Job) -> list[str]:
-    """A worker's answers as lines for the panel."""
+def describe_check(job: Job, runtime: PythonChoice) -> list[str]:
+    """A worker's answers as lines for the panel; runtime: the Python that it was started with."""
     hello = job.hello
+    packages = _object(hello.get("packages"))
+    engines = [f"{title} {_word(packages[name])}" for name, title in ENGINES if packages.get(name)]
     lines = [
-        f"Python {_word(hello.get('python'))}, torch {_word(_object(hello.get('packages')).get('torch'))}"
+        WHERE.get(runtime.source, WHERE["preferences"]),
+        ", ".join([f"Python {_word(hello.get('python'))}", *engines]),
+        *runtime.remarks,
     ]
     devices = hello.get("devices")
     for device in devices[:MOST_DEVICES] if isinstance(devices, list) else []:

@@ -1,28 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the worker's own Python environment lies and whether it is complete. No bpy.
-
-The environment is a folder that the user may choose, never inside the extension (which Blender deletes and
-replaces). It counts as installed only when the completion marker, written last, names the requirements
-that this version of the extension asks for: a download that broke off half-way is never mistaken for one.
-"""
+"""Which Python runs the worker, of those that there may be, and where this program keeps its files. No bpy."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from .whole_file import whole_file
 
 APP_NAME = "S2C Piano Hands"
-PYTHON_VARIABLE = "S2C_WORKER_PYTHON"
-"""Environment variable naming the worker's Python; farms and tests set it, it wins over everything."""
-PYTHON_MIN = (3, 11)
 
 
 def user_data_folder(
@@ -39,92 +26,27 @@ def user_data_folder(
 
 
 @dataclass(frozen=True)
-class Runtime:
-    """A managed environment in `folder`."""
-
-    folder: Path
-
-    @property
-    def venv(self) -> Path:
-        """The virtual environment in the runtime's folder."""
-        return self.folder / "venv"
-
-    @property
-    def python(self) -> Path:
-        """The environment's Python."""
-        return self.venv / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-
-    @property
-    def marker(self) -> Path:
-        """The file that tells what was installed, written at the very end."""
-        return self.folder / "installed.json"
-
-    def complete(self, requirements: Path) -> bool:
-        """True when everything that `requirements` names was installed to the end."""
-        wanted = fingerprint(requirements)
-        return bool(wanted) and self.python.exists() and self.read_marker().get("requirements") == wanted
-
-    def begun(self) -> bool:
-        """True when there is something of ours in the folder, finished or not."""
-        return self.venv.exists() or self.marker.exists()
-
-    def read_marker(self) -> dict[str, Any]:
-        """What was installed; empty where the marker is missing or no JSON object."""
-        try:
-            value = json.loads(self.marker.read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return value if isinstance(value, dict) else {}
-
-    def write_marker(self, requirements: Path) -> None:
-        """Say that the installation is complete. OSError when the folder cannot be written."""
-        marker = {"requirements": fingerprint(requirements), "python": str(self.python)}
-        with whole_file(self.marker) as part:
-            part.write_text(json.dumps(marker), "utf-8")
-
-
-def fingerprint(requirements: Path) -> str:
-    """SHA-256 of a folder's lock files, line ends aside; empty when there is none that can be read."""
-    digest = hashlib.sha256()
-    try:
-        files = sorted(requirements.glob("*.txt"))
-        for path in files:
-            digest.update(path.name.encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
-    except OSError:
-        return ""
-    return digest.hexdigest() if files else ""
-
-
-@dataclass(frozen=True)
 class PythonChoice:
-    """The Python that will run the worker, or one sentence why there is none."""
+    """A Python that may run the worker, or one sentence why it cannot."""
 
     path: str = ""
     problem: str = ""
     source: str = ""
-    """Where the choice comes from: `environment`, `preferences` or `managed`."""
+    """Where it comes from: `environment`, `preferences`, `installed` or `built-in`."""
+    folders: tuple[str, ...] = ()
+    """Folders of packages that it does not find by itself."""
+    libraries: str = ""
+    """Folder of the system's libraries that those packages may lack; Windows alone."""
+    remarks: tuple[str, ...] = ()
+    """Sentences that whoever checks the generator should read."""
+
+    @property
+    def named(self) -> bool:
+        """Whether the user named it: then no other is taken in its place."""
+        return self.source in ("environment", "preferences")
 
 
-def choose_python(preferred: str, runtime: Runtime, requirements: Path) -> PythonChoice:
-    """The worker's Python: environment variable, then preferences, then the managed environment."""
-    for path, source, where in (
-        (os.environ.get(PYTHON_VARIABLE, ""), "environment", f"the environment variable {PYTHON_VARIABLE}"),
-        (preferred, "preferences", "the extension's preferences"),
-    ):
-        if path:
-            if not os.path.isabs(path):  # whatever folder Blender was started in would complete it
-                return PythonChoice("", f'The Python "{path}" named in {where} must be a whole path.', source)
-            if os.path.isfile(path):
-                return PythonChoice(path, "", source)
-            return PythonChoice("", f'The Python "{path}" named in {where} does not exist.', source)
-    if runtime.complete(requirements):
-        return PythonChoice(str(runtime.python), "", "managed")
-    if runtime.begun():
-        return PythonChoice(
-            "", "The generator is not completely installed; press Install Generator again.", "managed"
-        )
-    return PythonChoice(
-        "",
-        "The generator is not installed yet; press Install Generator, or name a Python in the preferences.",
-        "managed",
-    )
+def first_usable(choices: Iterable[PythonChoice]) -> PythonChoice:
+    """The first Python that the user named or that can run; where there is none, the first one, which says why."""
+    ranked = tuple(choices)
+    return next((choice for choice in ranked if choice.path or choice.named), ranked[0])

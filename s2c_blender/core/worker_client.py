@@ -10,16 +10,19 @@ from typing import Any
 
 from . import protocol
 from .process import ChildProcess, child_environment
+from .runtime import PythonChoice
 
 
-def isolated_worker(python: str, root: Path, pycache: Path) -> tuple[str, ...]:
-    """The command of the worker in `root`, which takes packages from nowhere but there and its own environment.
+def isolated_worker(choice: PythonChoice, root: Path, pycache: Path) -> tuple[str, ...]:
+    """The command of the worker in `root`, which takes packages from nowhere but there, its own Python and `choice`.
 
     `-I` makes Python deaf to its variables, so what they would say stands here. pycache: where it may keep compiled
     files, since `root` may be the extension's folder, which is not ours to write into.
     """
-    options = ("-I", "-u", "-X", "utf8", "-X", f"pycache_prefix={pycache}")
-    return (python, *options, str(root / "models" / "worker" / "__main__.py"))
+    options = ("-I", "-s", "-u", "-X", "utf8", "-X", f"pycache_prefix={pycache}")
+    places = [f"--packages={folder}" for folder in choice.folders]
+    places += [f"--libraries={choice.libraries}"] if choice.libraries else []
+    return (choice.path, *options, str(root / "models" / "worker" / "__main__.py"), *places)
 
 
 @dataclass(frozen=True, kw_only=True)

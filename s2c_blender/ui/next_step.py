@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import Any
 
 import bpy
 
-from ..core.runtime import PYTHON_VARIABLE
 from ..errors import UserError
 from ..rig.choice import find_armature
 from ..session import session
@@ -17,6 +15,7 @@ from ..strip_audio import find_strip
 from ..takes import read_back
 from . import preferences
 from .drawing import why_grey
+from .extras import extras
 
 FACTORY_OBJECTS = {"Cube": "MESH", "Camera": "CAMERA", "Light": "LIGHT"}
 """What Blender's General template puts into a new file, name and type."""
@@ -53,7 +52,7 @@ def next_step(context: bpy.types.Context) -> Step | None:
         and _is(hands_fault, "no_rig")
         and only_factory_objects(context.scene)
     ):
-        return _with_reason(
+        return step_with_reason(
             context,
             name="NEW_SCENE",
             text="Begin with a stage: piano, hands, camera and light, ready to play.",
@@ -62,7 +61,7 @@ def next_step(context: bpy.types.Context) -> Step | None:
             icon="SCENE_DATA",
         )
     if recording_fault is not None and recording_fault.code == "no_strip":
-        return _with_reason(
+        return step_with_reason(
             context,
             name="RECORDING",
             text=_no_recording(recording_fault),
@@ -73,7 +72,7 @@ def next_step(context: bpy.types.Context) -> Step | None:
     if recording_fault is not None:
         return Step(name="CHOOSE_RECORDING", text=recording_fault.message, choice="strip_name")
     if _is(hands_fault, "no_rig"):
-        return _with_reason(
+        return step_with_reason(
             context,
             name="HANDS",
             text="There is a recording; now add the hands that play it.",
@@ -83,7 +82,7 @@ def next_step(context: bpy.types.Context) -> Step | None:
         )
     if hands_fault is not None:
         return Step(name="CHOOSE_HANDS", text=hands_fault.message, choice="armature")
-    return _with_reason(
+    return step_with_reason(
         context,
         name="GENERATE",
         text="Everything is there: let the hands play the recording.",
@@ -111,9 +110,8 @@ def _is_factory(item: bpy.types.Object) -> bool:
 
 
 def generator_step(context: bpy.types.Context) -> Step:
-    """The step that puts the generator there, or that leads to where it is allowed or chosen."""
-    chosen = preferences.get(context)
-    if os.environ.get(PYTHON_VARIABLE) or (chosen is not None and chosen.python_path):
+    """The step that puts the generator there, or that leads to where it is chosen."""
+    if session.runtime.named or extras.generator_step is None:
         return Step(
             name="PREFERENCES",
             text=session.runtime_problem,
@@ -122,24 +120,7 @@ def generator_step(context: bpy.types.Context) -> Step:
             icon="PREFERENCES",
             options={"module": preferences.ADDON_ID},
         )
-    if not bpy.app.online_access:
-        return Step(
-            name="ONLINE",
-            text="The generator, which makes the motion, is downloaded once (about 1 GB). Blender may not go online "
-            "yet: turn on Allow Online Access under Preferences > System > Network.",
-            operator="screen.userpref_show",
-            label="Open Preferences",
-            icon="PREFERENCES",
-            options={"section": "SYSTEM"},
-        )
-    return _with_reason(
-        context,
-        name="INSTALL",
-        text="The generator makes the motion. It is downloaded once (about 1 GB); after that it needs no network.",
-        operator="s2c.install_runtime",
-        label="Install Generator",
-        icon="IMPORT",
-    )
+    return extras.generator_step(context)
 
 
 def _no_recording(fault: UserError) -> str:
@@ -149,7 +130,8 @@ def _no_recording(fault: UserError) -> str:
     return "Choose the recording, a sound or MIDI file. It goes onto the timeline of the Video Sequencer."
 
 
-def _with_reason(context: bpy.types.Context, **values: Any) -> Step:
+def step_with_reason(context: bpy.types.Context, **values: Any) -> Step:
+    """A step with its operator's own reason where the button is grey."""
     return Step(reason=why_grey(context, values["operator"]), **values)
 
 

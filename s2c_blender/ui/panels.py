@@ -186,6 +186,7 @@ def draw_state(layout: bpy.types.UILayout, context: bpy.types.Context, view: Vie
     settings, installation = context.scene.s2c_settings, session.installer.status
     if installation.code:
         draw_message(layout, context, installation.message, "ERROR", said)
+        say(layout, context, installation.log, said, "BLANK1")
     if not refusals.hidden_in(context.scene):
         draw_message(layout, context, view.message, "ERROR" if view.error else "INFO", said)
     say(layout, context, session.note, said)

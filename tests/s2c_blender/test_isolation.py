@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from s2c_blender.core.installer import InstallConfig, Installer
 from s2c_blender.core.jobs import State
 from s2c_blender.core.process import ChildProcess, child_environment
-from s2c_blender.core.runtime import PYTHON_VARIABLE, Runtime
+from s2c_blender.core.runtime import PythonChoice
 from s2c_blender.core.worker_client import WorkerClient, WorkerConfig, isolated_worker
+from s2c_blender.install.environment import PYTHON_VARIABLE, Runtime
+from s2c_blender.install.installer import InstallConfig, Installer
 
 ROOT = Path(__file__).resolve().parents[2]
 PLANTED = (
@@ -79,7 +80,7 @@ def test_the_installer(planted, tmp_path):
 
 def test_the_worker(planted, tmp_path):
     python = os.environ.get("S2C_TEST_WORKER_PYTHON", sys.executable)
-    command = isolated_worker(python, ROOT, tmp_path / "cache")
+    command = isolated_worker(PythonChoice(python), ROOT, tmp_path / "cache")
     client = WorkerClient(WorkerConfig(command=command, root=ROOT))
     client.send("hello", {})
     end, replies = time.monotonic() + 120, []

@@ -14,6 +14,7 @@ import pytest
 
 from s2c_blender.core.check_report import describe_check
 from s2c_blender.core.jobs import Job, JobMachine, Request, State
+from s2c_blender.core.runtime import PythonChoice
 from s2c_blender.core.worker_client import WorkerConfig
 from s2c_blender.plain_text import MOST
 from s2c_blender.takes.result_line import checked, notes_sentence
@@ -161,7 +162,7 @@ def test_odd_replies_end_a_job_in_a_sentence_and_never_the_pump(state, monkeypat
             found = checked(result)
             check_words(notes_sentence(found))
             assert all(0 <= note["pitch"] <= 127 for note in found["left_out"])
-        for line in describe_check(job):
+        for line in describe_check(job, PythonChoice()):
             check_words(line, 300)
         machine.shutdown()
         thrown += len(script.said_odd)

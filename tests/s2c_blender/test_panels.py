@@ -392,12 +392,13 @@ def test_every_operator_and_property_has_a_tooltip(scene):
 
 
 def test_a_grey_button_says_why(scene):
-    from s2c_blender.ui.operators import jobs, runtime
+    from s2c_blender.install import operators
+    from s2c_blender.ui.operators import jobs
 
     assert "no sound strip" in jobs.S2C_OT_generate.disabled_reason(bpy.context)
     assert "no hands" in jobs.S2C_OT_regenerate_hand.disabled_reason(bpy.context)
     assert "Nothing is running" in jobs.S2C_OT_cancel.disabled_reason(bpy.context)
     if not bpy.app.online_access:
-        assert "online" in runtime.S2C_OT_install_runtime.disabled_reason(bpy.context)
+        assert "online" in operators.S2C_OT_install_runtime.disabled_reason(bpy.context)
     with pytest.raises(RuntimeError, match="Nothing is running"):
         bpy.ops.s2c.cancel()

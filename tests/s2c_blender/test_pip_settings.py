@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from s2c_blender.core.installer import InstallConfig, Installer
 from s2c_blender.core.jobs import State
-from s2c_blender.core.pip_settings import environment, kept
-from s2c_blender.core.runtime import Runtime
+from s2c_blender.install.environment import Runtime
+from s2c_blender.install.installer import InstallConfig, Installer
+from s2c_blender.install.pip_settings import environment, kept
 
 MIRROR = "https://user:secret@mirror.example/simple"
 

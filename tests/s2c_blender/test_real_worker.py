@@ -17,7 +17,7 @@ from session_helpers import state_of_scene
 
 import s2c_blender
 from s2c_blender import compat
-from s2c_blender.core.runtime import PYTHON_VARIABLE
+from s2c_blender.install.environment import PYTHON_VARIABLE
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, session
 from s2c_blender.takes.clock import read_notes

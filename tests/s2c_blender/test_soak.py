@@ -23,8 +23,8 @@ import s2c_blender
 from s2c_blender import compat
 from s2c_blender import handlers as handlers_module
 from s2c_blender.core import worker_client
-from s2c_blender.core.runtime import PYTHON_VARIABLE
 from s2c_blender.errors import UserError
+from s2c_blender.install.environment import PYTHON_VARIABLE
 from s2c_blender.order_from_scene import order_new_take, order_part
 from s2c_blender.session import SessionConfig, session
 from s2c_blender.takes import read_back, unfinished

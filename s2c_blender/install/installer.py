@@ -2,7 +2,8 @@
 """Builds, repairs and deletes the worker's environment as a row of child processes, without waiting. No bpy.
 
 Each step is one command whose output is streamed line by line. The completion marker is removed first and
-written last, so an interrupted installation is always seen as one.
+written last, so an interrupted installation is always seen as one. Files are downloaded into a folder first and
+installed from there: whoever presses Install again after a broken connection goes on with those that are there.
 
 What is installed stands in the lock files: each package with its version and the hashes of its files, so neither an
 index nor whoever stands before it decides what runs here. There is one index at a time: the usual one, or the mirror
@@ -12,31 +13,38 @@ that the user's own pip asks (see `pip_settings`); torch for the CPU alone comes
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..core.jobs import ACTIVE, State, Status
+from ..core.process import ChildProcess, child_environment
+from ..core.protocol import LineSplitter
+from ..plain_text import shown
 from . import pip_settings
-from .jobs import ACTIVE, State, Status
-from .process import ChildProcess, child_environment
-from .protocol import LineSplitter
-from .runtime import PYTHON_MIN, Runtime
+from .environment import PYTHON_MIN, Runtime
+from .offer import lasting
 
 PROBE = (
     "import sys, venv, ensurepip, ctypes; "
     f"sys.exit(0 if {PYTHON_MIN!r} <= sys.version_info[:2] < (3, 15) and sys.maxsize > 2**32 else 3)"
 )
 DELETE = (
-    "import os, shutil, sys; [shutil.rmtree(p) if os.path.isdir(p) else os.unlink(p) for p in sys.argv[1:]]"
+    "import os, shutil, sys; "
+    "[shutil.rmtree(p) if os.path.isdir(p) else os.unlink(p) for p in sys.argv[1:] if os.path.lexists(p)]"
 )
 ISOLATED = "-I"
 """Every child ignores the folder that Blender was started in, and Python's own variables and user packages."""
 PIP = (ISOLATED, "-m", "pip", "--disable-pip-version-check", "--no-input")
-INSTALL = (*PIP, "install", "--progress-bar", "off", "--retries", "3", "--timeout", "60")
+DOWNLOAD = (*PIP, "download", "--progress-bar", "off", "--retries", "3", "--timeout", "60", "--no-cache-dir")
+INSTALL = (*PIP, "install", "--progress-bar", "off", "--no-index", "--no-cache-dir")
 LOCKED = ("--require-hashes", "--only-binary", ":all:", "--no-deps")
 """Nothing but the files whose hashes are locked; the locks hold the whole tree, and no package is built here."""
 PACKAGES, TORCH, TORCH_CPU = "packages.txt", "torch.txt", "torch-cpu.txt"
+MOST_OF_A_LINE = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +86,7 @@ class Step:
 def base_pythons() -> tuple[str, ...]:
     """Pythons that could carry the environment: Blender's own first, then those on the path."""
     names = [f"python3.{minor}" for minor in (12, 11, 13)] + ["python3", "python"]
-    found = [sys.executable, *(on_path(name) for name in names)]
+    found = [lasting(sys.executable), *(on_path(name) for name in names)]
     return tuple(dict.fromkeys(path for path in found if path and os.path.isfile(path)))
 
 
@@ -145,13 +153,13 @@ class Installer:
         except OSError as error:
             self._fail("delete", f'The folder "{config.runtime.folder}" cannot be changed.', str(error))
             return
-        if not config.runtime.venv.exists():
+        if not config.runtime.begun():
             self.status = Status(State.DONE, "There is no generator to delete.")
             return
         failure = (
             "Some files of the generator could not be deleted; close other Blender windows and try again."
         )
-        command = (sys.executable, ISOLATED, "-c", DELETE, str(config.runtime.venv))
+        command = delete_command(sys.executable, config.runtime.venv, config.runtime.downloads)
         self._steps = [Step("Deleting the generator", command, failure)]
         self._run(now)
 
@@ -183,6 +191,7 @@ class Installer:
             self._probed(code, now)
         elif code != 0:
             self._fail("install", self._steps[self._index].failure, "\n".join(self.lines))
+            self.status.log = error_line(self.lines)
         else:
             self._index += 1
             self._run(now)
@@ -291,16 +300,33 @@ class Installer:
         self.status = Status(State.FAILED, message, code, detail)
 
 
+def error_line(lines: Iterable[str]) -> str:
+    """What a program that failed said of it: its last line that names an error, else its last line; '' for none."""
+    said = [line.strip() for line in lines if line.strip() and not line.startswith("$ ")]
+    errors = [line for line in said if re.match(r"(?:\w*error|\w*exception)\b", line, re.IGNORECASE)]
+    return shown((errors or said)[-1], MOST_OF_A_LINE) if said else ""
+
+
+def delete_command(python: str, *places: Path) -> tuple[str, ...]:
+    """The command that deletes files and folders, those that are there."""
+    return (python, ISOLATED, "-c", DELETE, *map(str, places))
+
+
 def install_steps(config: InstallConfig, python: str) -> list[Step]:
     """The commands of an installation on the base interpreter `python`."""
-    venv_python, locks = str(config.runtime.python), config.requirements
+    venv_python, locks, downloads = str(config.runtime.python), config.requirements, config.runtime.downloads
     cpu_only = bool(config.cpu_index) and sys.platform.startswith("linux")
     index = (f"--index-url={config.cpu_index}",) if cpu_only else ()
-    download = "Downloading the packages failed; check the network and the free disk space, then press Install again."
+    torch = locks / (TORCH_CPU if cpu_only else TORCH)
+    broken = (
+        "Downloading the packages failed; check the network and the free disk space, then press Install again: it "
+        "goes on where it stopped."
+    )
 
-    def install(lock: str, *options: str) -> tuple[str, ...]:
-        return (venv_python, *INSTALL, *LOCKED, *options, "-r", str(locks / lock))
+    def download(lock: Path, *options: str) -> tuple[str, ...]:
+        return (venv_python, *DOWNLOAD, *LOCKED, *options, "--dest", str(downloads), "-r", str(lock))
 
+    files = (f"--find-links={downloads}", "-r", str(torch), "-r", str(locks / PACKAGES))
     return [
         Step(
             "Creating the environment",
@@ -313,11 +339,21 @@ def install_steps(config: InstallConfig, python: str) -> list[Step]:
             "The settings of pip on this computer cannot be read; run `pip config list` in a terminal and mend them.",
             asks_pip=True,
         ),
-        Step("Downloading torch", install(TORCH_CPU if cpu_only else TORCH, *index), download),
-        Step("Downloading packages", install(PACKAGES), download),
+        Step("Downloading torch", download(torch, *index), broken),
+        Step("Downloading packages", download(locks / PACKAGES), broken),
+        Step(
+            "Installing",
+            (venv_python, *INSTALL, *LOCKED, *files),
+            "The packages could not be installed; check the free disk space, then press Install again.",
+        ),
         Step(
             "Checking",
             (venv_python, ISOLATED, "-c", config.check),
             "The packages were installed but do not work together.",
+        ),
+        Step(
+            "Tidying up",
+            delete_command(venv_python, downloads),
+            "The downloaded files could not be deleted; close other Blender windows and press Install again.",
         ),
     ]
