@@ -38,7 +38,7 @@ AHEAD_S = 2.0
 """Seconds of music after a stretch that are heard but not written."""
 CONTEXT_S = 0.5
 """Seconds before a stretch, and around what may change, that are known."""
-STEPS = 10
+STEPS = 5
 """Gauss-Newton steps of a stretch."""
 
 
@@ -90,7 +90,7 @@ def apply_contact(
     edits.check_fits(motion.frames, motion.fps)
     if strength == 0 or not edits.hands:
         return ContactResult(motion, notes)
-    wanted = Variables.of_motion(motion, geometry)
+    wanted = Variables.of_motion(motion, geometry).unhooked(edits.free)
     whole = Problem(
         wanted,
         plan_presses(notes, motion.fps, timing),

@@ -16,7 +16,7 @@ from scipy.linalg import solveh_banded
 
 from models.contact.variables import COUNT, FINGER_VARIABLES, Array
 
-_HELD = 1e13
+_HELD = 1e11
 """Added to the diagonal of a variable that stays."""
 
 
@@ -133,7 +133,7 @@ class NormalEquations:
     def _solved(self, hands: tuple[int, ...], wanted: Array) -> Array:
         """Steps (n, 21, F) of these hands, which nothing couples to another one."""
         frames, width = self.slope.shape[-1], len(hands) * COUNT
-        band = np.zeros((2 * width + 1, frames, width))  # lower form: rows below the diagonal
+        band = np.zeros((2 * width + 1, frames, width), np.float32)  # lower form: rows below the diagonal
         for place, hand in enumerate(hands):
             first = place * COUNT
             for below in range(COUNT):
@@ -145,7 +145,7 @@ class NormalEquations:
             for below in range(1, 2 * COUNT):
                 columns = np.arange(max(COUNT - below, 0), min(2 * COUNT - below, COUNT))
                 band[below][:, columns] += self.across[columns + below - COUNT, columns].T
-        right = np.ascontiguousarray(wanted[list(hands)].transpose(2, 0, 1)).reshape(-1)
+        right = np.ascontiguousarray(wanted[list(hands)].transpose(2, 0, 1), np.float32).reshape(-1)
         step = solveh_banded(
             band.reshape(2 * width + 1, -1), right, lower=True, overwrite_ab=True, check_finite=False
         )

@@ -25,6 +25,8 @@ _AROUND_S = 0.4
 _CONTEXT = 3
 """Frames beside them that are known."""
 _STEPS = 10
+_DAMPING = 0.012
+"""Smaller steps than before: what is left is tight."""
 _MORE = 1.8
 """Each attempt's factor on tolerances of what failed, divided by."""
 
@@ -41,7 +43,7 @@ def settle(problem: Problem, variables: Variables) -> tuple[Problem, Variables]:
             worst = tangle.worst(round(_AROUND_S * problem.fps))
             problem = replace(problem, presses=drop_notes(problem.presses, worst, problem.fps, problem.fixed))
         factor = _MORE ** min(attempt + 1, 3)
-        heavy = replace(weights, apart=weights.apart / factor, key_height=weights.key_height / factor)
+        heavy = replace(weights, apart=weights.apart / factor, key_height=weights.key_height / factor, damping=_DAMPING)
         frames = np.union1d(tangle.frame, wrong)
         for run in _runs(frames, len(variables), round(_AROUND_S * problem.fps)):
             variables = _solved_again(replace(problem, weights=heavy), variables, run)

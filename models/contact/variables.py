@@ -24,6 +24,8 @@ FINGER_VARIABLES = 15
 FLEXIONS, MIDDLES, ABDUCTIONS = (slice(first, FINGER_VARIABLES, 3) for first in range(3))
 PLACE, TURN = slice(15, 18), slice(18, 21)
 COUNT = 21
+_HOOKED_ROOT, _HOOKED_MIDDLE = np.radians((-10.0, 40.0))
+"""A little before `models.evaluation.posture_metrics` counts a thumb as hooked."""
 COUPLING = 0.6
 """How many radians the last joint of a finger follows for each radian of its middle joint."""
 
@@ -75,6 +77,17 @@ class Variables:
     def with_values(self, values: Array) -> Variables:
         """The same fingers at other values (2, 21, F)."""
         return replace(self, values=values)
+
+    def unhooked(self, free: NDArray[np.bool_]) -> Variables:
+        """With thumbs stretched as far as they are hooked up in the air, in frames and hands (F, 2) that are free.
+
+        Hooked: the root raised, the middle bent.
+        """
+        raised = np.maximum(_HOOKED_ROOT - self.values[:, 0], 0.0)
+        bent = np.maximum(self.values[:, 1] - _HOOKED_MIDDLE, 0.0)
+        values = self.values.copy()
+        values[:, 1] -= np.where(free.T, np.minimum(raised, bent), 0.0)
+        return self.with_values(values)
 
     def part(self, frames: slice) -> Variables:
         """Those of some frames."""

@@ -48,11 +48,11 @@ class ContactWeights:
     spread: float = 0.12
     """Radians that a playing finger is spread wider than is comfortable."""
     # joint speed
-    speed: float = 1.0
+    speed: float = 0.15
     """Radians a second that a joint is faster than `fastest_joint`."""
-    fastest_joint: float = 15.0
+    fastest_joint: float = 14.0
     """Radians a second."""
-    damping: float = 0.02
+    damping: float = 0.03
     """Of every step: a change of each variable by this many of its natural units (radians; 0.05 metres) costs a half."""
 
     def __post_init__(self) -> None:
