@@ -192,21 +192,15 @@ def _contact(
     spans: list[Span],
 ) -> Motion:
     """Key contact for what was made anew."""
-    import torch
-
-    from models.music.transcription.thread_pool import ThreadPool
-
-    # Operations that are split between cores round otherwise, and contact makes hundredths of a radian of that.
-    with ThreadPool(torch.device("cpu")):
-        return apply_contact(
-            motion,
-            notes,
-            strength=settings.contact,
-            hand_size=settings.hand_size,
-            edits=edits,
-            progress=progress,
-            spans=spans,
-        ).motion
+    return apply_contact(
+        motion,
+        notes,
+        strength=settings.contact,
+        hand_size=settings.hand_size,
+        edits=edits,
+        progress=progress,
+        spans=spans,
+    ).motion
 
 
 def _rested(motion: Motion, spans: list[Span], settings: GenerateSettings, edits: EditMask) -> Motion:

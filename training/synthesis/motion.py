@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.player import Player, Style
 from models.body.skeleton import FINGER_JOINTS, LEFT, RIGHT, STANDARD_HANDS
-from models.contact.single_frame_ik import solve_fingers
+
+from training.synthesis.finger_ik import solve_fingers
 from training.synthesis.hand_notes import notes_of_hand
 from training.synthesis.hand_process import HandHabits, draw_hand, fitted_habits
 from training.synthesis.smooth import noise_path, smooth_path
@@ -60,9 +60,7 @@ def base_motion(
         tip_path = tip_paths(one, path, carrier, style, fps, rng)
         euler[:, hand] = _posture(style, carrier, tip_path, hand, rng, fps)
         wrist[:, hand], tips[:, hand] = carrier.place * side, tip_path * side
-    solved = solve_fingers(
-        torch.from_numpy(euler), torch.from_numpy(wrist), torch.from_numpy(tips), style.size_factor
-    ).numpy()
+    solved = solve_fingers(euler, wrist, tips, style.size_factor)
     return Motion(solved.astype(np.float32), wrist.astype(np.float32), fps)
 
 
