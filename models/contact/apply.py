@@ -2,8 +2,9 @@
 """Key contact as a whole: hands, fingering, press schedule, then the motion in stretches of some seconds.
 
 Works at the frame rate that the motion will be written at, on the hands that will be shown. ``strength`` 0 leaves the
-generated motion as it is, 1 puts every fingertip that plays on its key. A stretch begins with frames that are known, those
-of the stretch before or what is kept, so that memory does not grow with the song beyond its notes and the motion itself.
+generated motion as it is, 1 puts every fingertip that plays on its key. A stretch begins with frames that are known,
+those of the stretch before it or what is kept, so that it goes on from them without a seam, and memory does not grow
+with the song beyond its notes and the motion itself.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.body.edit_mask import EditMask
 from models.body.kinematics import forward_kinematics
@@ -127,11 +127,18 @@ def apply_contact(
         known_part += strength * (solved.values[..., inside] - known_part)
     if progress is not None:
         progress(STAGE, total, total)
-    return ContactResult(_result(motion, wanted.with_values(values), edits, strength, hand_size, geometry), notes)
+    return ContactResult(
+        _result(motion, wanted.with_values(values), edits, strength, hand_size, geometry), notes
+    )
 
 
 def _result(
-    motion: Motion, variables: Variables, edits: EditMask, strength: float, hand_size: float, geometry: HandGeometry
+    motion: Motion,
+    variables: Variables,
+    edits: EditMask,
+    strength: float,
+    hand_size: float,
+    geometry: HandGeometry,
 ) -> Motion:
     """The motion with what may change as the variables have it, and the hands kept from colliding."""
     solved = variables.to_motion(motion.fps)

@@ -9,24 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.body import keyboard
+from models.body.skeleton import HandGeometry
 from models.contact.equations import NormalEquations
 from models.contact.hand_points import HandPoints
-from models.contact.key_heights import CLEARANCE, height_under
+from models.contact.key_heights import height_under
 from models.contact.near_bones import NearBones
 from models.contact.strokes import Strokes
 from models.contact.variables import ABDUCTIONS, FINGER_VARIABLES, MIDDLES, PLACE, TURN, Array, Variables
 from models.contact.weights import ContactWeights
-from models.body.skeleton import HandGeometry
 
-# Comfortable flexion of the middle joint, radians, thumb to little finger, and abduction to either side.
-_LEAST = np.array([-0.05, 0.40, 0.42, 0.40, 0.40])[:, None]
-_MOST = np.array([0.55, 1.10, 1.15, 1.10, 0.95])[:, None]
-_SPREAD = 0.30
-_ORDER_GAP = 0.012
-"""Metres between the lines of neighbouring fingers, about a fingertip's width."""
+
+_EARLY_M = 0.0002
+"""Metres below its stroke that a finger may be before it strikes: less would strike early."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,20 +81,22 @@ def slow(equations: NormalEquations, state: State) -> None:
 def strokes(equations: NormalEquations, state: State) -> None:
     """Fingertips on their strokes, or above the keys where they play none."""
     wanted, weights, tips = state.strokes, state.weights, state.points.tips
-    firm, busy = wanted.firm, wanted.pitch > 0
+    busy = wanted.pitch > 0
     residual = tips - wanted.points
     side, height = state.squared(weights.stroke_side), state.squared(weights.stroke_height)
-    weight = firm * np.array([side, side, height])[:, None, None, None]
-    under = keyboard.key_under(tips.transpose(1, 2, 3, 0)) + keyboard.LOWEST_PITCH
-    floor = height_under(tips.transpose(1, 2, 3, 0)) + CLEARANCE
+    weight = wanted.firm * np.array([side, side, height])[:, None, None, None]
+    places = tips.transpose(1, 2, 3, 0)
+    under = keyboard.key_under(places) + keyboard.LOWEST_PITCH
+    clear = height_under(places) + weights.key_clearance
     # A finger that is not over its key yet waits above the one that it is over.
     astray = busy & (under != wanted.pitch) & (under >= keyboard.LOWEST_PITCH)
-    target = np.where(busy, wanted.points[2] - 0.0002, floor)
-    target = np.where(astray, np.maximum(wanted.points[2], floor), target)
-    sinks = tips[2] < target
-    replaced = sinks & ~(busy & ~astray & (firm > 0.5))
-    residual[2] = np.where(replaced | (astray & (residual[2] > 0)), tips[2] - target, residual[2])
-    weight[2] = np.where(replaced, state.squared(weights.key_height), weight[2])
+    floor = np.where(busy, wanted.points[2] - _EARLY_M, clear)
+    floor = np.where(astray, np.maximum(wanted.points[2], clear), floor)
+    above = tips[2] - floor
+    strikes = busy & ~astray & (wanted.firm > 0.5)
+    kept_up = (above < 0) & ~strikes
+    residual[2] = np.where(kept_up | (astray & (residual[2] > 0)), above, residual[2])
+    weight[2] = np.where(kept_up, state.squared(weights.key_height), weight[2])
     equations.add_tips(residual, weight, state.moves)
 
 
@@ -113,7 +111,7 @@ def order(equations: NormalEquations, state: State) -> None:
     Flexion keeps a finger in the upright plane through its first joint, so seen from above the palm it is a straight
     line whose direction is its abduction. Two lines that stay apart as far as both fingers reach cannot touch.
     """
-    values, geometry, size = state.variables.values, state.geometry, 1.0
+    values, geometry = state.variables.values, state.geometry
     side = np.array([-1.0, 1.0])[:, None, None]
     across = side * geometry.finger_bases[..., 0, None]  # rising from index to little finger on both hands
     forward = geometry.finger_bases[..., 1, None]
@@ -128,7 +126,7 @@ def order(equations: NormalEquations, state: State) -> None:
         level = np.minimum(end[:, one], end[:, other])
         arms = [np.maximum(level - forward[:, finger], 0.02) for finger in (one, other)]
         gap = across[:, other] + slope[:, other] * arms[1] - across[:, one] - slope[:, one] * arms[0]
-        lack = np.maximum(_ORDER_GAP - gap, 0.0)
+        lack = np.maximum(state.weights.order_gap - gap, 0.0)
         weight = (1 - firm[:, one] * firm[:, other]) * state.squared(state.weights.order) * (lack > 0)
         pulls = [side[:, 0] * arm * (1 + slope[:, f] ** 2) for arm, f in zip(arms, (one, other), strict=True)]
         first, second = 3 * one + 2, 3 * other + 2
@@ -141,16 +139,16 @@ def order(equations: NormalEquations, state: State) -> None:
 
 def comfort(equations: NormalEquations, state: State) -> None:
     """Playing fingers arched, neither drawn up like claws nor stretched flat, and not spread to the side."""
-    holding = state.strokes.holding
-    residual, weight = (np.zeros_like(state.variables.values) for _ in range(2))
-    for which, low, high, tolerance in (
-        (MIDDLES, _LEAST, _MOST, state.weights.arch),
-        (ABDUCTIONS, -_SPREAD, _SPREAD, state.weights.spread),
-    ):
-        value = state.variables.values[:, which]
-        residual[:, which] = value - np.clip(value, low, high)
-        weight[:, which] = holding * state.squared(tolerance) * (residual[:, which] != 0)
-    equations.add_single(residual, weight)
+    weights = state.weights
+    arches = [np.array(side)[:, None] for side in (weights.least_arch, weights.most_arch)]
+    values = state.variables.values
+    residual, weight = np.zeros_like(values), np.zeros_like(values)
+    middle, abduction = values[:, MIDDLES], values[:, ABDUCTIONS]
+    residual[:, MIDDLES] = middle - np.clip(middle, *arches)
+    residual[:, ABDUCTIONS] = abduction - np.clip(abduction, -weights.widest_spread, weights.widest_spread)
+    weight[:, MIDDLES], weight[:, ABDUCTIONS] = state.squared(weights.arch), state.squared(weights.spread)
+    weight[:, :FINGER_VARIABLES] *= np.repeat(state.strokes.holding, 3, axis=1)
+    equations.add_single(residual, weight * (residual != 0))
 
 
 COSTS = (stay, smooth, slow, strokes, apart, order, comfort)

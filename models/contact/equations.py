@@ -4,15 +4,15 @@
 For residuals r of weights w with the Jacobian J the step d solves ``(J' W J + damping) d = -J' W r``. Costs of single
 frames fill a block of 21 x 21 for each hand and frame; costs of acceleration and speed couple a variable to itself one
 and two frames on. In the order frame by frame the matrix of a hand is a band of 42 beside the diagonal, which banded
-Cholesky solves in time linear in the number of frames. Where hands are near each other the matrix of both is one band, of
-84.
+Cholesky solves in time linear in the number of frames. Where hands are near each other the matrix of both is one
+band, of 84.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
+from scipy.linalg import LinAlgError, solveh_banded
 
 from models.contact.variables import COUNT, FINGER_VARIABLES, Array
 
@@ -85,14 +85,14 @@ class NormalEquations:
         if self.across is None:
             self.across = np.zeros(self.matrix.shape[1:])
         products = (weight[:, None] * moves[1])[:, :, None] * moves[0][:, None]
-        self._scatter(
-            self.across, variable[1][:, :, None] * COUNT + variable[0][:, None], frame, products
-        )
+        self._scatter(self.across, variable[1][:, :, None] * COUNT + variable[0][:, None], frame, products)
 
     def _scatter_slope(self, row: NDArray[np.int64], frame: NDArray[np.int64], values: Array) -> None:
         np.add.at(self.slope.reshape(-1), row * self.slope.shape[-1] + frame[:, None], values)
 
-    def _scatter(self, into: Array, place: NDArray[np.int64], frame: NDArray[np.int64], values: Array) -> None:
+    def _scatter(
+        self, into: Array, place: NDArray[np.int64], frame: NDArray[np.int64], values: Array
+    ) -> None:
         np.add.at(into.reshape(-1), place * into.shape[-1] + frame[:, None, None], values)
 
     def add_differences(self, residual: Array, weight: Array) -> None:
@@ -133,7 +133,7 @@ class NormalEquations:
     def _solved(self, hands: tuple[int, ...], wanted: Array) -> Array:
         """Steps (n, 21, F) of these hands, which nothing couples to another one."""
         frames, width = self.slope.shape[-1], len(hands) * COUNT
-        band = np.zeros((2 * width + 1, frames, width), np.float32)  # lower form: rows below the diagonal
+        band = np.zeros((2 * width + 1, frames, width))  # lower form: rows below the diagonal
         for place, hand in enumerate(hands):
             first = place * COUNT
             for below in range(COUNT):
@@ -145,8 +145,13 @@ class NormalEquations:
             for below in range(1, 2 * COUNT):
                 columns = np.arange(max(COUNT - below, 0), min(2 * COUNT - below, COUNT))
                 band[below][:, columns] += self.across[columns + below - COUNT, columns].T
-        right = np.ascontiguousarray(wanted[list(hands)].transpose(2, 0, 1), np.float32).reshape(-1)
-        step = solveh_banded(
-            band.reshape(2 * width + 1, -1), right, lower=True, overwrite_ab=True, check_finite=False
-        )
+        right = np.ascontiguousarray(wanted[list(hands)].transpose(2, 0, 1)).reshape(-1)
+        matrix = band.reshape(2 * width + 1, -1)
+        try:
+            # 32 bit takes two thirds of the time, and the next step mends its rounding.
+            step = solveh_banded(
+                matrix.astype(np.float32), right.astype(np.float32), lower=True, overwrite_ab=True
+            )
+        except LinAlgError:
+            step = solveh_banded(matrix, right, lower=True)
         return step.reshape(frames, len(hands), COUNT).transpose(1, 2, 0)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What holds after the optimisation: no two fingers through each other, and no key struck that is not to be played.
 
-Where a sum of costs has found no way, the seconds around it are solved again, each time with more weight on what failed;
-fingers that are in each other's way all the same play fewer or shorter notes.
+Where a sum of costs has found no way, the frames around it are solved again, each time with more weight on what
+failed; fingers that are in each other's way all the same play fewer or shorter notes. Hands that still collide are
+taken apart by `models.contact.separation`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def settle(problem: Problem, variables: Variables) -> tuple[Problem, Variables]:
             worst = tangle.worst(round(_AROUND_S * problem.fps))
             problem = replace(problem, presses=drop_notes(problem.presses, worst, problem.fps, problem.fixed))
         factor = _MORE ** min(attempt + 1, 3)
-        heavy = replace(weights, apart=weights.apart / factor, key_height=weights.key_height / factor, damping=_DAMPING)
+        heavy = replace(
+            weights, apart=weights.apart / factor, key_height=weights.key_height / factor, damping=_DAMPING
+        )
         frames = np.union1d(tangle.frame, wrong)
         for run in _runs(frames, len(variables), round(_AROUND_S * problem.fps)):
             variables = _solved_again(replace(problem, weights=heavy), variables, run)

@@ -41,18 +41,18 @@ class HandPoints:
         return self.heads[:, :, :, 3]
 
     def tips_by_variable(self) -> Array:
-        """(3, 2, 5, 9, F) what a unit of each variable moves a tip by: its finger's three, the wrist's place and turn."""
+        """(3, 2, 5, 9, F) what a unit of each variable moves a tip by: its finger's three, the wrist's six."""
         tips = self.tips
         moves = np.zeros((*tips.shape[:3], 9, tips.shape[-1]))
         moves[:, :, :, :3] = self.by_finger[:, :, :, 3]
         for axis in range(3):
             moves[axis, :, :, 3 + axis] = 1.0
         arms = tips - self.wrists[:, :, None]
-        moves[:, :, :, 6:] = _cross(self.turn_axes[:, :, None], arms[:, :, :, None])
+        moves[:, :, :, 6:] = cross(self.turn_axes[:, :, None], arms[:, :, :, None])
         return moves
 
 
-def _cross(one: Array, other: Array) -> Array:
+def cross(one: Array, other: Array) -> Array:
     """Cross product along the first axis."""
     return one[_NEXT] * other[_AFTER] - one[_AFTER] * other[_NEXT]
 

@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 from models.body import keyboard
 
-CLEARANCE = 0.002
-"""Metres above the keys that an idle finger keeps."""
-
 
 def height_under(points: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Height of the keys under the points, metres."""

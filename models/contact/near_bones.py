@@ -13,15 +13,18 @@ from numpy.typing import NDArray
 
 from models.body.bones import HANDS_CLOSER_M, LEAST, PAIRS, closest_shares, segment_distance
 from models.contact.equations import NormalEquations
-from models.contact.hand_points import HandPoints, _cross
+from models.contact.hand_points import HandPoints, cross
 from models.contact.separation import CLEAR_M
 from models.contact.variables import FINGER_VARIABLES, Array
+from models.contact.weights import ContactWeights
 
-_FINGER_MARGIN, _HAND_MARGIN = 0.0016, 0.003
-_WITHIN = np.flatnonzero(PAIRS[:, 0] // 20 == PAIRS[:, 1] // 20)
-_ACROSS = np.flatnonzero(PAIRS[:, 0] // 20 != PAIRS[:, 1] // 20)
-WANTED = np.where(LEAST == np.float32(HANDS_CLOSER_M), HANDS_CLOSER_M + _HAND_MARGIN, LEAST + _FINGER_MARGIN).astype(float)
-_TOO_NEAR = LEAST + np.where(LEAST == np.float32(HANDS_CLOSER_M), CLEAR_M - HANDS_CLOSER_M, 2e-5)
+_ROUNDING_M = 2e-5  # of 32 bit
+_OF_TWO_HANDS = PAIRS[:, 0] // 20 != PAIRS[:, 1] // 20
+_TOO_NEAR = LEAST + np.where(_OF_TWO_HANDS, CLEAR_M - HANDS_CLOSER_M, _ROUNDING_M)
+"""(P,) metres nearer than which a pair has to be mended."""
+_WITHIN, _ACROSS = np.flatnonzero(~_OF_TWO_HANDS), np.flatnonzero(_OF_TWO_HANDS)
+_WATCH_M = 0.012
+"""Bones within this of the distance that they should keep are watched."""
 _WRIST = np.arange(FINGER_VARIABLES, FINGER_VARIABLES + 6)
 
 
@@ -30,7 +33,11 @@ class NearBones:
     """Pairs of bones to watch."""
 
     frame: NDArray[np.int64]
+    """(K,)"""
     pair: NDArray[np.int64]
+    """(K,) index in `models.body.bones.PAIRS`."""
+    keep: Array
+    """(K,) metres that they should keep."""
 
     def push(self, points: HandPoints, equations: NormalEquations, squared: float) -> None:
         """Add the metres that pairs lack, at the weight ``squared``."""
@@ -40,7 +47,7 @@ class NearBones:
         a, b = ends[0] + s * (ends[1] - ends[0]), ends[2] + t * (ends[3] - ends[2])
         between = a - b
         distance = np.sqrt((between**2).sum(0))
-        lack = WANTED[self.pair] - distance
+        lack = self.keep - distance
         short = np.flatnonzero(lack > 0)
         if not len(short):
             return
@@ -69,7 +76,9 @@ class NearBones:
         variables, whole = [], []
         for hand, (point, sign) in enumerate(((a, -1.0), (b, 1.0))):
             arm = point[:, short[across]] - points.wrists[:, hand, when]
-            turn = (points.turn_axes[:, hand, :, when].transpose(1, 2, 0) * _cross(arm, unit)[:, None]).sum(0).T
+            turn = (
+                (points.turn_axes[:, hand, :, when].transpose(1, 2, 0) * cross(arm, unit)[:, None]).sum(0).T
+            )
             variables.append(
                 np.concatenate([fingers[hand][across], np.broadcast_to(_WRIST, (len(across), 6))], 1)
             )
@@ -97,15 +106,17 @@ def _by_finger(
     return np.einsum("kxv,xk->kv", at_point, normal)
 
 
-def near_bones(points: HandPoints, margin: float, free: NDArray[np.bool_]) -> NearBones:
-    """The pairs within ``margin`` metres of where they should be, of which a hand may move, (2, F) ``free``."""
-    return NearBones(*_within(points, WANTED + margin, free))
+def near_bones(points: HandPoints, weights: ContactWeights, free: NDArray[np.bool_]) -> NearBones:
+    """The pairs near the distance that they should keep, of which a hand may move, (2, F) ``free``."""
+    keep = LEAST + np.where(_OF_TWO_HANDS, weights.hand_margin, weights.finger_margin)
+    frame, pair = _within(points, keep + _WATCH_M, free)
+    return NearBones(frame, pair, keep[pair])
 
 
 def too_near(
     points: HandPoints, free: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
-    """Frame and index in `PAIRS` (K,) of the pairs nearer than their least distance, by frame; metres that they lack."""
+    """Frame and index in `PAIRS` (K,) of the pairs nearer than their least distance, by frame; and what they lack."""
     frame, pair = _within(points, _TOO_NEAR, free)
     in_time = np.argsort(frame, kind="stable")
     frame, pair = frame[in_time], pair[in_time]
@@ -119,7 +130,9 @@ def _within(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Frame and index in `PAIRS` (K,) of the pairs nearer than their bound (P,), of which a hand is ``free``."""
     palm = points.wrists[:, :, None, None]
-    heads = np.concatenate([np.broadcast_to(palm, points.heads[:, :, :, :1].shape), points.heads[:, :, :, :-1]], 3)
+    heads = np.concatenate(
+        [np.broadcast_to(palm, points.heads[:, :, :, :1].shape), points.heads[:, :, :, :-1]], 3
+    )
     heads, tails = heads.reshape(3, 40, -1), points.heads.reshape(3, 40, -1)
     middle, half = (heads + tails) / 2, np.sqrt(((heads - tails) ** 2).sum(0)) / 2
     low, high = (f(heads, tails).reshape(3, 2, 20, -1) for f in (np.minimum, np.maximum))

@@ -154,7 +154,8 @@ def _needs(bones: Bones, unit: NDArray[np.float32]) -> NDArray[np.float64]:
     apart = (unit[1] - unit[0]).astype(float)
     speed = float(np.linalg.norm(apart))
     left, right = (
-        np.einsum("cbf,c->bf", np.concatenate([bones.heads[:, h], bones.tails[:, h]], 1), apart) for h in (0, 1)
+        np.einsum("cbf,c->bf", np.concatenate([bones.heads[:, h], bones.tails[:, h]], 1), apart)
+        for h in (0, 1)
     )
     way = (left.max(0) - right.min(0)) / speed + CLEAR_M + _TOLERANCE
     open_ = np.ones(len(way), bool)
@@ -175,7 +176,9 @@ def _cost(before: Bones, after: Bones, way: float) -> float:
     return 100 * way + _LOST * int((keys & ~then).sum()) + _WRONG * int((then & ~keys).sum())
 
 
-def _all_bones(euler: NDArray[np.float32], wrist: NDArray[np.float32], hand_size: float, geometry: HandGeometry) -> Bones:
+def _all_bones(
+    euler: NDArray[np.float32], wrist: NDArray[np.float32], hand_size: float, geometry: HandGeometry
+) -> Bones:
     blocks = []
     for begin in range(0, max(len(euler), 1), BLOCK_FRAMES):
         block = slice(begin, begin + BLOCK_FRAMES)

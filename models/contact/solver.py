@@ -15,15 +15,13 @@ from models.contact.costs import COSTS, State
 from models.contact.equations import NormalEquations
 from models.contact.hand_points import HandPoints, find_points
 from models.contact.near_bones import NearBones, near_bones
-from models.contact.strokes import StrokeSampler
 from models.contact.schedule import Presses, PressTiming, contact_points, cut_presses
-from models.contact.variables import FINGER_VARIABLES, Array, Variables, limits_of
+from models.contact.strokes import StrokeSampler
+from models.contact.variables import COUNT, FINGER_VARIABLES, Variables, limits_of
 from models.contact.weights import ContactWeights
 
-LOWEST_WRIST = 0.025
-_WATCH_M = 0.012
-"""Bones within this of the distance that they should keep are watched."""
-_LOOK_AGAIN = 2  # steps
+_LOOK_AGAIN = 2
+"""Steps after which bones that are near each other are looked for again."""
 _LONGEST_STEP = np.r_[np.full(FINGER_VARIABLES, 0.4), np.full(3, 0.04), np.full(3, 0.3)][:, None]
 _UNITS = np.r_[np.full(FINGER_VARIABLES, 1.0), np.full(3, 0.05), np.full(3, 1.0)][:, None]
 
@@ -68,19 +66,27 @@ def minimise(
     problem: Problem,
     start: Variables,
     steps: int,
-    step_done: Callable[[int], None] = lambda step: None,
+    step_done: Callable[[int], None] | None = None,
 ) -> Variables:
-    """The variables after some Gauss-Newton steps from ``start``; those of fixed hands are its own."""
-    low, high = limits_of(problem.geometry, LOWEST_WRIST)
-    held = np.repeat(problem.fixed.T[:, None], 21, 1)
+    """The variables after some Gauss-Newton steps from ``start``; those of fixed hands are its own.
+
+    Args:
+        problem: what the hands should do.
+        start: where the search begins; what is fixed stays there.
+        steps: how many; there is no line search, damping keeps them short.
+        step_done: called with the number of each step before it; raises to cancel.
+    """
+    low, high = limits_of(problem.geometry, problem.weights.lowest_wrist)
+    held = np.repeat(problem.fixed.T[:, None], COUNT, 1)
     variables = start.with_values(np.where(held, start.values, np.clip(start.values, low, high)))
+    damping = np.broadcast_to((problem.weights.damping * _UNITS) ** -2, (2, COUNT, 1))
     near: NearBones | None = None
     for step in range(steps):
-        step_done(step)
-        damping = np.broadcast_to(problem.weights.damping**-2 / _UNITS**2, (2, 21, 1))
+        if step_done is not None:
+            step_done(step)
         points = problem.points(variables)
         if near is None or step % _LOOK_AGAIN == 0:
-            near = near_bones(points, _WATCH_M, ~problem.fixed.T)
+            near = near_bones(points, problem.weights, ~problem.fixed.T)
         landed = contact_points(problem.presses, points.tips.transpose(3, 1, 2, 0), problem.fps)
         state = State(
             variables,
@@ -97,6 +103,7 @@ def minimise(
         for cost in COSTS:
             cost(equations, state)
         values = variables.values
+        # What would leave its limits stays at them in this step.
         stuck = held | ((values <= low) & (equations.slope > 0)) | ((values >= high) & (equations.slope < 0))
         change = np.clip(equations.solve(damping, stuck), -_LONGEST_STEP, _LONGEST_STEP)
         variables = variables.with_values(np.where(held, values, np.clip(values + change, low, high)))

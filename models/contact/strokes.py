@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The stroke of each finger on each key it plays, sampled on the frame grid.
 
-Per finger, heights go through knots for every note it plays: above the key, through the press depth exactly when the note
-sounds, at the key bottom, through the press depth again at the release, above the key. They follow a monotone cubic
-(Fritsch and Butland, 1984) between the knots, so they neither overshoot nor cross the press depth anywhere else. A finger
-must be on its stroke from the moment it strikes until it has left its key; before and after, ever less.
+Per finger, heights go through knots for every note it plays: above the key, through the press depth exactly when the
+note sounds, at the key bottom, through the press depth again at the release, above the key. They follow a monotone
+cubic (Fritsch and Butland, 1984) between the knots, so they neither overshoot nor cross the press depth anywhere else.
+A finger must be on its stroke from the moment it strikes until it leaves its key. Before and after, its tolerance grows
+exponentially, so that a finger on its way is its hand's own business.
 """
 
 from __future__ import annotations
@@ -89,7 +90,11 @@ class StrokeSampler:
         times: NDArray[np.float64],
         timing: PressTiming,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Heights and ways of one finger's strokes, which begin and end with these presses; when each rises and falls."""
+        """Note heights and ways of one finger's strokes, from press to press.
+
+        Returns:
+            When each stroke begins and ends above its key, seconds.
+        """
         before = np.concatenate([[np.inf], down[1:] - up[:-1]])
         after = np.concatenate([before[1:], [np.inf]])
         hold = up - down

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The variables of the contact problem: 21 numbers a hand and frame.
 
-Three angles a finger (flexion, middle joint, abduction; thumb to little finger), then the wrist's place (metres) and its
-Euler angles. The last joint of a finger follows its middle joint as one tendon bends both: ``d = d0 + k (p - p0)``
+Three angles a finger (flexion, middle joint, abduction; thumb to little finger), then the wrist's place (metres) and
+its Euler angles. The last joint of a finger follows its middle joint, as one tendon bends both: ``d = d0 + k (p - p0)``
 around the generated pose, inside its limits.
 
 Arrays are laid out variables first and frames last, (2, 21, F): rows are long, and numpy is quick with them.

@@ -1,61 +1,86 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """All weights and margins of key contact, in one place.
 
-A cost is a sum over frames of squares, each residual divided by its tolerance: half a unit of cost is what a residual as
-large as its tolerance costs in one frame of thirty a second. So a tolerance says how readily something gives way: a
-finger on its key (a third of a millimetre in height) long before a wrist's place (centimetres).
+A cost is half the sum over frames of squared residuals, each divided by its tolerance: a residual as large as its
+tolerance costs a half in one frame of thirty a second. So a tolerance says how readily something gives way: a wrist's
+place (centimetres) long before a finger on its key (a third of a millimetre in height).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+import numpy as np
+
 
 @dataclass(frozen=True, kw_only=True)
 class ContactWeights:
-    """Tolerances, in the unit that each one names; all are above 0."""
+    """Tolerances and margins, in the unit that each one names; all but the ranges are above 0.
 
-    # near to what was generated
+    Raises:
+        ValueError: for a number that is not above 0, and for a comfortable range that is none.
+    """
+
+    # `stay`: near to what was generated
     finger_angle: float = 0.5
     """Radians that fingers leave the generated ones by."""
     wrist_place: float = 0.02
     """Metres."""
     wrist_turn: float = 0.12
     """Radians."""
-    # smooth: of the correction's acceleration
+    # `smooth`: acceleration of the difference from what was generated
     finger_acceleration: float = 120.0
     """Radians a second squared."""
     place_acceleration: float = 1.0
     """Metres a second squared."""
     turn_acceleration: float = 12.0
     """Radians a second squared."""
-    # fingertips on their strokes
+    # `slow`: joint speed
+    fastest_joint: float = 14.0
+    """Radians a second."""
+    speed: float = 0.15
+    """Radians a second that a joint is faster."""
+    # `strokes`: fingertips on their strokes, off the other keys and above them
     stroke_height: float = 0.0003
     """Metres, of a finger that strikes, holds or leaves its key."""
     stroke_side: float = 0.0007
     """Metres to the side and along the key, of the same."""
-    # off the other keys and above them
+    key_clearance: float = 0.002
+    """Metres above the keys that an idle finger keeps."""
     key_height: float = 0.0004
-    """Metres that a fingertip may sink below what it has to stay above."""
-    # fingers and hands apart
+    """Metres that a fingertip sinks below what it has to stay above."""
+    lowest_wrist: float = 0.025
+    """Metres above the white keys; wrists never go below."""
+    # `apart`: bones of two fingers, and of two hands
+    finger_margin: float = 0.0016
+    """Metres beyond the least distance that bones of two fingers are kept at."""
+    hand_margin: float = 0.003
+    """The same of two hands."""
     apart: float = 0.0003
-    """Metres that bones are nearer to each other than they may be."""
+    """Metres that bones are nearer than that."""
+    # `order`: neighbouring long fingers do not cross
+    order_gap: float = 0.012
+    """Metres between the lines of neighbouring fingers, about a fingertip's width."""
     order: float = 0.003
-    """Metres that neighbouring fingers lack to pass each other."""
-    # comfortable fingers
+    """Metres that they lack."""
+    # `comfort`: playing fingers arched and not spread wide
+    least_arch: tuple[float, ...] = (-0.05, 0.40, 0.42, 0.40, 0.40)
+    most_arch: tuple[float, ...] = (0.55, 1.10, 1.15, 1.10, 0.95)
+    """Comfortable flexion of the middle joint, radians, thumb to little finger."""
     arch: float = 0.12
-    """Radians that the middle joint of a playing finger is outside its comfortable range."""
+    """Radians that it is outside that range."""
+    widest_spread: float = 0.30
+    """Comfortable abduction to either side, radians."""
     spread: float = 0.12
-    """Radians that a playing finger is spread wider than is comfortable."""
-    # joint speed
-    speed: float = 0.15
-    """Radians a second that a joint is faster than `fastest_joint`."""
-    fastest_joint: float = 14.0
-    """Radians a second."""
+    """Radians that it is wider."""
+    # the solver's steps
     damping: float = 0.03
-    """Of every step: a change of each variable by this many of its natural units (radians; 0.05 metres) costs a half."""
+    """A step changes variables by about this much before that costs as much as half a unit: radians, or 5 cm."""
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            if not getattr(self, item.name) > 0:
-                raise ValueError(f"{item.name} is {getattr(self, item.name)}; it must be above 0")
+            value = getattr(self, item.name)
+            if isinstance(value, float) and not value > 0:
+                raise ValueError(f"{item.name} is {value}; it must be above 0")
+        if len(self.least_arch) != 5 or not np.less(self.least_arch, self.most_arch).all():
+            raise ValueError("least_arch must have five numbers, each below that of most_arch")

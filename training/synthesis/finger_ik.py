@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Analytic, batched, joint-limited inverse kinematics of fingers: the angles that bring their tips to their targets.
 
-A finger is a straight chain at rest whose first joint flexes (a) and abducts (c) and whose other two joints only flex (p,
-d). In the frame of the first joint at rest its tip is ``Rz(c) (0, u, w)`` with
+A finger is a straight chain at rest whose first joint flexes (a) and abducts (c) and whose other two joints only flex
+(p, d). In the frame of the first joint at rest its tip is ``Rz(c) (0, u, w)`` with
 
     u + i w = exp(i a) (l1 + l2 exp(i p) + l3 exp(i (p + d)))
 
-so abduction follows from the target's direction, p from its distance (which falls monotonically as the finger curls) and a
-from what is left. The last joint is coupled to the middle one, ``d = d0 + coupling (p - p0)`` around the given pose.
+so abduction follows from the target's direction, p from its distance (which falls monotonically as the finger curls)
+and a from what is left. The last joint is coupled to the middle one, ``d = d0 + coupling (p - p0)`` around the given
+pose.
 """
 
 from __future__ import annotations
@@ -24,12 +25,19 @@ from models.contact.variables import COUPLING
 
 Array = NDArray[np.floating[Any]]
 
-_BISECTIONS, _NEWTON = 4, 4  # 1.9 rad / 2^4, then quadratic: far below a thousandth of a millimetre at the tip
+_BISECTIONS, _NEWTON = (
+    4,
+    4,
+)  # 1.9 rad / 2^4, then quadratic: far below a thousandth of a millimetre at the tip
 _AHEAD_M = 1e-6
 
 
 def solve_fingers(
-    euler: Array, wrist: Array, targets: Array, hand_size: float = 1.0, geometry: HandGeometry = STANDARD_HANDS
+    euler: Array,
+    wrist: Array,
+    targets: Array,
+    hand_size: float = 1.0,
+    geometry: HandGeometry = STANDARD_HANDS,
 ) -> Array:
     """Angles that bring every fingertip as near its target as the joint limits allow.
 

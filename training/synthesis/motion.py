@@ -17,7 +17,6 @@ from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.player import Player, Style
 from models.body.skeleton import FINGER_JOINTS, LEFT, RIGHT, STANDARD_HANDS
-
 from training.synthesis.finger_ik import solve_fingers
 from training.synthesis.hand_notes import notes_of_hand
 from training.synthesis.hand_process import HandHabits, draw_hand, fitted_habits
