@@ -20,7 +20,6 @@ from models.contact.strokes import Strokes
 from models.contact.variables import ABDUCTIONS, FINGER_VARIABLES, MIDDLES, PLACE, TURN, Array, Variables
 from models.contact.weights import ContactWeights
 
-
 _EARLY_M = 0.0002
 """Metres below its stroke that a finger may be before it strikes: less would strike early."""
 
@@ -40,6 +39,8 @@ class State:
     fps: float
     weights: ContactWeights
     geometry: HandGeometry
+    size: float
+    """Factor on the hands' lengths."""
 
     def squared(self, tolerance: float) -> float:
         """The weight of a residual in one frame."""
@@ -117,17 +118,18 @@ def order(equations: NormalEquations, state: State) -> None:
     forward = geometry.finger_bases[..., 1, None]
     abduction = values[:, ABDUCTIONS]
     slope = side * np.tan(abduction)  # (2, 5, F)
-    reach = np.linalg.norm(
-        (state.points.tips - state.points.heads[:, :, :, 0])[:2], axis=0
-    )  # seen from above the keys, which is near enough
+    # Seen from above the keys, which is near enough.
+    reach = np.hypot(*(state.points.tips - state.points.heads[:, :, :, 0])[:2]) / state.size
     end = forward + reach * np.cos(abduction)
     firm = state.strokes.firm
     for one, other in ((1, 2), (2, 3), (3, 4)):
         level = np.minimum(end[:, one], end[:, other])
         arms = [np.maximum(level - forward[:, finger], 0.02) for finger in (one, other)]
         gap = across[:, other] + slope[:, other] * arms[1] - across[:, one] - slope[:, one] * arms[0]
-        lack = np.maximum(state.weights.order_gap - gap, 0.0)
-        weight = (1 - firm[:, one] * firm[:, other]) * state.squared(state.weights.order) * (lack > 0)
+        lack = np.maximum(state.weights.order_gap / state.size - gap, 0.0)
+        weight = (
+            (1 - firm[:, one] * firm[:, other]) * state.squared(state.weights.order / state.size) * (lack > 0)
+        )
         pulls = [side[:, 0] * arm * (1 + slope[:, f] ** 2) for arm, f in zip(arms, (one, other), strict=True)]
         first, second = 3 * one + 2, 3 * other + 2
         equations.slope[:, first] += weight * lack * pulls[0]

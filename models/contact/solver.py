@@ -98,6 +98,7 @@ def minimise(
             problem.fps,
             problem.weights,
             problem.geometry,
+            problem.size,
         )
         equations = NormalEquations(len(variables))
         for cost in COSTS:
