@@ -57,7 +57,9 @@ def peak_memory_mb() -> float | None:
     if sys.platform == "win32":
         return None
     status = Path("/proc/self/status")
-    if status.is_file():  # what `getrusage` says on Linux begins with the memory of the process that started this one
+    if (
+        status.is_file()
+    ):  # what `getrusage` says on Linux begins with the memory of the process that started this one
         found = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text("ascii", "replace"), re.MULTILINE)
         if found is not None:
             return round(int(found[1]) / 1e3, 1)

@@ -60,11 +60,19 @@ class OnnxEngine:
         files: Mapping[str, Path],
         facts: Mapping[str, str],
         threads: int | None = None,
+        numbers: Mapping[str, Mapping[str, Floats]] | None = None,
     ) -> None:
+        """See `models.generation.onnx_files` for `files`, `facts` and `numbers`."""
         self._config = config
-        with ThreadPool(len(files)) as pool:  # most of the time that opening takes is the library's, outside Python
-            opened = pool.each(lambda path: open_session(path, facts), files.values())
-        self._sessions = dict(zip(files, opened, strict=True))
+        told = numbers or {}
+
+        def opened(name: str) -> onnxruntime.InferenceSession:
+            return open_session(files[name], facts, told.get(name, {}))
+
+        with ThreadPool(
+            len(files)
+        ) as pool:  # most of the time that opening takes is the library's, outside Python
+            self._sessions = dict(zip(files, pool.each(opened, files), strict=True))
         self._inputs = {
             name: [item.name for item in session.get_inputs()] for name, session in self._sessions.items()
         }
@@ -179,12 +187,20 @@ class OnnxEngine:
         return self._sessions[name].run(None, given)
 
 
-def open_session(path: Path, facts: Mapping[str, str]) -> onnxruntime.InferenceSession:
-    """A session of a file whose metadata says `facts`, run by the thread that calls it."""
+def open_session(
+    path: Path, facts: Mapping[str, str], numbers: Mapping[str, Floats]
+) -> onnxruntime.InferenceSession:
+    """A session of a file whose metadata says `facts`, run by the thread that calls it.
+
+    numbers: of the initializers whose numbers are not in the file.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False  # it grows with every thread and gives nothing back
     options.log_severity_level = 4  # what goes wrong is raised
+    if numbers:
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(every) for every in numbers.values()]
+        options.add_external_initializers(list(numbers), values)
     again = "install the extension again, or delete that file's folder where it lies in a cache"
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
