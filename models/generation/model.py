@@ -97,7 +97,7 @@ def torch_installed() -> bool:
 
 def _torch_engine(config: ModelConfig, weights: Path, device: str, *, allow_download: bool) -> Engine:
     if not torch_installed():
-        sentence = f"The model {quoted(weights.parent)} needs PyTorch, which is not installed; press Install Generator."
+        sentence = f"The model {quoted(weights.parent)} needs PyTorch: Install Generator in the preferences brings it."
         raise UserError("torch_missing", sentence)
     from models.networks.device import choose_device
     from models.networks.stages import load_networks

@@ -72,7 +72,7 @@ def files_for(
         else:
             raise UserError(
                 "onnx_missing",
-                f"The model {quoted(weights.parent)} can only be used with PyTorch here; press Install Generator.",
+                f"The model {quoted(weights.parent)} needs PyTorch: Install Generator in the preferences brings it.",
                 f"no {shipped}, no {made}, and torch or onnx is not installed",
             )
     return _in(made, config)
