@@ -20,6 +20,8 @@ from models.contact.strokes import Strokes
 from models.contact.variables import ABDUCTIONS, FINGER_VARIABLES, MIDDLES, PLACE, TURN, Array, Variables
 from models.contact.weights import ContactWeights
 
+_FAR_M = 0.008
+"""Metres to the side from where it lands, beyond which a finger is not at its key yet."""
 _EARLY_M = 0.0002
 """Metres below its stroke that a finger may be before it strikes: less would strike early."""
 
@@ -89,8 +91,9 @@ def strokes(equations: NormalEquations, state: State) -> None:
     places = tips.transpose(1, 2, 3, 0)
     under = keyboard.key_under(places) + keyboard.LOWEST_PITCH
     clear = height_under(places) + weights.key_clearance
-    # A finger that is not over its key yet waits above the one that it is over.
-    astray = busy & (under != wanted.pitch) & (under >= keyboard.LOWEST_PITCH)
+    # A finger on its way to or from its key stays above the one that it is over; in its key only where it is far off.
+    far = (np.hypot(*residual[:2]) > _FAR_M) | (wanted.firm < 1)
+    astray = busy & far & (under != wanted.pitch) & (under >= keyboard.LOWEST_PITCH)
     floor = np.where(busy, wanted.points[2] - _EARLY_M, clear)
     floor = np.where(astray, np.maximum(wanted.points[2], clear), floor)
     above = tips[2] - floor
