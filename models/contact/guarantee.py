@@ -21,6 +21,8 @@ from models.contact.solver import Problem, minimise
 from models.contact.variables import Variables
 
 _ATTEMPTS = 10
+_ATTEMPTS_AT_KEYS = 4
+"""A wrong key is a false note, not a broken hand: it is given up sooner."""
 _AROUND_S = 0.4
 """Seconds to either side of what failed that are solved again."""
 _CONTEXT = 3
@@ -34,35 +36,43 @@ _MORE = 1.8
 
 def settle(problem: Problem, variables: Variables) -> tuple[Problem, Variables]:
     """The variables with what failed mended, and the problem with the notes that are played."""
-    weights = problem.weights
+    weights, reach = problem.weights, round(_AROUND_S * problem.fps)
     for attempt in range(_ATTEMPTS):
-        tangle = find_tangles(problem, variables)
-        wrong = find_wrong_keys(problem, variables)
+        tangle, wrong = find_tangles(problem, variables), find_wrong_keys(problem, variables)
+        if attempt >= _ATTEMPTS_AT_KEYS:
+            wrong = wrong[:0]
         if not len(tangle.frame) and not len(wrong):
             break
         if attempt:
-            worst = tangle.worst(round(_AROUND_S * problem.fps))
+            worst = tangle.worst(reach)
             problem = replace(problem, presses=drop_notes(problem.presses, worst, problem.fps, problem.fixed))
         factor = _MORE ** min(attempt + 1, 3)
         heavy = replace(
             weights, apart=weights.apart / factor, key_height=weights.key_height / factor, damping=_DAMPING
         )
-        frames = np.union1d(tangle.frame, wrong)
-        for run in _runs(frames, len(variables), round(_AROUND_S * problem.fps)):
+        for run in _runs(np.union1d(tangle.frame, wrong), len(variables), reach):
             variables = _solved_again(replace(problem, weights=heavy), variables, run)
     return problem, variables
 
 
 def _solved_again(problem: Problem, variables: Variables, run: slice) -> Variables:
-    """The variables with a run of frames solved again between those beside it."""
+    """The variables with a run of frames solved again between those beside it, unless more fails then."""
     around = slice(max(run.start - _CONTEXT, 0), min(run.stop + _CONTEXT, len(variables)))
     fixed = problem.fixed[around].copy()
     fixed[: run.start - around.start] = True
     fixed[run.stop - around.start :] = True
-    part = minimise(problem.part(around, fixed), variables.part(around), _STEPS)
+    part, before = problem.part(around, fixed), variables.part(around)
+    after = minimise(part, before, _STEPS)
+    if _failures(part, after) > _failures(part, before):
+        return variables
     values = variables.values.copy()
-    values[..., around] = part.values
+    values[..., around] = after.values
     return variables.with_values(values)
+
+
+def _failures(problem: Problem, variables: Variables) -> tuple[int, int]:
+    """Pairs of bones that are too near, and frames with a wrong key; the first weigh more."""
+    return len(find_tangles(problem, variables).frame), len(find_wrong_keys(problem, variables))
 
 
 def find_tangles(problem: Problem, variables: Variables) -> Tangle:
