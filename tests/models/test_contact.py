@@ -3,7 +3,6 @@
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
@@ -13,31 +12,20 @@ from models.body.kinematics import forward_kinematics, outside_limits
 from models.body.motion import Motion
 from models.body.notes import Notes
 from models.contact import ContactResult, apply_contact
-from models.contact.single_frame_ik import solve_fingers
 from models.evaluation.biomechanics import biomechanics
 
-PLAYING_TIPS = np.array(
-    [
-        [-0.060, 0.108, -0.05],
-        [-0.017, 0.145, -0.05],
-        [0.012, 0.152, -0.05],
-        [0.038, 0.142, -0.05],
-        [0.066, 0.114, -0.05],
-    ]
-)
+_FLEXED = np.array([[0.1, 0.25, 0.15]] + 4 * [[0.35, 0.7, 0.42]])
+"""Radians of the three joints, thumb to little finger."""
 
 
 def relaxed_motion(seconds: float, fps: float, wander: float = 0.01, seed: int = 0) -> Motion:
     """Both hands hovering in playing posture, the wrists wandering about slowly."""
     frames = int(seconds * fps)
-    wrist = np.tile([[-0.2, -0.09, 0.062], [0.15, -0.09, 0.062]], (frames, 1, 1))
+    wrist = np.tile([[-0.2, -0.1, 0.075], [0.15, -0.1, 0.075]], (frames, 1, 1))
     noise = np.random.default_rng(seed).normal(size=wrist.shape)
     wrist = wrist + wander * gaussian_filter1d(noise, fps / 2, axis=0) * np.sqrt(fps)
-    start = torch.zeros(1, 2, 16, 3, dtype=torch.float64)
-    start[:, :, 1:, 0] = 0.5
-    rest = torch.tensor([[[-0.2, -0.09, 0.062], [0.15, -0.09, 0.062]]], dtype=torch.float64)
-    tips = torch.from_numpy(np.stack([PLAYING_TIPS * [-1, 1, 1], PLAYING_TIPS])) + rest[..., None, :]
-    euler = solve_fingers(start, rest, tips).numpy().repeat(frames, 0)
+    euler = np.zeros((frames, 2, 16, 3))
+    euler[:, :, skeleton.FINGER_JOINTS, 0] = _FLEXED
     return Motion(euler.astype(np.float32), wrist.astype(np.float32), fps)
 
 
@@ -60,8 +48,7 @@ def melody() -> Notes:
 
 def fingertips(result: ContactResult | Motion) -> NDArray[np.float64]:
     motion = result.motion if isinstance(result, ContactResult) else result
-    euler, wrist = (torch.from_numpy(a.astype(np.float64)) for a in (motion.euler, motion.wrist))
-    return forward_kinematics(euler, wrist).tips.numpy()
+    return forward_kinematics(motion.euler.astype(np.float64), motion.wrist.astype(np.float64)).tips
 
 
 def onsets(tips: NDArray[np.float64], fps: float) -> list[tuple[int, float]]:
@@ -85,7 +72,7 @@ def test_every_note_is_struck_in_time_and_nothing_else(fps: float) -> None:
 def test_angles_stay_inside_the_limits_and_idle_fingers_above_the_keys() -> None:
     notes = melody()
     result = apply_contact(relaxed_motion(5.0, 30.0), notes)
-    assert not outside_limits(torch.from_numpy(result.motion.euler)).any()
+    assert not outside_limits(result.motion.euler).any()
     before = keyboard.pressed_keys(fingertips(result)[: int(0.4 * 30)])
     assert not before.any()
 
