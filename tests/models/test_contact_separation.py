@@ -110,7 +110,9 @@ def test_mirrored_hands_part_in_the_mirror(seed: int) -> None:
 
 def test_hands_stay_clear_however_much_farther_they_move() -> None:
     motion = crossing()
-    bones = _all_bones(motion.euler, motion.wrist, 1.0, skeleton.STANDARD_HANDS).at(np.flatnonzero(colliding(motion))[::6])
+    bones = _all_bones(motion.euler, motion.wrist, 1.0, skeleton.STANDARD_HANDS).at(
+        np.flatnonzero(colliding(motion))[::6]
+    )
     rng = np.random.default_rng(0)
     for _ in range(5):
         unit = rng.normal(size=(2, 3)).astype(np.float32)

@@ -83,7 +83,10 @@ def test_mirroring_twice_is_nothing_and_keeps_the_limits() -> None:
 
 def test_arrays_and_tensors_have_the_same_joints() -> None:
     euler, wrist = random_pose(10)
-    tensors, arrays = forward_kinematics(euler, wrist, 1.1), forward_kinematics(euler.numpy(), wrist.numpy(), 1.1)
+    tensors, arrays = (
+        forward_kinematics(euler, wrist, 1.1),
+        forward_kinematics(euler.numpy(), wrist.numpy(), 1.1),
+    )
     assert isinstance(arrays.tips, np.ndarray) and isinstance(tensors.tips, torch.Tensor)
     for name in ("position", "tips", "rotation"):
         np.testing.assert_allclose(getattr(arrays, name), getattr(tensors, name), atol=1e-14)
