@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from models.body import keyboard
 from models.body.motion import Motion
-from models.body.skeleton import FINGER_JOINTS, LEFT, STANDARD_HANDS, HandGeometry
+from models.body.skeleton import FINGER_JOINTS, LEFT, RIGHT, STANDARD_HANDS, HandGeometry
 from models.contact.costs import State
 from models.contact.hand_points import find_points
 from models.contact.near_bones import NearBones, near_bones
@@ -54,6 +55,16 @@ def arched_hands(frames: int, x: Sequence[float] = (-0.3, 0.2), height: float = 
     values[:, 15] = np.array(x)[:, None]
     values[:, 16], values[:, 17] = -0.1, height
     return Variables(values, np.zeros((2, 5, frames)), STANDARD_HANDS.finger_limits[:, :, 2])
+
+
+def over_a_key(pitch: int, finger: int = 1, frames: int = 30, dx: float = 0.006) -> Variables:
+    """Hands at rest, a right finger above a key, somewhat to the side of its middle and out of it."""
+    hands = arched_hands(frames)
+    tip = find_points(hands, STANDARD_HANDS, 1.0).tips[:, RIGHT, finger, :1]
+    values = hands.values.copy()
+    values[RIGHT, 15] += keyboard.key_x(pitch) + dx - tip[0]
+    values[RIGHT, 16] += 0.045 - tip[1]
+    return hands.with_values(values)
 
 
 def no_strokes(frames: int) -> Strokes:

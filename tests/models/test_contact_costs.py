@@ -14,6 +14,7 @@ from contact_scenes import (
     fastest_joint,
     gaps_between_lines,
     no_strokes,
+    over_a_key,
     problem_of,
     random_motion,
     state_of,
@@ -203,16 +204,6 @@ def test_slow_slows_what_is_faster_than_a_hand(monkeypatch: pytest.MonkeyPatch) 
     assert fastest_joint(end.values) < problem_of(wanted).weights.fastest_joint + 0.5
     slower = start.with_values(wanted.values + 0.5 * (values - wanted.values))
     np.testing.assert_array_equal(alone(monkeypatch, costs.slow, wanted, slower).values, slower.values)
-
-
-def over_a_key(pitch: int, finger: int = 1, frames: int = 30, dx: float = 0.006) -> Variables:
-    """Hands at rest, a right finger above a key, somewhat to the side of its middle and out of it."""
-    hands = arched_hands(frames)
-    tip = find_points(hands, STANDARD_HANDS, 1.0).tips[:, RIGHT, finger, :1]
-    values = hands.values.copy()
-    values[RIGHT, 15] += keyboard.key_x(pitch) + dx - tip[0]
-    values[RIGHT, 16] += 0.045 - tip[1]
-    return hands.with_values(values)
 
 
 def struck(variables: Variables) -> NDArray[np.bool_]:

@@ -66,7 +66,7 @@ def test_distances_between_hands_and_fingers_are_those_of_the_pairs() -> None:
     distance = all_distances(bones)
     across, within = bones.between_hands(), bones.between_fingers()
     for left, right in ((0, 0), (7, 12), (19, 3)):
-        pair = np.flatnonzero((PAIRS == [left, 20 + right]).all(1))[0]
+        pair = PAIRS.tolist().index([left, 20 + right])
         np.testing.assert_allclose(across[left, right], distance[pair], atol=1e-12)
     closest = distance[PAIRS[:, 0] >= 20].min(0)
     np.testing.assert_allclose(within[RIGHT].min(0), closest, atol=1e-12)
