@@ -25,7 +25,7 @@ from models.contact.costs import COSTS
 from models.contact.guarantee import find_tangles, find_wrong_keys, settle
 from models.contact.note_dropping import Tangle
 from models.contact.solver import minimise
-from models.contact.variables import MIDDLES, Variables
+from models.contact.variables import MIDDLES, TURN, Variables
 from models.contact.weights import ContactWeights
 from models.evaluation.biomechanics import biomechanics, fingertips
 from models.evaluation.scores import Score, onset_score
@@ -130,8 +130,8 @@ def found_by(cost: str, wanted: Variables, start: Variables, *presses: Any) -> l
 def test_without_stay_hands_do_not_come_back_to_what_was_generated() -> None:
     wanted = arched_hands(20)
     start = wanted.with_values(wanted.values + 0.1)
-    off = [np.abs(found.values - wanted.values).max() for found in found_by("stay", wanted, start)]
-    assert off[0] < 0.05 < 0.09 < off[1]
+    off = [np.abs(found.values - wanted.values)[:, TURN].max() for found in found_by("stay", wanted, start)]
+    assert off[0] < 0.06 and off[1] == pytest.approx(0.1, abs=1e-3)
 
 
 def test_without_apart_hands_that_meet_stay_in_each_other() -> None:
