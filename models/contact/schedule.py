@@ -176,7 +176,8 @@ def contact_points(
     Returns:
         X and Y (m,) metres.
     """
-    frame = np.clip(np.round(presses.down_s * fps).astype(int), 0, len(tips) - 1)
+    # A press between two frames takes the later one, wherever the frames are counted from.
+    frame = np.clip(np.floor(presses.down_s * fps + 0.5 + 1e-6).astype(int), 0, len(tips) - 1)
     natural = tips.reshape(len(tips), 10, 3)[frame, presses.slot]
     black = keyboard.is_black(presses.pitch)
     near = _with_black_keys(presses, black)

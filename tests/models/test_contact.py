@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Key contact as a whole: keys are hit at every frame rate, what is given stays, what is idle stays off the keys."""
 
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
@@ -13,31 +18,21 @@ from models.body.kinematics import forward_kinematics, outside_limits
 from models.body.motion import Motion
 from models.body.notes import Notes
 from models.contact import ContactResult, apply_contact
-from models.contact.single_frame_ik import solve_fingers
 from models.evaluation.biomechanics import biomechanics
+from models.evaluation.scores import onset_score
 
-PLAYING_TIPS = np.array(
-    [
-        [-0.060, 0.108, -0.05],
-        [-0.017, 0.145, -0.05],
-        [0.012, 0.152, -0.05],
-        [0.038, 0.142, -0.05],
-        [0.066, 0.114, -0.05],
-    ]
-)
+_FLEXED = np.array([[0.1, 0.25, 0.15]] + 4 * [[0.35, 0.7, 0.42]])
+"""Radians of the three joints, thumb to little finger."""
 
 
 def relaxed_motion(seconds: float, fps: float, wander: float = 0.01, seed: int = 0) -> Motion:
     """Both hands hovering in playing posture, the wrists wandering about slowly."""
     frames = int(seconds * fps)
-    wrist = np.tile([[-0.2, -0.09, 0.062], [0.15, -0.09, 0.062]], (frames, 1, 1))
+    wrist = np.tile([[-0.2, -0.1, 0.075], [0.15, -0.1, 0.075]], (frames, 1, 1))
     noise = np.random.default_rng(seed).normal(size=wrist.shape)
     wrist = wrist + wander * gaussian_filter1d(noise, fps / 2, axis=0) * np.sqrt(fps)
-    start = torch.zeros(1, 2, 16, 3, dtype=torch.float64)
-    start[:, :, 1:, 0] = 0.5
-    rest = torch.tensor([[[-0.2, -0.09, 0.062], [0.15, -0.09, 0.062]]], dtype=torch.float64)
-    tips = torch.from_numpy(np.stack([PLAYING_TIPS * [-1, 1, 1], PLAYING_TIPS])) + rest[..., None, :]
-    euler = solve_fingers(start, rest, tips).numpy().repeat(frames, 0)
+    euler = np.zeros((frames, 2, 16, 3))
+    euler[:, :, skeleton.FINGER_JOINTS, 0] = _FLEXED
     return Motion(euler.astype(np.float32), wrist.astype(np.float32), fps)
 
 
@@ -60,8 +55,7 @@ def melody() -> Notes:
 
 def fingertips(result: ContactResult | Motion) -> NDArray[np.float64]:
     motion = result.motion if isinstance(result, ContactResult) else result
-    euler, wrist = (torch.from_numpy(a.astype(np.float64)) for a in (motion.euler, motion.wrist))
-    return forward_kinematics(euler, wrist).tips.numpy()
+    return forward_kinematics(motion.euler.astype(np.float64), motion.wrist.astype(np.float64)).tips
 
 
 def onsets(tips: NDArray[np.float64], fps: float) -> list[tuple[int, float]]:
@@ -85,7 +79,7 @@ def test_every_note_is_struck_in_time_and_nothing_else(fps: float) -> None:
 def test_angles_stay_inside_the_limits_and_idle_fingers_above_the_keys() -> None:
     notes = melody()
     result = apply_contact(relaxed_motion(5.0, 30.0), notes)
-    assert not outside_limits(torch.from_numpy(result.motion.euler)).any()
+    assert not outside_limits(result.motion.euler).any()
     before = keyboard.pressed_keys(fingertips(result)[: int(0.4 * 30)])
     assert not before.any()
 
@@ -126,22 +120,93 @@ def test_a_range_changes_only_its_frames_and_joins_smoothly() -> None:
     for given, out in ((whole.euler, redone.euler), (whole.wrist, redone.wrist)):
         np.testing.assert_array_equal(out[:start], given[:start])
         np.testing.assert_array_equal(out[stop:], given[stop:])
+        assert not np.array_equal(out[start:stop], given[start:stop])
     speed = np.linalg.norm(np.diff(redone.wrist, axis=0), axis=-1)
     assert speed[[start - 1, stop - 1]].max() <= 1.5 * np.percentile(speed, 99)
 
 
 def long_study(turns: int) -> Notes:
+    """The melody again and again, every four seconds."""
     notes = melody()
     later = [notes.shifted(4.0 * turn).table for turn in range(turns)]
     return Notes.from_arrays(np.concatenate(later), hand=np.tile(notes.hand, turns))
 
 
+def largest_acceleration(tips: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(F - 2,) metres a frame squared, of any fingertip."""
+    return np.linalg.norm(np.diff(tips, 2, axis=0), axis=-1).max((1, 2))
+
+
 def test_where_a_song_is_cut_into_stretches_does_not_show() -> None:
-    notes = long_study(7)
-    motion = relaxed_motion(30.0, 30.0)
-    whole, cut = (apply_contact(motion, notes, stretch_s=s).motion for s in (60.0, 10.0))
-    assert np.abs(whole.wrist - cut.wrist).max() < 5e-4
-    assert np.abs(fingertips(whole) - fingertips(cut)).max() < 1e-3
+    notes, motion = long_study(7), relaxed_motion(30.0, 30.0)
+    whole, cut = (fingertips(apply_contact(motion, notes, stretch_s=s)) for s in (60.0, 10.0))
+    differs = np.linalg.norm(whole - cut, axis=-1).max((1, 2))
+    cuts = np.array([300, 600])
+    assert differs.max() < 0.006
+    since = np.arange(900) - np.array([0, *cuts])[np.searchsorted(cuts, np.arange(900), side="right")]
+    # Two seconds after a cut, and until the next one, nothing is left of it.
+    assert differs[since >= 60].max() < 1e-5 and differs[:300].max() < 1e-5
+    # Fingers accelerate where they strike; where a cut is they do so no more than without it.
+    accelerations = [largest_acceleration(tips) for tips in (whole, cut)]
+    for at in cuts:
+        around = slice(at - 4, at + 3)
+        assert accelerations[1][around].max() < 1.1 * accelerations[0][around].max() + 1e-4
+    assert max(accelerations[1][cuts - 1]) < np.percentile(accelerations[0], 99)
+
+
+@pytest.mark.parametrize("fps", [24.0, 30.0])
+def test_no_joint_is_faster_than_a_hands_where_the_music_leaps(fps: float) -> None:
+    """Two octaves and a half within a quarter of a second, and fingers that are to play at once."""
+    table = [[1.0 + 0.25 * i, 1.2 + 0.25 * i, pitch, 80] for i, pitch in enumerate((60, 90, 61, 86, 63, 88))]
+    notes = Notes.from_arrays(table, hand=skeleton.RIGHT)
+    result = apply_contact(relaxed_motion(3.5, fps), notes).motion
+    speed = np.abs(np.diff(result.euler[:, :, 1:].astype(float), axis=0)).max() * fps
+    assert speed < 17.0, speed
+    struck = onsets(fingertips(result), fps)
+    hit = [any(p == pitch and abs(t - time) <= 0.05 for p, t in struck) for time, _, pitch, _ in table]
+    assert sum(hit) >= 4, struck
+
+
+def test_the_hands_geometry_is_data() -> None:
+    """Longer fingers strike as well, and hands that are not these ones do not with the angles found for them."""
+    notes, motion = melody(), relaxed_motion(5.0, 30.0)
+    longer = replace(skeleton.STANDARD_HANDS, lengths=1.15 * skeleton.STANDARD_HANDS.lengths)
+    result = apply_contact(motion, notes, geometry=longer)
+    own = forward_kinematics(result.motion.euler, result.motion.wrist, 1.0, longer).tips
+    scores = [
+        onset_score(keyboard.pressed_keys(tips), 30.0, notes).score for tips in (own, fingertips(result))
+    ]
+    assert scores[0].hits >= len(notes) - 1 and scores[0].false <= 1
+    assert scores[1].hits + 3 <= scores[0].hits or scores[1].false >= scores[0].false + 3
+
+
+@pytest.mark.parametrize("size", [0.9, 1.1])
+def test_hands_of_every_size_strike(size: float) -> None:
+    notes = melody()
+    result = apply_contact(relaxed_motion(5.0, 30.0), notes, hand_size=size).motion
+    tips = forward_kinematics(result.euler, result.wrist, size).tips
+    score = onset_score(keyboard.pressed_keys(tips), 30.0, notes).score
+    assert score.hits >= len(notes) - 1 and score.false <= 1
+
+
+_CHILD = """
+import sys
+sys.path[:0] = sys.argv[1:3]
+from test_contact import melody, relaxed_motion
+from models.contact import apply_contact
+motion = apply_contact(relaxed_motion(4.0, 30.0), melody()).motion
+sys.stdout.buffer.write(motion.euler.tobytes() + motion.wrist.tobytes())
+"""
+
+
+def test_the_result_is_the_same_for_any_number_of_blas_threads(project_root: Path) -> None:
+    found = []
+    for threads in ("1", "2"):
+        variables = os.environ | dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), threads)
+        command = [sys.executable, "-c", _CHILD, str(Path(__file__).parent), str(project_root)]
+        found.append(subprocess.run(command, env=variables, check=True, capture_output=True).stdout)
+    assert len(found[0]) == 120 * 2 * (16 * 3 + 3) * 4
+    assert found[0] == found[1]
 
 
 def test_hands_on_the_same_keys_make_room_for_each_other() -> None:

@@ -3,7 +3,6 @@
 
 import numpy as np
 import pytest
-import torch
 from mirroring import mirror_hands
 from numpy.typing import NDArray
 
@@ -20,11 +19,11 @@ FPS = 30.0
 
 
 def pose(motion: Motion, size: float = 1.0) -> Joints:
-    return forward_kinematics(torch.from_numpy(motion.euler), torch.from_numpy(motion.wrist), size)
+    return forward_kinematics(motion.euler, motion.wrist, size)
 
 
 def colliding(motion: Motion, size: float = 1.0) -> NDArray[np.bool_]:
-    return hands_collide(pose(motion, size)).numpy()
+    return hands_collide(pose(motion, size))
 
 
 def hands_at(x: NDArray[np.floating], seed: int = 0) -> Motion:
@@ -101,26 +100,26 @@ def test_mirrored_hands_part_in_the_mirror(seed: int) -> None:
     rng = np.random.default_rng(seed)
     x = np.stack([rng.uniform(-0.2, 0.1) + 0.2 * np.sin(np.linspace(0, 4, 60)), np.full(60, 0.03)], 1)
     motion = hands_at(x, seed)
-    euler, wrist = (
-        part.numpy() for part in mirror_hands(*map(torch.from_numpy, (motion.euler, motion.wrist)))
-    )
+    euler, wrist = mirror_hands(motion.euler, motion.wrist)
     edits = everywhere(motion)
     one = Motion(motion.euler, separate_hands(motion, edits), FPS)
     other = Motion(euler, separate_hands(Motion(euler, wrist, FPS), edits), FPS)
-    back = mirror_hands(torch.from_numpy(one.euler), torch.from_numpy(one.wrist))[1].numpy()
+    back = mirror_hands(one.euler, one.wrist)[1]
     np.testing.assert_allclose(other.wrist, back, atol=1e-5)
 
 
 def test_hands_stay_clear_however_much_farther_they_move() -> None:
     motion = crossing()
-    bones = _all_bones(motion.euler, motion.wrist, 1.0).at(np.flatnonzero(colliding(motion))[::6])
+    bones = _all_bones(motion.euler, motion.wrist, 1.0, skeleton.STANDARD_HANDS).at(
+        np.flatnonzero(colliding(motion))[::6]
+    )
     rng = np.random.default_rng(0)
     for _ in range(5):
         unit = rng.normal(size=(2, 3)).astype(np.float32)
         need = _needs(bones, unit)
         assert (need > 0).all()
         short = bones.moved((need - 1e-3)[:, None, None] * unit)  # and with a millimetre less they are not
-        assert (short.between_hands().amin((1, 2)) < CLEAR_M).all()
+        assert (short.between_hands().min((0, 1)) < CLEAR_M).all()
         for beyond in np.linspace(0, 0.3, 60):
             moved = bones.moved((need + beyond)[:, None, None] * unit)
             assert float(moved.between_hands().min()) > CLEAR_M - 1e-5
@@ -165,5 +164,5 @@ def test_no_frame_collides_after_contact_whatever_is_redone(kind: str) -> None:
     np.testing.assert_array_equal(part.euler[60:], whole.euler[60:])
     for motion in (whole, redone, part):
         assert not colliding(motion).any()
-        assert not outside_limits(torch.from_numpy(motion.euler)).any()
+        assert not outside_limits(motion.euler).any()
         assert not fingers_touch(pose(motion)).any()

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-import torch
+from scipy.spatial.distance import cdist
 
 from models.body.bones import segment_distance
 from models.body.keyboard import key_x
@@ -43,8 +43,7 @@ def pressing_take(presses_s: list[tuple[float, float]], seconds: float = 3.0) ->
     # A fist but for the middle finger, so that only its tip comes near a key.
     motion.euler[:, RIGHT, FINGER_JOINTS[[1, 3, 4], 0], 0] = -0.4
     motion.euler[:, RIGHT, FINGER_JOINTS[0, 0], 0] = -0.8
-    pose = forward_kinematics(torch.as_tensor(motion.euler[:1]), torch.as_tensor(motion.wrist[:1]))
-    tip = pose.tips[0, RIGHT, 2].numpy()
+    tip = forward_kinematics(motion.euler[:1], motion.wrist[:1]).tips[0, RIGHT, 2]
     target = np.array([key_x(MIDDLE_C), 0.03, 0.02])
     motion.wrist[:, RIGHT] += target - tip
     times = np.arange(frames) / FPS
@@ -154,18 +153,14 @@ def test_sounding_roll_holds_half_open_spans() -> None:
 
 
 def test_segment_distance_against_a_grid() -> None:
-    generator = torch.Generator().manual_seed(0)
-    p1, q1, p2, q2 = torch.randn(4, 200, 3, generator=generator, dtype=torch.float64)
-    steps = torch.linspace(0, 1, 201, dtype=torch.float64)
-    one = p1[:, None] + steps[:, None] * (q1 - p1)[:, None]
-    other = p2[:, None] + steps[:, None] * (q2 - p2)[:, None]
-    grid = torch.cdist(one, other).flatten(1).amin(1)
+    p1, q1, p2, q2 = np.random.default_rng(0).normal(size=(4, 3, 200))
+    steps = np.linspace(0, 1, 201)[:, None, None]
+    one, other = p1 + steps * (q1 - p1), p2 + steps * (q2 - p2)
+    grid = np.array([cdist(one[..., pair], other[..., pair]).min() for pair in range(200)])
     found = segment_distance(p1, q1, p2, q2)
     assert (found <= grid + 1e-9).all() and (grid - found < 0.02).all()
-    parallel = segment_distance(
-        *torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 3, 0], [5, 3, 0]], dtype=torch.float64)
-    )
-    assert parallel.item() == pytest.approx(10**0.5)
+    parallel = segment_distance(*np.array([[0.0, 0, 0], [1, 0, 0], [2, 3, 0], [5, 3, 0]]))
+    assert parallel == pytest.approx(10**0.5)
 
 
 def body(motion: Motion) -> Biomechanics:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from test_contact_separation import FPS, colliding, hands_at
 
 from models.body.edit_mask import EditMask
@@ -59,7 +58,7 @@ def test_every_stroke_that_can_be_shown_is(pitches: list[tuple[int, ...]], rate:
     motion, score = played(notes)
     fast = len(notes) - len(BASS)
     assert score.false == 0 and score.hits >= len(BASS) + 0.96 * shown * fast
-    assert not colliding(motion).any() and not outside_limits(torch.from_numpy(motion.euler)).any()
+    assert not colliding(motion).any() and not outside_limits(motion.euler).any()
     assert np.abs(np.diff(motion.euler[:, :, 1:], axis=0)).max() * FPS < 27
     assert np.linalg.norm(np.diff(motion.wrist, axis=0), axis=-1).max() * FPS < 1.5
 

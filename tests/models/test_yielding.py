@@ -3,8 +3,7 @@
 
 import numpy as np
 
-from models.contact.note_dropping import drop_notes
-from models.contact.posture import Tangle
+from models.contact.note_dropping import Tangle, drop_notes
 from models.contact.schedule import Presses
 
 FPS = 30.0
@@ -19,13 +18,13 @@ def presses(*rows):
 
 
 def tangle(second, *pair):
-    return Tangle(np.array([round(second * FPS)]), np.array([pair]))
+    return Tangle(np.array([round(second * FPS)]), np.array([pair]), np.array([0.001]))
 
 
 def test_the_press_that_has_sounded_longer_ends_early():
     given = presses((0, 1.0, 3.0), (5, 1.9, 3.0), (7, 2.0, 2.5))
-    after, stays = drop_notes(given, tangle(2.0, 0, 5), FPS, NOBODY)
-    assert stays.all()
+    after = drop_notes(given, tangle(2.0, 0, 5), FPS, NOBODY)
+    assert after.note.tolist() == [0, 1, 2]
     assert after.up_s[0] < 2.0 and after.up_s[0] > after.down_s[0] + 0.1
     assert after.up_s[1] == 3.0 and after.up_s[2] == 2.5
     assert given.up_s[0] == 3.0  # what was given is left alone
@@ -33,12 +32,11 @@ def test_the_press_that_has_sounded_longer_ends_early():
 
 def test_where_neither_has_sounded_the_shorter_note_is_left_out():
     given = presses((0, 2.0, 2.2), (5, 2.0, 3.0), (7, 2.0, 2.1))
-    after, stays = drop_notes(given, tangle(2.0, 0, 5), FPS, NOBODY)
-    assert stays.tolist() == [False, True, True]
+    after = drop_notes(given, tangle(2.0, 0, 5), FPS, NOBODY)
     assert after.note.tolist() == [1, 2] and after.up_s.tolist() == [3.0, 2.1]
 
 
 def test_tangled_fingers_that_play_nothing_then_change_nothing():
     given = presses((0, 1.0, 1.2), (5, 4.0, 5.0))
-    after, stays = drop_notes(given, tangle(2.5, 0, 5), FPS, NOBODY)
-    assert stays.all() and np.array_equal(after.up_s, given.up_s)
+    after = drop_notes(given, tangle(2.5, 0, 5), FPS, NOBODY)
+    assert after.note.tolist() == [0, 1] and np.array_equal(after.up_s, given.up_s)
