@@ -32,9 +32,18 @@ def cores() -> int:
 
 
 def worker_threads() -> int:
-    """Threads for torch: one core is left to Blender where there are more than two."""
+    """Threads for the networks: one core is left to Blender where there are more than two."""
     available = cores()
     return min(available - 1 if available > 2 else available, MOST_THREADS)
+
+
+def allowed_threads() -> int:
+    """Threads that the networks may have: what `OMP_NUM_THREADS` says, by which users and systems limit programs."""
+    try:
+        asked = int(os.environ.get("OMP_NUM_THREADS", ""))
+    except ValueError:
+        asked = 0
+    return min(asked, MOST_THREADS) if asked > 0 else worker_threads()
 
 
 def prepare_process() -> None:

@@ -41,7 +41,7 @@ from models.music.audio import Audio
 from models.music.holding import estimated_pedal, needed_until
 from models.music.passages import REACHES_S, Span, frame_spans, passages, rest, silences
 from models.music.pedal import Pedal
-from models.music.transcription.thread_pool import ThreadPool
+from models.networks.one_core import OneCorePool
 from models.planning.plan import plan_fingering
 
 
@@ -195,7 +195,7 @@ def _contact(
 ) -> Motion:
     """Key contact for what was made anew."""
     # Operations that are split between cores round otherwise, and contact makes hundredths of a radian of that.
-    with ThreadPool(torch.device("cpu")):
+    with OneCorePool(torch.device("cpu")):
         return apply_contact(
             motion,
             notes,

@@ -39,7 +39,7 @@ from models.diffusion.schedule import build_schedule
 from models.errors import Cancelled, Progress, UserError, quoted
 from models.generation.model import Model
 from models.music.passages import Span, rest, silences
-from models.music.transcription.thread_pool import ThreadPool
+from models.networks.one_core import OneCorePool
 
 BATCH_WINDOWS = 4
 """Windows that go through the networks together on a CPU; more would take memory and no less time."""
@@ -130,7 +130,7 @@ def _sample_span(
     settings: SamplingSettings,
     kept: Motion | None,
     edits: EditMask,
-    pool: ThreadPool,
+    pool: OneCorePool,
     step_done: Callable[[], None],
     shift: float,
 ) -> tuple[Tensor, Tensor]:
@@ -191,8 +191,8 @@ def _one_core(model: Model) -> bool:
     return sum(weight.numel() for weight in model.networks.parameters()) <= ONE_CORE_NUMBERS
 
 
-def _thread_pool(model: Model) -> ThreadPool:
-    return ThreadPool(model.device, wanted=_one_core(model))
+def _thread_pool(model: Model) -> OneCorePool:
+    return OneCorePool(model.device, wanted=_one_core(model))
 
 
 @contextmanager
@@ -298,7 +298,7 @@ def song_shift(
 
 
 def _positions(
-    model: Model, music: ModelInput, first: int, end: int, style: Tensor, pool: ThreadPool
+    model: Model, music: ModelInput, first: int, end: int, style: Tensor, pool: OneCorePool
 ) -> Tensor:
     """Normalised predicted positions [2, end - first, 3], windows faded into each other."""
     width = model.config.window_frames

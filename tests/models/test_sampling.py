@@ -15,7 +15,7 @@ from models.conditioning.windows import ModelInput, window_starts
 from models.errors import no_progress
 from models.generation import sampling
 from models.generation.generator import GenerateSettings, generate
-from models.music.transcription.thread_pool import ThreadPool
+from models.networks.one_core import OneCorePool
 
 SECONDS = 3.0
 
@@ -40,7 +40,7 @@ class Start:
 def starts(monkeypatch):
     """Every batch of windows that was sampled, in the order of the song: by one thread."""
     heard = []
-    monkeypatch.setattr(sampling, "_thread_pool", lambda model: ThreadPool(model.device, wanted=False))
+    monkeypatch.setattr(sampling, "_thread_pool", lambda model: OneCorePool(model.device, wanted=False))
     plain = sampling.SAMPLERS[TINY.sampler]
 
     def listening(denoise, x, schedule, **rest):

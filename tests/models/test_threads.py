@@ -14,7 +14,7 @@ from models.errors import Cancelled
 from models.generation import sampling
 from models.generation.generator import GenerateSettings, generate
 from models.generation.model import load_model
-from models.music.transcription.thread_pool import ThreadPool
+from models.networks.one_core import OneCorePool
 
 SECONDS = 60.0
 
@@ -127,7 +127,7 @@ def test_an_error_in_one_piece_ends_the_others(threads):
 
     def both():
         with (
-            ThreadPool(torch.device("cpu")) as pool,
+            OneCorePool(torch.device("cpu")) as pool,
             sampling._steps(lambda *told: None, 1 << 30) as step_done,
         ):
 

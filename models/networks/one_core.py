@@ -11,18 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import TypeVar
 
 import torch
 
-Piece = TypeVar("Piece")
-Result = TypeVar("Result")
+from models.thread_pool import Piece, Result, ThreadPool
 
 
-class ThreadPool:
+class OneCorePool(ThreadPool):
     """As many threads as torch is allowed, while its own operations keep to one; on an accelerator just the caller.
 
-    with ThreadPool(device) as pool:
+    with OneCorePool(device) as pool:
         results = pool.each(work, pieces)
 
     An operation that is split between cores rounds otherwise than one that is not. Here none is, so results are the
@@ -31,11 +29,10 @@ class ThreadPool:
 
     def __init__(self, device: torch.device, *, wanted: bool = True) -> None:
         """Not `wanted`: torch splits its operations as it likes, and pieces are done one after another."""
-        self._threads = torch.get_num_threads()
-        self._pool: ThreadPoolExecutor | None = None
+        super().__init__(torch.get_num_threads())
         self._wanted = wanted and device.type == "cpu" and self._threads > 1
 
-    def __enter__(self) -> ThreadPool:
+    def __enter__(self) -> OneCorePool:
         if self._wanted:
             torch.set_num_threads(1)
             self._pool = ThreadPoolExecutor(self._threads, "s2c-pool", torch.set_num_threads, (1,))
@@ -45,8 +42,7 @@ class ThreadPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-            self._pool = None
+            super().__exit__(kind, error, trace)
             torch.set_num_threads(self._threads)
 
     def each(self, work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> list[Result]:
@@ -56,9 +52,5 @@ class ThreadPool:
             with torch.inference_mode():  # holds for one thread only, so each piece says it again
                 return work(piece)
 
-        return list(map(quietly, pieces) if self._pool is None else self._pool.map(quietly, pieces))
+        return super().each(quietly, pieces)
 
-
-def slices(count: int, size: int) -> list[slice]:
-    """0..count in stretches of `size`, the last one as short as it has to be."""
-    return [slice(first, min(first + size, count)) for first in range(0, count, size)]
