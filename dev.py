@@ -6,7 +6,7 @@
     test     style, types, import rules, then all tests, in Blender 4.5 and in Blender 5.2
     lint     the part of `test` before the tests
     format   put the code into the project's format
-    build    build the Blender extension into dist/
+    build    build the Blender extension into dist/: a zip for each system and Blender, and their repository
     setup    only make the environments, .venv (Python 3.11) and .venv-blender52 (Python 3.13)
     lock     write the lock files anew, after a pin in pyproject.toml was changed (see locks/make.py)
 
@@ -36,9 +36,6 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent
 WINDOWS = os.name == "nt"
-SHIPPED = "__init__.py blender_manifest.toml LICENSE README.md CHANGELOG.md models s2c_blender".split()
-"""What goes into the extension: named one by one, so that notes or data in a working copy never ship."""
-SHIPPED.append("docs/animators.md")  # the guide, which the panel opens
 MARKER = "s2c-complete.json"
 PROBE = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
 ISOLATED = "-I"
@@ -394,45 +391,11 @@ def format_code() -> int:
     return 0
 
 
-def build_extension(python: Path, folder: Path) -> Path:
-    """Build the extension with the builder of the Blender that `python` holds; the path of the checked zip."""
-    find = "import importlib.util as u; print(u.find_spec('bpy').submodule_search_locations[0])"
-    bpy = Path(subprocess.check_output([str(python), ISOLATED, "-c", find], text=True).strip())
-    builder = str(next(bpy.glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py")))
-    tags = "--valid-tags=" + str(next(bpy.glob("*/scripts/modules/_bpy_internal/extensions/tags.py")))
-    folder.mkdir(parents=True, exist_ok=True)
-    archive = folder / f"s2c_blender-{project()['project']['version']}.zip"
-    with tempfile.TemporaryDirectory() as copied:
-        for name in SHIPPED:
-            source, target = ROOT / name, Path(copied) / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-            elif source.exists():
-                shutil.copy(source, target)
-        call(
-            [
-                str(python),
-                ISOLATED,
-                builder,
-                "build",
-                tags,
-                "--source-dir",
-                copied,
-                "--output-filepath",
-                str(archive),
-            ]
-        )
-    call([str(python), ISOLATED, builder, "validate", tags, str(archive)])
-    return archive
-
-
-def build() -> int:
-    """Build the extension's archive into dist/."""
+def build(arguments: Sequence[str]) -> int:
+    """Build the extension's zips and their repository into dist/; `arguments` are those of extension.build."""
     ensure_main()
-    archive = build_extension(MAIN.python, ROOT / "dist")
-    say(f"Built {archive.relative_to(ROOT)}, {archive.stat().st_size / 1e6:.1f} MB")
-    return 0
+    command = [str(MAIN.python), "-m", "extension.build", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=variables(), check=False).returncode
 
 
 def setup() -> int:
@@ -471,8 +434,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = {"test": test, "lint": lint, "format": format_code, "build": build, "setup": setup}
-    passing = {"demo": demo, "lock": lock}
+    commands = {"test": test, "lint": lint, "format": format_code, "setup": setup}
+    passing = {"demo": demo, "build": build, "lock": lock}
     parser.add_argument("command", choices=[*passing, *commands])
     known, rest = parser.parse_known_args()
     if rest and known.command not in passing:

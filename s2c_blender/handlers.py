@@ -14,7 +14,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from .core import temporary
-from .session import session
+from .session import do_nothing, session
 from .takes import follow, take_paths, unfinished
 from .ui import refusals
 
@@ -48,6 +48,12 @@ def tick() -> float:
     if changed:
         redraw()
     return session.config.idle_seconds
+
+
+def wake() -> None:
+    """Tick at once, and as often as what goes on needs: a click is not to wait for an idle timer."""
+    _remove_timer()
+    bpy.app.timers.register(tick, first_interval=0.0, persistent=True)
 
 
 def _look_around() -> bool:
@@ -145,7 +151,7 @@ def register() -> None:
             getattr(bpy.app.handlers, name).append(handler)
     atexit.unregister(session.shutdown)
     atexit.register(session.shutdown)
-    _timer = tick
+    _timer, session.wake = tick, wake
     bpy.app.timers.register(tick, persistent=True)
     _tidying = tidy()
     if bpy.app.background:  # no timer runs there
@@ -155,6 +161,7 @@ def register() -> None:
 def unregister() -> None:
     """Take the timer and the handlers out and end the worker."""
     _remove_timer()
+    session.wake = do_nothing
     atexit.unregister(session.shutdown)
     _remove_handlers()
     session.shutdown()

@@ -35,6 +35,10 @@ Work = Generator[str | float | None, None, None]
 Choosing = Callable[[bpy.types.Context], Iterable[PythonChoice]]
 
 
+def do_nothing() -> None:
+    """There is no timer to wake."""
+
+
 def no_pythons(_context: bpy.types.Context) -> Iterable[PythonChoice]:
     """There is none but the built-in one."""
     return ()
@@ -56,7 +60,7 @@ class SessionConfig:
     """A pump goes on to the next small step of preparing or writing until this much time has passed."""
     writing_seconds: float = 0.005
     """Time between two ticks while keyframes are written."""
-    interval_seconds: float = 0.04
+    interval_seconds: float = 0.02
     """Time between two ticks of the timer while something goes on."""
     idle_seconds: float = 1.0
     """Time between two ticks while nothing does; then the disk is asked whether the runtime is there."""
@@ -102,6 +106,8 @@ class Session:
         """Why the generator cannot run, one sentence; empty when its Python is there."""
         self.runtime = PythonChoice()
         """The Python that was chosen when it was last looked at."""
+        self.wake: Callable[[], None] = do_nothing
+        """Lets the timer tick now: while nothing goes on it sleeps for `idle_seconds`. Not to be called by a tick."""
         self.drawn = 0.0
         """When the panels were last asked to draw while something went on (monotonic seconds)."""
         self._order: TakeOrder | None = None
@@ -190,6 +196,7 @@ class Session:
         self.dismiss()
         self._order, self.note = order, order.sound.note if order.sound is not None else ""
         self._begin("Preparing", lambda: self._prepare(order, settings))
+        self.wake()
 
     def order_check(self, context: bpy.types.Context, midi: Path, preset: str) -> None:
         """Ask the worker what it is and time a short generation from the notes in `midi`."""
@@ -207,6 +214,7 @@ class Session:
         self.dismiss()
         job = Job("check", [Request("generate", {**params, "device": device})], preset, device)
         self._start(job, settings)
+        self.wake()
 
     def refuse(self, fault: UserError) -> None:
         """Show in the panel why a job could not begin."""

@@ -74,12 +74,15 @@ def _look(wheels: Path, python: str, search: Sequence[str]) -> PythonChoice:
 
 
 def _installed(name: str, version: str, search: Sequence[str]) -> tuple[str, str] | None:
-    """Version and folder of a package, our version before others; None where it is not installed."""
+    """Version and folder of a package, our version before others, Blender's folder of wheels (the last) before others.
+
+    None where it is not installed.
+    """
     found = [
         (distribution.version, str(distribution.locate_file("")))
         for distribution in importlib.metadata.distributions(name=name, path=list(search))
     ]
-    return next((place for place in found if place[0] == version), found[0] if found else None)
+    return next((place for place in reversed(found) if place[0] == version), found[0] if found else None)
 
 
 def _other_versions(wanted: dict[str, str], versions: Iterable[str]) -> Iterable[str]:

@@ -111,6 +111,7 @@ class S2C_OT_install_runtime(RuntimeOperator, bpy.types.Operator):
         """Begin to build the environment; a running worker of it is ended first."""
         session.machine.unload()
         installer().install(install_config(context), time.monotonic(), online=bpy.app.online_access)
+        session.wake()
         return self.finish()
 
 
@@ -136,6 +137,7 @@ class S2C_OT_delete_runtime(RuntimeOperator, bpy.types.Operator):
         """Begin to delete the environment; a running worker of it is ended first."""
         session.machine.unload()
         installer().delete(install_config(context), time.monotonic())
+        session.wake()
         return self.finish()
 
 

@@ -119,22 +119,29 @@ def is_direct(armature: bpy.types.Object) -> bool:
 
     Then they can be read without evaluating; where anything blends, constrains, drives or mutes them they cannot.
     """
-    if not is_plain(armature) or current_action(armature) is None or is_hindered(armature):
+    if not is_plain(armature) or current_action(armature) is None:
         return False
-    names = {name for hand in joint_bones(armature) for name in hand}
+    joints = joint_bones(armature)
+    if is_hindered(armature, joints):
+        return False
+    names = {name for hand in joints for name in hand}
     return all(bone.rotation_mode == "XYZ" for bone in armature.pose.bones if bone.name in names)
 
 
-def is_hindered(armature: bpy.types.Object) -> bool:
-    """Whether something else than actions has a say in where the hands are, or a curve of the active one is muted."""
+def is_hindered(armature: bpy.types.Object, joints: list[list[str]] | None = None) -> bool:
+    """Whether something else than actions has a say in where the hands are, or a curve of the active one is muted.
+
+    joints: what `joint_bones` says, where the caller has asked already.
+    """
     data = armature.animation_data
     if data is None or any(curve.data_path.startswith("pose.bones") for curve in data.drivers):
         return True
-    names = {name for hand in joint_bones(armature) for name in hand}
+    joints = joint_bones(armature) if joints is None else joints
+    names = {name for hand in joints for name in hand}
     bones = [bone for bone in armature.pose.bones if bone.name in names]
     if any(not c.mute and c.influence > 0 for bone in bones for c in bone.constraints):
         return True
-    carrier = armature.pose.bones[joint_bones(armature)[0][0]].parent
+    carrier = armature.pose.bones[joints[0][0]].parent
     allowed = {carrier.name, *(parent.name for parent in carrier.parent_recursive)} if carrier else set()
     if {parent.name for bone in bones for parent in bone.parent_recursive} - names - allowed:
         return True  # bones between the joints, which may move on their own

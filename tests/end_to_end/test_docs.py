@@ -22,14 +22,14 @@ from models.worker.machine import hello_facts
 from models.worker.server import METHODS
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("benchmarks", "demo", "docs", "models", "s2c_blender", "tests", "training")
+ROOMS = ("benchmarks", "demo", "docs", "extension", "locks", "models", "s2c_blender", "tests", "training")
 TEXTS = (".py", ".md", ".toml", ".txt", ".json", ".cfg")
 MOST_LINES = 90
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 PAGE = re.compile(r"\bdocs/[\w/-]+\.(?:md|png|jpg)\b")
 PACKAGES = ("s2c_blender", "models", "training")
-FILE = re.compile(r"`((?:benchmarks|demo|docs|models|s2c_blender|tests|training)/[\w/]+\.py)(?:::(\w+))?`")
+FILE = re.compile(rf"`((?:{'|'.join(ROOMS)})/[\w/]+\.py)(?:::(\w+))?`")
 DOTTED = re.compile(r"`((?:models|s2c_blender|training)(?:\.\w+)+)`")
 HOSTS = [
     ".".join(parts)

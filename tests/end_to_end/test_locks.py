@@ -83,6 +83,14 @@ def test_the_workers_locks_hold_its_pins_everywhere(environment: dict[str, str])
     assert for_cpu == ({"torch": f"{pins['torch']}+cpu"} if linux else {})
 
 
+@pytest.mark.parametrize("environment", environments(PYTHONS), ids=named)
+def test_the_built_in_engines_lock_holds_its_pins_and_no_torch(environment: dict[str, str]) -> None:
+    found = chosen(read(ROOT / "locks" / "built_in.txt"), environment)
+    assert wanted(GROUPS["worker"], environment).items() <= found.items()
+    assert found.items() <= chosen(read(SHIPPED / "packages.txt"), environment).items()
+    assert not [name for name in found if make.GPU.fullmatch(name)]
+
+
 @pytest.mark.parametrize(
     ("name", "python"), [("main", "3.11"), ("blender52", "3.13")], ids=["main", "blender52"]
 )

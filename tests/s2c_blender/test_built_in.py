@@ -49,6 +49,7 @@ def test_our_version_goes_before_the_one_of_blenders_python(extension, tmp_path)
     blenders = tmp_path / "blenders"
     blenders.mkdir()
     unpack(blenders, "tones", "2.0")
+    unpack(blenders, "quick-maths", "1.2")  # the same, but beside another version of the other
     choice = built_in.choose(wheels, sys.executable, [str(blenders), str(site)])
     assert choice.folders == (str(site),) and choice.remarks == ()
 

@@ -11,10 +11,12 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-import dev
+from extension.contents import Edition
+from extension.zips import make_zip
 
 INSTALL = """
 import json, os, sys
@@ -38,10 +40,54 @@ os._exit(0)
 """
 
 
+SELF_CONTAINED = """
+import json, os, sys
+import bpy
+
+bpy.ops.preferences.addon_enable(module="bl_pkg")
+bpy.ops.extensions.package_install_files(filepath=sys.argv[1], repo="user_default", enable_on_install=True)
+module = "bl_ext.user_default.s2c_blender"
+preferences = bpy.context.preferences.addons[module].preferences
+session = sys.modules[module + ".s2c_blender.session"].session
+facts = {
+    "operators": [name for name in dir(bpy.types) if name.startswith("S2C_OT_")],
+    "preferences": sorted(preferences.bl_rna.properties.keys()),
+    "python": session.choose_python(bpy.context).path,
+    "problem": session.choose_python(bpy.context).problem,
+    "hands": sorted(bpy.ops.s2c.add_hands()),
+    "installing": session.installer.active,
+}
+bpy.ops.preferences.addon_disable(module=module)
+print("FACTS" + json.dumps(facts))
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The zip, built and validated by the builder of the Blender under test."""
-    return dev.build_extension(Path(sys.executable), tmp_path_factory.mktemp("dist"))
+    """The full edition without wheels, built and validated by the builder of the Blender under test."""
+    return make_zip(Edition.FULL, None, tmp_path_factory.mktemp("dist"))
+
+
+def in_clean_profile(script: str, archive: Path, folder: Path, **more: str) -> dict[str, Any]:
+    """The facts that a script prints in a Blender with an empty profile in `folder`; more: variables for it."""
+    variables = {**os.environ, "BLENDER_USER_RESOURCES": str(folder / "profile"), **more}
+    variables.pop("PYTHONPATH", None)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(archive)],
+        cwd=folder,  # not the checkout: the installed copy must find everything in itself
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("FACTS")]
+    assert lines, done.stdout[-3000:] + done.stderr
+    found = json.loads(lines[0].removeprefix("FACTS"))
+    assert isinstance(found, dict)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -87,20 +133,7 @@ def test_the_archive_is_small_enough_to_ship(archive: Path) -> None:
 
 
 def test_a_clean_profile_installs_it_and_adds_hands(archive: Path, tmp_path: Path) -> None:
-    variables = {**os.environ, "BLENDER_USER_RESOURCES": str(tmp_path / "profile")}
-    variables.pop("PYTHONPATH", None)
-    done = subprocess.run(
-        [sys.executable, "-c", INSTALL, str(archive)],
-        cwd=tmp_path,  # not the checkout: the installed copy must find everything in itself
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("FACTS")]
-    assert lines, done.stdout + done.stderr
-    facts = json.loads(lines[0].removeprefix("FACTS"))
+    facts = in_clean_profile(INSTALL, archive, tmp_path)
     assert facts["enabled"]
     assert Path(facts["folder"]).is_relative_to(tmp_path / "profile")
     assert facts["preferences"] == "S2C_Preferences"
@@ -108,6 +141,17 @@ def test_a_clean_profile_installs_it_and_adds_hands(archive: Path, tmp_path: Pat
     assert facts["answer"] == ["FINISHED"]
     assert len(facts["bones"]) == 1 and facts["bones"][0] >= 32
     assert facts["operators_left"] == []
+
+
+def test_the_self_contained_edition_works_and_knows_no_other_python(tmp_path: Path) -> None:
+    archive = make_zip(Edition.SELF_CONTAINED, None, tmp_path)
+    facts = in_clean_profile(SELF_CONTAINED, archive, tmp_path, S2C_WORKER_PYTHON=sys.executable)
+    assert "S2C_OT_generate" in facts["operators"] and facts["hands"] == ["FINISHED"]
+    assert not {"S2C_OT_install_runtime", "S2C_OT_delete_runtime"} & set(facts["operators"])
+    assert {"device", "show_advanced"} <= set(facts["preferences"])
+    assert not {"python_path", "runtime_folder", "cpu_index", "allow_downloads"} & set(facts["preferences"])
+    assert facts["python"] == "" and "no engine in it" in facts["problem"]  # it has no wheels here
+    assert not facts["installing"]
 
 
 def test_versions_have_one_source(project_root: Path) -> None:

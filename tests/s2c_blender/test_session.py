@@ -328,6 +328,23 @@ def test_a_worker_that_cannot_be_started(scene, tmp_path, monkeypatch):
     works_again(monkeypatch, tmp_path)
 
 
+def test_a_click_does_not_wait_for_the_idle_timer(scene, monkeypatch):
+    woken = []
+    monkeypatch.setattr(session, "wake", lambda: woken.append(session.active))
+    assert bpy.ops.s2c.generate() == {"FINISHED"}
+    assert woken == [True]
+
+
+def test_a_woken_timer_is_there_once():
+    session.wake()
+    session.wake()
+    assert bpy.app.timers.is_registered(handlers_module.tick)
+    bpy.app.timers.unregister(handlers_module.tick)
+    assert not bpy.app.timers.is_registered(handlers_module.tick)
+    session.wake()
+    assert bpy.app.timers.is_registered(handlers_module.tick)
+
+
 def test_a_runtime_that_is_not_there(scene, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.delenv("S2C_WORKER_PYTHON", raising=False)
