@@ -4,6 +4,7 @@
     python -m models generate song.wav -o take.npz --seed 1
     python -m models generate song.wav -o again.npz --keep take.npz --hand left --range 4 8
     python -m models transcribe song.wav -o notes.mid
+    python -m models export -o models/onnx
     python -m models evaluate take.npz --midi truth.mid --json
     python -m models benchmark
 
@@ -23,7 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from models import __version__
+from models.app import export
 from models.app.command_line import Parser, run_command, say
+from models.app.export import EXPORTS
 from models.app.progress import StageClock
 from models.app.request import DEVICES, HANDS, GenerateRequest, TranscribeRequest, from_params
 from models.body.player import STYLES
@@ -156,6 +159,13 @@ def build_parser() -> argparse.ArgumentParser:
     benchmark.add_argument("--long", action="store_true", help="ten minutes too")
     benchmark.add_argument("--sound", type=Path, help="also time the transcription of this recording")
     benchmark.set_defaults(run=run_benchmark)
+
+    exporting = commands.add_parser(
+        "export", parents=[common], help="write the ONNX files of the engine without torch"
+    )
+    exporting.add_argument("--what", choices=(*EXPORTS, "all"), default="all", help="default: all")
+    exporting.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
+    exporting.set_defaults(run=run_export)
     return parser
 
 
@@ -271,6 +281,11 @@ def run_benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
         long_song=arguments.long,
         sound=arguments.sound,
     )
+
+
+def run_export(arguments: argparse.Namespace) -> dict[str, Any]:
+    """`export`: the files that were written."""
+    return export.run(arguments.what, arguments.output)
 
 
 def _flat(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
