@@ -59,7 +59,7 @@ class EncoderConfig:
 
     kind: str = "notes"
     """`notes`: 93-key onset, sustain and hand-hint rolls; `features`: vectors that the caller computed; `hubert`: the
-    last hidden state of a HuBERT, from the sound itself (`models.conditioning.hubert`)."""
+    last hidden state of a HuBERT, from the sound itself (`models.networks.hubert`)."""
     feature_dim: int = HAND_SPACE_KEYS * NOTE_FEATURES
     """Numbers in a frame and hand."""
     centred_bins: int = 27

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("torch", "numpy", "scipy", "safetensors", "transkun", "av", "soundfile")
+PACKAGES = ("onnxruntime", "torch", "numpy", "scipy", "safetensors", "transkun", "av", "soundfile")
 
 
 NICENESS = 5
@@ -89,6 +89,17 @@ def torch_may_have_accelerator() -> bool:
     except OSError:
         return True
     return re.search(r"^(?:cuda|hip|xpu)\b[^=\n]*=\s*['\"]", text, re.MULTILINE) is not None
+
+
+def engines() -> list[str]:
+    """Engines whose packages are installed; says so without importing them."""
+    packages = {"onnx": "onnxruntime", "torch": "torch"}
+    return [name for name, package in packages.items() if importlib.util.find_spec(package) is not None]
+
+
+def has_accelerator() -> bool:
+    """Whether torch is here and can compute on a GPU; imports it only where it may."""
+    return bool(devices()[0]["name"] != "cpu")
 
 
 def devices() -> list[dict[str, Any]]:

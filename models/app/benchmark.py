@@ -7,21 +7,24 @@ contact are timed by the stages of the same pipeline that makes takes; transcrip
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from models.app.pipeline import Pipeline
 from models.app.progress import StageClock
 from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.body.notes import Notes
 from models.body.skeleton import LEFT, RIGHT
-from models.machine import cores, devices, memory_gb, package_versions
+from models.generation.model import runs_without_torch
+from models.machine import allowed_threads, cores, devices, engines, memory_gb, package_versions
+from models.model_folder import config_of, file_hash, preset_folder, weights_of
 from models.music.midi import write_midi
 
 WINDOW_S = 8.0
@@ -58,14 +61,21 @@ def peak_memory_mb() -> float | None:
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)
 
 
-def time_generation(
-    pipeline: Pipeline, folder: Path, seconds: float, preset: str, device: str
-) -> dict[str, float]:
+@dataclass(frozen=True)
+class Choice:
+    """What is measured."""
+
+    preset: str
+    device: str
+    engine: str
+
+
+def time_generation(pipeline: Pipeline, folder: Path, seconds: float, choice: Choice) -> dict[str, float]:
     """Seconds of each stage for a study of that length."""
     midi = folder / "study.mid"
     write_midi(midi, study(seconds))
     request = GenerateRequest(
-        midi=midi, output=folder / "take.npz", preset=preset, device=device, seed=1, sound_end_s=seconds
+        midi=midi, output=folder / "take.npz", seed=1, sound_end_s=seconds, **dataclasses.asdict(choice)
     )
     seconds_of_stages: dict[str, float] = pipeline.generate(request, StageClock()).facts["seconds"]
     return seconds_of_stages
@@ -83,6 +93,25 @@ def _row(seconds: dict[str, float], music_s: float) -> dict[str, Any]:
     }
 
 
+def time_engine(choice: Choice, *, song: bool, long_song: bool) -> dict[str, Any]:
+    """One engine's figures; the first window is thrown away as warm-up."""
+    pipeline, clock = Pipeline(), StageClock()
+    clock("load", 0, 1)
+    model = pipeline.load(LoadRequest(**dataclasses.asdict(choice)))
+    facts: dict[str, Any] = {"device": model.engine.device, "load_s": round(clock.finish()["total"], 3)}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        time_generation(pipeline, folder, WINDOW_S, choice)
+        windows = [time_generation(pipeline, folder, WINDOW_S, choice) for _ in range(REPEATS)]
+        median = {stage: statistics.median(row[stage] for row in windows) for stage in windows[0]}
+        facts["window_8_s"] = _row(median, WINDOW_S)
+        if song:
+            facts["song_5_min"] = _row(time_generation(pipeline, folder, SONG_S, choice), SONG_S)
+        if long_song:
+            facts["song_10_min"] = _row(time_generation(pipeline, folder, LONG_SONG_S, choice), LONG_SONG_S)
+    return facts
+
+
 def run(
     *,
     preset: str = "default",
@@ -90,45 +119,39 @@ def run(
     song: bool = True,
     long_song: bool = False,
     sound: Path | None = None,
+    engine: str | None = None,
 ) -> dict[str, Any]:
-    """Measure and return facts as plain JSON values; the first window is thrown away as warm-up."""
-    pipeline = Pipeline()
-    clock = StageClock()
-    clock("load", 0, 1)
-    model = pipeline.load(LoadRequest(preset=preset, device=device))
-    load_s = clock.finish()["total"]
+    """Measure and return facts as plain JSON values; without `engine` each that can run the model, side by side.
+
+    Engines take turns in one process, so the memory of a later one holds what the earlier ones left.
+    """
+    folder = preset_folder(preset)
     facts: dict[str, Any] = {
-        "device": str(model.device),
-        "device_name": next((d["description"] for d in devices() if d["name"] == model.device.type), None),
-        "threads": torch.get_num_threads(),
+        "threads": allowed_threads(),
         "cores": cores(),
         "memory_gb": memory_gb(),
         "versions": {"python": sys.version.split()[0], **package_versions()},
-        "preset": model.preset,
-        "weights_sha256": model.weights_hash,
-        "load_s": round(load_s, 3),
+        "devices": [item["description"] for item in devices()],
+        "preset": folder.name,
+        "weights_sha256": file_hash(weights_of(folder)),
     }
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        time_generation(pipeline, folder, WINDOW_S, preset, device)
-        windows = [time_generation(pipeline, folder, WINDOW_S, preset, device) for _ in range(REPEATS)]
-        median = {stage: statistics.median(row[stage] for row in windows) for stage in windows[0]}
-        facts["window_8_s"] = _row(median, WINDOW_S)
-        if song:
-            facts["song_5_min"] = _row(time_generation(pipeline, folder, SONG_S, preset, device), SONG_S)
-        if long_song:
-            facts["song_10_min"] = _row(
-                time_generation(pipeline, folder, LONG_SONG_S, preset, device), LONG_SONG_S
-            )
-        if sound is not None:
-            request = TranscribeRequest(sound=sound, output=folder / "notes.mid", device=device)
-            heard = pipeline.transcribe(request)
-            seconds, length_s = heard["seconds"]["transcribe"], heard["duration_s"]
-            facts["transcription"] = {
-                "sound_s": length_s,
-                "seconds": seconds,
-                "real_time_factor": round(seconds / length_s, 3),
-                "notes": heard["notes"],
-                "peak_memory_mb": peak_memory_mb(),
-            }
+    chosen = [engine] if engine is not None else [name for name in engines() if _can(name, folder, device)]
+    for name in chosen:
+        facts[name] = time_engine(Choice(preset, device, name), song=song, long_song=long_song)
+    if sound is not None:
+        with tempfile.TemporaryDirectory() as name:
+            request = TranscribeRequest(sound=sound, output=Path(name) / "notes.mid", device=device)
+            heard = Pipeline().transcribe(request)
+        seconds, length_s = heard["seconds"]["transcribe"], heard["duration_s"]
+        facts["transcription"] = {
+            "sound_s": length_s,
+            "seconds": seconds,
+            "real_time_factor": round(seconds / length_s, 3),
+            "notes": heard["notes"],
+            "peak_memory_mb": peak_memory_mb(),
+        }
     return facts
+
+
+def _can(engine: str, folder: Path, device: str) -> bool:
+    return engine == "torch" or (device in ("auto", "cpu") and runs_without_torch(config_of(folder)))

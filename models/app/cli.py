@@ -7,6 +7,7 @@
     python -m models export -o models/onnx
     python -m models evaluate take.npz --midi truth.mid --json
     python -m models benchmark
+    python -m models export -o models/onnx
 
 Results go to stdout (`--json`: one line), progress and errors to stderr. Exit codes: 0 done, 1 failed with one
 sentence, 2 wrong usage, 130 interrupted.
@@ -28,7 +29,7 @@ from models.app import export
 from models.app.command_line import Parser, run_command, say
 from models.app.export import EXPORTS
 from models.app.progress import StageClock
-from models.app.request import DEVICES, HANDS, GenerateRequest, TranscribeRequest, from_params
+from models.app.request import DEVICES, ENGINES, HANDS, GenerateRequest, TranscribeRequest, from_params
 from models.body.player import STYLES
 from models.errors import UserError
 from models.plain_text import printable
@@ -65,7 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
     compute = Parser(add_help=False)
     compute.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
-    compute.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: torch's own choice)")
+    compute.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores but one)")
     trims = Parser(add_help=False)
     trims.add_argument(
         "--sound-start", type=float, default=0.0, metavar="S", help="begin at this second of the input"
@@ -101,14 +102,20 @@ def build_parser() -> argparse.ArgumentParser:
         "--seed",
         type=int,
         default=0,
-        help="another seed, another take; the same seed gives the same take for any number of threads, but not on "
-        "another kind of processor or on a GPU, where the last digits differ (default: 0)",
+        help="another seed, another take; the same seed gives the same take for any number of threads; on "
+        "another engine or kind of processor its last digits differ (default: 0)",
     )
     generate.add_argument("--preset", default="default", help="preset or model folder (default: default)")
     generate.add_argument(
         "--allow-download",
         action="store_true",
         help="fetch a sound encoder that the model needs and is missing",
+    )
+    generate.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="auto",
+        help="what runs the networks (default: auto, torch on a GPU and for models that need it, else onnx)",
     )
     generate.add_argument("--sampler", help="sampler (default: the preset's)")
     generate.add_argument(
@@ -158,6 +165,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     benchmark.add_argument("--long", action="store_true", help="ten minutes too")
     benchmark.add_argument("--sound", type=Path, help="also time the transcription of this recording")
+    benchmark.add_argument(
+        "--engine",
+        choices=ENGINES[1:],
+        help="this engine alone (default: all that are installed, side by side)",
+    )
     benchmark.set_defaults(run=run_benchmark)
 
     exporting = commands.add_parser(
@@ -233,6 +245,7 @@ def run_generate(arguments: argparse.Namespace) -> dict[str, Any]:
         "hand",
         "range",
         "device",
+        "engine",
         "align",
         "allow_download",
     )
@@ -280,6 +293,7 @@ def run_benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
         song=not arguments.short,
         long_song=arguments.long,
         sound=arguments.sound,
+        engine=arguments.engine,
     )
 
 

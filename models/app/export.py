@@ -18,7 +18,16 @@ def export_transcriber(folder: Path) -> list[Path]:
     return write_transcriber(folder / "transcriber")
 
 
-EXPORTS: dict[str, Callable[[Path], list[Path]]] = {"transcriber": export_transcriber}
+def export_model(folder: Path, preset: str = "default") -> list[Path]:
+    """Write the files of a model into a folder of the preset's name."""
+    from models.generation.onnx_files import write_files
+    from models.model_folder import config_of, preset_folder, weights_of
+
+    source = preset_folder(preset)
+    return write_files(config_of(source), weights_of(source), folder / source.name)
+
+
+EXPORTS: dict[str, Callable[[Path], list[Path]]] = {"model": export_model, "transcriber": export_transcriber}
 """What can be exported, and what writes it into a folder and says which files it wrote."""
 
 

@@ -50,7 +50,7 @@ class Pipeline:
     """Generates takes and transcribes recordings, one job at a time."""
 
     def __init__(self) -> None:
-        self._models: dict[tuple[str, str], Model] = {}
+        self._models: dict[tuple[str, str, str], Model] = {}
         self._listener = NoteSource(load_transcriber)
         self._expectations = Expectations()
         self._transcriber_loaded = False
@@ -59,11 +59,9 @@ class Pipeline:
         """The model of a preset or folder on a device; kept until `unload`."""
         from models.generation.model import load_model
 
-        key = (request.preset, request.device)
+        key = (request.preset, request.device, request.engine)
         if key not in self._models:
-            self._models[key] = load_model(
-                request.preset, request.device, allow_download=request.allow_download
-            )
+            self._models[key] = load_model(*key, allow_download=request.allow_download)
         return self._models[key]
 
     def unload(self) -> None:
@@ -100,7 +98,12 @@ class Pipeline:
         clock.expect(self._expectations.plan(work))
         clock("load", 0, 1)
         model = self.load(
-            LoadRequest(preset=request.preset, device=request.device, allow_download=request.allow_download)
+            LoadRequest(
+                preset=request.preset,
+                device=request.device,
+                engine=request.engine,
+                allow_download=request.allow_download,
+            )
         )
         if work.listens:
             clock("load", 0, 1)
@@ -177,7 +180,7 @@ class Pipeline:
     def _work(self, request: GenerateRequest, duration_s: float, listens: bool) -> Work:
         """What the request has to do, as far as it is known before the model is loaded."""
         loads = []
-        if (request.preset, request.device) not in self._models:
+        if (request.preset, request.device, request.engine) not in self._models:
             loads.append("model")
         if listens and not self._transcriber_loaded:
             loads.append("transcriber")
@@ -185,7 +188,7 @@ class Pipeline:
             duration_s=duration_s,
             listens=listens,
             loads=tuple(loads),
-            model=(request.preset, request.device),
+            model=(request.preset, request.device, request.engine),
             steps=request.steps or USUAL_STEPS,
             contact=request.contact > 0,
             range_s=request.range,
@@ -266,7 +269,8 @@ def _facts(request: GenerateRequest, model: Model, take: Take) -> dict[str, Any]
         "seed": request.seed,
         "preset": model.preset,
         "weights_sha256": model.weights_hash,
-        "device": str(model.device),
+        "engine": model.engine.name,
+        "device": model.engine.device,
         "notes": score.hits + score.missed,
         "notes_played": score.hits,
         "false_strikes": score.false,

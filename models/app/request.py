@@ -29,6 +29,7 @@ from models.music.sound_piece import MOST_S, SoundPiece
 
 HANDS = ("left", "right")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+ENGINES = ("auto", "onnx", "torch")
 FPS_RANGE = (1.0, 240.0)
 STEPS_RANGE = (1, 1000)
 SEED_RANGE = (0, 2**63 - 1)
@@ -73,6 +74,8 @@ class GenerateRequest:
     range: tuple[float, float] | None = None
     """Seconds to make anew; the rest is kept."""
     device: str = "auto"
+    engine: str = "auto"
+    """What runs the networks: auto is torch on a GPU and for models that need it, else onnx."""
     sound_start_s: float = 0.0
     """The take begins at this second of the sound (and of the MIDI)."""
     sound_end_s: float | None = None
@@ -110,6 +113,7 @@ class GenerateRequest:
             )
         self._check_range()
         checked_choice("device", self.device, DEVICES)
+        checked_choice("engine", self.engine, ENGINES)
         _check_part_of_sound(self)
 
     @property
@@ -204,12 +208,14 @@ class LoadRequest:
 
     preset: str = "default"
     device: str = "auto"
+    engine: str = "auto"
     allow_download: bool = False
 
     def __post_init__(self) -> None:
         checked_text("preset", self.preset)
         checked_yes_or_no("allow_download", self.allow_download)
         checked_choice("device", self.device, DEVICES)
+        checked_choice("engine", self.engine, ENGINES)
 
 
 def _check_part_of_sound(request: GenerateRequest | TranscribeRequest) -> None:

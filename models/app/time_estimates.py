@@ -32,7 +32,7 @@ class Work:
     listens: bool = False
     loads: tuple[str, ...] = ()
     """Of `LOAD_S`."""
-    model: tuple[str, str] | None = None
+    model: tuple[str, ...] | None = None
     """Preset and device; None where nothing is generated."""
     steps: int = USUAL_STEPS
     contact: bool = True
@@ -59,7 +59,7 @@ class Expectations:
     """Seconds of every stage to come; better ones after every job."""
 
     def __init__(self) -> None:
-        self._rates: dict[tuple[str, tuple[str, str] | None], float] = {}
+        self._rates: dict[tuple[str, tuple[str, ...] | None], float] = {}
 
     def plan(self, work: Work) -> dict[str, float]:
         """Seconds that each stage will probably take, in order."""
@@ -77,6 +77,6 @@ class Expectations:
                 self._rates[_kind(stage, work)] = seconds[stage] / amount
 
 
-def _kind(stage: str, work: Work) -> tuple[str, tuple[str, str] | None]:
+def _kind(stage: str, work: Work) -> tuple[str, tuple[str, ...] | None]:
     """Stages that a model works in are as fast as the model."""
     return stage, work.model if stage == "sample" else None

@@ -12,13 +12,12 @@ import importlib.util
 from pathlib import Path
 
 from models.errors import UserError
+from models.generation.onnx_files import SHIPPED_FOLDER, cache_folder
 from models.machine import devices
 from models.music.transcription.note_network import NoteNetwork
 from models.music.transcription.onnx_files import FACTS, stage_names
 from models.whole_file import whole_folder
 
-SHIPPED_FOLDER = Path(__file__).parents[1] / "onnx" / "transcriber"
-"""In a built extension; a checkout has none."""
 LICENCE = "LICENSE.txt"
 """Of the published weights; lies beside what is made of them."""
 
@@ -32,7 +31,7 @@ def load_transcriber(device: str) -> NoteNetwork:
             where they are not what they should be; what `choose_device` raises.
     """
     if device != "cpu" and (device != "auto" or devices()[0]["name"] != "cpu"):
-        from models.device import choose_device
+        from models.networks.device import choose_device
         from models.networks.transcription.network import load_network
 
         chosen = choose_device(device)
@@ -50,23 +49,17 @@ def forget_transcriber() -> None:
 
 def transcriber_files() -> Path:
     """The folder of the network's files, made where there is none yet; raises as `load_transcriber`."""
-    if SHIPPED_FOLDER.is_dir():
-        return SHIPPED_FOLDER
+    shipped = SHIPPED_FOLDER / "transcriber"
+    if shipped.is_dir():
+        return shipped
     made = cache_folder() / "-".join(["transcriber", *(fact[:16] for fact in FACTS.values())])
     if not made.is_dir():
         if any(importlib.util.find_spec(name) is None for name in ("torch", "onnx", "transkun")):
             sentence = "The piano transcriber is missing; install the extension again."
-            raise UserError("transcriber_missing", sentence, f"no {SHIPPED_FOLDER}, no {made}")
+            raise UserError("transcriber_missing", sentence, f"no {shipped}, no {made}")
         made.parent.mkdir(parents=True, exist_ok=True)
         write_transcriber(made)
     return made
-
-
-def cache_folder() -> Path:
-    """Where files that were made here are kept."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("s2c_blender", appauthor=False) / "onnx"
 
 
 def write_transcriber(folder: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 
 The notes are known and so is a fingering (`models.planning.fingering`) before any motion is. A network that is
 told which finger goes where need not find out ergonomics and geometry at once, and the fingers of the diffusion
-are those that key contact will use.
+are those that key contact will use. `anchor_x` and `plan_features` take numpy arrays or torch tensors.
 
 Axes: B batch, H = 2 hands, T frames, 5 fingers (0 thumb to 4 little finger).
 """
@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
+from array_api_compat import array_namespace
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models.body.keyboard import is_black, key_x
 from models.body.notes import Notes
+from models.body.rotations import Array
 from models.config import FINGERS_A_HAND, PLAN_FEATURES
 
 PLAN_CHANNELS = 8
@@ -82,7 +82,7 @@ def _one_finger(plan: NDArray[np.float32], notes: Notes, time: NDArray[np.float6
     plan[:, LOUD_NEXT] = np.where(left, notes.velocity[coming] / 127, 0)
 
 
-def anchor_x(plan: Tensor, reach: Tensor, rest_x: float) -> Tensor:
+def anchor_x(plan: Array, reach: Array, rest_x: float) -> Array:
     """Where the wrist would be if every finger only reached straight ahead: [B, H, T] metres.
 
     The mean of key minus reach over all fingers' present and next keys, weighted by their nearness in time; a
@@ -92,41 +92,44 @@ def anchor_x(plan: Tensor, reach: Tensor, rest_x: float) -> Tensor:
         plan: [B, H, T, 5, PLAN_CHANNELS] in hand-space X.
         reach: (5,) metres, each fingertip's X from the wrist.
     """
-    now, coming = plan[..., SINCE_OFFSET].clamp_min(0.0), plan[..., UNTIL_NEXT]
-    weight_now, weight_next = ((_ANCHOR_SOFTNESS_S + t).pow(-2) * (t < FAR_S) for t in (now, coming))
+    xp = array_namespace(plan)
+    now, coming = xp.clip(plan[..., SINCE_OFFSET], 0.0, None), plan[..., UNTIL_NEXT]
+    weight_now, weight_next = ((_ANCHOR_SOFTNESS_S + t) ** -2 * (t < FAR_S) for t in (now, coming))
     places = weight_now * (plan[..., X_NOW] - reach) + weight_next * (plan[..., X_NEXT] - reach)
-    total = (weight_now + weight_next).sum(-1) + _ANCHOR_REST
-    return (places.sum(-1) + _ANCHOR_REST * rest_x) / total
+    total = xp.sum(weight_now + weight_next, axis=-1) + _ANCHOR_REST
+    return (xp.sum(places, axis=-1) + _ANCHOR_REST * rest_x) / total
 
 
-def plan_features(plan: Tensor, centre_x: Tensor) -> Tensor:
+def plan_features(plan: Array, centre_x: Array) -> Array:
     """What the networks read of a plan: [B, H, T, 5 * PLAN_FEATURES], all within a few units of zero.
 
     Args:
         plan: [B, H, T, 5, PLAN_CHANNELS] in hand-space X.
         centre_x: [B, H, T] metres that the keys' places are told from, the wrist or where it is thought to be.
     """
+    xp = array_namespace(plan)
     since_on, since_off = plan[..., SINCE_ONSET], plan[..., SINCE_OFFSET]
     until = plan[..., UNTIL_NEXT]
-    held = (since_off < 0).to(plan.dtype)
-    recent = torch.where(since_off < 0, torch.ones_like(since_off), torch.exp(-since_off.clamp_min(0) / 0.3))
-    near = torch.exp(-until / 0.4)
+    held = xp.astype(since_off < 0, plan.dtype)
+    recent = xp.where(since_off < 0, xp.ones_like(since_off), xp.exp(-xp.clip(since_off, 0, None) / 0.3))
+    near = xp.exp(-until / 0.4)
 
-    def place(x: Tensor) -> Tensor:
-        return ((x - centre_x[..., None]) / _RELATIVE_UNIT_M).clamp(-_RELATIVE_LIMIT, _RELATIVE_LIMIT)
+    def place(x: Array) -> Array:
+        return xp.clip((x - centre_x[..., None]) / _RELATIVE_UNIT_M, -_RELATIVE_LIMIT, _RELATIVE_LIMIT)
 
     features = [
         held,
-        torch.exp(-since_on / 0.1),
-        held * torch.exp(since_off.clamp_max(0) / 0.08),
+        xp.exp(-since_on / 0.1),
+        held * xp.exp(xp.clip(since_off, None, 0) / 0.08),
         recent * (1 - held),
         recent * place(plan[..., X_NOW]),
         recent * plan[..., BLACK_NOW],
         near,
-        torch.exp(-until / 0.08),
+        xp.exp(-until / 0.08),
         near * place(plan[..., X_NEXT]),
         near * plan[..., BLACK_NEXT],
         near * plan[..., LOUD_NEXT],
     ]
     assert len(features) == PLAN_FEATURES
-    return torch.stack(features, -1).flatten(-2)
+    stacked = xp.stack(features, axis=-1)
+    return xp.reshape(stacked, (*stacked.shape[:-2], -1))

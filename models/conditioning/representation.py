@@ -10,32 +10,30 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
+from array_api_compat import array_namespace
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models.body.keyboard import key_x
+from models.body.kinematics import like
 from models.body.mano import camera_from_piano, euler_from_mano, mano_from_euler, piano_from_camera
 from models.body.notes import Notes
-from models.body.rotations import unwrap
+from models.body.rotations import Array, unwrap
 from models.config import ModelConfig
 
 
-def to_piano(config: ModelConfig, pose: Tensor, place: Tensor, shift_x: float = 0.0) -> tuple[Tensor, Tensor]:
+def to_piano(config: ModelConfig, pose: Array, place: Array, shift_x: float = 0.0) -> tuple[Array, Array]:
     """Channels (F, 2, 48) and positions (F, 2, 3) of consecutive frames to euler (F, 2, 16, 3) and wrists (F, 2, 3)."""
     if config.representation == "euler":
-        return pose.unflatten(-1, (16, 3)), place
+        return array_namespace(pose).reshape(pose, (*pose.shape[:-1], 16, 3)), place
     wrist = piano_from_camera(place)
-    return unwrap(euler_from_mano(pose), 0), wrist + wrist.new_tensor([shift_x, 0.0, 0.0])
+    return unwrap(euler_from_mano(pose), 0), wrist + like([shift_x, 0.0, 0.0], wrist)
 
 
-def from_piano(
-    config: ModelConfig, euler: Tensor, wrist: Tensor, shift_x: float = 0.0
-) -> tuple[Tensor, Tensor]:
+def from_piano(config: ModelConfig, euler: Array, wrist: Array, shift_x: float = 0.0) -> tuple[Array, Array]:
     """The inverse of `to_piano`: euler (..., 2, 16, 3) and wrists (..., 2, 3) to channels and positions."""
     if config.representation == "euler":
-        return euler.flatten(-2), wrist
-    return mano_from_euler(euler), camera_from_piano(wrist - torch.tensor([shift_x, 0.0, 0.0]).to(wrist))
+        return array_namespace(euler).reshape(euler, (*euler.shape[:-2], 48)), wrist
+    return mano_from_euler(euler), camera_from_piano(wrist - like([shift_x, 0.0, 0.0], wrist))
 
 
 def keyboard_shift(wrist: NDArray[np.floating[Any]], notes: Notes, fps: float, rounds: int = 5) -> float:

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from models.body.keyboard import KEYS
 from models.body.notes import Notes
@@ -23,13 +22,29 @@ from models.conditioning.finger_features import notes_by_finger, window_plan
 from models.config import ModelConfig
 from models.music.notes import note_rolls
 
-if TYPE_CHECKING:
-    from models.conditioning.audio_features import SoundFeatures
-
 CONTEXT_FRAMES = 30
 """Frames of a neighbouring window that are given to a gap, one second."""
 FADE_FRAMES = 60
 """Overlap in which two windows' predicted positions are faded into each other."""
+
+
+class Listener(Protocol):
+    """What hears a recording for a model that listens (`models.networks.audio_features`)."""
+
+    def windows(self, starts: list[int], frames: int) -> Any:
+        """f_a [B, 2, frames, C] of the windows that begin at these frames, as the engine keeps it."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a model is told of some windows; notes and plan, or a recording."""
+
+    sounds: NDArray[np.float32] | None = None
+    """[B, 3, T, 88, 2] rolls (`ModelInput.sounds`)."""
+    plan: NDArray[np.float32] | None = None
+    """[B, 2, T, 5, PLAN_CHANNELS]; None where the model reads none."""
+    recording: Any = None
+    """What a `Listener` heard."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +54,10 @@ class ModelInput:
     notes: Notes
     """Sorted by onset, with their fingers."""
     fps: float
-    features: SoundFeatures | None = None
+    listener: Listener | None = None
     """The recording's, for models that listen to sound."""
 
-    def sounds(self, starts: list[int], frames: int) -> Tensor:
+    def sounds(self, starts: list[int], frames: int) -> NDArray[np.float32]:
         """Rolls [B, 3, frames, 88, 2] of all, of the left, of the right hand's notes from each start frame on."""
         out = np.zeros((len(starts), 3, frames, KEYS, 2), np.float32)
         for i, start in enumerate(starts):
@@ -51,16 +66,24 @@ class ModelInput:
             hands = (notes.select(notes.hand == hand) for hand in (LEFT, RIGHT))
             for j, group in enumerate((notes, *hands)):
                 out[i, j] = note_rolls(group, self.fps, start, frames)
-        return torch.from_numpy(out)
+        return out
 
     @cached_property
     def _by_finger(self) -> list[Notes]:
         return notes_by_finger(self.notes)
 
-    def plans(self, starts: list[int], frames: int) -> Tensor:
+    def plans(self, starts: list[int], frames: int) -> NDArray[np.float32]:
         """Finger plans [B, 2, frames, 5, PLAN_CHANNELS] from each start frame on."""
         parts = [window_plan(self._by_finger, self.fps, start, frames) for start in starts]
-        return torch.from_numpy(np.stack(parts)).transpose(1, 2)
+        return np.stack(parts).swapaxes(1, 2)
+
+    def heard(self, starts: list[int], config: ModelConfig) -> Heard:
+        """All that a model of this configuration is told of the windows that start at these frames."""
+        frames = config.window_frames
+        if self.listener is not None:
+            return Heard(recording=self.listener.windows(starts, frames))
+        plan = self.plans(starts, frames) if config.encoder.finger_plan else None
+        return Heard(self.sounds(starts, frames), plan)
 
 
 def window_starts(first: int, stop: int, frames: int, overlap: int) -> list[int]:
@@ -80,7 +103,7 @@ def sampling_rounds(first: int, stop: int, config: ModelConfig) -> list[list[int
     return [part for part in (starts[0::2], starts[1::2]) if part]
 
 
-def fade_weights(frames: int, overlap: int) -> Tensor:
+def fade_weights(frames: int, overlap: int) -> NDArray[np.float32]:
     """Weights [frames] of a window among its neighbours: ramps of `overlap` frames at both ends that add up to 1."""
-    ramp = (torch.arange(frames) + 0.5) / max(overlap, 1)
-    return torch.minimum(ramp, ramp.flip(0)).clamp(max=1.0)
+    ramp = (np.arange(frames, dtype=np.float32) + np.float32(0.5)) / np.float32(max(overlap, 1))
+    return np.minimum(np.minimum(ramp, ramp[::-1]), np.float32(1))

@@ -1,28 +1,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Samplers: functions of one signature that turn noise into data.
 
-    sample_<name>(denoise, x, schedule, *, steps, generators, clamp=0.0, callback=None) -> Tensor
+    sample_<name>(denoise, x, schedule, *, steps, generators, clamp=0.0, callback=None) -> x's kind
 
-`denoise(x, t)` returns v (eq. 4) for x [B, H, ...] at the integer timestep t; `x` is the noise at T; `steps`
-is how many times the network is asked; `generators` has one torch.Generator for each [B][H] and gives all the
-noise that a sampler adds, so that a sample does not depend on what shares its batch; `clamp` bounds the
-estimated clean data, 0 leaves it; `callback(step, steps)` runs after each step.
+All work on numpy arrays and on torch tensors. `denoise(x, t)` returns v (eq. 4) for x [B, H, ...] at the integer
+timestep t; `x` is the noise at T; `steps` is how many times the network is asked; `generators` has one numpy generator
+for each [B][H] and gives all the noise that a sampler adds, so that a sample does not depend on what shares its batch;
+`clamp` bounds the estimated clean data, 0 leaves it; `callback(step, steps)` runs after each step.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-import torch
-from torch import Tensor
+import numpy as np
+from array_api_compat import array_namespace
+from numpy.typing import NDArray
 
+from models.body.kinematics import like
+from models.body.rotations import Array
 from models.checks import check_range
 from models.diffusion.parameterization import epsilon_from_v, x0_from_v
 from models.diffusion.schedule import Schedule
 
-Denoise = Callable[[Tensor, int], Tensor]
-Generators = Sequence[Sequence[torch.Generator]]
+Denoise = Callable[[Array, int], Array]
+Generators = Sequence[Sequence[np.random.Generator]]
 Callback = Callable[[int, int], None]
 
 
@@ -32,14 +36,14 @@ class Sampler(Protocol):
     def __call__(
         self,
         denoise: Denoise,
-        x: Tensor,
+        x: Array,
         schedule: Schedule,
         *,
         steps: int,
         generators: Generators,
         clamp: float = 0.0,
         callback: Callback | None = None,
-    ) -> Tensor:
+    ) -> Array:
         """Clean data [B, H, T, C] from noise `x` of that shape.
 
         Args:
@@ -53,22 +57,19 @@ class Sampler(Protocol):
         """
 
 
-def draw_noise(shape: Sequence[int], generators: Generators, device: torch.device | None = None) -> Tensor:
+def draw_noise(shape: Sequence[int], generators: Generators) -> NDArray[np.float32]:
     """Standard normal noise [B, H, ...] float32, the part [b, h] from generators[b][h].
 
-    Generators live on the CPU and so does the drawing: a seed gives the same take on every device.
+    NumPy draws it for every engine and device, so that a seed is the same take on all of them.
     """
     if (len(generators), len(generators[0])) != tuple(shape[:2]):
         raise ValueError(
             f"generators are {len(generators)} x {len(generators[0])}; x needs {shape[0]} x {shape[1]}"
         )
-    noise = torch.stack(
-        [
-            torch.stack([torch.randn(*shape[2:], generator=generator) for generator in hands])
-            for hands in generators
-        ]
-    )
-    return noise.to(device) if device is not None else noise
+    drawn = [
+        generator.standard_normal(shape[2:], dtype=np.float32) for hands in generators for generator in hands
+    ]
+    return np.stack(drawn).reshape(shape)
 
 
 def timesteps(schedule: Schedule, steps: int) -> list[int]:
@@ -77,17 +78,16 @@ def timesteps(schedule: Schedule, steps: int) -> list[int]:
     return [round(schedule.steps * (steps - i) / steps) for i in range(steps + 1)]
 
 
-@torch.no_grad()
 def sample_ancestral(
     denoise: Denoise,
-    x: Tensor,
+    x: Array,
     schedule: Schedule,
     *,
     steps: int,
     generators: Generators,
     clamp: float = 0.0,
     callback: Callback | None = None,
-) -> Tensor:
+) -> Array:
     """Algorithm 1 of the paper; with fewer steps than T, the same formulas on the chain of the kept timesteps."""
     times = timesteps(schedule, steps)
     for i, (t, previous) in enumerate(zip(times, times[1:])):
@@ -101,24 +101,23 @@ def sample_ancestral(
         ) * x  # 10
         variance = (1 - bar_previous) * beta / (1 - bar)  # line 11
         if previous > 0:  # lines 6 and 12
-            mean = mean + variance**0.5 * draw_noise(x.shape, generators, x.device).to(x.dtype)
+            mean = mean + variance**0.5 * like(draw_noise(x.shape, generators), x)
         x = mean
         if callback is not None:
             callback(i + 1, steps)
     return x
 
 
-@torch.no_grad()
 def sample_ddim(
     denoise: Denoise,
-    x: Tensor,
+    x: Array,
     schedule: Schedule,
     *,
     steps: int,
     generators: Generators,
     clamp: float = 0.0,
     callback: Callback | None = None,
-) -> Tensor:
+) -> Array:
     """DDIM with eta = 0 (Song et al. 2021, eq. 12): deterministic, adds no noise."""
     times = timesteps(schedule, steps)
     for i, (t, previous) in enumerate(zip(times, times[1:])):
@@ -132,17 +131,16 @@ def sample_ddim(
     return x
 
 
-@torch.no_grad()
 def sample_dpm_solver_pp_2m(
     denoise: Denoise,
-    x: Tensor,
+    x: Array,
     schedule: Schedule,
     *,
     steps: int,
     generators: Generators,
     clamp: float = 0.0,
     callback: Callback | None = None,
-) -> Tensor:
+) -> Array:
     """DPM-Solver++(2M) (Lu et al. 2022, Algorithm 2): second order, deterministic, adds no noise.
 
     alpha_t = sqrt(alpha_bar_t), sigma_t = sqrt(1 - alpha_bar_t), lambda_t = log(alpha_t / sigma_t), h =
@@ -150,10 +148,9 @@ def sample_dpm_solver_pp_2m(
     = 0, where the first-order step is the estimate of the clean data itself.
     """
     times = timesteps(schedule, steps)
-    alpha = schedule.alpha_bar.sqrt()
-    sigma = (1 - schedule.alpha_bar).sqrt()
-    log_snr_half = torch.log(alpha) - torch.log(sigma.clamp_min(1e-12))
-    before: Tensor | None = None
+    alpha, sigma = np.sqrt(schedule.alpha_bar), np.sqrt(1 - schedule.alpha_bar)
+    log_snr_half = np.log(alpha) - np.log(np.maximum(sigma, 1e-12))
+    before: Array | None = None
     h_before = 0.0
     for i, (t, following) in enumerate(zip(times, times[1:])):
         x0 = _clean(x, denoise(x, t), float(schedule.alpha_bar[t]), clamp)
@@ -166,7 +163,7 @@ def sample_dpm_solver_pp_2m(
             x = x0
         else:
             shrink = float(sigma[following] / sigma[t])
-            gain = -float(alpha[following]) * float(torch.expm1(torch.tensor(-h, dtype=torch.float64)))
+            gain = -float(alpha[following]) * math.expm1(-h)
             x = shrink * x + gain * direction
         before, h_before = x0, h
         if callback is not None:
@@ -182,13 +179,12 @@ SAMPLERS: dict[str, Sampler] = {
 """Names of the samplers, as settings and the command line know them."""
 
 
-def _clean(x: Tensor, v: Tensor, bar: float, clamp: float) -> Tensor:
-    signal, noise = x.new_tensor(bar**0.5), x.new_tensor((1 - bar) ** 0.5)
-    x0 = x0_from_v(x, v, signal, noise)
-    return x0.clamp(-clamp, clamp) if clamp else x0
+def _clean(x: Array, v: Array, bar: float, clamp: float) -> Array:
+    x0 = x0_from_v(x, v, bar**0.5, (1 - bar) ** 0.5)
+    return array_namespace(x0).clip(x0, -clamp, clamp) if clamp else x0
 
 
-def _epsilon(x: Tensor, v: Tensor, x0: Tensor, bar: float, clamp: float) -> Tensor:
+def _epsilon(x: Array, v: Array, x0: Array, bar: float, clamp: float) -> Array:
     """From v, or from the clamped x0 where that differs."""
-    signal, noise = x.new_tensor(bar**0.5), x.new_tensor((1 - bar) ** 0.5)
+    signal, noise = bar**0.5, (1 - bar) ** 0.5
     return (x - signal * x0) / noise if clamp else epsilon_from_v(x, v, signal, noise)

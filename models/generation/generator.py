@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 
 from models import __version__
 from models.body.edit_mask import EditMask
@@ -28,8 +27,7 @@ from models.body.resampling import frame_count, resample_motion, splice
 from models.body.skeleton import HANDS
 from models.body.take import Take
 from models.checks import check_ranges
-from models.conditioning.audio_features import SoundFeatures
-from models.conditioning.windows import ModelInput
+from models.conditioning.windows import Listener, ModelInput
 from models.config import SAMPLER_NAMES
 from models.contact import apply_contact
 from models.contact.separation import separate_hands
@@ -41,7 +39,6 @@ from models.music.audio import Audio
 from models.music.holding import estimated_pedal, needed_until
 from models.music.passages import REACHES_S, Span, frame_spans, passages, rest, silences
 from models.music.pedal import Pedal
-from models.networks.one_core import OneCorePool
 from models.planning.plan import plan_fingering
 
 
@@ -107,7 +104,7 @@ def generate(
         UserError: for settings that this model cannot serve.
     """
     config = model.config
-    features = _features(model, sound)
+    listener = _listener(model, sound)
     if keep_hand is None and redo_range is None:
         keep = None  # everything is made anew
     elif keep is None:
@@ -144,7 +141,7 @@ def generate(
     )
     length = frame_count(duration_s, config.fps)
     edits_of_model = EditMask.of_seconds(length, config.fps, new_hands, redo_range)  # at the model's own rate
-    music = ModelInput(notes, config.fps, features)
+    music = ModelInput(notes, config.fps, listener)
     parts = passages(notes, duration_s)
     heard, spans = frame_spans(parts, config.fps, length), frame_spans(parts, settings.fps, frames)
     shift = song_shift(model, music, length, sampling.player_vector, heard)
@@ -161,26 +158,27 @@ def generate(
     return Take(motion, notes, meta, pedal.table)
 
 
-def _features(model: Model, sound: Audio | None) -> SoundFeatures | None:
+def _listener(model: Model, sound: Audio | None) -> Listener | None:
     """What a model that listens to sound hears; None for one that reads notes."""
     if model.config.encoder.kind == "notes":
         return None
-    if model.encoder is None:
-        raise UserError(
-            "encoder_missing",
-            f"The model {model.preset!r} has no sound encoder; install the model again, or choose default.",
-        )
     if sound is None:
         raise UserError(
             "needs_sound",
             f"The model {model.preset!r} listens to a recording; give it one, or choose the model default.",
         )
-    return SoundFeatures(sound, model.encoder, model.config.fps, model.device)
+    listener = model.engine.listener(sound)
+    if listener is None:
+        raise UserError(
+            "encoder_missing",
+            f"The model {model.preset!r} has no sound encoder; install the model again, or choose default.",
+        )
+    return listener
 
 
 def _inside_limits(motion: Motion, edits: EditMask) -> Motion:
     """The redone part inside the joint limits: bending it to meet the kept part may have led out of them."""
-    limited = clamp_to_limits(torch.from_numpy(motion.euler)).numpy()
+    limited = clamp_to_limits(motion.euler)
     euler = np.where(edits.free[..., None, None], limited, motion.euler)
     return Motion(euler, motion.wrist, motion.fps)
 
@@ -194,6 +192,10 @@ def _contact(
     spans: list[Span],
 ) -> Motion:
     """Key contact for what was made anew."""
+    import torch
+
+    from models.networks.one_core import OneCorePool
+
     # Operations that are split between cores round otherwise, and contact makes hundredths of a radian of that.
     with OneCorePool(torch.device("cpu")):
         return apply_contact(
@@ -231,6 +233,7 @@ def _meta(
     meta: dict[str, Any] = {
         "seed": settings.seed,
         "preset": model.preset,
+        "engine": model.engine.name,
         "weights_sha256": model.weights_hash,
         "sampler": settings.sampler,
         "steps": settings.steps,

@@ -53,4 +53,3 @@ class OneCorePool(ThreadPool):
                 return work(piece)
 
         return super().each(quietly, pieces)
-

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models import __version__
-from models.machine import devices, package_versions, worker_threads
+from models.machine import devices, engines, package_versions, worker_threads
 from models.worker import PROTOCOL
 
 PRESETS_FOLDER = Path(__file__).parent.parent / "presets"
@@ -29,6 +29,7 @@ def hello_facts() -> dict[str, Any]:
         "executable": sys.executable,
         "platform": platform.platform(),
         "packages": package_versions(),
+        "engines": engines(),
         "devices": devices(),
         "threads": worker_threads(),
         "presets": installed_presets(),

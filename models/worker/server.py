@@ -251,7 +251,12 @@ class Worker:
         clock("load", 0, 1)
         model = self._pipeline.load(request)
         clock("load", 1, 1)
-        return {"preset": model.preset, "device": str(model.device), "seconds": clock.finish()}
+        return {
+            "preset": model.preset,
+            "engine": model.engine.name,
+            "device": model.engine.device,
+            "seconds": clock.finish(),
+        }
 
     def _generate(self, job: Job) -> dict[str, Any]:
         request = from_params(GenerateRequest, job.params)

@@ -262,7 +262,7 @@ def test_the_formats_name_every_option_of_the_generator() -> None:
     subcommands = next(
         a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction)
     ).choices
-    assert set(subcommands) == {"generate", "transcribe", "evaluate", "benchmark"}
+    assert set(subcommands) == {"generate", "transcribe", "evaluate", "benchmark", "export"}
     for command, parser in subcommands.items():
         line = re.search(rf"^\| `{command}` \|.*$", names, re.MULTILINE)
         assert line, command

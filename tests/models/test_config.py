@@ -14,7 +14,7 @@ from models.config import (
     TransformerConfig,
     UNetConfig,
 )
-from models.generation.model import PRESETS_FOLDER
+from models.model_folder import PRESETS_FOLDER
 
 
 def test_json_round_trip_keeps_every_value():

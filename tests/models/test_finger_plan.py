@@ -82,7 +82,7 @@ def test_mirrored_music_gives_the_other_hand_the_same_view():
     mirrored = replace(
         notes, pitch=MIRROR_PITCH_SUM - notes.pitch, hand=np.where(notes.hand >= 0, 1 - notes.hand, -1)
     )
-    normalizer = Normalizer(ModelConfig())
+    normalizer = Normalizer(ModelConfig(), torch.empty(0))
     sounds = torch.zeros(1, 3, 300, 88, 2)
 
     def view(notes):
@@ -129,8 +129,8 @@ def test_models_without_notes_read_no_plan():
     with pytest.raises(ValueError, match="finger_plan"):
         EncoderConfig(kind="features", feature_dim=32, centred_bins=0)
     config = ModelConfig(encoder=EncoderConfig(finger_plan=False))
-    heard = encode_input(torch.zeros(1, 3, 16, 88, 2), None, Normalizer(config))
+    heard = encode_input(torch.zeros(1, 3, 16, 88, 2), None, Normalizer(config, torch.empty(0)))
     assert heard.plan is None and heard.anchor is None
     assert heard.features.shape[-1] == config.encoder.feature_width == config.encoder.feature_dim
     with pytest.raises(ValueError, match="finger plan"):
-        encode_input(torch.zeros(1, 3, 16, 88, 2), None, Normalizer(ModelConfig()))
+        encode_input(torch.zeros(1, 3, 16, 88, 2), None, Normalizer(ModelConfig(), torch.empty(0)))

@@ -11,7 +11,9 @@ from models.body.notes import Notes
 from models.body.player import PLAYER_FEATURES, Player, draw_player_scores, scores_of_take
 from models.config import ModelConfig
 from models.generation.generator import GenerateSettings, generate
-from models.generation.model import Networks, wrap
+from models.generation.model import wrap
+from models.networks.stages import Networks
+from models.networks.torch_engine import TorchEngine
 
 TOLD = dataclasses.replace(TINY, habit_dim=len(PLAYER_FEATURES))
 
@@ -24,7 +26,7 @@ def told_model():
     networks = Networks(TOLD)
     for parameter in networks.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    return wrap(TOLD, networks, torch.device("cpu"), preset="told")
+    return wrap(TOLD, TorchEngine(TOLD, networks, torch.device("cpu")), "told")
 
 
 def scores_of_seed(seed):

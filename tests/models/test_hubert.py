@@ -10,8 +10,10 @@ import pytest
 import tiny_hubert
 import torch
 
-from models.conditioning import hubert_source
-from models.conditioning.hubert import (
+from models.config import EncoderConfig
+from models.errors import UserError
+from models.networks import hubert_source
+from models.networks.hubert import (
     HAND_FILES,
     SAMPLE_RATE,
     HubertEncoder,
@@ -19,10 +21,8 @@ from models.conditioning.hubert import (
     load_pair,
     normalise,
 )
-from models.conditioning.hubert_source import find_source
-from models.conditioning.published_encoders import PUBLISHED, Published
-from models.config import EncoderConfig
-from models.errors import UserError
+from models.networks.hubert_source import find_source
+from models.networks.published_encoders import PUBLISHED, Published
 
 
 def encoder_config(**changes) -> EncoderConfig:

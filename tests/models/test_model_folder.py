@@ -13,28 +13,23 @@ from models.body.notes import Notes
 from models.config import ModelConfig
 from models.errors import UserError
 from models.generation.generator import GenerateSettings, generate
-from models.generation.model import (
-    CONFIG_FILE,
-    PRESETS_FOLDER,
-    WEIGHTS_FILE,
-    Networks,
-    load_model,
-    save_model,
-)
+from models.generation.model import load_model
+from models.model_folder import CONFIG_FILE, PRESETS_FOLDER, WEIGHTS_FILE
 from models.networks import weights_file
+from models.networks.stages import Networks, save_model
 
 
 @pytest.fixture
 def folder(tmp_path):
-    save_model(tmp_path / "tiny", TINY, tiny_model().networks, "# card\n")
+    save_model(tmp_path / "tiny", TINY, tiny_model().engine.networks, "# card\n")
     return tmp_path / "tiny"
 
 
 def test_a_saved_model_comes_back_bit_for_bit(folder):
-    model, original = load_model(folder, "cpu"), tiny_model()
+    model, original = load_model(folder, "cpu", "torch"), tiny_model()
     assert model.config == TINY and model.preset == "tiny"
-    for name, value in original.networks.state_dict().items():
-        assert torch.equal(model.networks.state_dict()[name], value)
+    for name, value in original.engine.networks.state_dict().items():
+        assert torch.equal(model.engine.networks.state_dict()[name], value)
     assert (folder / "README.md").read_text() == "# card\n"
 
 
@@ -43,18 +38,20 @@ def test_who_may_read_the_card_may_read_the_weights(folder):
 
 
 def test_half_precision_is_smaller_and_close(tmp_path):
-    save_model(tmp_path / "full", TINY, tiny_model().networks, "")
-    save_model(tmp_path / "half", TINY, tiny_model().networks, "", half=True)
+    save_model(tmp_path / "full", TINY, tiny_model().engine.networks, "")
+    save_model(tmp_path / "half", TINY, tiny_model().engine.networks, "", half=True)
     assert (tmp_path / "half" / WEIGHTS_FILE).stat().st_size < 0.6 * (
         tmp_path / "full" / WEIGHTS_FILE
     ).stat().st_size
-    half = load_model(tmp_path / "half", "cpu").networks.state_dict()
-    for name, value in tiny_model().networks.state_dict().items():
+    half = load_model(tmp_path / "half", "cpu", "torch").engine.networks.state_dict()
+    for name, value in tiny_model().engine.networks.state_dict().items():
         torch.testing.assert_close(half[name], value, atol=1e-4, rtol=1e-3)
 
 
 def test_the_hash_follows_the_weights(tmp_path):
-    hashes = {save_model(tmp_path / str(seed), TINY, tiny_model(seed=seed).networks, "") for seed in (0, 1)}
+    hashes = {
+        save_model(tmp_path / str(seed), TINY, tiny_model(seed=seed).engine.networks, "") for seed in (0, 1)
+    }
     assert len(hashes) == 2
     assert load_model(tmp_path / "0", "cpu").weights_hash in hashes
 
@@ -239,7 +236,7 @@ def resident():
 def test_an_outline_takes_no_memory_and_names_what_the_networks_have():
     networks = weights_file.outline(lambda: Networks(TINY))
     assert all(value.is_meta for value in networks.state_dict().values())
-    assert weights_file.shapes_of(networks) == weights_file.shapes_of(tiny_model().networks)
+    assert weights_file.shapes_of(networks) == weights_file.shapes_of(tiny_model().engine.networks)
 
 
 @pytest.mark.parametrize("preset", ["paper", "official"])
@@ -250,7 +247,7 @@ def test_the_papers_networks_are_within_the_limits(preset):
 
 
 def test_weights_that_say_anything_end_in_a_sentence(folder):
-    networks = tiny_model().networks
+    networks = tiny_model().engine.networks
     for value in networks.parameters():
         torch.nn.init.constant_(value, 1e30)
     save_model(folder, TINY, networks, "")

@@ -17,9 +17,10 @@ from models.conditioning.hand_space import (
     seen_from_other,
 )
 from models.config import InteractionConfig, ModelConfig
-from models.generation.model import PRESETS_FOLDER, Networks, parameter_count
+from models.model_folder import PRESETS_FOLDER
 from models.networks.hcaa import HandCoordinatedAsymmetricAttention
 from models.networks.interaction import build_interaction
+from models.networks.stages import Networks, parameter_count
 
 
 def inputs(config, batch=2, frames=None):
@@ -218,7 +219,7 @@ def test_mirrored_music_looks_the_same_to_the_other_hand():
 
 def test_canonical_space_leads_back():
     config = dataclasses.replace(ModelConfig())
-    normalizer = Normalizer(config)
+    normalizer = Normalizer(config, torch.empty(0))
     euler, wrist, positions = torch.randn(2, 2, 5, 48), torch.randn(2, 2, 5, 3), torch.randn(2, 2, 5, 3)
     back = normalizer.unmotion(normalizer.motion(euler, wrist, positions), positions)
     torch.testing.assert_close(back[0], euler)

@@ -144,7 +144,7 @@ def test_the_plan_of_a_window_sees_one_note_before_and_one_after():
     whole = finger_plan(found, 30.0, -30, 3300)
     music = ModelInput(found, 30.0)
     for start in (-30, 0, 60, 1400, 2960, 3200):
-        part = music.plans([start], 48)[0].transpose(0, 1).numpy()
+        part = music.plans([start], 48)[0].swapaxes(0, 1)
         assert np.array_equal(part, whole[start + 30 : start + 78])
 
 

@@ -11,7 +11,7 @@ from models.body.keyboard import key_x
 from models.body.notes import Notes
 from models.conditioning.representation import from_piano, keyboard_shift, to_piano
 from models.config import ModelConfig
-from models.generation.model import PRESETS_FOLDER
+from models.model_folder import PRESETS_FOLDER
 
 
 @pytest.mark.parametrize("preset", ["paper", "official"])

@@ -47,6 +47,7 @@ def test_defaults_and_null() -> None:
         ("output", 7),
         ("midi", ["a.mid"]),
         ("device", "gpu"),
+        ("engine", "steam"),
         ("style", {"size": 1}),
         ("style", {"curl": "much"}),
         ("style", [1]),
@@ -202,7 +203,7 @@ ODD_VALUES = {
 }
 GENERATE_NAMES = [
     "output", "sound", "sounds", "midi", "seed", "preset", "sampler", "steps", "contact", "fps", "style", "keep",
-    "hand", "range", "device", "sound_start_s", "sound_end_s", "allow_download", "align", "part",
+    "hand", "range", "device", "engine", "sound_start_s", "sound_end_s", "allow_download", "align", "part",
     "midi_pieces",
 ]  # fmt: skip
 

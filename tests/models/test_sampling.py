@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the noise of a take depends on: the seed, the hand, the window, and the switches of the configuration."""
 
+import copy
 import dataclasses
 
 import numpy as np
 import pytest
-import torch
 from tiny_model import TINY, tiny_model
 
 from models.body.edit_mask import EditMask
@@ -15,7 +15,8 @@ from models.conditioning.windows import ModelInput, window_starts
 from models.errors import no_progress
 from models.generation import sampling
 from models.generation.generator import GenerateSettings, generate
-from models.networks.one_core import OneCorePool
+from models.networks.torch_engine import TorchEngine
+from models.thread_pool import ThreadPool
 
 SECONDS = 3.0
 
@@ -24,23 +25,19 @@ class Start:
     """What a sampler was given for one batch of windows."""
 
     def __init__(self, x, generators):
-        self.x = x.clone()
+        self.x = x.copy()
         """[B, 2, T, C]"""
         # What a sampler would draw later; from copies, so that the take is not another one.
-        self.next = torch.stack([torch.stack([self.draw(hand) for hand in hands]) for hands in generators])
-
-    @staticmethod
-    def draw(generator):
-        again = torch.Generator()
-        again.set_state(generator.get_state())
-        return torch.randn(16, generator=again)
+        self.next = np.stack(
+            [[copy.deepcopy(hand).standard_normal(16) for hand in hands] for hands in generators]
+        )
 
 
 @pytest.fixture
 def starts(monkeypatch):
     """Every batch of windows that was sampled, in the order of the song: by one thread."""
     heard = []
-    monkeypatch.setattr(sampling, "_thread_pool", lambda model: OneCorePool(model.device, wanted=False))
+    monkeypatch.setattr(TorchEngine, "pool", lambda engine: ThreadPool(1))
     plain = sampling.SAMPLERS[TINY.sampler]
 
     def listening(denoise, x, schedule, **rest):
@@ -62,8 +59,8 @@ def test_noise_of_the_hands_is_its_own_or_shared_from_beginning_to_end(starts, d
     sample(dataclasses.replace(TINY, decoupled_noise=decoupled))
     assert starts
     for start in starts:
-        assert torch.equal(start.x[:, 0], start.x[:, 1]) != decoupled
-        assert torch.equal(start.next[:, 0], start.next[:, 1]) != decoupled
+        assert np.array_equal(start.x[:, 0], start.x[:, 1]) != decoupled
+        assert np.array_equal(start.next[:, 0], start.next[:, 1]) != decoupled
 
 
 def test_a_shared_start_is_one_noise_at_first_and_each_hand_its_own_later(starts):
@@ -73,22 +70,22 @@ def test_a_shared_start_is_one_noise_at_first_and_each_hand_its_own_later(starts
     sample(dataclasses.replace(TINY, shared_start=True))
     assert len(starts) == len(plain) > 0
     for apart, start in zip(plain, starts):
-        assert torch.equal(start.x[:, 0], start.x[:, 1])
-        assert torch.equal(start.x[:, 0], apart.x[:, 0])  # the left hand's is both's
-        assert not torch.equal(start.next[:, 0], start.next[:, 1])
+        assert np.array_equal(start.x[:, 0], start.x[:, 1])
+        assert np.array_equal(start.x[:, 0], apart.x[:, 0])  # the left hand's is both's
+        assert not np.array_equal(start.next[:, 0], start.next[:, 1])
 
 
 def test_every_window_and_every_seed_has_its_own_noise(starts):
     sample(seed=1, seconds=6.0)
-    first = torch.cat([start.x for start in starts])
+    first = np.concatenate([start.x for start in starts])
     starts.clear()
     sample(seed=2, seconds=6.0)
-    other = torch.cat([start.x for start in starts])
+    other = np.concatenate([start.x for start in starts])
     assert len(first) == len(window_starts(0, 180, TINY.window_frames, 12)) > 3
-    drawn = torch.cat([first, other]).flatten(2).flatten(0, 1)
-    assert len(torch.unique(drawn, dim=0)) == 4 * len(first)
+    drawn = np.concatenate([first, other]).reshape(4 * len(first), -1)
+    assert len(np.unique(drawn, axis=0)) == 4 * len(first)
     # Standard normal noise, up to what the configuration scales it by.
-    assert torch.tensor([TINY.pose_noise, TINY.wrist_noise]).tolist() == [1.0, 1.0]
+    assert [TINY.pose_noise, TINY.wrist_noise] == [1.0, 1.0]
     assert abs(drawn.mean()) < 0.02 and abs(drawn.std() - 1) < 0.02
 
 
@@ -156,20 +153,19 @@ def test_where_blocks_of_frames_meet_does_not_show(monkeypatch):
 
 
 def test_seams_are_softened_where_they_are_and_lines_stay_lines():
-    line = torch.arange(100.0).expand(2, 3, 100).transpose(1, 2).clone()
-    ramp = line.clone()
+    line = np.arange(100, dtype=np.float32)[None, :, None].repeat(2, 0).repeat(3, 2)
+    ramp = line.copy()
     sampling.soften_seams(ramp, [30], 48)
-    torch.testing.assert_close(ramp, line)
-    step = torch.zeros(2, 100, 3)
+    np.testing.assert_allclose(ramp, line, rtol=1e-5)
+    step = np.zeros((2, 100, 3), np.float32)
     step[:, 42:] = 1.0  # the gap's window begins at 30, its first 12 frames were given
-    soft = step.clone()
+    soft = step.copy()
     sampling.soften_seams(soft, [30], 48)
-    changed = torch.nonzero((soft - step).abs().amax((0, 2)) > 1e-6).flatten()
+    changed = np.flatnonzero(np.abs(soft - step).max((0, 2)) > 1e-6)
     assert changed.min() >= 42 - sampling.SEAM_FRAMES and changed.max() < 42 + sampling.SEAM_FRAMES
-    rise = soft[0, :, 0].diff()
+    rise = np.diff(soft[0, :, 0])
     assert (rise >= -1e-6).all() and rise.max() < 0.5  # a step no more
-    end = torch.zeros(2, 100, 3)
+    end = np.zeros((2, 100, 3), np.float32)
     end[:, 66:] = 1.0  # the other edge
-    assert (lambda values: (sampling.soften_seams(values, [30], 48), values)[1])(end.clone()).diff(
-        dim=1
-    ).max() < 0.5
+    sampling.soften_seams(end, [30], 48)
+    assert np.diff(end, axis=1).max() < 0.5

@@ -14,7 +14,9 @@ from models.errors import Cancelled
 from models.generation import sampling
 from models.generation.generator import GenerateSettings, generate
 from models.generation.model import load_model
-from models.networks.one_core import OneCorePool
+from models.generation.steps import counted_steps
+from models.networks import torch_engine
+from models.thread_pool import ThreadPool
 
 SECONDS = 60.0
 
@@ -41,7 +43,7 @@ def take(model, seconds=SECONDS, **more):
 
 def test_a_take_is_the_same_for_any_number_of_threads(threads):
     """The shipped weights: a tiny network's operations are too small to be split at all."""
-    model = load_model("default", "cpu")
+    model = load_model("default", "cpu", "torch")
     threads(1)
     alone = take(model, 16.0)
     threads(2)
@@ -85,15 +87,15 @@ def test_pieces_follow_from_the_song_alone(threads):
     starts = list(range(11))
     for count in (1, 2, 3):
         threads(count)
-        assert list(map(len, sampling._pieces(starts, model))) == [2, 2, 2, 2, 3]
+        assert list(map(len, model.engine.pieces(starts))) == [2, 2, 2, 2, 3]
 
 
 def test_a_network_too_large_for_one_core_has_all_of_them(threads, monkeypatch):
     threads(2)
-    monkeypatch.setattr(sampling, "ONE_CORE_NUMBERS", 10)
+    monkeypatch.setattr(torch_engine, "ONE_CORE_NUMBERS", 10)
     model = tiny_model()
-    assert list(map(len, sampling._pieces(list(range(6)), model))) == [4, 2]
-    with sampling._thread_pool(model):
+    assert list(map(len, model.engine.pieces(list(range(6))))) == [4, 2]
+    with model.engine.pool():
         assert torch.get_num_threads() == 2
 
 
@@ -127,8 +129,8 @@ def test_an_error_in_one_piece_ends_the_others(threads):
 
     def both():
         with (
-            OneCorePool(torch.device("cpu")) as pool,
-            sampling._steps(lambda *told: None, 1 << 30) as step_done,
+            ThreadPool(2) as pool,
+            counted_steps(lambda *told: None, 1 << 30) as step_done,
         ):
 
             def work(piece):

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from models.conditioning.hubert import build_hubert
+from models.networks.hubert import build_hubert
 
 WIDTH = 32
 CONFIG = {

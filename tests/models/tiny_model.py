@@ -6,7 +6,9 @@ from pathlib import Path
 import torch
 
 from models.config import InteractionConfig, ModelConfig, Statistics, TransformerConfig, UNetConfig
-from models.generation.model import Networks, save_model, wrap
+from models.generation.model import wrap
+from models.networks.stages import Networks, save_model
+from models.networks.torch_engine import TorchEngine
 
 _TINY_TRANSFORMER = TransformerConfig(
     width=16, heads=2, feedforward=16, encoder_layers=1, decoder_layers=1, input_kernel=3
@@ -35,7 +37,7 @@ def tiny_model(config=TINY, seed=0):
     networks = Networks(config)
     for parameter in networks.parameters():
         torch.nn.init.normal_(parameter, std=0.15)
-    return wrap(config, networks, torch.device("cpu"), preset=config.name)
+    return wrap(config, TorchEngine(config, networks, torch.device("cpu")), config.name)
 
 
 def save_tiny_model(folder: Path) -> Path:

@@ -69,7 +69,7 @@ def stage2_state(side: str) -> dict[str, Tensor]:
 @lru_cache(maxsize=2)
 def _stage2_state(side: str) -> dict[str, Tensor]:
     """The tables of the schedule are the cosine schedule's betas, whatever their name."""
-    betas = build_schedule(ScheduleConfig(kind="cosine", steps=steps())).beta[1:].float()
+    betas = torch.from_numpy(build_schedule(ScheduleConfig(kind="cosine", steps=steps())).beta[1:]).float()
     return {
         name: betas if "." not in name else _weight(name, tuple(shape), side)
         for name, shape in keys().items()

@@ -8,12 +8,14 @@ import released_checkpoint as released
 import torch
 from safetensors.torch import load_file
 
-from models.conditioning.hubert import build_hubert, load_pair
 from models.config import ModelConfig
 from models.diffusion import samplers
 from models.diffusion.schedule import build_schedule
-from models.generation.model import PRESETS_FOLDER, Networks, load_model, parameter_count
+from models.generation.model import load_model
+from models.model_folder import PRESETS_FOLDER
+from models.networks.hubert import build_hubert, load_pair
 from models.networks.released_transformer import causal_bias
+from models.networks.stages import Networks, parameter_count
 from training.__main__ import main
 from training.stages.convert import ConversionError, convert, read_checkpoint
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from models.config import EncoderConfig, InteractionConfig, ModelConfig, TransformerConfig, UNetConfig
-from models.generation.model import Networks, load_model, parameter_count
+from models.generation.model import load_model
+from models.networks.stages import Networks, parameter_count
 from training.__main__ import main
 from training.commands.cost import as_markdown
 from training.tables.cost import (
@@ -38,7 +39,9 @@ def test_the_command_counts_all_of_the_shipped_model(capsys, tmp_path):
     out = capsys.readouterr().out
     assert "| default |" in out and "766 s" in out
     (cost,) = json.loads(file.read_text(encoding="utf-8"))
-    assert sum(cost["parameters"].values()) == parameter_count(load_model("default", "cpu").networks)
+    assert sum(cost["parameters"].values()) == parameter_count(
+        load_model("default", "cpu", "torch").engine.networks
+    )
     assert cost["timings"] == [] and cost["peak_memory_mb"] is None
 
 

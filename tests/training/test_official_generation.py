@@ -15,12 +15,12 @@ from models.app.request import GenerateRequest
 from models.body.kinematics import outside_limits
 from models.body.notes import Notes
 from models.body.take import Take
-from models.conditioning.audio_features import SoundFeatures, mono_16k
 from models.errors import UserError
 from models.evaluation.scores import take_onsets
 from models.generation import generator
 from models.generation.model import load_model
 from models.music.midi import write_midi
+from models.networks.audio_features import SoundFeatures, mono_16k
 from training.__main__ import main
 
 SECONDS = 11.0
@@ -164,7 +164,7 @@ def test_windows_are_heard_where_they_lie(song, model_folder) -> None:
     np.testing.assert_allclose(samples, whole[32000:48000], atol=1e-3)
     assert not mono_16k(audio, SECONDS + 1, 0.5).any() and not mono_16k(audio, -2.0, 1.0).any()
     model = load_model(model_folder, "cpu")
-    features = SoundFeatures(audio, model.encoder, 30.0, torch.device("cpu"))
+    features = SoundFeatures(audio, model.engine.encoder, 30.0, torch.device("cpu"))
     heard = features.windows([0, 60], 60)
     assert heard.shape == (2, 2, 60, tiny_hubert.WIDTH)
     torch.testing.assert_close(features.windows([60], 60)[0], heard[1])

@@ -9,7 +9,7 @@ import torch
 
 from models.conditioning.hand_space import Normalizer
 from models.config import ModelConfig
-from models.generation.model import CONFIG_FILE, PRESETS_FOLDER
+from models.model_folder import CONFIG_FILE, PRESETS_FOLDER
 from training.__main__ import main
 from training.stages.settings import resolve
 
@@ -18,7 +18,7 @@ CONFIG = PRESETS_FOLDER / "paper" / CONFIG_FILE
 
 def test_an_error_of_the_predictor_is_small_in_every_direction():
     config = ModelConfig.load(CONFIG)
-    normalizer = Normalizer(config, torch.device("cpu"))
+    normalizer = Normalizer(config, torch.empty(0))
     apart = normalizer.metres(torch.full((1, 2, 1, 3), 0.01)) - normalizer.metres(torch.zeros(1, 2, 1, 3))
     assert apart.abs().max() < 0.01
     reach = normalizer.metres(torch.tensor([-1.0, 1.0])[:, None, None, None].expand(2, 2, 1, 3))

@@ -9,9 +9,10 @@ import pytest
 import tiny_hubert
 import torch
 
-from models.conditioning.hubert import HAND_FILES
 from models.config import ModelConfig
-from models.generation.model import PRESETS_FOLDER, load_model
+from models.generation.model import load_model
+from models.model_folder import PRESETS_FOLDER
+from models.networks.hubert import HAND_FILES
 from training.__main__ import main
 from training.stages.loop import read_checkpoint
 
@@ -70,9 +71,9 @@ def test_from_the_data_set_to_a_model_that_loads(studio, tmp_path) -> None:
     assert model.config.representation == "mano" and model.config.encoder.per_hand
     assert all((tmp_path / "model" / name).is_file() for name in HAND_FILES)
     audio = torch.randn(1, 16000, generator=torch.Generator().manual_seed(0))
-    assert model.encoder is not None and torch.isfinite(model.encoder(audio, 30)).all()
+    assert model.engine.encoder is not None and torch.isfinite(model.engine.encoder(audio, 30)).all()
     began = tiny_hubert.weights(0)
-    trained = model.encoder.encoders[0].hubert.state_dict()
+    trained = model.engine.encoder.encoders[0].hubert.state_dict()
     name = "encoder.layers.0.attention.q_proj.weight"
     assert not torch.equal(trained[name], began[name])  # fine-tuned
     frozen = "feature_extractor.conv_layers.0.conv.weight"
@@ -105,7 +106,7 @@ def test_features_of_a_frozen_encoder_are_kept_and_heard_once(studio, tmp_path, 
     def deaf(*unused):
         raise AssertionError("heard again")
 
-    monkeypatch.setattr("models.conditioning.hubert.HubertPair.forward", deaf)
+    monkeypatch.setattr("models.networks.hubert.HubertPair.forward", deaf)
     assert main([*command, "--out", str(tmp_path / "two")]) == 0
     assert sorted((tmp_path / "features").rglob("*.safetensors")) == kept
     one, two = weights(tmp_path / "one", 1), weights(tmp_path / "two", 1)

@@ -12,7 +12,8 @@ import torch
 from models.body.notes import Notes
 from models.conditioning.hand_space import note_features, plan_in_hand_space
 from models.config import ModelConfig, TransformerConfig, UNetConfig
-from models.generation.model import Networks, load_model, save_model
+from models.generation.model import load_model
+from models.networks.stages import Networks, save_model
 from training.__main__ import main
 from training.data.shards import mirror_batch, piece_rolls, random_batch, read_piece, read_pieces, shard_paths
 from training.stages.loop import (
@@ -340,7 +341,7 @@ def test_a_perfect_predictor_has_no_loss(shards):
 
     pieces = read_pieces(shards, "train", fps=30)
     config = dataclasses.replace(TINY, statistics=measure_statistics(pieces, shared_hands=True))
-    normalizer = Normalizer(config)
+    normalizer = Normalizer(config, torch.empty(0))
     batch = random_batch(pieces, np.random.default_rng(0), size=3, frames=48)
     truth = normalizer.positions(canonical_wrist(batch.wrist, shared_hands=True))
 
@@ -365,9 +366,9 @@ def test_commands_train_both_stages_and_export_a_model_that_loads(shards, tmp_pa
         == 0
     )
     assert "hours of motion" in capsys.readouterr().out
-    model = load_model(tmp_path / "model", "cpu")
+    model = load_model(tmp_path / "model", "cpu", "torch")
     averaged = read_checkpoint(tmp_path / "run" / "stage2")["averaged"]
-    for name, value in model.networks.streams.state_dict().items():
+    for name, value in model.engine.networks.streams.state_dict().items():
         assert torch.equal(value, averaged[name])
     card = (tmp_path / "model" / "README.md").read_text()
     assert model.config.name == "mine" and "3 steps of 2 windows" in card and "synthesised motion" in card

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 
 from models.app.command_line import complain
 from models.config import ModelConfig
-from models.generation.model import CARD_FILE, CONFIG_FILE, PRESETS_FOLDER, WEIGHTS_FILE, file_hash
+from models.model_folder import CARD_FILE, CONFIG_FILE, PRESETS_FOLDER, WEIGHTS_FILE, file_hash
 from models.plain_text import printable
 from models.whole_file import check_new_folder, whole_file, whole_folder, write_text_whole
 from training.stages.convert import (

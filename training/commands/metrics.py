@@ -19,9 +19,9 @@ import numpy as np
 
 from models.app.command_line import complain
 from models.body.take import Take
-from models.device import choose_device
 from models.errors import UserError
 from models.evaluation.scores import evaluate_take
+from models.networks.device import choose_device
 from models.plain_text import printable
 
 FORMS = ("legacy", "fixed")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from models.config import ModelConfig, Statistics
 from models.errors import UserError
-from models.generation.model import CONFIG_FILE, PRESETS_FOLDER
+from models.model_folder import CONFIG_FILE, PRESETS_FOLDER
 from models.whole_file import write_text_whole
 from training.data.pianomotion.source import open_source
 from training.data.shards import INDEX_FILE, read_pieces

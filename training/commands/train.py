@@ -23,11 +23,12 @@ from typing import Any
 import torch
 
 from models.app.command_line import complain
-from models.conditioning.hubert import HubertPair
 from models.config import ModelConfig
-from models.device import choose_device
 from models.errors import UserError, quoted
-from models.generation.model import PRESETS_FOLDER, Networks, parameter_count
+from models.model_folder import PRESETS_FOLDER
+from models.networks.device import choose_device
+from models.networks.hubert import HubertPair
+from models.networks.stages import Networks, parameter_count
 from models.plain_text import printable
 from training.data.shards import Piece
 from training.stages.distributed import Share

@@ -48,7 +48,7 @@ def regression_loss(network: nn.Module, batch: Batch, draw: Randomness, stage: S
     normalizer: Normalizer = stage.normalizer
     heard, positions = inputs_and_positions(stage.predictors, batch, normalizer)
     truth = normalizer.motion(batch.euler, batch.wrist, positions)
-    condition = build_condition(network, heard, positions, normalizer)  # type: ignore[arg-type]
+    condition = build_condition(network, heard, positions, normalizer)
     wrong = (network.motion(condition).float() - truth).square().mean(-1)
     seen = batch.valid.to(wrong.dtype)
     loss = draw.share.mean((wrong * seen).sum(), seen.sum(), 1.0)

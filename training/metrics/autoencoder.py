@@ -24,7 +24,7 @@ from torch import Tensor
 
 from models.checks import check_ranges
 from models.errors import UserError, quoted
-from models.generation.model import file_hash
+from models.model_folder import file_hash
 from models.whole_file import whole_file, write_text_whole
 from training.metrics.clips import Clip, both_hands, filled
 from training.metrics.embedding import EmbeddingConfig, EmbeddingNet

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from models.conditioning.conditioning import EncodedInput, encode_input
 from models.conditioning.hand_space import Normalizer
-from models.conditioning.hubert import (
+from models.config import ModelConfig
+from models.networks.hubert import (
     CONFIG_FILE,
     HAND_FILES,
     HubertEncoder,
@@ -25,7 +26,6 @@ from models.conditioning.hubert import (
     build_hubert,
     load_pair,
 )
-from models.config import ModelConfig
 from models.networks.position_predictor import PositionPredictors
 from models.whole_file import whole_file, write_text_whole
 from training.data.shards import Batch

@@ -24,10 +24,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.conditioning.hubert import WEIGHT_NORM, build_hubert
 from models.config import ModelConfig, ScheduleConfig
 from models.diffusion.schedule import build_schedule
-from models.generation.model import Networks
+from models.networks.hubert import WEIGHT_NORM, build_hubert
+from models.networks.stages import Networks
 from training.stages.hubert_config import hubert_config
 from training.stages.released_settings import Settings, SettingsError, check_settings, check_sizes
 
@@ -232,7 +232,7 @@ def convert_hand(
 
 
 def _check_betas(betas: Tensor, schedule: ScheduleConfig) -> None:
-    ours = build_schedule(schedule).beta[1:].float()
+    ours = torch.from_numpy(build_schedule(schedule).beta[1:]).float()
     if betas.shape != ours.shape or not torch.allclose(betas.float(), ours, atol=1e-6):
         raise ConversionError(
             f"the checkpoint's noise schedule ({len(betas)} steps) is not the {schedule.kind} one of {schedule.steps}"

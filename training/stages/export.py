@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from models.config import ModelConfig
-from models.generation.model import Networks, parameter_count, write_model_files
+from models.networks.stages import Networks, parameter_count, write_model_files
 from models.whole_file import whole_folder
 from training.stages.audio_encoder import export_encoder, split_state
 from training.stages.loop import LOG_FILE, read_checkpoint

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from models.conditioning.conditioning import predict_positions
 from models.conditioning.finger_features import SINCE_OFFSET, X_NOW
 from models.conditioning.hand_space import Normalizer, canonical_euler, canonical_wrist, plan_in_hand_space
-from models.conditioning.hubert import HubertPair
 from models.config import FINGERS_A_HAND, ModelConfig, Statistics
+from models.networks.hubert import HubertPair
 from models.networks.position_predictor import PositionPredictors
 from models.whole_file import write_text_whole
 from training.data.shards import Batch, Piece, WindowSource
@@ -132,7 +132,7 @@ def position_loss(
         encoder = network.encoder
     truth = normalizer.positions(canonical_wrist(batch.wrist, shared_hands=config.shared_hands))
     heard = encoder_in(batch, normalizer, encoder)
-    predicted = predict_positions(network, heard, batch.style[..., : config.player_dim])  # type: ignore[arg-type]
+    predicted = predict_positions(network, heard, batch.style[..., : config.player_dim])
     seen = batch.valid[..., None]
     both = seen[:, :, 1:] & seen[:, :, :-1]
     if settings is not None and not settings.mask_speed:
@@ -197,7 +197,7 @@ def train_stage1(
         out.mkdir(parents=True, exist_ok=True)
         write_text_whole(out / "config.json", config.to_json())
     barrier()
-    normalizer = Normalizer(config, device)
+    normalizer = Normalizer(config, torch.empty(0, device=device))
     torch.manual_seed(settings.seed)
     predictors = PositionPredictors(config)
     network: nn.Module = predictors

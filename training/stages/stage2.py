@@ -20,11 +20,11 @@ from models.body.player import size_factor
 from models.conditioning.conditioning import EncodedInput, build_condition, predict_positions
 from models.conditioning.finger_features import SINCE_OFFSET
 from models.conditioning.hand_space import Normalizer, canonical_wrist
-from models.conditioning.hubert import HubertPair
 from models.config import ModelConfig
 from models.diffusion.parameterization import add_noise, v_target, x0_from_v
 from models.diffusion.schedule import Schedule, build_schedule
 from models.networks.dual_stream import DualStream
+from models.networks.hubert import HubertPair
 from models.networks.position_predictor import PositionPredictors
 from models.whole_file import write_text_whole
 from training.data.shards import Batch, WindowSource
@@ -92,7 +92,7 @@ def motion_loss(network: nn.Module, batch: Batch, draw: Randomness, stage: Stage
     epsilon = drawn[rows].to(device).expand_as(x0)
     signal, noise = (values(t)[..., None, None] for values in (stage.schedule.signal, stage.schedule.noise))
     x = add_noise(x0, epsilon, signal, noise)
-    condition = build_condition(network, heard, positions, normalizer)  # type: ignore[arg-type]
+    condition = build_condition(network, heard, positions, normalizer)
     v = network(x, t, condition, known, x0, batch.style[..., : config.player_dim]).float()
     unknown = (~known & batch.valid[..., None]).float()
     apart_v = (v - v_target(x0, epsilon, signal, noise)).square().mean(-1, keepdim=True)
@@ -144,7 +144,7 @@ def measure_residual(
     encoder: HubertPair | None = None,
 ) -> ModelConfig:
     """`config` with the spread of (wrist - predicted position) over some training windows."""
-    normalizer = Normalizer(config, device)
+    normalizer = Normalizer(config, torch.empty(0, device=device))
     gathered = []
     for i in range(_RESIDUAL_BATCHES):
         draw = step_randomness(settings.seed + 1, i)
@@ -205,9 +205,8 @@ def train_stage2(
         if rank() == 0:
             write_text_whole(out / "config.json", config.to_json())
         barrier()
-    stage = Stage2(
-        config, settings, predictors, Normalizer(config, device), build_schedule(config.schedule), encoder
-    )
+    normalizer = Normalizer(config, torch.empty(0, device=device))
+    stage = Stage2(config, settings, predictors, normalizer, build_schedule(config.schedule), encoder)
     torch.manual_seed(settings.seed)
     network = build(config)
     if start is not None:

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from models.generation.model import WEIGHTS_FILE
+from models.model_folder import WEIGHTS_FILE
 from training.stages.loop import CHECKPOINT_FILE, read_checkpoint
 
 PARTS = {"stage1": "predictors.", "stage2": "streams."}

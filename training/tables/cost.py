@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -22,11 +23,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from models.app.benchmark import peak_memory_mb
 from models.checks import check_choice, check_range
-from models.conditioning.hubert import SAMPLE_RATE, HubertEncoder, HubertPair, build_hubert
 from models.config import ModelConfig
 from models.diffusion.samplers import SAMPLERS, draw_noise
 from models.diffusion.schedule import build_schedule
-from models.generation.model import CONFIG_FILE, Networks, parameter_count, preset_folder
+from models.model_folder import CONFIG_FILE, preset_folder
+from models.networks.hubert import SAMPLE_RATE, HubertEncoder, HubertPair, build_hubert
+from models.networks.stages import Networks, parameter_count
 
 WEIGHT_SPREAD = 0.02
 HUBERT_SIZES: dict[int, dict[str, Any]] = {
@@ -231,8 +233,9 @@ def measure(parts: Parts, threads: int, options: CostOptions) -> Timing:
     """Time every part, and the window as a whole where that does not take too long; one run of each is warm-up."""
     config = parts.config
     torch.set_num_threads(threads)
-    generators = [[torch.Generator().manual_seed(hand) for hand in (0, 1)]]
-    x = draw_noise((1, 2, config.window_frames, config.channels), generators, parts.device)
+    generators = [[np.random.default_rng(hand) for hand in (0, 1)]]
+    noise = draw_noise((1, 2, config.window_frames, config.channels), generators)
+    x = torch.from_numpy(noise).to(parts.device)
     condition = parts.refine()
 
     def median(work: Callable[[], object]) -> float:

@@ -50,17 +50,16 @@ def held_out_batches(
 
 def starting_noise(
     seed: int, first: int, shape: tuple[int, ...], *, decoupled: bool
-) -> tuple[Tensor, list[list[torch.Generator]]]:
+) -> tuple[Tensor, list[list[np.random.Generator]]]:
     """x_T [B, 2, T, C] of the windows from number `first` on, and the generators that go on from there.
 
     decoupled: each hand draws for itself; else both draw the same numbers throughout.
     """
-    generators = []
-    for i in range(shape[0]):
-        sequences = [np.random.SeedSequence((seed, hand if decoupled else 0, first + i)) for hand in (0, 1)]
-        states = [int(sequence.generate_state(1, np.uint64)[0]) >> 1 for sequence in sequences]
-        generators.append([torch.Generator().manual_seed(state) for state in states])
-    return draw_noise(shape, generators), generators
+    generators = [
+        [np.random.default_rng((seed, hand if decoupled else 0, first + i)) for hand in (0, 1)]
+        for i in range(shape[0])
+    ]
+    return torch.from_numpy(draw_noise(shape, generators)), generators
 
 
 @torch.inference_mode()
@@ -107,14 +106,14 @@ def sample_held_out(
 ) -> list[Sampled]:
     """What the row in the folder `out` makes of `count` held-out windows."""
     config = ModelConfig.load(out / "config.json")
-    normalizer = Normalizer(config)
+    normalizer = Normalizer(config, torch.empty(0))
     predictors, encoder = load_stage1(out, config, torch.device("cpu"))
     network = load_network(out, config, system)
     done: list[Sampled] = []
     first = 0
     for batch in held_out_batches(windows, config, settings, count):
         heard, positions = inputs_and_positions(predictors, batch, normalizer, encoder)
-        condition = build_condition(network, heard, positions, normalizer)  # type: ignore[arg-type]
+        condition = build_condition(network, heard, positions, normalizer)
         x0 = sample_batch(
             network,
             batch,

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import onnxruntime
+from typing import TYPE_CHECKING
 
 from models.errors import UserError, quoted
+from models.thread_pool import ThreadPool
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 WEIGHTS_SHA256 = "50a80010effc2a59ffcd068a95cd2b29bd7f23a27a3515bc3ccd209c89a3d44c"
 """Of the published weights, `2.0.pt` of transkun 2.0.1."""
@@ -29,16 +32,23 @@ def open_stages(folder: Path, threads: int) -> dict[str, onnxruntime.InferenceSe
     Raises:
         UserError: a file is missing or damaged, or was made of other weights or by another exporter.
     """
-    return {
-        name: open_stage(folder / f"{name}.onnx", threads if name == "embedding" else 1) for name in stage_names()
-    }
+
+    def opened(name: str) -> onnxruntime.InferenceSession:
+        return open_stage(folder / f"{name}.onnx", threads if name == "embedding" else 1)
+
+    with ThreadPool(threads) as pool:
+        return dict(zip(stage_names(), pool.each(opened, stage_names()), strict=True))
 
 
 def open_stage(path: Path, threads: int = 1) -> onnxruntime.InferenceSession:
     """A session of one file; raises as `open_stages` does."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other programs need the cores, too
+    options.add_session_config_entry(
+        "session.intra_op.allow_spinning", "0"
+    )  # other programs need the cores, too
     options.enable_cpu_mem_arena = False  # it keeps what the largest segment took
     options.log_severity_level = 4  # what goes wrong is raised
     again = "install the extension again, or delete that file's folder where it lies in a cache"

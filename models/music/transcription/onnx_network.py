@@ -51,9 +51,7 @@ class OnnxNoteNetwork:
         self._heard = slice(first, last)
         self._places: Floats | None = None
 
-    def hear(
-        self, sound: Floats, start: NDArray[np.int64], tick: Callable[[], None]
-    ) -> list[SegmentNotes]:
+    def hear(self, sound: Floats, start: NDArray[np.int64], tick: Callable[[], None]) -> list[SegmentNotes]:
         """See `NoteNetwork`."""
         with ThreadPool(self._threads) as pool:
             power = power_spectra(sound, self._windows, self.hop, self._heard, pool)

@@ -44,9 +44,7 @@ def power_spectra(
     return np.concatenate(pool.each(spectra, slices(frames, FRAMES_AT_ONCE)))
 
 
-def _level(
-    padded: NDArray[np.float32], size: int, hop: int, frames: int
-) -> tuple[np.float32, np.float32]:
+def _level(padded: NDArray[np.float32], size: int, hop: int, frames: int) -> tuple[np.float32, np.float32]:
     """Mean and deviation over the overlapping frames: the network was trained with sounds that are 0 and 1 there."""
     times = np.zeros(padded.shape[-1] + 1)
     np.add.at(times, hop * np.arange(frames), 1)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Piano sound to notes.
 
-The network (`models.music.transcription.note_network`) hears 16 s at a time, neither more nor less: given 14.9 s instead of
-16 s with the same beginning it finds a quarter of the notes. A shorter sound is therefore filled up with silence,
-a longer one cut into overlapping segments. Each segment says what happens up to the middle of its overlap
-with the next one; a note that is still held there is the next segment's to end. The library lets segments
-overlap by half and puts 8 s of silence before and after the sound; overlapping by a second at least and a
-second of silence need half of its segments for a song, and find the same notes.
+The network (`models.music.transcription.note_network`) hears 16 s at a time, neither more nor less: given 14.9 s
+instead of 16 s with the same beginning it finds a quarter of the notes. A shorter sound is therefore filled up with
+silence, a longer one cut into overlapping segments. Each segment says what happens up to the middle of its overlap
+with the next one; a note that is still held there is the next segment's to end. The library lets segments overlap by
+half and puts 8 s of silence before and after the sound; overlapping by a second at least and a second of silence need
+half of its segments for a song, and find the same notes.
 """
 
 from __future__ import annotations

@@ -57,7 +57,9 @@ def _half(half: HalfLayer) -> bytes:
     graph, width = Graph(), half.query.shape[0]
     query = graph.product(graph.normed("rows", width, EPSILON), half.query.numpy())
     key, value = graph.many("Split", graph.product("memory", half.key_value.numpy()), outputs=2, axis=-1)
-    seen = graph.add("MultiHeadAttention", query, key, value, domain=MICROSOFT, num_heads=half.heads, scale=1.0)
+    seen = graph.add(
+        "MultiHeadAttention", query, key, value, domain=MICROSOFT, num_heads=half.heads, scale=1.0
+    )
     tokens = graph.add("Add", "rows", graph.product(seen, half.out.numpy(), half.out_bias.numpy()))
     hidden = graph.product(graph.normed(tokens, width, EPSILON), half.up.numpy(), half.up_bias.numpy())
     change = graph.product(graph.gelu(hidden), half.down.numpy(), half.down_bias.numpy())
@@ -78,8 +80,14 @@ def _embedding(network: TorchNoteNetwork) -> bytes:
     graph, library = Graph(), network.backbone.library
     filters = network.spectrum.filters.numpy()
     floor = math.log(LOG_FLOOR)
-    mel = graph.add("Log", graph.add("Add", graph.product("power", filters), graph.constant(np.float32(LOG_FLOOR))))
-    mel = graph.add("Mul", graph.add("Sub", mel, graph.constant(np.float32(floor))), graph.constant(np.float32(-1 / floor)))
+    mel = graph.add(
+        "Log", graph.add("Add", graph.product("power", filters), graph.constant(np.float32(LOG_FLOOR)))
+    )
+    mel = graph.add(
+        "Mul",
+        graph.add("Sub", mel, graph.constant(np.float32(floor))),
+        graph.constant(np.float32(-1 / floor)),
+    )
     image = graph.add("Unsqueeze", graph.add("Transpose", mel, perm=[1, 0, 2]), graph.constant(np.array([0])))
     image = _convolved(graph, image, library.inputConv, [1, 1, 1, 1])
     at = torch.arange(filters.shape[1]).float()
@@ -110,7 +118,9 @@ def _convolved(graph: Graph, image: str, layer: torch.nn.Conv2d, pads: list[int]
 def _group_normed(graph: Graph, image: str, layer: torch.nn.GroupNorm) -> str:
     groups = layer.num_groups
     ones, zeros = graph.constant(np.ones(groups, np.float32)), graph.constant(np.zeros(groups, np.float32))
-    flat = graph.add("InstanceNormalization", graph.shaped(image, 1, groups, -1), ones, zeros, epsilon=layer.eps)
+    flat = graph.add(
+        "InstanceNormalization", graph.shaped(image, 1, groups, -1), ones, zeros, epsilon=layer.eps
+    )
     normed = graph.add("Reshape", flat, graph.add("Shape", image))
     scaled = graph.add("Mul", normed, graph.constant(layer.weight.numpy()[:, None, None]))
     return graph.add("Add", scaled, graph.constant(layer.bias.numpy()[:, None, None]))
@@ -136,7 +146,9 @@ def _placed(graph: Graph, builder: Any, step: Tensor, track: Tensor) -> str:
     at = torch.stack(torch.meshgrid(step, track, indexing="ij"), -1).numpy()
     phase = graph.product(graph.constant(at), builder.proj.weight.T.numpy(), builder.proj.bias.numpy())
     wave = graph.add(
-        "Mul", graph.add("Cos", phase), graph.constant(np.float32(1 / math.sqrt(builder.proj.out_features / 2)))
+        "Mul",
+        graph.add("Cos", phase),
+        graph.constant(np.float32(1 / math.sqrt(builder.proj.out_features / 2))),
     )
     hidden = graph.gelu(graph.product(wave, up.weight.T.numpy(), up.bias.numpy()))
     return graph.product(hidden, down.weight.T.numpy(), down.bias.numpy())
@@ -177,7 +189,7 @@ def _scores(network: TorchNoteNetwork) -> bytes:
 
 
 def _findings(network: TorchNoteNetwork) -> bytes:
-    """Tokens (n, width) and frames of them (n,) of begins and ends to velocity, exact ends and what is in the segment."""
+    """Tokens (n, width), and which frames of them (n, 1), of begins and ends to what is found of each interval."""
     graph, scorer = Graph(), network.scorer
     width, frames = scorer.width, scorer.frames_per_token
 

@@ -30,6 +30,7 @@ class Requests(WorkerKind):
             "output": str(self.case / "take.npz"),
             "preset": str(self.tiny_model),
             "device": "cpu",
+            "engine": "auto",
             "seed": 3,
             "steps": 2,
             "contact": 0.5,

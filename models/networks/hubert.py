@@ -18,9 +18,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.conditioning.hubert_config import checked
 from models.config import EncoderConfig
 from models.errors import UserError, quoted
+from models.networks.hubert_config import checked
 from models.networks.weights_file import Misfit, compare, read_list, shapes_of
 from models.plain_file import CONFIG, read_plain
 
@@ -107,7 +107,7 @@ def load_pair(config: EncoderConfig, folder: Path, *, allow_download: bool = Fal
     if config.per_hand:
         encoders = [_from_files(folder / CONFIG_FILE, folder / name) for name in HAND_FILES]
     else:
-        from models.conditioning.hubert_source import find_source
+        from models.networks.hubert_source import find_source
 
         found = find_source(config.source, folder, allow_download=allow_download)
         encoders = [_from_files(found / "config.json", found / "model.safetensors")]

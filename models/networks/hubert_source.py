@@ -15,8 +15,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from models.conditioning.published_encoders import PUBLISHED, Published
 from models.errors import UserError, quoted
+from models.networks.published_encoders import PUBLISHED, Published
 from models.whole_file import whole_folder, write_text_whole
 
 FILES = ("config.json", "model.safetensors")

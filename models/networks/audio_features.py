@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 from torch import Tensor
 
-from models.conditioning.hubert import SAMPLE_RATE, HubertPair
 from models.music.audio import Audio
 from models.music.channel_mix import mono
+from models.networks.hubert import SAMPLE_RATE, HubertPair
 
 KEPT_WINDOWS = 64
 """Windows whose features are remembered: positions and motion look at the same ones."""
