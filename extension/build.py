@@ -26,8 +26,8 @@ from locks.make import ROOT
 
 
 def export(python: str, folder: Path) -> None:
-    """Write the networks of the built-in engine as ONNX. CalledProcessError when that fails."""
-    command = [python, "-m", "models", "export", "--what", "all", "-o", str(folder)]
+    """Write the networks of a zip, with a Python that has torch and onnx. CalledProcessError when that fails."""
+    command = [python, "-m", "extension.networks", "-o", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True)
 
 

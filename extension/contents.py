@@ -30,7 +30,7 @@ SHIPPED = (
 )
 OF_THE_FULL_EDITION = (
     "models/locks",
-    "models/conditioning/hubert_source.py",
+    "models/networks",
     "s2c_blender/install",
 )
 """What downloads, and what only that needs. The code looks whether it is there."""

@@ -19,6 +19,7 @@ import bpy
 
 from .core import built_in, logs, temporary
 from .core.check_report import describe_check
+from .core.edition import FULL
 from .core.installation import Installation, NoInstallation
 from .core.jobs import STAGES, Job, JobMachine, Request, State, Status
 from .core.runtime import PythonChoice, first_usable, user_data_folder
@@ -482,8 +483,8 @@ def _in_use(take: Path) -> bool:
 
 
 def preferred_device(context: bpy.types.Context) -> str:
-    """The device named in the preferences."""
-    chosen = preferences.get(context)
+    """The device named in the preferences, where there is a choice."""
+    chosen = preferences.get(context) if FULL else None
     return chosen.device if chosen is not None else "auto"
 
 

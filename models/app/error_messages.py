@@ -76,7 +76,7 @@ def error_for_user(error: BaseException) -> UserError:
         name = f' "{error.name.split(".")[0]}"' if error.name else ""
         return UserError(
             "package_missing",
-            f"The worker's Python lacks the package{name} or cannot load it; install the runtime again.",
+            f"The generator lacks the package{name} or cannot load it; install the extension, or torch, again.",
             detail,
         )
     return UserError(

@@ -51,10 +51,12 @@ def load_model(
     found: Engine | None = None
     if choose_engine(config, folder, device, engine) == "onnx":
         from models.generation.onnx_engine import OnnxEngine
-        from models.generation.onnx_files import facts_of, files_for
+        from models.generation.onnx_files import facts_of, files_for, numbers_for
 
         files = files_for(config, weights, digest, may_fail=engine == "auto" and torch_installed())
-        found = OnnxEngine(config, files, facts_of(config, digest)) if files is not None else None
+        if files is not None:
+            numbers = numbers_for(files, weights)
+            found = OnnxEngine(config, files, facts_of(config, digest), numbers=numbers)
     if found is None:
         found = _torch_engine(config, weights, device, allow_download=allow_download)
     return Model(config, found, folder.name, digest[:16], Normalizer(config))
@@ -95,7 +97,7 @@ def torch_installed() -> bool:
 
 def _torch_engine(config: ModelConfig, weights: Path, device: str, *, allow_download: bool) -> Engine:
     if not torch_installed():
-        sentence = f"The model {quoted(weights.parent)} needs PyTorch, which is not installed; press Install Generator."
+        sentence = f"The model {quoted(weights.parent)} needs PyTorch: Install Generator in the preferences brings it."
         raise UserError("torch_missing", sentence)
     from models.networks.device import choose_device
     from models.networks.stages import load_networks

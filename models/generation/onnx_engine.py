@@ -58,9 +58,12 @@ class OnnxEngine:
         files: Mapping[str, Path],
         facts: Mapping[str, str],
         threads: int | None = None,
+        numbers: Mapping[str, Mapping[str, Floats]] | None = None,
     ) -> None:
+        """See `models.generation.onnx_files` for `files`, `facts` and `numbers`."""
         self._config = config
-        self._sessions = {name: open_session(path, facts) for name, path in files.items()}
+        told = numbers or {}
+        self._sessions = {name: open_session(path, facts, told.get(name, {})) for name, path in files.items()}
         self._inputs = {
             name: [item.name for item in session.get_inputs()] for name, session in self._sessions.items()
         }
@@ -175,12 +178,20 @@ class OnnxEngine:
         return self._sessions[name].run(None, given)
 
 
-def open_session(path: Path, facts: Mapping[str, str]) -> onnxruntime.InferenceSession:
-    """A session of a file whose metadata says `facts`, run by the thread that calls it."""
+def open_session(
+    path: Path, facts: Mapping[str, str], numbers: Mapping[str, Floats]
+) -> onnxruntime.InferenceSession:
+    """A session of a file whose metadata says `facts`, run by the thread that calls it.
+
+    numbers: of the initializers whose numbers are not in the file.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False  # it grows with every thread and gives nothing back
     options.log_severity_level = 4  # what goes wrong is raised
+    if numbers:
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(every) for every in numbers.values()]
+        options.add_external_initializers(list(numbers), values)
     again = "install the extension again, or delete that file's folder where it lies in a cache"
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

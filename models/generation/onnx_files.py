@@ -12,8 +12,13 @@ import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
 from models.config import ModelConfig
 from models.errors import UserError, quoted
+from models.generation.shared_weights import initializers, read_map
 from models.model_folder import PRESETS_FOLDER, weights_hash
 from models.whole_file import whole_folder
 
@@ -67,10 +72,18 @@ def files_for(
         else:
             raise UserError(
                 "onnx_missing",
-                f"The model {quoted(weights.parent)} can only be used with PyTorch here; press Install Generator.",
+                f"The model {quoted(weights.parent)} needs PyTorch: Install Generator in the preferences brings it.",
                 f"no {shipped}, no {made}, and torch or onnx is not installed",
             )
     return _in(made, config)
+
+
+def numbers_for(files: Mapping[str, Path], weights: Path) -> dict[str, dict[str, NDArray[np.float32]]]:
+    """What the graphs take from the weights file, each initializer's numbers by its name (`shared_weights`)."""
+    (folder,) = {path.parent for path in files.values()}
+    places = read_map(folder)
+    tensors = load_file(weights) if places else {}
+    return {name: initializers(tensors, places.get(name, {})) for name in files}
 
 
 def can_export() -> bool:

@@ -54,7 +54,7 @@ def _transformers() -> Any:
         raise UserError(
             "needs_transformers",
             "This model listens with HuBERT, for which the Python package transformers is missing; "
-            "install the runtime again (Runtime > Install).",
+            "press Install Generator again.",
             repr(error),
         ) from error
     return transformers

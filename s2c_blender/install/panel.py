@@ -12,7 +12,7 @@ from ..ui.next_step import Step, step_with_reason
 from ..ui.preferences import S2C_Preferences
 from . import offer
 
-PREFERENCES = ("python_path", "runtime_folder", "cpu_index", "allow_downloads")
+PREFERENCES = ("device", "python_path", "runtime_folder", "cpu_index", "allow_downloads")
 """What the page shows of the preferences that only the full edition has."""
 
 

@@ -20,8 +20,6 @@ WHEELS = ROOT / "wheels"
 
 
 PANEL_HINT = "The panel: press N in the 3D View or the Video Sequencer and choose the S2C tab of the sidebar."
-ADVANCED = ("device",)
-"""What hardly anybody has to change; the full edition has more."""
 
 
 class S2C_Preferences(bpy.types.AddonPreferences):
@@ -29,17 +27,17 @@ class S2C_Preferences(bpy.types.AddonPreferences):
 
     bl_idname = ADDON_ID
 
-    device: EnumProperty(
-        name="Device",
-        description="What computes the motion; change it when the automatic choice is slow or fails",
-        items=(
-            ("auto", "Automatic", "The fastest there is"),
-            ("cpu", "CPU", "Always works"),
-            ("cuda", "GPU (CUDA or ROCm)", "NVIDIA or AMD"),
-            ("mps", "GPU (Apple)", "Apple silicon"),
-        ),
-    )
-    if FULL:
+    if FULL:  # the other has one engine, which computes on the processor
+        device: EnumProperty(
+            name="Device",
+            description="What computes the motion; change it when the automatic choice is slow or fails",
+            items=(
+                ("auto", "Automatic", "The fastest there is"),
+                ("cpu", "CPU", "Always works"),
+                ("cuda", "GPU (CUDA or ROCm)", "NVIDIA or AMD"),
+                ("mps", "GPU (Apple)", "Apple silicon"),
+            ),
+        )
         python_path: StringProperty(
             name="Python",
             description="A Python of your own that has torch and the generator's packages; empty uses what Install "
@@ -63,12 +61,12 @@ class S2C_Preferences(bpy.types.AddonPreferences):
             "none",
             default=False,
         )
-    show_advanced: BoolProperty(
-        name="Advanced",
-        description="Show what hardly anybody has to change",
-        default=False,
-        options={"SKIP_SAVE"},
-    )
+        show_advanced: BoolProperty(
+            name="Advanced",
+            description="Show what hardly anybody has to change",
+            default=False,
+            options={"SKIP_SAVE"},
+        )
 
     def draw(self, context: bpy.types.Context) -> None:
         from . import preferences_page  # it draws with the panels, which need this module

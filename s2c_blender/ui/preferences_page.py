@@ -8,7 +8,7 @@ import bpy
 from ..session import session
 from .extras import extras
 from .panels import draw_generator_state, draw_installation
-from .preferences import ADVANCED, PANEL_HINT, S2C_Preferences
+from .preferences import PANEL_HINT, S2C_Preferences
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context, page: S2C_Preferences) -> None:
@@ -20,6 +20,8 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context, page: S2C_Prefe
     else:
         draw_generator_state(layout, context, None, set())
     layout.operator("s2c.open_guide", icon="HELP")
+    if extras.draw_preferences is None:
+        return
     column = layout.column()
     row = column.row()
     row.alignment = "LEFT"
@@ -32,7 +34,4 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context, page: S2C_Prefe
     if not page.show_advanced:
         return
     column.use_property_split = True
-    for name in ADVANCED:
-        column.prop(page, name)
-    if extras.draw_preferences is not None:
-        extras.draw_preferences(column, context, page)
+    extras.draw_preferences(column, context, page)

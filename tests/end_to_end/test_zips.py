@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TARGETS = choose()
 NETWORK = set(
     "urllib http socket socketserver ssl ftplib smtplib telnetlib xmlrpc requests httpx aiohttp asyncio webbrowser "
-    "huggingface_hub pip ensurepip venv".split()
+    "huggingface_hub transformers pip ensurepip venv".split()
 )
 """Modules that go online, open a port, or install something."""
 PLATFORM_TAGS = {"linux-x64": "manylinux", "windows-x64": "win_amd64", "macos-arm64": "macosx"}

@@ -235,7 +235,7 @@ from importlib.abc import MetaPathFinder
 
 class Blocker(MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name.split(".")[0] in ("torch", "safetensors", "transformers", "transkun", "onnx"):
+        if name.split(".")[0] in ("torch", "transformers", "transkun", "onnx"):
             raise ModuleNotFoundError(f"{name} is not there", name=name)
 
 sys.meta_path.insert(0, Blocker())

@@ -148,8 +148,7 @@ def test_the_self_contained_edition_works_and_knows_no_other_python(tmp_path: Pa
     facts = in_clean_profile(SELF_CONTAINED, archive, tmp_path, S2C_WORKER_PYTHON=sys.executable)
     assert "S2C_OT_generate" in facts["operators"] and facts["hands"] == ["FINISHED"]
     assert not {"S2C_OT_install_runtime", "S2C_OT_delete_runtime"} & set(facts["operators"])
-    assert {"device", "show_advanced"} <= set(facts["preferences"])
-    assert not {"python_path", "runtime_folder", "cpu_index", "allow_downloads"} & set(facts["preferences"])
+    assert {"rna_type", "name"} >= {name for name in facts["preferences"] if not name.startswith("bl_")}
     assert facts["python"] == "" and "no engine in it" in facts["problem"]  # it has no wheels here
     assert not facts["installing"]
 
