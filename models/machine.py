@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -123,6 +122,8 @@ def devices() -> list[dict[str, Any]]:
 
 def package_versions() -> dict[str, str | None]:
     """Version of each package that the generator uses; None where it is not installed."""
+    import importlib.metadata
+
     versions: dict[str, str | None] = {}
     for name in PACKAGES:
         try:

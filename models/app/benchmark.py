@@ -8,6 +8,7 @@ contact are timed by the stages of the same pipeline that makes takes; transcrip
 from __future__ import annotations
 
 import dataclasses
+import re
 import statistics
 import sys
 import tempfile
@@ -55,6 +56,13 @@ def peak_memory_mb() -> float | None:
     """Most memory that this process has held so far; None where the system does not say (Windows)."""
     if sys.platform == "win32":
         return None
+    status = Path("/proc/self/status")
+    if (
+        status.is_file()
+    ):  # what `getrusage` says on Linux begins with the memory of the process that started this one
+        found = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text("ascii", "replace"), re.MULTILINE)
+        if found is not None:
+            return round(int(found[1]) / 1e3, 1)
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

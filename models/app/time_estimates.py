@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-FIRST_GUESS = {"transcribe": 0.2, "sample": 0.1, "contact": 0.05}
+FIRST_GUESS = {"transcribe": 0.2, "sample": 0.04, "contact": 0.05}
 """Seconds of work for a second of music (and usual steps) before anything was measured: two cores of a laptop."""
-LOAD_S = {"model": 5.0, "transcriber": 0.5}
-"""Seconds that loading takes, torch itself included."""
-USUAL_STEPS = 12
+LOAD_S = {"model": 1.0, "transcriber": 1.0}
+"""Seconds that loading takes, with the libraries that it needs."""
+USUAL_STEPS = 8
 SEGMENT_S, SEGMENT_STEP_S = 16.0, 15.0
 """The transcriber hears so much at a time, and goes on by so much (`models.music.transcription.transcribe`)."""
 WINDOW_S = 8.0
@@ -33,7 +33,7 @@ class Work:
     loads: tuple[str, ...] = ()
     """Of `LOAD_S`."""
     model: tuple[str, ...] | None = None
-    """Preset and device; None where nothing is generated."""
+    """Preset, device and engine; None where nothing is generated."""
     steps: int = USUAL_STEPS
     contact: bool = True
     range_s: tuple[float, float] | None = None

@@ -11,14 +11,16 @@ NumPy's float32.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.conditioning.windows import Heard, Listener
-from models.music.audio import Audio
 from models.thread_pool import ThreadPool
+
+if TYPE_CHECKING:
+    from models.music.audio import Audio
 
 Floats = NDArray[np.float32]
 

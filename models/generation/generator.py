@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,11 +35,13 @@ from models.diffusion.samplers import SAMPLERS
 from models.errors import Progress, UserError, no_progress
 from models.generation.model import Model
 from models.generation.sampling import SamplingSettings, sample_song, song_shift
-from models.music.audio import Audio
 from models.music.holding import estimated_pedal, needed_until
 from models.music.passages import REACHES_S, Span, frame_spans, passages, rest, silences
 from models.music.pedal import Pedal
 from models.planning.plan import plan_fingering
+
+if TYPE_CHECKING:
+    from models.music.audio import Audio
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import onnxruntime
@@ -23,8 +23,10 @@ from models.config import ModelConfig
 from models.errors import UserError, quoted
 from models.generation.engine import Floats
 from models.machine import allowed_threads
-from models.music.audio import Audio
 from models.thread_pool import ThreadPool
+
+if TYPE_CHECKING:
+    from models.music.audio import Audio
 
 MOST_MODULATIONS = 512
 """Kept; one a timestep, hand and player."""
@@ -63,7 +65,14 @@ class OnnxEngine:
         """See `models.generation.onnx_files` for `files`, `facts` and `numbers`."""
         self._config = config
         told = numbers or {}
-        self._sessions = {name: open_session(path, facts, told.get(name, {})) for name, path in files.items()}
+
+        def opened(name: str) -> onnxruntime.InferenceSession:
+            return open_session(files[name], facts, told.get(name, {}))
+
+        with ThreadPool(
+            len(files)
+        ) as pool:  # most of the time that opening takes is the library's, outside Python
+            self._sessions = dict(zip(files, pool.each(opened, files), strict=True))
         self._inputs = {
             name: [item.name for item in session.get_inputs()] for name, session in self._sessions.items()
         }

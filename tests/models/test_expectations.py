@@ -45,7 +45,7 @@ def test_a_redone_bar_and_a_known_sound_teach_nothing_false() -> None:
 
 def test_more_steps_take_longer_and_models_are_not_mixed_up() -> None:
     expectations = Expectations()
-    many = dataclasses.replace(SONG, steps=1200)
+    many = dataclasses.replace(SONG, steps=800)
     assert expectations.plan(many)["sample"] == pytest.approx(100 * expectations.plan(SONG)["sample"])
     other = dataclasses.replace(SONG, model=("mine", "cuda"))
     before = expectations.plan(SONG)["sample"]
