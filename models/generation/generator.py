@@ -196,10 +196,10 @@ def _contact(
     """Key contact for what was made anew."""
     import torch
 
-    from models.music.transcription.thread_pool import ThreadPool
+    from models.networks.one_core import OneCorePool
 
     # Operations that are split between cores round otherwise, and contact makes hundredths of a radian of that.
-    with ThreadPool(torch.device("cpu")):
+    with OneCorePool(torch.device("cpu")):
         return apply_contact(
             motion,
             notes,
