@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from models.music.transcription.onnx_files import FACTS, stage_names
 from models.networks.transcription.backbone import EPSILON, HalfLayer
@@ -130,29 +129,10 @@ def _group_normed(graph: Graph, image: str, layer: torch.nn.GroupNorm) -> str:
 def _places(network: TorchNoteNetwork) -> bytes:
     """Where each token is (steps, tracks, width), of a segment: what stands in it before any sound."""
     graph, backbone = Graph(), network.backbone
-    features = torch.zeros(1, FRAMES, network.config.n_mels, network.config.n_extra_wins + 1)
-    steps, frequencies = backbone.library.downConv(
-        torch.zeros(1, network.config.base_size, *features.shape[1:3])
-    ).shape[2:]
-    step, frequency = torch.arange(steps + 1).float(), torch.arange(frequencies + 1).float()
-    parts = [
-        _placed(graph, backbone.library.posEmbedBuilderAttnTF, step, frequency),
-        _placed(graph, backbone.library.posEmbedBuilderAttnTE, step, backbone.tracks.float()),
-    ]
-    return graph.file({}, [graph.add("Concat", *parts, axis=1)], FACTS)
-
-
-def _placed(graph: Graph, builder: Any, step: Tensor, track: Tensor) -> str:
-    up, down = builder.mlp[0], builder.mlp[-1]
-    at = torch.stack(torch.meshgrid(step, track, indexing="ij"), -1).numpy()
-    phase = graph.product(graph.constant(at), builder.proj.weight.T.numpy(), builder.proj.bias.numpy())
-    wave = graph.add(
-        "Mul",
-        graph.add("Cos", phase),
-        graph.constant(np.float32(1 / math.sqrt(builder.proj.out_features / 2))),
-    )
-    hidden = graph.gelu(graph.product(wave, up.weight.T.numpy(), up.bias.numpy()))
-    return graph.product(hidden, down.weight.T.numpy(), down.bias.numpy())
+    image = torch.zeros(1, network.config.base_size, FRAMES, network.config.n_mels)
+    steps, frequencies = backbone.library.downConv(image).shape[2:]
+    places = torch.cat(backbone.positions(steps + 1, frequencies + 1), 1)
+    return graph.file({}, [graph.add("Identity", graph.weights(places.numpy()))], FACTS)
 
 
 def _sounding() -> bytes:
