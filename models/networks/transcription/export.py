@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The transcription network's stages as ONNX graphs, for `models.music.transcription.onnx_network`.
 
-Weights are stored with 8 bits and a scale for every 32 of them, which is a quarter of the bytes, and everything is
-computed with 32 bits. Products in 8 bits were tried: they lose one note in a hundred, and the ways to lose fewer cost
-as much as they save on a processor without instructions for them.
+Weights are stored with 16 bits, and everything is computed with 32. Products in 8 bits were tried: they lose one note
+in a hundred, and the ways to lose fewer cost as much as they save on a processor without instructions for them.
 """
 
 from __future__ import annotations

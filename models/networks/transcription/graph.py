@@ -16,12 +16,6 @@ IR_VERSION = 9
 MICROSOFT = "com.microsoft"
 """Operators that only ONNX Runtime has: attention and the activation, done in one go."""
 
-GROUP = 32
-"""So many weights have one scale."""
-LARGEST_WHOLE = 127
-CLIPS = np.linspace(0.8, 1.0, 9)
-"""Shares of a group's largest weight that are tried as the largest whole one."""
-
 
 class Graph:
     """A graph in the making. Methods that add a node return the name of what it makes."""
@@ -50,11 +44,10 @@ class Graph:
         return self.many(kind, *inputs, outputs=1, domain=domain, **attributes)[0]
 
     def weights(self, value: NDArray[Any]) -> str:
-        """Weights, stored with 8 bits and a scale for each `GROUP` of neighbours; the sums are made with 32."""
-        whole, scale = packed(value)
-        made = self.add("Cast", self.constant(whole), to=TensorProto.FLOAT)
-        made = self.add("Mul", made, self.add("Cast", self.constant(scale), to=TensorProto.FLOAT))
-        return self.shaped(made, *value.shape)
+        """Weights, stored with 16 bits; the sums are made with 32."""
+        if np.abs(value).max() > np.finfo(np.float16).max:
+            raise ValueError("weights too large for 16 bits")
+        return self.add("Cast", self.constant(value.astype(np.float16)), to=TensorProto.FLOAT)
 
     def shaped(self, name: str, *shape: int) -> str:
         """Another shape; 0 keeps a length, -1 is what is left."""
@@ -91,21 +84,3 @@ class Graph:
         model.ir_version = IR_VERSION
         helper.set_model_props(model, dict(facts))
         return model.SerializeToString(deterministic=True)
-
-
-def packed(value: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
-    """Weights as whole numbers (groups, n) and each group's scale (groups, 1): of several the one that changes least.
-
-    Neighbours are those that lie together in memory; where `GROUP` does not divide their number, each row is a group.
-
-    Raises:
-        ValueError: they are too large for the scale's 16 bits.
-    """
-    rows = value.astype(np.float64).reshape(-1, GROUP if value.size % GROUP == 0 else value.shape[-1])
-    largest = np.maximum(np.abs(rows).max(1), 1e-3) / LARGEST_WHOLE
-    if largest.max() > np.finfo(np.float16).max:
-        raise ValueError("weights too large for scales of 16 bits")
-    tried = (largest * CLIPS[:, None]).astype(np.float16).astype(np.float64)[..., None]
-    whole = np.clip(np.rint(rows / tried), -LARGEST_WHOLE, LARGEST_WHOLE)
-    best = np.square(whole * tried - rows).sum(2).argmin(0), np.arange(len(rows))
-    return whole[best].astype(np.int8), tried[best].astype(np.float16)
