@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 WEIGHTS_SHA256 = "50a80010effc2a59ffcd068a95cd2b29bd7f23a27a3515bc3ccd209c89a3d44c"
 """Of the published weights, `2.0.pt` of transkun 2.0.1."""
-EXPORTER = "2"
+EXPORTER = "1"
 """Changes with what the graphs compute or how they are cut."""
 FACTS = {"s2c_weights_sha256": WEIGHTS_SHA256, "s2c_exporter": EXPORTER}
 LAYERS = 6
