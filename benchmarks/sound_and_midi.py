@@ -23,6 +23,7 @@ from pathlib import Path
 
 from models.app.pipeline import Pipeline
 from models.app.request import GenerateRequest
+from models.app.transcriber import load_transcriber
 from models.errors import no_progress
 from models.evaluation.scores import evaluate_take, note_score
 from models.music.alignment import align
@@ -33,7 +34,7 @@ from models.music.note_source import NoteSource, load_sound
 def measure(pipeline: Pipeline, sound: Path, midi: Path, seconds: float, folder: Path) -> list[str]:
     """The cells of one line of the table."""
     part = load_sound(sound, 0.0, seconds)
-    heard = NoteSource().transcribed(part, "cpu", no_progress)
+    heard = NoteSource(load_transcriber).heard(part, "cpu", no_progress).notes
     aligned = align(read_midi(midi).notes, heard, part.duration_s)
     figures = []
     for notes in (None, midi):

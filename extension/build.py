@@ -31,21 +31,19 @@ def export(python: str, folder: Path) -> None:
     subprocess.run(command, cwd=ROOT, check=True)
 
 
-def build(editions: list[Edition], targets: list[Target], folder: Path, wheels: Path, onnx: Path) -> int:
-    """Build all zips and the repositories; how many are larger than they may be."""
-    too_large = 0
+def build(editions: list[Edition], targets: list[Target], folder: Path, wheels: Path, onnx: Path) -> None:
+    """Build all zips and the repository, and print the sizes."""
+    large = f"  more than {MOST_BYTES / 1e6:.0f} MB"
     for target in targets:
         fetched = fetch(target, wheels / target.name)
         for edition in editions:
             place = folder if edition is Edition.FULL else folder / edition.value
             archive = make_zip(edition, target, place, wheels=fetched, onnx=onnx)
             size = archive.stat().st_size
-            too_large += size > MOST_BYTES
-            print(f"{size / 1e6:6.1f} MB  {archive}{'  TOO LARGE' if size > MOST_BYTES else ''}", flush=True)
+            print(f"{size / 1e6:6.1f} MB  {archive}{large if size > MOST_BYTES else ''}", flush=True)
     if Edition.FULL in editions:
         make_repository(folder, project_version())
         print(f"The repository: {folder / 'index.json'}, for people {folder / 'index.html'}")
-    return too_large
 
 
 def main() -> int:
@@ -68,10 +66,11 @@ def main() -> int:
             onnx = arguments.onnx or Path(temporary)
             if arguments.onnx is None:
                 export(sys.executable, onnx)
-            return int(build(editions, targets, arguments.output, arguments.output / "wheels", onnx) > 0)
+            build(editions, targets, arguments.output, arguments.output / "wheels", onnx)
     except (ValueError, WheelError, ToolError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
         return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from extension.manifest import as_toml, manifest
 from extension.targets import Target
 
 MOST_BYTES = 130_000_000
-"""A zip is at most so large."""
+"""A zip should not be larger; docs/editions.md says which one is."""
 
 
 def zip_name(version: str, target: Target | None) -> str:

@@ -42,3 +42,8 @@ class ThreadPool:
     def each(self, work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> list[Result]:
         """`work` of every piece, in order; the first error is raised."""
         return list(map(work, pieces) if self._pool is None else self._pool.map(work, pieces))
+
+
+def slices(count: int, size: int) -> list[slice]:
+    """0..count in stretches of `size`, the last one as short as it has to be."""
+    return [slice(first, min(first + size, count)) for first in range(0, count, size)]

@@ -313,6 +313,7 @@ class Session:
             choice = self.choose_python(context)
             if choice.problem:
                 raise UserError("no_runtime", choice.problem)
+            self.runtime = choice
             command = isolated_worker(choice, preferences.ROOT, self.data_folder() / "cache")
         folder = self.data_folder()
         log = logs.log_path(folder / "logs")

@@ -4,6 +4,7 @@
     python -m models generate song.wav -o take.npz --seed 1
     python -m models generate song.wav -o again.npz --keep take.npz --hand left --range 4 8
     python -m models transcribe song.wav -o notes.mid
+    python -m models export -o models/onnx
     python -m models evaluate take.npz --midi truth.mid --json
     python -m models benchmark
     python -m models export -o models/onnx

@@ -11,6 +11,13 @@ from pathlib import Path
 from typing import Any
 
 
+def export_transcriber(folder: Path) -> list[Path]:
+    """Write the files of the network that listens into a folder of its name."""
+    from models.app.transcriber import write_transcriber
+
+    return write_transcriber(folder / "transcriber")
+
+
 def export_model(folder: Path, preset: str = "default") -> list[Path]:
     """Write the files of a model into a folder of the preset's name."""
     from models.generation.onnx_files import write_files
@@ -20,7 +27,7 @@ def export_model(folder: Path, preset: str = "default") -> list[Path]:
     return write_files(config_of(source), weights_of(source), folder / source.name)
 
 
-EXPORTS: dict[str, Callable[[Path], list[Path]]] = {"model": export_model}
+EXPORTS: dict[str, Callable[[Path], list[Path]]] = {"model": export_model, "transcriber": export_transcriber}
 """What can be exported, and what writes it into a folder and says which files it wrote."""
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from models.app.progress import StageClock
 from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.app.time_estimates import USUAL_STEPS, Expectations, Work
+from models.app.transcriber import forget_transcriber, load_transcriber
 from models.body.take import Take
 from models.body.take_arrays import MOST_FRAMES, MOST_SECONDS
 from models.errors import Remark, UserError, quoted
@@ -50,7 +51,7 @@ class Pipeline:
 
     def __init__(self) -> None:
         self._models: dict[tuple[str, str, str], Model] = {}
-        self._listener = NoteSource()
+        self._listener = NoteSource(load_transcriber)
         self._expectations = Expectations()
         self._transcriber_loaded = False
 
@@ -67,9 +68,7 @@ class Pipeline:
         """Forget all models and the transcriber, and give their memory back."""
         self._models.clear()
         self._transcriber_loaded = False
-        transcription = sys.modules.get("models.music.transcription.transcribe")
-        if transcription is not None:  # nothing was loaded where it was never needed
-            transcription.forget_network()
+        forget_transcriber()
         gc.collect()
         torch = sys.modules.get("torch")
         if torch is not None and torch.cuda.is_available():

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from models.music.audio import Audio
     from models.music.midi import MidiNotes
     from models.music.transcription.listen import Heard
+    from models.music.transcription.note_network import NoteNetwork
 
 CACHED_TRANSCRIPTIONS = 8
 MOST_PARTS = 100
@@ -122,7 +123,9 @@ def load_sounds(pieces: Sequence[SoundPiece], tell: Callable[[], None]) -> Sound
 class NoteSource:
     """Finds the music of a request and remembers what it has transcribed."""
 
-    def __init__(self) -> None:
+    def __init__(self, load: Callable[[str], NoteNetwork]) -> None:
+        """`load` gives the network that listens on a device, the same one each time."""
+        self._load = load
         self._heard: OrderedDict[tuple[Any, ...], Heard] = OrderedDict()
 
     def must_listen(self, request: Asked, keep: Take | None, sound: Sound) -> bool:
@@ -137,19 +140,15 @@ class NoteSource:
 
     def prepare(self, device: str) -> None:
         """Load what listens, so that loading does not pass for listening."""
-        from models.music.transcription.transcribe import prepare
-        from models.networks.device import choose_device
-
-        prepare(str(choose_device(device)))
+        self._load(device)
 
     def heard(self, sound: Sound, device: str, clock: Progress) -> Heard:
         """The notes of a sound, with all that is to be said of it."""
         from models.music.transcription.listen import listen
-        from models.networks.device import choose_device
 
         key = tuple(sound.source.values())
         if key not in self._heard:
-            heard = listen(sound.audio, device=str(choose_device(device)), progress=clock)
+            heard = listen(sound.audio, self._load(device), clock)
             self._heard[key] = replace(heard, remarks=sound.audio.remarks + heard.remarks)
             while len(self._heard) > CACHED_TRANSCRIPTIONS:
                 self._heard.popitem(last=False)

@@ -8,7 +8,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import firwin, resample_poly
 
 from models.music.audio import Audio, StoredSamples
 
@@ -26,6 +25,8 @@ def resampled(audio: Audio, rate: int, first: int, count: int) -> NDArray[np.flo
     up, down = rate // common, audio.rate // common
     if up == down:
         return np.ascontiguousarray(_padded(audio.samples, first, first + count).T)
+    from scipy.signal import resample_poly  # takes a second to import, and most sound has the right rate
+
     # Whole periods of the two rates, with as many more as the filter reaches over.
     reach = math.ceil((FILTER_ZEROS * max(1, down / up) + 1) / down)
     begin, end = first // up - reach, -(-(first + count) // up) + reach
@@ -37,6 +38,8 @@ def resampled(audio: Audio, rate: int, first: int, count: int) -> NDArray[np.flo
 
 @functools.lru_cache(maxsize=4)
 def _low_pass(up: int, down: int) -> NDArray[np.float32]:
+    from scipy.signal import firwin
+
     widest = max(up, down)
     taps: NDArray[np.float32] = firwin(2 * FILTER_ZEROS * widest + 1, 0.95 / widest, window=("kaiser", 9.0))
     return taps.astype(np.float32)

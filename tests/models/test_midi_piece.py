@@ -11,6 +11,7 @@ import pytest
 
 from models.app.progress import StageClock
 from models.app.request import GenerateRequest, from_params
+from models.app.transcriber import load_transcriber
 from models.body.notes import Notes
 from models.errors import UserError
 from models.music.midi import write_midi
@@ -47,7 +48,7 @@ def test_a_take_lasts_as_long_as_its_pieces(tmp_path: Path, end_s: float | None,
     pieces = [{"start_s": 0.0, "end_s": 1.0, "at_s": 0.0}, {"start_s": 2.0, "end_s": end_s, "at_s": 4.0}]
     params = {"midi": tmp_path / "scale.mid", "output": tmp_path / "take.npz", "midi_pieces": pieces}
     request = from_params(GenerateRequest, params)
-    music = NoteSource().music(request, None, None, StageClock())
+    music = NoteSource(load_transcriber).music(request, None, None, StageClock())
     assert music.duration_s == pytest.approx(duration_s, abs=1e-3)
     assert music.notes.pitch.tolist() == [60, 62, 63]
     assert "midi_sha256" in music.source

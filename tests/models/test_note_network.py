@@ -13,10 +13,11 @@ import pytest
 import torch
 from torch import nn
 
-from models.music.transcription.backbone import NoteBackbone, attend
-from models.music.transcription.scoring import IntervalScorer
-from models.music.transcription.spectrum import LOG_FLOOR, Spectrum
-from models.music.transcription.thread_pool import ThreadPool, slices
+from models.networks.one_core import OneCorePool
+from models.networks.transcription.backbone import NoteBackbone, attend
+from models.networks.transcription.scoring import IntervalScorer
+from models.networks.transcription.spectrum import LOG_FLOOR, Spectrum
+from models.thread_pool import slices
 
 CPU = torch.device("cpu")
 KEYS = 5
@@ -58,7 +59,7 @@ def test_tokens_and_scores_are_those_of_the_library() -> None:
 
     fast, scores = NoteBackbone(library, tracks, KEYS), IntervalScorer(library.upConv1dSkip, scorer)
     grid = fast.embedded(features)
-    with ThreadPool(CPU) as pool:
+    with OneCorePool(CPU) as pool:
         for layer in range(3):
             grid = fast.layer(layer, grid, pool, lambda: None)
         tokens = grid[1:].transpose(0, 1)
@@ -93,7 +94,7 @@ def test_spectra_are_those_of_the_library() -> None:
     power = power if power.shape[-1] == 129 else power.transpose(-1, -2)
     expected = (power @ library.freq2mels + LOG_FLOOR).log()
     expected = ((expected - math.log(LOG_FLOOR)) / -math.log(LOG_FLOOR)).transpose(-1, -2)
-    with ThreadPool(CPU) as pool:
+    with OneCorePool(CPU) as pool:
         features = Spectrum.of(library, 64)(sound, pool)
     torch.testing.assert_close(features[0], expected, atol=1e-4, rtol=1e-4)
 
@@ -110,7 +111,7 @@ def test_attention_with_any_size_of_logits(size: float) -> None:
 
 
 def test_a_crew_works_in_order_and_leaves_torch_as_it_was() -> None:
-    with ThreadPool(CPU) as pool:
+    with OneCorePool(CPU) as pool:
         assert torch.get_num_threads() == 1
         assert pool.each(lambda part: (part.start, torch.is_inference_mode_enabled()), slices(10, 4)) == [
             (0, True),

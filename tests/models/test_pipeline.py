@@ -13,11 +13,13 @@ import pytest
 import soundfile
 
 import models.app.pipeline
+import models.music.transcription.onnx_network
 import models.music.transcription.transcribe
 from models.app.pipeline import Pipeline
 from models.app.progress import StageClock
 from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.app.time_estimates import Expectations, Work
+from models.app.transcriber import forget_transcriber, load_transcriber
 from models.body.notes import Notes
 from models.body.take import Take
 from models.errors import Cancelled, UserError
@@ -45,14 +47,14 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds of every sound that was transcribed."""
     lengths: list[float] = []
 
-    def transcribe(audio: Any, *, device: str, progress: Any) -> Transcription:
+    def transcribe(audio: Any, network: Any, progress: Any) -> Transcription:
         lengths.append(audio.duration_s)
         for step in range(4):
             progress("transcribe", step, 3)
         return Transcription(NOTES)
 
     monkeypatch.setattr(models.music.transcription.transcribe, "transcribe", transcribe)
-    monkeypatch.setattr(models.music.transcription.transcribe, "prepare", lambda device: None)
+    monkeypatch.setattr(models.app.pipeline, "load_transcriber", lambda device: None)
     return lengths
 
 
@@ -274,19 +276,19 @@ def test_a_pipeline_learns_from_its_jobs(
 @WITHOUT_TRANSKUN
 def test_unload_forgets_the_transcriber_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
-    load = models.music.transcription.transcribe.load_network
+    network_class = models.music.transcription.onnx_network.OnnxNoteNetwork
     monkeypatch.setattr(
-        models.music.transcription.transcribe,
-        "load_network",
-        lambda device: loaded.append(str(device)) or load(device),
+        models.music.transcription.onnx_network,
+        "OnnxNoteNetwork",
+        lambda folder: loaded.append("cpu") or network_class(folder),
     )
-    models.music.transcription.transcribe.forget_network()
+    forget_transcriber()
     demo = Path(__file__).parents[2] / "demo" / "recording.flac"
 
     def transcribe(end_s: float) -> weakref.ref[Any]:
         order = TranscribeRequest(sound=demo, output=tmp_path / "n.mid", device="cpu", sound_end_s=end_s)
         pipeline.transcribe(order)
-        return weakref.ref(models.music.transcription.transcribe._network("cpu"))
+        return weakref.ref(load_transcriber("cpu"))
 
     pipeline = Pipeline()
     network = transcribe(1.0)

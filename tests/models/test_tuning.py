@@ -87,14 +87,15 @@ def test_notes_are_told_in_the_recordings_time(monkeypatch: pytest.MonkeyPatch) 
     """What listens here hears the onsets only; they must come back where they were played."""
     heard_of: list[Audio] = []
 
-    def transcribe(audio: Audio, **options: Any) -> Transcription:
+    def transcribe(audio: Audio, network: Any, progress: Any) -> Transcription:
         heard_of.append(audio)
         rows = [(on * RATE / audio.rate, (on + 0.4) * RATE / audio.rate, 60, 64) for on in ONSETS]
         return Transcription(Notes.from_arrays(np.array(rows, np.float32)))
 
     monkeypatch.setattr(listen_module.by_ear, "transcribe", transcribe)
+    nobody: Any = None
     flat = Audio(strings(-40), RATE, "")
-    heard = listen(flat)
+    heard = listen(flat, nobody)
     np.testing.assert_allclose(heard.notes.onset_s, ONSETS, atol=1e-5)
     np.testing.assert_allclose(heard.notes.offset_s, ONSETS + 0.4, atol=1e-5)
     (remark,) = heard.remarks
@@ -104,4 +105,4 @@ def test_notes_are_told_in_the_recordings_time(monkeypatch: pytest.MonkeyPatch) 
     assert heard_of[0].duration_s < flat.duration_s
     for cents in (-IN_TUNE_CENTS + 4, 0, IN_TUNE_CENTS - 4):
         usual = Audio(strings(cents), RATE, "")
-        assert not listen(usual).remarks and heard_of[-1] is usual
+        assert not listen(usual, nobody).remarks and heard_of[-1] is usual

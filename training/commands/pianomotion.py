@@ -56,11 +56,12 @@ def check_main(arguments: argparse.Namespace) -> int:
 
 def heard_notes(files: ClipFiles) -> Notes:
     """Notes that the transcriber hears in a clip; none in a silent one."""
+    from models.app.transcriber import load_transcriber
     from models.music.audio import load_audio
     from models.music.transcription.listen import listen
 
     try:
-        return listen(load_audio(files.audio)).notes
+        return listen(load_audio(files.audio), load_transcriber("cpu")).notes
     except UserError as error:
         if error.code != "silent_sound":
             raise

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From sound to notes: transkun's network with its weights, and a decoder of our own."""
+"""From sound to notes: transkun's network as ONNX graphs, and a decoder of our own."""

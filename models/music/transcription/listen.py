@@ -11,6 +11,7 @@ from models.body.notes import Notes
 from models.errors import Progress, Remark
 from models.music.audio import Audio
 from models.music.transcription import transcribe as by_ear
+from models.music.transcription.note_network import NoteNetwork
 from models.music.tuning import in_tune, tuning_of
 
 IN_TUNE_CENTS = 15.0
@@ -33,14 +34,14 @@ class Heard:
     remarks: tuple[Remark, ...] = ()
 
 
-def listen(audio: Audio, *, device: str = "cpu", progress: Progress | None = None) -> Heard:
+def listen(audio: Audio, network: NoteNetwork, progress: Progress | None = None) -> Heard:
     """The notes of a piano recording, whatever the piano is tuned to; raises as `by_ear.transcribe`."""
     tuning = tuning_of(audio)
     if not tuning.is_clear or abs(tuning.cents) <= IN_TUNE_CENTS:
-        found = by_ear.transcribe(audio, device=device, progress=progress)
+        found = by_ear.transcribe(audio, network, progress)
         return Heard(found.notes, _doubts(found, audio.duration_s))
     tuned, stretch = in_tune(audio, tuning.cents)
-    found = by_ear.transcribe(tuned, device=device, progress=progress)
+    found = by_ear.transcribe(tuned, network, progress)
     notes = _slower(found.notes, stretch, audio.duration_s)
     return Heard(notes, (_out_of_tune(tuning.cents), *_doubts(found, audio.duration_s)))
 

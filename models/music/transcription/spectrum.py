@@ -1,56 +1,56 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the transcription network sees of a sound: log-mel spectra under six windows."""
+"""What the transcription network sees of a sound: power spectra under six windows."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+import scipy.fft
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
-from models.music.transcription.thread_pool import ThreadPool, slices
+from models.thread_pool import ThreadPool, slices
 
-LOG_FLOOR = 1e-5
 FRAMES_AT_ONCE = 16
 
 
-class Spectrum:
-    """Sound to features, as `transkun`'s extractor makes them, for as many frequencies as its mel filters hear."""
+def power_spectra(
+    sound: NDArray[np.float32],
+    windows: NDArray[np.float32],
+    hop: int,
+    heard: slice,
+    pool: ThreadPool,
+) -> NDArray[np.float32]:
+    """Power (frames, windows, frequencies) of sound (channels, samples), averaged over channels.
 
-    def __init__(self, windows: Tensor, filters: Tensor, hop: int) -> None:
-        """From windows (windows, samples), the mel filters (frequencies, mels) and the hop in samples."""
-        self._windows, self._hop = windows, hop
-        heard = filters.any(1).nonzero()
-        self.heard = slice(int(heard[0]), int(heard[-1]) + 1)
-        """The frequencies that any filter lets through."""
-        self.filters = filters[self.heard].contiguous()
+    A frame every hop, the first one centred on the first sample, and one after the last sample.
 
-    @classmethod
-    def of(cls, library: Any, hop: int) -> Spectrum:
-        """From `transkun`'s extractor: one Hann window and five Gaussian ones that were learned."""
-        spectrum = library.spectrogramExtractor
-        windows = torch.cat([spectrum.win[None], spectrum.winGen.get().T]).detach()
-        return cls(windows, library.freq2mels, hop)
+    Args:
+        windows: (windows, samples).
+        heard: the frequencies that are wanted.
+    """
+    size = windows.shape[1]
+    samples = sound.shape[-1]
+    frames = math.ceil(samples / hop) + 1
+    padded = np.pad(sound, [(0, 0), (size // 2, (frames - 1) * hop + size // 2 - samples)])
+    mean, deviation = _level(padded, size, hop, frames)
+    framed = sliding_window_view((padded - mean) / deviation, size, axis=-1)[:, ::hop]
 
-    def __call__(self, sound: Tensor, pool: ThreadPool) -> Tensor:
-        """Features (1, frames, mels, windows) of sound (channels, samples).
+    def spectra(part: slice) -> NDArray[np.float32]:
+        found = scipy.fft.rfft(framed[:, part, None] * windows, norm="ortho")[..., heard]
+        return np.mean(found.real**2 + found.imag**2, axis=0)
 
-        The power is averaged over channels; a frame every hop, the first one centred on the first sample.
-        """
-        size = self._windows.shape[1]
-        frames = math.ceil(sound.shape[-1] / self._hop) + 1
-        right = (frames - 1) * self._hop + size // 2 - sound.shape[-1]
-        framed = nn.functional.pad(sound, (size // 2, right)).unfold(-1, size, self._hop)
-        # Every segment is brought to one loudness, over the overlapping windows as the network was trained.
-        mean, scale = framed.mean(), framed.std() + 1e-8
+    return np.concatenate(pool.each(spectra, slices(frames, FRAMES_AT_ONCE)))
 
-        def spectra(part: slice) -> Tensor:
-            windowed = ((framed[:, part] - mean) / scale).unsqueeze(-2) * self._windows
-            complete = torch.view_as_real(torch.fft.rfft(windowed, norm="ortho")[..., self.heard])
-            power = complete.square().sum(-1).mean(0)
-            return (power @ self.filters + LOG_FLOOR).log_()  # (frames, windows, mels)
 
-        floor = math.log(LOG_FLOOR)
-        mel = torch.cat(pool.each(spectra, slices(frames, FRAMES_AT_ONCE)))
-        return mel.sub_(floor).div_(-floor).transpose(-1, -2)[None]
+def _level(padded: NDArray[np.float32], size: int, hop: int, frames: int) -> tuple[np.float32, np.float32]:
+    """Mean and deviation over the overlapping frames: the network was trained with sounds that are 0 and 1 there."""
+    times = np.zeros(padded.shape[-1] + 1)
+    np.add.at(times, hop * np.arange(frames), 1)
+    np.add.at(times, hop * np.arange(frames) + size, -1)
+    times = np.cumsum(times)[:-1]
+    count = len(padded) * frames * size
+    mean = float((padded * times).sum() / count)
+    variance = float((np.square(padded - mean, dtype=np.float64) * times).sum() / (count - 1))
+    return np.float32(mean), np.float32(math.sqrt(variance) + 1e-8)

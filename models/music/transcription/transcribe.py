@@ -1,22 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Piano sound to notes.
 
-The network (`models.music.transcription.network`) hears 16 s at a time, neither more nor less: given 14.9 s instead of
-16 s with the same beginning it finds a quarter of the notes. A shorter sound is therefore filled up with silence,
-a longer one cut into overlapping segments. Each segment says what happens up to the middle of its overlap
-with the next one; a note that is still held there is the next segment's to end. The library lets segments
-overlap by half and puts 8 s of silence before and after the sound; overlapping by an eighth at least and a
-second of silence need half of its segments for a song, and find the same notes.
+The network (`models.music.transcription.note_network`) hears 16 s at a time, neither more nor less: given 14.9 s
+instead of 16 s with the same beginning it finds a quarter of the notes. A shorter sound is therefore filled up with
+silence, a longer one cut into overlapping segments. Each segment says what happens up to the middle of its overlap
+with the next one; a note that is still held there is the next segment's to end. The library lets segments overlap by
+half and puts 8 s of silence before and after the sound; overlapping by a second at least and a second of silence need
+half of its segments for a song, and find the same notes.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
 from models.body.keyboard import KEYS
 from models.body.notes import Notes
@@ -24,10 +22,10 @@ from models.errors import Progress, UserError, no_progress
 from models.music.audio import Audio
 from models.music.notes import note_order
 from models.music.sample_rate import resampled
-from models.music.transcription.network import NoteNetwork, SegmentNotes, load_network
+from models.music.transcription.note_network import NoteNetwork, SegmentNotes
 
 SEGMENT_S = 16.0
-OVERLAP_S = 2.0
+OVERLAP_S = 1.0
 MARGIN_S = 1.0
 """Silence before and after the sound, so that its first and last notes are not at a segment's edge."""
 QUIET = 10 ** (-70 / 20)
@@ -121,56 +119,38 @@ class Transcription:
     """How many of them the network is not sure of."""
 
 
-def transcribe(audio: Audio, *, device: str = "cpu", progress: Progress | None = None) -> Transcription:
+def transcribe(audio: Audio, network: NoteNetwork, progress: Progress | None = None) -> Transcription:
     """The notes of a piano recording.
 
     Memory does not grow with the length of the sound, but for the notes.
 
     Args:
-        device: of torch.
         progress: told of stage "transcribe" several times a segment; may raise `Cancelled`.
 
     Raises:
-        UserError: `no_notes` where the sound holds no piano, `transcriber_missing` where `transkun` is not
-        installed. Cancelled: out of `progress`.
+        UserError: `no_notes` where the sound holds no piano.
+        Cancelled: out of `progress`.
     """
-    network = _network(device)
-    rate, hop = network.config.fs, network.config.hop_size
+    rate, hop = network.rate, network.hop
     samples = math.ceil(len(audio.samples) * rate / audio.rate)
     segments = Segments.of(math.ceil(samples / hop), rate / hop)
     keys = [Key() for _ in range(KEYS)]
     tick = _Ticker(progress or no_progress, segments.count * network.ticks)
-    with torch.inference_mode():
-        for index in range(segments.count):
-            first, next_first = segments.first(index), segments.first(index + 1)
-            sound = resampled(audio, rate, first * hop, segments.length * hop)
-            if np.abs(sound).max() >= QUIET:
-                start = np.array([max(key.free_from - first, 0) for key in keys])
-                heard = network.hear(torch.from_numpy(sound).to(device), start, tick)
-                for key, found in zip(keys, heard, strict=True):
-                    key.hear(found, first, segments.decides_before(index), next_first)
-            tick.to((index + 1) * network.ticks)
+    for index in range(segments.count):
+        first, next_first = segments.first(index), segments.first(index + 1)
+        sound = resampled(audio, rate, first * hop, segments.length * hop)
+        if np.abs(sound).max() >= QUIET:
+            start = np.array([max(key.free_from - first, 0) for key in keys])
+            heard = network.hear(sound, start, tick)
+            for key, found in zip(keys, heard, strict=True):
+                key.hear(found, first, segments.decides_before(index), next_first)
+        tick.to((index + 1) * network.ticks)
     notes = _table(keys, hop / rate, audio.duration_s)
     if not len(notes):
         raise UserError(
             "no_notes", "No piano notes were heard in the sound; choose a part where the piano plays."
         )
     return Transcription(notes, sum(key.doubtful for key in keys))
-
-
-def prepare(device: str) -> None:
-    """Load the network, which is otherwise done when it is first needed; raises as `transcribe` does."""
-    _network(device)
-
-
-def forget_network() -> None:
-    """Give the network's memory back."""
-    _network.cache_clear()
-
-
-@functools.lru_cache(maxsize=1)
-def _network(device: str) -> NoteNetwork:
-    return load_network(torch.device(device))
 
 
 class _Ticker:

@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.music.transcription.thread_pool import ThreadPool, slices
+from models.networks.one_core import OneCorePool
+from models.thread_pool import slices
 
 TOKENS_AT_ONCE = 700
 """So many tokens' hidden features (1024 each) fit in a core's cache; half as many are slower, too."""
@@ -93,8 +94,8 @@ class NoteBackbone:
             tracks: MIDI numbers of the tracks that stand beside the frequencies.
             keys: how many of them, the last ones, are wanted.
         """
-        self._library, self._tracks, self._keys = library, tracks, keys
-        self._layers = [
+        self.library, self.tracks, self._keys = library, tracks, keys
+        self.layers = [
             (HalfLayer(layer.mhaBlockF, layer.fnnBlockF), HalfLayer(layer.mhaBlockT, layer.fnnBlockT))
             for layer in library.encoderLayers
         ]
@@ -103,40 +104,40 @@ class NoteBackbone:
 
     def embedded(self, features: Tensor) -> Tensor:
         """Features (1, frames, mels, windows) as a grid of tokens (steps, tracks, width), positions added."""
-        library = self._library
+        library = self.library
         steps = features.permute(0, 3, 1, 2)
         at = torch.arange(steps.shape[-1], device=steps.device).float()
         steps = library.inputConv(steps).add_(library.posEmbedBuilder(at).T[:, None])
         steps = library.downConv(steps)[0].permute(1, 2, 0)
-        places, tracks = self._embeddings(steps.shape[0] + 1, steps.shape[1] + 1)
+        places, tracks = self.positions(steps.shape[0] + 1, steps.shape[1] + 1)
         grid = torch.cat([places, tracks], 1)
         # A step before all others and a track below all others gather what concerns the whole; no sound in them.
         grid[1:, 1 : places.shape[1]] += steps
         return grid
 
-    def _embeddings(self, steps: int, frequencies: int) -> tuple[Tensor, Tensor]:
+    def positions(self, steps: int, frequencies: int) -> tuple[Tensor, Tensor]:
         """Where the tokens of sound and those of the other tracks are, (steps, ..., width) each."""
         shape = (steps, frequencies)
         if self._positions is None or self._positions[0] != shape:
-            time = torch.arange(steps, device=self._tracks.device).float()
-            frequency = torch.arange(frequencies, device=self._tracks.device).float()
-            sound = self._library.posEmbedBuilderAttnTF(time, frequency)
+            time = torch.arange(steps, device=self.tracks.device).float()
+            frequency = torch.arange(frequencies, device=self.tracks.device).float()
+            sound = self.library.posEmbedBuilderAttnTF(time, frequency)
             self._positions = (
                 shape,
                 sound,
-                self._library.posEmbedBuilderAttnTE(time, self._tracks.float()),
+                self.library.posEmbedBuilderAttnTE(time, self.tracks.float()),
             )
         return self._positions[1:]
 
-    def layer(self, index: int, grid: Tensor, pool: ThreadPool, between: Callable[[], None]) -> Tensor:
+    def layer(self, index: int, grid: Tensor, pool: OneCorePool, between: Callable[[], None]) -> Tensor:
         """A grid (steps, tracks, width) after one layer; after the last one the keys' tracks only.
 
         Args:
             between: called between its halves; may raise.
         """
-        across, along = self._layers[index]
+        across, along = self.layers[index]
         steps, tracks, width = grid.shape
-        first = tracks - self._keys if index == len(self._layers) - 1 else 0
+        first = tracks - self._keys if index == len(self.layers) - 1 else 0
         after = grid.new_empty(steps, tracks - first, width)
 
         def see_tracks(part: slice) -> None:

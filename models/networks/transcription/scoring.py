@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from models.music.transcription.decoding import IntervalScores
-from models.music.transcription.thread_pool import ThreadPool, slices
+from models.networks.one_core import OneCorePool
+from models.thread_pool import slices
 
 KEYS_AT_ONCE = 4
 BEGINS_AT_ONCE = 173
@@ -32,14 +33,14 @@ class IntervalScorer:
         after = scorer.map[0]
         width = up.shape[1]
         self.width, self.frames_per_token = width, up.shape[2]
-        self._up, self._up_bias = upsampling.weight.permute(2, 0, 1).contiguous(), upsampling.bias
+        self.up, self.up_bias = upsampling.weight.permute(2, 0, 1).contiguous(), upsampling.bias
         both = torch.einsum("ifk,of->iko", up, after.weight.double())
         bias = after.weight.double() @ upsampling.bias.double() + after.bias.double()
         scale = torch.tensor([1 / math.sqrt(width), 1.0], device=up.device, dtype=up.dtype)
         parts = zip(
             both.split([width, width, 1], -1), bias.split([width, width, 1]), (*scale, 1.0), strict=True
         )
-        self._maps = [
+        self.maps = [
             ((weight * by).flatten(1).float(), (offset * by).repeat(self.frames_per_token).float())
             for weight, offset, by in parts
         ]
@@ -51,10 +52,10 @@ class IntervalScorer:
         features = torch.empty_like(chosen)
         for i in range(self.frames_per_token):
             here = phase == i
-            features[here] = chosen[here] @ self._up[i] + self._up_bias
+            features[here] = chosen[here] @ self.up[i] + self.up_bias
         return features
 
-    def scores(self, tokens: Tensor, frames: int, pool: ThreadPool) -> IntervalScores:
+    def scores(self, tokens: Tensor, frames: int, pool: OneCorePool) -> IntervalScores:
         """Positive interval scores: inner products of an end's and a begin's features, times the length in frames."""
         found = pool.each(
             lambda part: self._of_keys(tokens[part], part.start, frames), slices(len(tokens), KEYS_AT_ONCE)
@@ -67,7 +68,7 @@ class IntervalScorer:
         flat = tokens.reshape(-1, tokens.shape[-1])
         ends, begins, single = (
             torch.addmm(bias, flat, weight).view(keys, flat.shape[0] // keys * self.frames_per_token, -1)
-            for weight, bias in self._maps
+            for weight, bias in self.maps
         )
         where, value = [], []
         for part in slices(frames, BEGINS_AT_ONCE):
