@@ -6,6 +6,7 @@
 Each listens in a process of its own, in turns. Of every sound the table has:
 
 - seconds a second of sound, the best of the repeats, for torch and for ONNX Runtime, and their ratio;
+- the same in seconds of processor time, which other programs disturb less;
 - notes of both, and onset F1 (50 ms) of ONNX Runtime's notes against torch's, as docs/definitions.md has it;
 - ends: the share of matched notes whose end is within 50 ms or a fifth of the note.
 
@@ -52,15 +53,16 @@ def listen_here(engine: str, sounds: Sequence[Path], seconds: float, threads: in
 
         network = OnnxNoteNetwork(transcriber_files(), threads)
     loaded_s = time.perf_counter() - began
-    paces = []
+    paces, processor = [], []
     for number, sound in enumerate(sounds):
         audio = load_audio(sound, end_s=seconds)
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         notes = transcribe(audio, network).notes
         paces.append((time.perf_counter() - began) / audio.duration_s)
+        processor.append((time.process_time() - used) / audio.duration_s)
         notes.table.tofile(output / f"{engine}{number}.notes")
     memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"loaded_s": loaded_s, "memory_mb": memory_mb, "paces": paces}))
+    print(json.dumps({"loaded_s": loaded_s, "memory_mb": memory_mb, "paces": paces, "processor": processor}))
 
 
 def in_a_process(engine: str, arguments: argparse.Namespace, output: Path) -> dict[str, Any]:
@@ -130,11 +132,15 @@ def main() -> None:
             for engine in ENGINES:
                 runs[engine].append(in_a_process(engine, arguments, output))
         print(
-            "| sound | torch s/s | onnx s/s | ratio | notes torch | onnx | F1 | ends |\n" + "|---" * 8 + "|"
+            "| sound | torch s/s | onnx s/s | ratio | CPU torch | onnx | ratio | notes torch | onnx | F1 | ends |\n"
+            + "|---" * 11
+            + "|"
         )
         for number, sound in enumerate(arguments.sounds):
-            torch_pace, onnx_pace = (min(run["paces"][number] for run in runs[engine]) for engine in ENGINES)
-            cells = [sound.name, f"{torch_pace:.3f}", f"{onnx_pace:.3f}", f"{onnx_pace / torch_pace:.2f}"]
+            cells = [sound.name]
+            for figure in ("paces", "processor"):
+                slow, fast = (min(run[figure][number] for run in runs[engine]) for engine in ENGINES)
+                cells += [f"{slow:.3f}", f"{fast:.3f}", f"{fast / slow:.2f}"]
             print(f"| {' | '.join([*cells, *agreement(output, number)])} |")
         for engine in ENGINES:
             loaded_s, memory = (
