@@ -9,10 +9,11 @@ with the song beyond its notes and the motion itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from models.body.edit_mask import EditMask
 from models.body.kinematics import forward_kinematics
@@ -25,7 +26,7 @@ from models.contact.guarantee import settle
 from models.contact.schedule import PressTiming, plan_presses
 from models.contact.separation import separate_hands
 from models.contact.solver import Problem, minimise
-from models.contact.variables import Variables
+from models.contact.variables import Array, Variables
 from models.contact.weights import ContactWeights
 from models.errors import Progress
 from models.music.passages import Span
@@ -110,27 +111,33 @@ def apply_contact(
         for cut in _stretches(max(start, first), min(stop, last), round(stretch_s * motion.fps))
     ]
     values, total = wanted.values.copy(), max(STEPS * len(cuts), 1)
-    for index, (start, stop) in enumerate(cuts):
+    # Matrices of this size are several times slower on several threads, and round otherwise.
+    with threadpool_limits(1, user_api="blas"):
+        for index, (start, stop) in enumerate(cuts):
 
-        def step_done(step: int, done: int = index * STEPS) -> None:
-            if progress is not None:
-                progress(STAGE, done + step, total)
+            def step_done(step: int, done: int = index * STEPS) -> None:
+                if progress is not None:
+                    progress(STAGE, done + step, total)
 
-        begin = max(start - round(CONTEXT_S * motion.fps), 0)
-        around = slice(begin, min(stop + round(AHEAD_S * motion.fps), motion.frames))
-        fixed = edits.fixed[around].copy()
-        fixed[: start - begin] = True
-        problem = whole.part(around, fixed)
-        known = wanted.with_values(values).part(around)
-        solved = separate_fingers(*settle(problem, minimise(problem, known, STEPS, step_done)))
-        inside = slice(start - begin, stop - begin)
-        known_part = values[..., start:stop]
-        known_part += strength * (solved.values[..., inside] - known_part)
+            part = values[..., start:stop]
+            part += strength * (_solved(whole, values, start, stop, step_done) - part)
     if progress is not None:
         progress(STAGE, total, total)
     return ContactResult(
         _result(motion, wanted.with_values(values), edits, strength, hand_size, geometry), notes
     )
+
+
+def _solved(whole: Problem, values: Array, start: int, stop: int, step_done: Callable[[int], None]) -> Array:
+    """The variables (2, 21, stop - start) of a stretch; the values (2, 21, F) before it are known."""
+    begin = max(start - round(CONTEXT_S * whole.fps), 0)
+    around = slice(begin, min(stop + round(AHEAD_S * whole.fps), values.shape[-1]))
+    fixed = whole.fixed[around].copy()
+    fixed[: start - begin] = True
+    problem = whole.part(around, fixed)
+    known = whole.wanted.with_values(values).part(around)
+    solved = separate_fingers(*settle(problem, minimise(problem, known, STEPS, step_done)))
+    return solved.values[..., start - begin : stop - begin]
 
 
 def _result(

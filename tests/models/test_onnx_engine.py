@@ -277,7 +277,6 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
-@pytest.mark.xfail(reason="key contact needs torch until its new form is here", strict=False)
 def test_a_take_is_made_of_midi_where_torch_cannot_be_imported(filled):
     home, folder = filled, save_tiny_model(filled / "tiny")
     write_midi(home / "song.mid", song(3.0))
