@@ -224,6 +224,20 @@ def test_hands_on_the_same_keys_make_room_for_each_other() -> None:
     assert biomechanics(result, fingertips(result)).fingers_closer_3mm == 0
 
 
+def test_where_there_is_no_music_nothing_is_touched() -> None:
+    """The hands are in each other and hooked up in the silence: what follows contact lets them rest."""
+    notes, motion = melody(), relaxed_motion(12.0, 30.0)
+    motion.wrist[180:, 0] = motion.wrist[180:, 1]
+    motion.euler[180:, :, skeleton.FINGER_JOINTS[0, 0], 0] = -0.4
+    motion.euler[180:, :, skeleton.FINGER_JOINTS[0, 1], 0] = 1.0
+    found = apply_contact(motion, notes, spans=[(0, 150), (330, 360)]).motion
+    np.testing.assert_array_equal(found.euler[150:330], motion.euler[150:330])
+    np.testing.assert_array_equal(found.wrist[150:330], motion.wrist[150:330])
+    assert (found.euler[330:, :, 13:] != motion.euler[330:, :, 13:]).any()
+    together = biomechanics(Motion(found.euler[330:], found.wrist[330:], 30.0), fingertips(found)[330:])
+    assert together.hands_colliding == 0
+
+
 def test_hands_are_found_when_not_given() -> None:
     notes = melody()
     result = apply_contact(relaxed_motion(5.0, 30.0), notes.with_hands(-1))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -248,10 +248,17 @@ def test_the_last_word_is_that_hands_do_not_collide(
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
-@pytest.mark.parametrize("name", list(ContactWeights.__dataclass_fields__))
+@pytest.mark.parametrize("name", [item.name for item in fields(ContactWeights) if item.type == "float"])
 def test_weights_must_be_above_zero(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
         ContactWeights(**{name: value})
+
+
+@pytest.mark.parametrize("range_", [(0.4,), (0.4, 0.4, 0.4, 0.4, 2.0)])
+def test_a_comfortable_range_has_five_numbers_and_a_width(range_: tuple[float, ...]) -> None:
+    assert len([item for item in fields(ContactWeights) if item.type != "float"]) == 2
+    with pytest.raises(ValueError, match="most_arch"):
+        ContactWeights(least_arch=range_)
 
 
 def test_weights_are_used() -> None:
