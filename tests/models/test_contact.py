@@ -17,7 +17,9 @@ from models.body.edit_mask import EditMask
 from models.body.kinematics import forward_kinematics, outside_limits
 from models.body.motion import Motion
 from models.body.notes import Notes
-from models.contact import ContactResult, apply_contact
+from models.contact import ContactResult, apply, apply_contact
+from models.contact.solver import Problem
+from models.contact.variables import Variables
 from models.evaluation.biomechanics import biomechanics
 from models.evaluation.scores import onset_score
 
@@ -152,6 +154,24 @@ def test_where_a_song_is_cut_into_stretches_does_not_show() -> None:
         around = slice(at - 4, at + 3)
         assert accelerations[1][around].max() < 1.1 * accelerations[0][around].max() + 1e-4
     assert max(accelerations[1][cuts - 1]) < np.percentile(accelerations[0], 99)
+
+
+def test_a_stretch_goes_on_from_where_the_one_before_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one ends with its hands three centimetres farther out than anything asks for."""
+    found = []
+
+    def spoilt(problem: Problem, variables: Variables) -> tuple[Problem, Variables]:
+        values = variables.values.copy()
+        if not found:
+            values[:, 17] += 0.03
+        found.append(problem.fixed)
+        return problem, variables.with_values(values)
+
+    monkeypatch.setattr(apply, "settle", spoilt)
+    wrist = apply_contact(relaxed_motion(8.0, 30.0), Notes.none(), stretch_s=4.0).motion.wrist
+    rise = wrist[..., 2] - relaxed_motion(8.0, 30.0).wrist[..., 2]
+    assert len(found) == 2 and (rise[:120] > 0.025).all()
+    assert rise[120].min() > 0.02 and np.abs(np.diff(rise[119:], axis=0)).max() < 0.01
 
 
 @pytest.mark.parametrize("fps", [24.0, 30.0])
