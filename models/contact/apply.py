@@ -20,6 +20,7 @@ from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.skeleton import STANDARD_HANDS, HandGeometry
 from models.checks import check_range
+from models.contact.finger_separation import separate_fingers
 from models.contact.guarantee import settle
 from models.contact.schedule import PressTiming, plan_presses
 from models.contact.separation import separate_hands
@@ -122,7 +123,7 @@ def apply_contact(
         fixed[: start - begin] = True
         problem = whole.part(around, fixed)
         known = wanted.with_values(values).part(around)
-        _, solved = settle(problem, minimise(problem, known, STEPS, step_done))
+        solved = separate_fingers(*settle(problem, minimise(problem, known, STEPS, step_done)))
         inside = slice(start - begin, stop - begin)
         known_part = values[..., start:stop]
         known_part += strength * (solved.values[..., inside] - known_part)

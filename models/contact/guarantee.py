@@ -20,9 +20,11 @@ from models.contact.note_dropping import Tangle, drop_notes
 from models.contact.solver import Problem, minimise
 from models.contact.variables import Variables
 
-_ATTEMPTS = 10
+_ATTEMPTS = 12
 _ATTEMPTS_AT_KEYS = 4
 """A wrong key is a false note, not a broken hand: it is given up sooner."""
+_ATTEMPTS_ONE_BY_ONE = 6
+"""So long one note is given up at each place, where the tangle is deepest; then all that are in the way."""
 _AROUND_S = 0.4
 """Seconds to either side of what failed that are solved again."""
 _CONTEXT = 3
@@ -44,8 +46,9 @@ def settle(problem: Problem, variables: Variables) -> tuple[Problem, Variables]:
         if not len(tangle.frame) and not len(wrong):
             break
         if attempt:
-            worst = tangle.worst(reach)
-            problem = replace(problem, presses=drop_notes(problem.presses, worst, problem.fps, problem.fixed))
+            given_up = tangle.worst(reach) if attempt < _ATTEMPTS_ONE_BY_ONE else tangle
+            presses = drop_notes(problem.presses, given_up, problem.fps, problem.fixed)
+            problem = replace(problem, presses=presses)
         factor = _MORE ** min(attempt + 1, 3)
         heavy = replace(
             weights, apart=weights.apart / factor, key_height=weights.key_height / factor, damping=_DAMPING

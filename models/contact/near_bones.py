@@ -23,7 +23,7 @@ _OF_TWO_HANDS = PAIRS[:, 0] // 20 != PAIRS[:, 1] // 20
 _TOO_NEAR = LEAST + np.where(_OF_TWO_HANDS, CLEAR_M - HANDS_CLOSER_M, _ROUNDING_M)
 """(P,) metres nearer than which a pair has to be mended."""
 _WITHIN, _ACROSS = np.flatnonzero(~_OF_TWO_HANDS), np.flatnonzero(_OF_TWO_HANDS)
-_WATCH_M = 0.012
+WATCH_M = 0.012
 """Bones within this of the distance that they should keep are watched."""
 _WRIST = np.arange(FINGER_VARIABLES, FINGER_VARIABLES + 6)
 
@@ -106,10 +106,17 @@ def _by_finger(
     return np.einsum("kxv,xk->kv", at_point, normal)
 
 
-def near_bones(points: HandPoints, weights: ContactWeights, free: NDArray[np.bool_]) -> NearBones:
-    """The pairs near the distance that they should keep, of which a hand may move, (2, F) ``free``."""
-    keep = LEAST + np.where(_OF_TWO_HANDS, weights.hand_margin, weights.finger_margin)
-    frame, pair = _within(points, keep + _WATCH_M, free)
+def distances_to_keep(weights: ContactWeights) -> Array:
+    """(P,) metres that the bones of each pair should keep."""
+    return LEAST + np.where(_OF_TWO_HANDS, weights.hand_margin, weights.finger_margin)
+
+
+def near_bones(
+    points: HandPoints, weights: ContactWeights, free: NDArray[np.bool_], beyond: float = WATCH_M
+) -> NearBones:
+    """The pairs within ``beyond`` metres of what they should keep, of which a hand may move, (2, F) ``free``."""
+    keep = distances_to_keep(weights)
+    frame, pair = _within(points, keep + beyond, free)
     return NearBones(frame, pair, keep[pair])
 
 

@@ -89,10 +89,11 @@ def state_of(
         points,
         points.tips_by_variable(),
         no_strokes(frames) if strokes is None else strokes,
-        near_bones(points, 0.01, np.ones((2, frames), bool)) if near is None else near,
+        near_bones(points, ContactWeights(), np.ones((2, frames), bool), 0.01) if near is None else near,
         FPS,
         ContactWeights(),
         geometry,
+        1.0,
     )
 
 

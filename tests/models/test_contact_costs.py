@@ -27,11 +27,12 @@ from models.contact import costs, solver
 from models.contact.costs import State
 from models.contact.equations import NormalEquations
 from models.contact.hand_points import find_points
-from models.contact.key_heights import CLEARANCE, height_under
+from models.contact.key_heights import height_under
 from models.contact.near_bones import too_near
 from models.contact.solver import minimise
 from models.contact.strokes import Strokes
 from models.contact.variables import ABDUCTIONS, FLEXIONS, MIDDLES, Array, Variables
+from models.contact.weights import ContactWeights
 
 STEP = 1e-6
 Cost = Callable[[NormalEquations, State], None]
@@ -143,7 +144,7 @@ def test_the_slope_of_order_is_that_of_the_gaps_between_lines() -> None:
     costs.order(equations, state)
 
     def energy(values: Array) -> float:
-        lack = np.maximum(costs._ORDER_GAP - gaps_between_lines(moved(state, values)), 0.0)
+        lack = np.maximum(ContactWeights().order_gap - gaps_between_lines(moved(state, values)), 0.0)
         return 0.5 * state.squared(state.weights.order) * float((lack**2).sum())
 
     for variable in range(5, 15, 3):
@@ -229,7 +230,7 @@ def test_strokes_lift_a_finger_that_plays_nothing(monkeypatch: pytest.MonkeyPatc
     end = alone(monkeypatch, costs.strokes, low, low)
     tips = find_points(end, STANDARD_HANDS, 1.0).tips
     assert not struck(end).any()
-    assert (tips[2] > height_under(tips.transpose(1, 2, 3, 0)) + CLEARANCE - 0.001).all()
+    assert (tips[2] > height_under(tips.transpose(1, 2, 3, 0)) + ContactWeights().key_clearance - 0.001).all()
 
 
 @pytest.mark.parametrize(("key", "bends"), [(62, 1.0), (64, -1.0)])
@@ -240,7 +241,7 @@ def test_a_finger_waits_above_the_key_that_it_is_over_until_it_is_over_its_own(
     state = state_of(over_a_key(62, dx=0.0))
     points, pitch, firm = np.zeros((3, 2, 5, 30)), np.zeros((2, 5, 30), np.int64), np.zeros((2, 5, 30))
     points[:, RIGHT, 1] = state.points.tips[:, RIGHT, 1]
-    points[2, RIGHT, 1], pitch[RIGHT, 1], firm[RIGHT, 1] = -0.008, key, 1.0
+    points[2, RIGHT, 1], pitch[RIGHT, 1], firm[RIGHT, 1] = -0.008, key, 0.9
     down = state.variables.values.copy()
     down[RIGHT, 17] -= state.points.tips[2, RIGHT, 1] + 0.006
     equations = NormalEquations(30)
@@ -274,7 +275,7 @@ def test_order_uncrosses_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
     start = crossed_state().variables
     end = alone(monkeypatch, costs.order, start, start)
     before, after = (gaps_between_lines(state_of(v))[:, [0, 2], 0] for v in (start, end))
-    assert before.max() < 0.005 and after.min() > costs._ORDER_GAP - 0.002
+    assert before.max() < 0.005 and after.min() > ContactWeights().order_gap - 0.002
     changed = np.abs(end.values - start.values)
     assert not np.delete(changed, np.arange(5, 15, 3), axis=1).any()
 

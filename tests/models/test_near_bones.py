@@ -11,10 +11,15 @@ from models.body.bones import FINGERS_CLOSER_M, HANDS_CLOSER_M, LEAST, PAIRS, Bo
 from models.body.kinematics import forward_kinematics
 from models.body.skeleton import FINGER_JOINTS, RIGHT, STANDARD_HANDS
 from models.contact.hand_points import HandPoints, find_points
-from models.contact.near_bones import WANTED, near_bones, too_near
+from models.contact.near_bones import distances_to_keep, near_bones, too_near
 from models.contact.variables import Variables
+from models.contact.weights import ContactWeights
 
 FRAMES = 30
+
+
+WEIGHTS = ContactWeights()
+WANTED = distances_to_keep(WEIGHTS)
 
 
 def entangled(seed: int = 0) -> tuple[HandPoints, Bones]:
@@ -86,7 +91,7 @@ def test_moved_bones_are_those_of_moved_wrists() -> None:
 @pytest.mark.parametrize("margin", [0.0, 0.004, 0.012])
 def test_near_bones_are_those_that_trying_all_pairs_finds(margin: float) -> None:
     points, bones = entangled()
-    near = near_bones(points, margin, np.ones((2, FRAMES), bool))
+    near = near_bones(points, WEIGHTS, np.ones((2, FRAMES), bool), margin)
     pair, frame = np.nonzero(all_distances(bones) < WANTED[:, None] + margin)
     assert set(zip(near.frame.tolist(), near.pair.tolist(), strict=True)) == set(
         zip(frame.tolist(), pair.tolist(), strict=True)
@@ -120,8 +125,8 @@ def test_what_is_wrong_between_hands_that_are_kept_is_nobodys_to_mend() -> None:
     ):
         free = ~np.tile(np.array(kept)[:, None], (1, 4))
         assert set(too_near(points, free)[0].tolist()) == found
-        assert set(near_bones(points, 0.0, free).frame.tolist()) == found
+        assert set(near_bones(points, WEIGHTS, free, 0.0).frame.tolist()) == found
     tangled, _ = entangled()
     one_free = np.array([True, False])[:, None] & np.ones(FRAMES, bool)
-    kept_pairs = PAIRS[near_bones(tangled, 0.004, one_free).pair]
+    kept_pairs = PAIRS[near_bones(tangled, WEIGHTS, one_free, 0.004).pair]
     assert (kept_pairs[:, 0] < 20).all() and (kept_pairs[:, 1] >= 20).any()

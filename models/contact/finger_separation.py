@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The last word on fingers of one hand that run through each other: they open towards a hand at ease.
+
+In a frame where two fingers are too near, all five take the posture of a hand at ease, in which none meets another; a
+smooth bump in time leads there and back. Frames that the bump brings together ask for the posture themselves, so that
+every round settles at least one frame more and the rounds end. It costs the notes of those frames: what comes before
+leaves it next to nothing to do.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import convolve1d, maximum_filter1d
+
+from models.body.bones import PAIRS
+from models.contact.near_bones import too_near
+from models.contact.solver import Problem
+from models.contact.variables import FINGER_VARIABLES, Variables
+
+_AT_EASE = np.array([0.1, 0.25, 0.0] + 4 * [0.35, 0.6, 0.0])[:, None]
+"""(15, 1) flexion, middle joint and abduction of each finger, radians, thumb to little finger."""
+_EASE_S = 0.1
+
+
+def separate_fingers(problem: Problem, variables: Variables) -> Variables:
+    """The variables without fingers through each other, in hands and frames that are not fixed."""
+    free = ~problem.fixed.T
+    need = np.zeros(free.shape, bool)
+    opened, touching = variables, _touching(problem, variables)
+    reach = max(round(_EASE_S * problem.fps), 1)
+    kernel = np.hanning(2 * reach + 3)[1:-1]
+    while (touching & ~need).any():
+        need |= touching
+        # Every value under the kernel is 1 in the middle, so their mean is, too.
+        bump = convolve1d(
+            maximum_filter1d(need.astype(float), 2 * reach + 1, axis=1), kernel / kernel.sum(), axis=1
+        )
+        share = np.where(free, np.where(need, 1.0, bump), 0.0)[:, None]
+        values = variables.values.copy()
+        fingers = values[:, :FINGER_VARIABLES]
+        fingers += share * (_AT_EASE - fingers)
+        opened = variables.with_values(values)
+        touching = _touching(problem, opened)
+    return opened
+
+
+def _touching(problem: Problem, variables: Variables) -> NDArray[np.bool_]:
+    """(2, F) hands whose fingers are too near each other, and that may move."""
+    frame, pair, _ = too_near(problem.points(variables), ~problem.fixed.T)
+    hands = PAIRS[pair] // 20
+    within = hands[:, 0] == hands[:, 1]
+    touching = np.zeros((2, len(variables)), bool)
+    touching[hands[within, 0], frame[within]] = True
+    return touching
