@@ -75,6 +75,8 @@ def without(name: str) -> tuple[Any, str, Any]:
     """What to replace, and by what, to switch a part off."""
     if name == "settle":
         return apply, "settle", lambda problem, variables: (problem, variables)
+    if name == "opening":
+        return apply, "separate_fingers", lambda problem, variables: variables
     if name == "dropping":
         return guarantee, "drop_notes", lambda presses, *rest: presses
     return solver, "COSTS", tuple(cost for cost in COSTS if cost.__name__ != name)
@@ -103,7 +105,7 @@ def played(seed: int, *switched_off: str) -> Figures:
 def test_no_two_fingers_touch_and_no_hands_collide_unless_nothing_settles_it(seed: int) -> None:
     settled, unsettled = played(seed), played(seed, "settle")
     assert settled.touching == 0 and not settled.colliding
-    assert unsettled.touching > 0
+    assert played(seed, "settle", "opening").touching > 0
     assert settled.score.false < unsettled.score.false
 
 
@@ -295,3 +297,15 @@ def test_fingers_that_cannot_be_taken_apart_open() -> None:
     kept = replace(problem, fixed=np.tile([True, False], (90, 1)))
     np.testing.assert_array_equal(separate_fingers(kept, crossed).values[0], values[0])
     assert separate_fingers(problem, hands) is hands
+
+
+def test_fingers_that_open_sink_into_no_key() -> None:
+    hands = arched_hands(30, height=0.055)
+    values = hands.values.copy()
+    values[:, 5], values[:, 8] = [[-0.5], [0.5]], [[0.5], [-0.5]]
+    problem, crossed = problem_of(hands), hands.with_values(values)
+    before, after = (
+        find_points(found, STANDARD_HANDS, 1.0).tips.transpose(3, 1, 2, 0)
+        for found in (crossed, separate_fingers(problem, crossed))
+    )
+    assert pressed_keys(before).any() and not pressed_keys(after).any()
