@@ -104,9 +104,10 @@ def apply_contact(
         weights or ContactWeights(),
     )
     first, last = edits.span
+    parts = [(0, motion.frames)] if spans is None else spans
     cuts = [
         cut
-        for start, stop in ([(0, motion.frames)] if spans is None else spans)
+        for start, stop in parts
         if start < last and stop > first
         for cut in _stretches(max(start, first), min(stop, last), round(stretch_s * motion.fps))
     ]
@@ -123,9 +124,14 @@ def apply_contact(
             part += strength * (_solved(whole, values, start, stop, step_done) - part)
     if progress is not None:
         progress(STAGE, total, total)
-    return ContactResult(
-        _result(motion, wanted.with_values(values), edits, strength, hand_size, geometry), notes
-    )
+    solved_motion = wanted.with_values(values).to_motion(motion.fps)
+    result = _joined(motion, solved_motion, edits, parts)
+    for start, stop in parts:
+        part = slice(start, stop)
+        shown = Motion(result.euler[part], result.wrist[part], motion.fps)
+        apart = separate_hands(shown, edits.part(start, stop), hand_size, geometry)
+        result.wrist[part] += np.float32(strength) * (apart - shown.wrist)
+    return ContactResult(result, notes)
 
 
 def _solved(whole: Problem, values: Array, start: int, stop: int, step_done: Callable[[int], None]) -> Array:
@@ -140,21 +146,13 @@ def _solved(whole: Problem, values: Array, start: int, stop: int, step_done: Cal
     return solved.values[..., start - begin : stop - begin]
 
 
-def _result(
-    motion: Motion,
-    variables: Variables,
-    edits: EditMask,
-    strength: float,
-    hand_size: float,
-    geometry: HandGeometry,
-) -> Motion:
-    """The motion with what may change as the variables have it, and the hands kept from colliding."""
-    solved = variables.to_motion(motion.fps)
+def _joined(motion: Motion, solved: Motion, edits: EditMask, parts: Sequence[Span]) -> Motion:
+    """The motion, and what was solved where it may change and there is music."""
     euler, wrist = motion.euler.astype(np.float32), motion.wrist.astype(np.float32)
-    euler[edits.free], wrist[edits.free] = solved.euler[edits.free], solved.wrist[edits.free]
-    joined = Motion(euler, wrist, motion.fps)
-    apart = separate_hands(joined, edits, hand_size, geometry)
-    return Motion(euler, (wrist + np.float32(strength) * (apart - wrist)).astype(np.float32), motion.fps)
+    for start, stop in parts:
+        part, free = slice(start, stop), edits.free[start:stop]
+        euler[part][free], wrist[part][free] = solved.euler[part][free], solved.wrist[part][free]
+    return Motion(euler, wrist, motion.fps)
 
 
 def _fingered(motion: Motion, notes: Notes, hand_size: float, geometry: HandGeometry) -> Notes:

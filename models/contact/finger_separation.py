@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The last word on fingers of one hand that run through each other: they open towards a hand at ease.
+"""The last word on fingers of one hand that run through each other: all five are lifted, side by side.
 
-In a frame where two fingers are too near, all five take the posture of a hand at ease, in which none meets another; a
-smooth bump in time leads there and back. Frames that the bump brings together ask for the posture themselves, so that
-every round settles at least one frame more and the rounds end. It costs the notes of those frames: what comes before
-leaves it next to nothing to do.
+There none meets another or sinks into a key. A smooth bump in time leads there and back; frames that the bump brings
+together ask for it themselves, so that every round settles at least one frame more and the rounds end. It costs the
+notes of those frames: what comes before leaves it next to nothing to do.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from models.contact.near_bones import too_near
 from models.contact.solver import Problem
 from models.contact.variables import FINGER_VARIABLES, Variables
 
-_AT_EASE = np.array([0.1, 0.25, 0.0] + 4 * [0.35, 0.6, 0.0])[:, None]
+_LIFTED = np.array([-0.1, 0.15, 0.0] + 4 * [-0.1, 0.3, 0.0])[:, None]
 """(15, 1) flexion, middle joint and abduction of each finger, radians, thumb to little finger."""
 _EASE_S = 0.1
 
@@ -39,7 +38,7 @@ def separate_fingers(problem: Problem, variables: Variables) -> Variables:
         share = np.where(free, np.where(need, 1.0, bump), 0.0)[:, None]
         values = variables.values.copy()
         fingers = values[:, :FINGER_VARIABLES]
-        fingers += share * (_AT_EASE - fingers)
+        fingers += share * (_LIFTED - fingers)
         opened = variables.with_values(values)
         touching = _touching(problem, opened)
     return opened

@@ -17,7 +17,9 @@ from models.body.edit_mask import EditMask
 from models.body.kinematics import forward_kinematics, outside_limits
 from models.body.motion import Motion
 from models.body.notes import Notes
-from models.contact import ContactResult, apply_contact
+from models.contact import ContactResult, apply, apply_contact
+from models.contact.solver import Problem
+from models.contact.variables import Variables
 from models.evaluation.biomechanics import biomechanics
 from models.evaluation.scores import onset_score
 
@@ -154,6 +156,24 @@ def test_where_a_song_is_cut_into_stretches_does_not_show() -> None:
     assert max(accelerations[1][cuts - 1]) < np.percentile(accelerations[0], 99)
 
 
+def test_a_stretch_goes_on_from_where_the_one_before_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one ends with its hands three centimetres farther out than anything asks for."""
+    found = []
+
+    def spoilt(problem: Problem, variables: Variables) -> tuple[Problem, Variables]:
+        values = variables.values.copy()
+        if not found:
+            values[:, 17] += 0.03
+        found.append(problem.fixed)
+        return problem, variables.with_values(values)
+
+    monkeypatch.setattr(apply, "settle", spoilt)
+    wrist = apply_contact(relaxed_motion(8.0, 30.0), Notes.none(), stretch_s=4.0).motion.wrist
+    rise = wrist[..., 2] - relaxed_motion(8.0, 30.0).wrist[..., 2]
+    assert len(found) == 2 and (rise[:120] > 0.025).all()
+    assert rise[120].min() > 0.02 and np.abs(np.diff(rise[119:], axis=0)).max() < 0.01
+
+
 @pytest.mark.parametrize("fps", [24.0, 30.0])
 def test_no_joint_is_faster_than_a_hands_where_the_music_leaps(fps: float) -> None:
     """Two octaves and a half within a quarter of a second, and fingers that are to play at once."""
@@ -222,6 +242,20 @@ def test_hands_on_the_same_keys_make_room_for_each_other() -> None:
     after = biomechanics(result, fingertips(result)).hands_colliding
     assert before > 0.9 and after == 0, (before, after)
     assert biomechanics(result, fingertips(result)).fingers_closer_3mm == 0
+
+
+def test_where_there_is_no_music_nothing_is_touched() -> None:
+    """The hands are in each other and hooked up in the silence: what follows contact lets them rest."""
+    notes, motion = melody(), relaxed_motion(12.0, 30.0)
+    motion.wrist[180:, 0] = motion.wrist[180:, 1]
+    motion.euler[180:, :, skeleton.FINGER_JOINTS[0, 0], 0] = -0.4
+    motion.euler[180:, :, skeleton.FINGER_JOINTS[0, 1], 0] = 1.0
+    found = apply_contact(motion, notes, spans=[(0, 150), (330, 360)]).motion
+    np.testing.assert_array_equal(found.euler[150:330], motion.euler[150:330])
+    np.testing.assert_array_equal(found.wrist[150:330], motion.wrist[150:330])
+    assert (found.euler[330:, :, 13:] != motion.euler[330:, :, 13:]).any()
+    together = biomechanics(Motion(found.euler[330:], found.wrist[330:], 30.0), fingertips(found)[330:])
+    assert together.hands_colliding == 0
 
 
 def test_hands_are_found_when_not_given() -> None:

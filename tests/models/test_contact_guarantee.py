@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -250,10 +250,17 @@ def test_the_last_word_is_that_hands_do_not_collide(
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
-@pytest.mark.parametrize("name", list(ContactWeights.__dataclass_fields__))
+@pytest.mark.parametrize("name", [item.name for item in fields(ContactWeights) if item.type == "float"])
 def test_weights_must_be_above_zero(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
         ContactWeights(**{name: value})
+
+
+@pytest.mark.parametrize("range_", [(0.4,), (0.4, 0.4, 0.4, 0.4, 2.0)])
+def test_a_comfortable_range_has_five_numbers_and_a_width(range_: tuple[float, ...]) -> None:
+    assert len([item for item in fields(ContactWeights) if item.type != "float"]) == 2
+    with pytest.raises(ValueError, match="most_arch"):
+        ContactWeights(least_arch=range_)
 
 
 def test_weights_are_used() -> None:
@@ -290,3 +297,15 @@ def test_fingers_that_cannot_be_taken_apart_open() -> None:
     kept = replace(problem, fixed=np.tile([True, False], (90, 1)))
     np.testing.assert_array_equal(separate_fingers(kept, crossed).values[0], values[0])
     assert separate_fingers(problem, hands) is hands
+
+
+def test_fingers_that_open_sink_into_no_key() -> None:
+    hands = arched_hands(30, height=0.055)
+    values = hands.values.copy()
+    values[:, 5], values[:, 8] = [[-0.5], [0.5]], [[0.5], [-0.5]]
+    problem, crossed = problem_of(hands), hands.with_values(values)
+    before, after = (
+        find_points(found, STANDARD_HANDS, 1.0).tips.transpose(3, 1, 2, 0)
+        for found in (crossed, separate_fingers(problem, crossed))
+    )
+    assert pressed_keys(before).any() and not pressed_keys(after).any()

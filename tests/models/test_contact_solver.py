@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Steps of the optimisation: inside the limits, none too long, and what is fixed stays."""
+
+from dataclasses import replace
+
+import numpy as np
+from contact_scenes import FPS, arched_hands, over_a_key, problem_of
+from numpy.typing import NDArray
+
+from models.body.keyboard import key_x
+from models.body.skeleton import LEFT, RIGHT, STANDARD_HANDS
+from models.contact.solver import Problem, minimise
+from models.contact.variables import PLACE, Variables, limits_of
+
+
+def far_off() -> tuple[Problem, Variables]:
+    """Fingers of one hand that are to press keys which no hand has under it at once."""
+    hands = over_a_key(64, frames=40)
+    presses = [(0.5, 1.0, 5, 40), (0.5, 1.0, 6, 90), (0.5, 1.0, 9, 41), (0.5, 1.0, 1, 108)]
+    return problem_of(hands, presses), hands
+
+
+def test_values_stay_inside_the_limits() -> None:
+    problem, hands = far_off()
+    low, high = limits_of(STANDARD_HANDS, 0.025)
+    for steps in range(1, 8):
+        values = minimise(problem, hands, steps).values
+        assert ((values >= low) & (values <= high)).all()
+    assert ((values == low) | (values == high)).any(), "or this would prove nothing"
+
+
+def test_no_step_is_longer_than_what_its_derivatives_are_good_for() -> None:
+    problem, hands = far_off()
+    change = np.abs(minimise(problem, hands, 1).values - hands.values)
+    assert 0.039 < change[:, PLACE].max() <= 0.04 + 1e-9
+    assert change[:, :15].max() <= 0.4 + 1e-9 and change[:, 18:].max() <= 0.3 + 1e-9
+
+
+def test_fixed_hands_and_frames_stay_bit_for_bit_and_the_others_meet_them() -> None:
+    hands = over_a_key(64, dx=0.02, frames=40)
+    fixed = np.zeros((40, 2), bool)
+    fixed[:, LEFT], fixed[:12] = True, True
+    problem = replace(problem_of(hands, [(0.6, 0.9, 6, 64)]), fixed=fixed)
+    start = hands.values.copy()
+    start[LEFT, 3] = (
+        STANDARD_HANDS.limits[LEFT, 1, 0, 1] + 0.2
+    )  # outside its limits, and still nobody's to change
+    values = minimise(problem, hands.with_values(start), 5).values
+    np.testing.assert_array_equal(values[LEFT], start[LEFT])
+    np.testing.assert_array_equal(values[RIGHT, :, :12], start[RIGHT, :, :12])
+    moved = np.abs(values - start)[RIGHT]
+    assert moved[:, 20].max() > 0.005
+    assert np.abs(np.diff(moved[PLACE])).max() < 0.01
+
+
+def test_a_part_is_the_same_problem_counted_from_its_first_frame() -> None:
+    hands = arched_hands(100)
+    whole = problem_of(hands, [(0.2, 0.4, 6, 64), (2.0, 2.5, 7, 65), (3.2, 3.3, 5, 60)])
+    part = whole.part(slice(50, 80), np.zeros((30, 2), bool))
+    assert len(part.wanted) == 30 and part.presses.pitch.tolist() == [65, 60]
+    np.testing.assert_allclose(part.presses.down_s, np.array([2.0, 3.2]) - 50 / FPS)
+    x, y = np.full(3, key_x(64)), np.full(3, 0.03)
+    one, other = whole.sampler(x, y), part.sampler(x[1:], y[1:])
+    firm = other.firm > 1e-9
+    np.testing.assert_allclose(one.points[..., 50:80][:, firm], other.points[:, firm], atol=1e-12)
+    np.testing.assert_allclose(one.firm[..., 50:80], other.firm, atol=1e-9)
+    np.testing.assert_array_equal(one.pitch[..., 50:80], other.pitch)
+
+
+def test_every_step_is_announced() -> None:
+    heard: list[int] = []
+    minimise(problem_of(arched_hands(5)), arched_hands(5), 4, heard.append)
+    assert heard == [0, 1, 2, 3]
+
+
+def both_hands(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values of hands that are each other's mirror image, with the left one as a right one."""
+    mirrored = values.copy()
+    for variable in [2, 5, 8, 11, 14, 15, 19, 20]:
+        mirrored[LEFT, variable] *= -1
+    return mirrored
+
+
+def test_hands_are_mirror_images_of_each_other() -> None:
+    hands = arched_hands(40, x=(-0.23, 0.23))
+    shifted = hands.values.copy()
+    shifted[:, 15] += key_x(62)  # keys lie mirrored about a D
+    wanted = hands.with_values(shifted)
+    problem = problem_of(wanted, [(0.5, 0.8, 6, 74), (0.5, 0.8, 1, 50)])
+    values = minimise(problem, wanted, 5).values - shifted
+    found = both_hands(values)
+    np.testing.assert_allclose(found[LEFT], found[RIGHT], atol=1e-4)
+    assert np.abs(found).max() > 0.01
