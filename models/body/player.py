@@ -15,17 +15,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.body.skeleton import REST_DATA
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    Size = TypeVar("Size", float, Tensor)
 
 _DATA = REST_DATA["player"]
 
@@ -55,7 +50,7 @@ def style_range(name: str) -> tuple[float, float]:
     return HAND_SIZE_RANGE if name == "hand_size" else STYLE_RANGE
 
 
-def size_factor(hand_size: Size) -> Size:
+def size_factor(hand_size: Any) -> Any:
     """Factor on all lengths of the hand, from the style value `hand_size`; elementwise for tensors."""
     return 1 + HAND_SIZE_STEP * hand_size
 

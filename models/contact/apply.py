@@ -127,10 +127,10 @@ def apply_contact(
     solved_motion = wanted.with_values(values).to_motion(motion.fps)
     result = _joined(motion, solved_motion, edits, parts)
     for start, stop in parts:
-        part = slice(start, stop)
-        shown = Motion(result.euler[part], result.wrist[part], motion.fps)
+        inside = slice(start, stop)
+        shown = Motion(result.euler[inside], result.wrist[inside], motion.fps)
         apart = separate_hands(shown, edits.part(start, stop), hand_size, geometry)
-        result.wrist[part] += np.float32(strength) * (apart - shown.wrist)
+        result.wrist[inside] += np.float32(strength) * (apart - shown.wrist)
     return ContactResult(result, notes)
 
 

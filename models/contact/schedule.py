@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When each finger presses and where on its key it lands; `models.contact.paths` makes paths of it."""
+"""When each finger presses and where on its key it lands; `models.contact.strokes` makes strokes of it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,6 @@ class PressTiming:
     """From the bottom back to the press depth."""
     lift_s: float = 0.07
     """From the press depth back to the hover height."""
-    blend_s: float = 0.22
-    """The generated motion hands over to the key and back in this time."""
     hover: float = 0.011
     """Height of a waiting finger above its key."""
     frames_down: float = 1.15
@@ -42,7 +40,7 @@ class PressTiming:
     """A key struck again is up for at least this many frames, so that the lift is seen."""
 
     def __post_init__(self) -> None:
-        if min(self.strike_s, self.settle_s, self.leave_s, self.lift_s, self.blend_s) <= 0:
+        if min(self.strike_s, self.settle_s, self.leave_s, self.lift_s) <= 0:
             raise ValueError(f"press times must be above 0: {self}")
         if self.hover <= 0:
             raise ValueError(f"hover is {self.hover}; it must be above 0")

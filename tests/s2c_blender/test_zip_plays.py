@@ -73,12 +73,6 @@ def target() -> Target:
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The self-contained edition, whole."""
-    if [
-        path
-        for path in (ROOT / "models" / "contact").glob("*.py")
-        if "import torch" in path.read_text("utf-8")
-    ]:
-        pytest.skip("key contact needs torch until its new form is here")
     if not EXPORTING.is_file():
         pytest.skip("no .venv with torch, which exports the networks: python dev.py setup makes one")
     folder = tmp_path_factory.mktemp("dist")
