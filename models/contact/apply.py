@@ -127,9 +127,12 @@ def apply_contact(
     solved_motion = wanted.with_values(values).to_motion(motion.fps)
     result = _joined(motion, solved_motion, edits, parts)
     for start, stop in parts:
-        inside = slice(start, stop)
+        # With a frame on both sides that stays, so that what moves comes back to it.
+        inside = slice(max(start, first - 1), min(stop, last + 1))
+        if inside.start >= inside.stop:
+            continue
         shown = Motion(result.euler[inside], result.wrist[inside], motion.fps)
-        apart = separate_hands(shown, edits.part(start, stop), hand_size, geometry)
+        apart = separate_hands(shown, edits.part(inside.start, inside.stop), hand_size, geometry)
         result.wrist[inside] += np.float32(strength) * (apart - shown.wrist)
     return ContactResult(result, notes)
 
