@@ -88,7 +88,9 @@ def alternating(period_s: float) -> list[tuple[float, float, int, int]]:
     chords = ((60, 64, 67), (62, 65, 69))
     times = np.arange(0.5, 16, period_s)
     return [
-        (time, time + 0.8 * period_s, pitch, i % 2) for i, time in enumerate(times) for pitch in chords[i % 2]
+        (onset, onset + 0.8 * period_s, pitch, i % 2)
+        for i, onset in enumerate(times)
+        for pitch in chords[i % 2]
     ]
 
 
@@ -96,17 +98,17 @@ def same_octave() -> list[tuple[float, float, int, int]]:
     """The right hand on white keys, the left one half a beat later on the keys between them."""
     white, between = (60, 62, 64, 65, 67, 65, 64, 62), (61, 63, 66, 68, 66, 63, 61, 63)
     beats = [(0.5 + 0.25 * i, i % 8) for i in range(64)]
-    right = [(time, time + 0.2, white[i], 1) for time, i in beats]
-    return right + [(time + 0.125, time + 0.3, between[i], 0) for time, i in beats]
+    right = [(onset, onset + 0.2, white[i], 1) for onset, i in beats]
+    return right + [(onset + 0.125, onset + 0.3, between[i], 0) for onset, i in beats]
 
 
 def leaps(period_s: float, span: int) -> list[tuple[float, float, int, int]]:
     """Bass and chord in the left hand, the right one to and fro over the same span."""
     rows = []
-    for i, time in enumerate(np.arange(0.5, 16, period_s)):
+    for i, onset in enumerate(np.arange(0.5, 16, period_s)):
         chord = (36,) if i % 2 == 0 else (36 + span, 40 + span, 43 + span)
-        rows += [(time, time + 0.6 * period_s, pitch, 0) for pitch in chord]
-        rows.append((time, time + 0.7 * period_s, 72 + span * (i % 2), 1))
+        rows += [(onset, onset + 0.6 * period_s, pitch, 0) for pitch in chord]
+        rows.append((onset, onset + 0.7 * period_s, 72 + span * (i % 2), 1))
     return rows
 
 

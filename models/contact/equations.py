@@ -10,6 +10,8 @@ band, of 84.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, solveh_banded
@@ -132,8 +134,25 @@ class NormalEquations:
 
     def _solved(self, hands: tuple[int, ...], wanted: Array) -> Array:
         """Steps (n, 21, F) of these hands, which nothing couples to another one."""
+        right = np.ascontiguousarray(wanted[list(hands)].transpose(2, 0, 1)).reshape(-1)
+        try:
+            # 32 bit takes two thirds of the time, and the next step mends its rounding.
+            single = np.dtype(np.float32)
+            step = solveh_banded(
+                self._band(hands, single),
+                right.astype(single),
+                lower=True,
+                overwrite_ab=True,
+                overwrite_b=True,
+            )
+        except LinAlgError:
+            step = solveh_banded(self._band(hands, right.dtype), right, lower=True, overwrite_ab=True)
+        return step.reshape(-1, len(hands), COUNT).transpose(1, 2, 0)
+
+    def _band(self, hands: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[np.floating[Any]]:
+        """The matrix of these hands frame by frame, in LAPACK's lower form: row k is what lies k below the diagonal."""
         frames, width = self.slope.shape[-1], len(hands) * COUNT
-        band = np.zeros((2 * width + 1, frames, width))  # lower form: rows below the diagonal
+        band = np.zeros((2 * width + 1, frames, width), dtype)
         for place, hand in enumerate(hands):
             first = place * COUNT
             for below in range(COUNT):
@@ -145,13 +164,4 @@ class NormalEquations:
             for below in range(1, 2 * COUNT):
                 columns = np.arange(max(COUNT - below, 0), min(2 * COUNT - below, COUNT))
                 band[below][:, columns] += self.across[columns + below - COUNT, columns].T
-        right = np.ascontiguousarray(wanted[list(hands)].transpose(2, 0, 1)).reshape(-1)
-        matrix = band.reshape(2 * width + 1, -1)
-        try:
-            # 32 bit takes two thirds of the time, and the next step mends its rounding.
-            step = solveh_banded(
-                matrix.astype(np.float32), right.astype(np.float32), lower=True, overwrite_ab=True
-            )
-        except LinAlgError:
-            step = solveh_banded(matrix, right, lower=True)
-        return step.reshape(frames, len(hands), COUNT).transpose(1, 2, 0)
+        return band.reshape(2 * width + 1, -1)
