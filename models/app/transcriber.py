@@ -16,7 +16,7 @@ from models.generation.onnx_files import SHIPPED_FOLDER, cache_folder
 from models.machine import devices
 from models.music.transcription.note_network import NoteNetwork
 from models.music.transcription.onnx_files import FACTS, stage_names
-from models.whole_file import whole_folder
+from models.whole_file import whole_folder, write_bytes_whole, write_text_whole
 
 LICENCE = "LICENSE.txt"
 """Of the published weights; lies beside what is made of them."""
@@ -70,6 +70,6 @@ def write_transcriber(folder: Path) -> list[Path]:
     files = export_transcriber()
     with whole_folder(folder, replace=True) as part:
         for name in stage_names():
-            (part / f"{name}.onnx").write_bytes(files[name])
-        (part / LICENCE).write_text(published_licence(), "utf-8")
+            write_bytes_whole(part / f"{name}.onnx", files[name])
+        write_text_whole(part / LICENCE, published_licence())
     return sorted(folder.iterdir())

@@ -22,7 +22,7 @@ from models.contact.weights import ContactWeights
 
 _LOOK_AGAIN = 3
 """Steps after which bones that are near each other are looked for again."""
-_LONGEST_STEP = np.r_[np.full(FINGER_VARIABLES, 0.4), np.full(3, 0.04), np.full(3, 0.3)][:, None]
+_LONGEST_STEP = np.r_[np.full(FINGER_VARIABLES, 0.4), np.full(3, 0.5), np.full(3, 0.3)][:, None]
 _UNITS = np.r_[np.full(FINGER_VARIABLES, 1.0), np.full(3, 0.05), np.full(3, 1.0)][:, None]
 
 

@@ -20,7 +20,7 @@ from models.config import ModelConfig
 from models.errors import UserError, quoted
 from models.generation.shared_weights import initializers, read_map
 from models.model_folder import PRESETS_FOLDER, weights_hash
-from models.whole_file import whole_folder
+from models.whole_file import whole_folder, write_bytes_whole
 
 SHIPPED_FOLDER = Path(__file__).parents[1] / "onnx"
 """In a built extension; a checkout has none."""
@@ -101,7 +101,7 @@ def write_files(config: ModelConfig, weights: Path, folder: Path) -> list[Path]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(folder, replace=True) as part:
         for name, content in exported.items():
-            (part / f"{name}.onnx").write_bytes(content)
+            write_bytes_whole(part / f"{name}.onnx", content)
     return [folder / f"{name}.onnx" for name in exported]
 
 

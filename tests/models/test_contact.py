@@ -78,6 +78,16 @@ def test_every_note_is_struck_in_time_and_nothing_else(fps: float) -> None:
     assert len(struck) <= 1, f"struck too much: {struck}"
 
 
+@pytest.mark.parametrize("off", [(0.3, 0.0, 0.0), (-0.2, 0.1, 0.1), (0.0, -0.3, 0.0)])
+def test_hands_that_are_far_from_their_keys_get_there(off: tuple[float, float, float]) -> None:
+    """Other models, and whoever moved the hands by hand, may put them anywhere."""
+    notes, near = melody(), relaxed_motion(5.0, 30.0)
+    far = Motion(near.euler, near.wrist + np.float32(off), 30.0)
+    struck = onsets(fingertips(apply_contact(far, notes)), 30.0)
+    for time, pitch in zip(notes.onset_s, notes.pitch, strict=True):
+        assert any(p == pitch and abs(t - time) <= 0.05 for p, t in struck), (time, pitch)
+
+
 def test_angles_stay_inside_the_limits_and_idle_fingers_above_the_keys() -> None:
     notes = melody()
     result = apply_contact(relaxed_motion(5.0, 30.0), notes)
