@@ -32,8 +32,8 @@ def test_values_stay_inside_the_limits() -> None:
 def test_no_step_is_longer_than_what_its_derivatives_are_good_for() -> None:
     problem, hands = far_off()
     change = np.abs(minimise(problem, hands, 1).values - hands.values)
-    assert 0.039 < change[:, PLACE].max() <= 0.04 + 1e-9
     assert change[:, :15].max() <= 0.4 + 1e-9 and change[:, 18:].max() <= 0.3 + 1e-9
+    assert change[:, PLACE].max() > 0.02  # points go along with their wrist however far it goes
 
 
 def test_fixed_hands_and_frames_stay_bit_for_bit_and_the_others_meet_them() -> None:
