@@ -17,7 +17,16 @@ from models.contact.hand_points import HandPoints
 from models.contact.key_heights import height_under
 from models.contact.near_bones import NearBones
 from models.contact.strokes import Strokes
-from models.contact.variables import ABDUCTIONS, FINGER_VARIABLES, MIDDLES, PLACE, TURN, Array, Variables
+from models.contact.variables import (
+    ABDUCTIONS,
+    COUNT,
+    FINGER_VARIABLES,
+    MIDDLES,
+    PLACE,
+    TURN,
+    Array,
+    Variables,
+)
 from models.contact.weights import ContactWeights
 
 _FAR_M = 0.008
@@ -52,7 +61,7 @@ class State:
 def stay(equations: NormalEquations, state: State) -> None:
     """Near to what was generated."""
     weights = state.weights
-    weight = np.empty((21, 1))
+    weight = np.empty((COUNT, 1))
     weight[:FINGER_VARIABLES] = state.squared(weights.finger_angle)
     weight[PLACE], weight[TURN] = state.squared(weights.wrist_place), state.squared(weights.wrist_turn)
     equations.add_single(state.variables.values - state.wanted.values, weight)
@@ -63,7 +72,7 @@ def smooth(equations: NormalEquations, state: State) -> None:
     if len(state.variables) < 3:
         return
     weights = state.weights
-    weight = np.empty((21, 1))
+    weight = np.empty((COUNT, 1))
     weight[:FINGER_VARIABLES] = state.squared(weights.finger_acceleration)
     weight[PLACE] = state.squared(weights.place_acceleration)
     weight[TURN] = state.squared(weights.turn_acceleration)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from models.body import keyboard
 from models.body.bones import PAIRS
+from models.contact.hand_points import HandPoints
 from models.contact.near_bones import too_near
 from models.contact.note_dropping import Tangle, drop_notes
 from models.contact.solver import Problem, minimise
@@ -33,14 +34,15 @@ _STEPS = 10
 _DAMPING = 0.012
 """Smaller steps than before: what is left is tight."""
 _MORE = 1.8
-"""Each attempt's factor on tolerances of what failed, divided by."""
+"""Each attempt divides the tolerances of what failed by this once more, three times at most."""
 
 
 def settle(problem: Problem, variables: Variables) -> tuple[Problem, Variables]:
     """The variables with what failed mended, and the problem with the notes that are played."""
     weights, reach = problem.weights, round(_AROUND_S * problem.fps)
     for attempt in range(_ATTEMPTS):
-        tangle, wrong = find_tangles(problem, variables), find_wrong_keys(problem, variables)
+        points = problem.points(variables)
+        tangle, wrong = _tangles(problem, points), _wrong_keys(problem, points)
         if attempt >= _ATTEMPTS_AT_KEYS:
             wrong = wrong[:0]
         if not len(tangle.frame) and not len(wrong):
@@ -75,19 +77,28 @@ def _solved_again(problem: Problem, variables: Variables, run: slice) -> Variabl
 
 def _failures(problem: Problem, variables: Variables) -> tuple[int, int]:
     """Pairs of bones that are too near, and frames with a wrong key; the first weigh more."""
-    return len(find_tangles(problem, variables).frame), len(find_wrong_keys(problem, variables))
+    points = problem.points(variables)
+    return len(_tangles(problem, points).frame), len(_wrong_keys(problem, points))
 
 
 def find_tangles(problem: Problem, variables: Variables) -> Tangle:
     """Pairs of bones nearer than their least distance, of which a hand may move."""
-    frame, pair, lack = too_near(problem.points(variables), ~problem.fixed.T)
-    bones = PAIRS[pair]
-    return Tangle(frame, np.where(bones % 4 > 0, bones // 4, -1), lack)
+    return _tangles(problem, problem.points(variables))
 
 
 def find_wrong_keys(problem: Problem, variables: Variables) -> NDArray[np.int64]:
     """Frames in which a finger of a hand that may move presses a key that it does not play."""
-    tips = problem.points(variables).tips.transpose(3, 1, 2, 0)  # (F, 2, 5, 3)
+    return _wrong_keys(problem, problem.points(variables))
+
+
+def _tangles(problem: Problem, points: HandPoints) -> Tangle:
+    frame, pair, lack = too_near(points, ~problem.fixed.T)
+    bones = PAIRS[pair]
+    return Tangle(frame, np.where(bones % 4 > 0, bones // 4, -1), lack)
+
+
+def _wrong_keys(problem: Problem, points: HandPoints) -> NDArray[np.int64]:
+    tips = points.tips.transpose(3, 1, 2, 0)  # (F, 2, 5, 3)
     played = problem.sampler.pitch.transpose(2, 0, 1)
     under = keyboard.key_under(tips) + keyboard.LOWEST_PITCH
     depth = keyboard.key_surface(under) - tips[..., 2]

@@ -22,8 +22,10 @@ from models.contact.weights import ContactWeights
 
 _LOOK_AGAIN = 3
 """Steps after which bones that are near each other are looked for again."""
+# Of fingers, place and turn. Points go along with their wrist's place, so that it may go far at once.
 _LONGEST_STEP = np.r_[np.full(FINGER_VARIABLES, 0.4), np.full(3, 0.5), np.full(3, 0.3)][:, None]
 _UNITS = np.r_[np.full(FINGER_VARIABLES, 1.0), np.full(3, 0.05), np.full(3, 1.0)][:, None]
+"""Radians and metres that damping takes for equally far."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,16 +91,16 @@ def minimise(
             near = near_bones(points, problem.weights, ~problem.fixed.T)
         landed = contact_points(problem.presses, points.tips.transpose(3, 1, 2, 0), problem.fps)
         state = State(
-            variables,
-            problem.wanted,
-            points,
-            points.tips_by_variable(),
-            problem.sampler(*landed),
-            near,
-            problem.fps,
-            problem.weights,
-            problem.geometry,
-            problem.size,
+            variables=variables,
+            wanted=problem.wanted,
+            points=points,
+            moves=points.tips_by_variable(),
+            strokes=problem.sampler(*landed),
+            near=near,
+            fps=problem.fps,
+            weights=problem.weights,
+            geometry=problem.geometry,
+            size=problem.size,
         )
         equations = NormalEquations(len(variables))
         for cost in COSTS:

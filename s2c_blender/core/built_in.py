@@ -61,7 +61,9 @@ def _look(wheels: Path, python: str, search: Sequence[str]) -> PythonChoice:
         )
         return PythonChoice("", problem, SOURCE)
     if not os.path.isfile(python):
-        return PythonChoice("", f'Blender\'s own Python "{shown(python)}" is not there.', SOURCE)
+        return PythonChoice(
+            "", f'Blender\'s own Python "{shown(python)}" is not there: install Blender again.', SOURCE
+        )
     places = [place for place in found.values() if place is not None]
     return PythonChoice(
         python,

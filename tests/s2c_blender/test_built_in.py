@@ -2,16 +2,16 @@
 """The engine that comes with the extension: found where Blender unpacked it, and said when something is amiss."""
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from worker_helpers import answer_to_hello
 
 from s2c_blender.core import built_in
 from s2c_blender.core.check_report import describe_check
 from s2c_blender.core.jobs import Job
 from s2c_blender.core.runtime import PythonChoice, first_usable
-from s2c_blender.core.worker_client import WorkerClient, WorkerConfig, isolated_worker
+from s2c_blender.core.worker_client import isolated_worker
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -109,13 +109,6 @@ def test_the_worker_takes_packages_from_the_folders_first_and_python_from_itself
     choice = PythonChoice(sys.executable, "", "built-in", folders=(str(folder),))
     command = isolated_worker(choice, ROOT, tmp_path / "cache")
     assert command[1:3] == ("-I", "-s")
-    client = WorkerClient(WorkerConfig(command=command, root=tmp_path))
-    client.send("hello", {})
-    end, replies = time.monotonic() + 120, []
-    while not replies and not client.gone() and time.monotonic() < end:
-        replies += client.poll()
-        time.sleep(0.01)
-    client.process.end(5.0)
-    assert [reply.event for reply in replies] == ["result"], client.diagnosis()
-    assert replies[0].result()["packages"]["scipy"] == "99.9"
+    reply = answer_to_hello(command, tmp_path)
+    assert reply.result()["packages"]["scipy"] == "99.9"
     assert not (tmp_path / "ran").exists()

@@ -9,11 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from worker_helpers import answer_to_hello
 
 from s2c_blender.core.jobs import State
 from s2c_blender.core.process import ChildProcess, child_environment
 from s2c_blender.core.runtime import PythonChoice
-from s2c_blender.core.worker_client import WorkerClient, WorkerConfig, isolated_worker
+from s2c_blender.core.worker_client import isolated_worker
 from s2c_blender.install.environment import PYTHON_VARIABLE, Runtime
 from s2c_blender.install.installer import InstallConfig, Installer
 
@@ -81,14 +82,7 @@ def test_the_installer(planted, tmp_path):
 def test_the_worker(planted, tmp_path):
     python = os.environ.get("S2C_TEST_WORKER_PYTHON", sys.executable)
     command = isolated_worker(PythonChoice(python), ROOT, tmp_path / "cache")
-    client = WorkerClient(WorkerConfig(command=command, root=ROOT))
-    client.send("hello", {})
-    end, replies = time.monotonic() + 120, []
-    while not replies and not client.gone() and time.monotonic() < end:
-        replies += client.poll()
-        time.sleep(0.01)
-    client.process.end(5.0)
-    assert [reply.event for reply in replies] == ["result"], client.diagnosis()
+    answer_to_hello(command, ROOT)
     assert planted() == []
     assert list((tmp_path / "cache").rglob("*.pyc"))  # and not beside the extension's own files
 

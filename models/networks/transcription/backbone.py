@@ -87,28 +87,28 @@ def attend(query: Tensor, key_value: Tensor, heads: int) -> Tensor:
 class NoteBackbone:
     """Log-mel features to tokens of the 88 keys."""
 
-    def __init__(self, library: Any, tracks: Tensor, keys: int) -> None:
+    def __init__(self, published: Any, tracks: Tensor, keys: int) -> None:
         """From `transkun`'s backbone.
 
         Args:
             tracks: MIDI numbers of the tracks that stand beside the frequencies.
             keys: how many of them, the last ones, are wanted.
         """
-        self.library, self.tracks, self._keys = library, tracks, keys
+        self.published, self.tracks, self._keys = published, tracks, keys
         self.layers = [
             (HalfLayer(layer.mhaBlockF, layer.fnnBlockF), HalfLayer(layer.mhaBlockT, layer.fnnBlockT))
-            for layer in library.encoderLayers
+            for layer in published.encoderLayers
         ]
-        del library.encoderLayers
+        del published.encoderLayers
         self._positions: tuple[tuple[int, ...], Tensor, Tensor] | None = None
 
     def embedded(self, features: Tensor) -> Tensor:
         """Features (1, frames, mels, windows) as a grid of tokens (steps, tracks, width), positions added."""
-        library = self.library
+        published = self.published
         steps = features.permute(0, 3, 1, 2)
         at = torch.arange(steps.shape[-1], device=steps.device).float()
-        steps = library.inputConv(steps).add_(library.posEmbedBuilder(at).T[:, None])
-        steps = library.downConv(steps)[0].permute(1, 2, 0)
+        steps = published.inputConv(steps).add_(published.posEmbedBuilder(at).T[:, None])
+        steps = published.downConv(steps)[0].permute(1, 2, 0)
         places, tracks = self.positions(steps.shape[0] + 1, steps.shape[1] + 1)
         grid = torch.cat([places, tracks], 1)
         # A step before all others and a track below all others gather what concerns the whole; no sound in them.
@@ -121,11 +121,11 @@ class NoteBackbone:
         if self._positions is None or self._positions[0] != shape:
             time = torch.arange(steps, device=self.tracks.device).float()
             frequency = torch.arange(frequencies, device=self.tracks.device).float()
-            sound = self.library.posEmbedBuilderAttnTF(time, frequency)
+            sound = self.published.posEmbedBuilderAttnTF(time, frequency)
             self._positions = (
                 shape,
                 sound,
-                self.library.posEmbedBuilderAttnTE(time, self.tracks.float()),
+                self.published.posEmbedBuilderAttnTE(time, self.tracks.float()),
             )
         return self._positions[1:]
 

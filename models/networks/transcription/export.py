@@ -76,7 +76,7 @@ def _spectrum(network: TorchNoteNetwork) -> bytes:
 
 def _embedding(network: TorchNoteNetwork) -> bytes:
     """Power (frames, windows, frequencies) to what is heard at each time and frequency (steps, places, width)."""
-    graph, library = Graph(), network.backbone.library
+    graph, published = Graph(), network.backbone.published
     filters = network.spectrum.filters.numpy()
     floor = math.log(LOG_FLOOR)
     mel = graph.add(
@@ -88,11 +88,11 @@ def _embedding(network: TorchNoteNetwork) -> bytes:
         graph.constant(np.float32(-1 / floor)),
     )
     image = graph.add("Unsqueeze", graph.add("Transpose", mel, perm=[1, 0, 2]), graph.constant(np.array([0])))
-    image = _convolved(graph, image, library.inputConv, [1, 1, 1, 1])
+    image = _convolved(graph, image, published.inputConv, [1, 1, 1, 1])
     at = torch.arange(filters.shape[1]).float()
-    image = graph.add("Add", image, graph.constant(library.posEmbedBuilder(at).T[:, None].numpy()))
+    image = graph.add("Add", image, graph.constant(published.posEmbedBuilder(at).T[:, None].numpy()))
     pads = [0, 0, 0, 0]
-    for part in library.downConv:
+    for part in published.downConv:
         if isinstance(part, torch.nn.ConstantPad2d):
             left, right, top, bottom = part.padding
             pads = [top, left, bottom, right]
@@ -129,7 +129,7 @@ def _places(network: TorchNoteNetwork) -> bytes:
     """Where each token is (steps, tracks, width), of a segment: what stands in it before any sound."""
     graph, backbone = Graph(), network.backbone
     image = torch.zeros(1, network.config.base_size, FRAMES, network.config.n_mels)
-    steps, frequencies = backbone.library.downConv(image).shape[2:]
+    steps, frequencies = backbone.published.downConv(image).shape[2:]
     places = torch.cat(backbone.positions(steps + 1, frequencies + 1), 1)
     return graph.file({}, [graph.add("Identity", graph.weights(places.numpy()))], FACTS)
 

@@ -28,11 +28,11 @@ class Spectrum:
         self.filters = filters[self.heard].contiguous()
 
     @classmethod
-    def of(cls, library: Any, hop: int) -> Spectrum:
+    def of(cls, published: Any, hop: int) -> Spectrum:
         """From `transkun`'s extractor: one Hann window and five Gaussian ones that were learned."""
-        spectrum = library.spectrogramExtractor
+        spectrum = published.spectrogramExtractor
         windows = torch.cat([spectrum.win[None], spectrum.winGen.get().T]).detach()
-        return cls(windows, library.freq2mels, hop)
+        return cls(windows, published.freq2mels, hop)
 
     def __call__(self, sound: Tensor, pool: OneCorePool) -> Tensor:
         """Features (1, frames, mels, windows) of sound (channels, samples).
