@@ -11,6 +11,7 @@
   the bones' ``lengths`` and the flesh ``radii`` at the three joints and the tip.
 - ``limits``: radians, ``[low, high]`` of X, Y, Z of the wrist and of each bone of a finger and of the thumb;
   they are those of the right hand, the left has ``(x, -y, -z)``.
+- ``arm``: bone names of the arm, and where the inner end of the collarbone, the shoulder and the elbow are at rest.
 - ``keyboard``: key geometry, see ``models.body.keyboard``.
 - ``player``: the names and ranges of the style values and what a step of hand size is, see ``models.body.player``.
 
