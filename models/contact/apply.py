@@ -23,7 +23,7 @@ from models.body.skeleton import STANDARD_HANDS, HandGeometry
 from models.checks import check_range
 from models.contact.finger_separation import separate_fingers
 from models.contact.guarantee import settle
-from models.contact.schedule import PressTiming, plan_presses
+from models.contact.schedule import plan_presses
 from models.contact.separation import separate_hands
 from models.contact.solver import Problem, minimise
 from models.contact.variables import Array, Variables
@@ -61,7 +61,6 @@ def apply_contact(
     hand_size: float = 1.0,
     geometry: HandGeometry = STANDARD_HANDS,
     edits: EditMask | None = None,
-    timing: PressTiming | None = None,
     weights: ContactWeights | None = None,
     progress: Progress | None = None,
     stretch_s: float = STRETCH_S,
@@ -76,7 +75,6 @@ def apply_contact(
         hand_size: factor on the hands' lengths.
         geometry: the hands at size 1.
         edits: what may change, frame by frame of the motion; the rest is returned as it came. None for everything.
-        timing: the shape of a stroke.
         weights: of the costs.
         progress: called at every step; raises to cancel.
         stretch_s: seconds worked on at a time, at least two.
@@ -84,7 +82,6 @@ def apply_contact(
     """
     check_range("strength", strength, 0, 1)
     check_range("stretch_s", stretch_s, 2)
-    timing = timing or PressTiming()
     if notes.release_s is None:
         notes = _fingered(motion, notes, hand_size, geometry)
     if edits is None:
@@ -95,12 +92,11 @@ def apply_contact(
     wanted = Variables.of_motion(motion, geometry).unhooked(edits.free)
     whole = Problem(
         wanted,
-        plan_presses(notes, motion.fps, timing),
+        plan_presses(notes, motion.fps),
         edits.fixed,
         motion.fps,
         hand_size,
         geometry,
-        timing,
         weights or ContactWeights(),
     )
     first, last = edits.span

@@ -76,6 +76,10 @@ def smooth(equations: NormalEquations, state: State) -> None:
     weight[:FINGER_VARIABLES] = state.squared(weights.finger_acceleration)
     weight[PLACE] = state.squared(weights.place_acceleration)
     weight[TURN] = state.squared(weights.turn_acceleration)
+    weight = np.repeat(np.repeat(weight[None], 2, 0), len(state.variables) - 2, -1)
+    fingers = weight[:, :FINGER_VARIABLES].reshape(2, 5, 3, -1)
+    # Strokes start and end sharply: it is the key that stops them.
+    fingers *= (1 - weights.impact * state.strokes.impact[..., 1:-1])[:, :, None]
     change = np.diff(state.variables.values - state.wanted.values, 2)
     equations.add_second_differences(change, weight * state.fps**4)
 
@@ -110,6 +114,10 @@ def strokes(equations: NormalEquations, state: State) -> None:
     kept_up = (above < 0) & ~strikes
     residual[2] = np.where(kept_up | (astray & (residual[2] > 0)), above, residual[2])
     weight[2] = np.where(kept_up, state.squared(weights.key_height), weight[2])
+    # To its stroke it comes no faster than it strikes.
+    over, soft = tips[2] - wanted.ceiling, state.squared(weights.comes_height)
+    comes = (over > 0) & ~kept_up & (weight[2] < soft)
+    residual[2], weight[2] = np.where(comes, over, residual[2]), np.where(comes, soft, weight[2])
     equations.add_tips(residual, weight, state.moves)
 
 

@@ -13,39 +13,22 @@ from numpy.typing import NDArray
 from models.body import keyboard
 from models.body.notes import Notes
 from models.contact.slides import SLIDE_BACK, SLIDE_FRONT, ends_of, slid_into, touching
+from models.contact import touch
+from models.music.notes import CHORD_WINDOW_S
 from models.planning.thinning import STROKE_FRAMES, stroke_times
 
+USUAL_Y = (0.04, 0.075)
+"""Where a white and a black key are most often struck, metres from the front edge."""
 _MATTERS_S = 1.0  # presses this far outside a stretch of time still shape the paths inside
 _LATEST_S = 0.04  # a press must show this long after its onset at the latest
+_DOWN_FRAMES = 0.6  # from the frame in which a key is at its bottom until it is half way up, at least
+_UP_FRAMES = 1.25  # a key struck again is up for so long, so that the lift is seen
+# Between two strokes of a key, and of a finger, there is time for the second one, and so much more, within this share of
+# the time from one to the other.
+_BETWEEN_S, _MOST_UP = 0.05, 0.35
+_AGAIN = 0.7  # share of the time until its key is struck again in which it comes up
+_LEAP_M, _LOOKS_AHEAD = 0.11, 6  # a hand that goes on to a key so far away, one of so many presses later, lets go quickly
 _SEEN_FRAMES = 1.1  # a key of a slide that is down for less is held down by a second finger
-
-
-@dataclass(frozen=True, kw_only=True)
-class PressTiming:
-    """Shape of a key press; seconds and metres."""
-
-    strike_s: float = 0.055
-    """From the hover height to the press depth."""
-    settle_s: float = 0.03
-    """From the press depth to the bottom."""
-    leave_s: float = 0.025
-    """From the bottom back to the press depth."""
-    lift_s: float = 0.07
-    """From the press depth back to the hover height."""
-    hover: float = 0.011
-    """Height of a waiting finger above its key."""
-    frames_down: float = 1.15
-    """A key is down for at least this many frames, so that the press is seen."""
-    frames_up: float = 1.25
-    """A key struck again is up for at least this many frames, so that the lift is seen."""
-
-    def __post_init__(self) -> None:
-        if min(self.strike_s, self.settle_s, self.leave_s, self.lift_s) <= 0:
-            raise ValueError(f"press times must be above 0: {self}")
-        if self.hover <= 0:
-            raise ValueError(f"hover is {self.hover}; it must be above 0")
-        if min(self.frames_down, self.frames_up) <= 1:
-            raise ValueError(f"frames_down and frames_up must be above 1: {self}")
 
 
 @dataclass(frozen=True)
@@ -57,11 +40,19 @@ class Presses:
     slot: NDArray[np.int64]
     """(m,) hand * 5 + finger."""
     down_s: NDArray[np.float64]
-    """(m,) when the key passes the press depth."""
+    """(m,) the instant of a frame: the first in which the key is all the way down."""
     up_s: NDArray[np.float64]
-    """(m,) when it passes it again."""
+    """(m,) when it is half way up again."""
     pitch: NDArray[np.int64]
     """(m,)"""
+    velocity: NDArray[np.float64]
+    """(m,) MIDI velocity."""
+    tone_s: NDArray[np.float64]
+    """(m,) since the hand's tone before."""
+    release_s: NDArray[np.float64]
+    """(m,) that the key takes to come up, where nothing hurries it (`models.contact.touch`)."""
+    draw: NDArray[np.float64]
+    """(m,) between 0 and 1: how much the finger is lifted, compared with others."""
 
 
 _COLUMNS = tuple(column.name for column in fields(Presses))
@@ -70,16 +61,13 @@ _COLUMNS = tuple(column.name for column in fields(Presses))
 def cut_presses(presses: Presses, start_s: float, stop_s: float) -> Presses:
     """The presses that matter between two times, their times counted from ``start_s``."""
     near = (presses.up_s > start_s - _MATTERS_S) & (presses.down_s < stop_s + _MATTERS_S)
-    return Presses(
-        presses.note[near],
-        presses.slot[near],
-        presses.down_s[near] - start_s,
-        presses.up_s[near] - start_s,
-        presses.pitch[near],
-    )
+    columns = {name: getattr(presses, name)[near] for name in _COLUMNS}
+    for name in ("down_s", "up_s"):
+        columns[name] = columns[name] - start_s
+    return Presses(**columns)
 
 
-def plan_presses(notes: Notes, fps: float, timing: PressTiming) -> Presses:
+def plan_presses(notes: Notes, fps: float) -> Presses:
     """Press and release times that are visible at ``fps`` and that no two uses of a key or a finger share.
 
     Args:
@@ -89,46 +77,93 @@ def plan_presses(notes: Notes, fps: float, timing: PressTiming) -> Presses:
         raise ValueError("the notes have no release_s; finger_notes gives it")
     played = np.flatnonzero(notes.played)
     played = played[np.argsort(notes.onset_s[played], kind="stable")]
-    slot = notes.slot[played]
-    pitch = notes.pitch[played].astype(int)
-    # A press shows in the first frame after it: at low frame rates it has to begin before its onset to show in time.
-    early = max(1 / fps - _LATEST_S, 0.0)
-    down = notes.onset_s[played].astype(float) - early
-    up = notes.release_s[played] - early
+    onset, velocity = (column[played].astype(float) for column in (notes.onset_s, notes.velocity))
+    slot, pitch = notes.slot[played], notes.pitch[played].astype(int)
+    frame = _bottom_frames(onset, pitch, velocity, fps)
+    up = notes.release_s[played] * fps
+    for group in (pitch, slot):
+        for value in np.unique(group):
+            index = np.flatnonzero(group == value)
+            following = frame[index[1:]]
+            period = following - frame[index[:-1]]
+            wants = np.maximum(_UP_FRAMES, (_BETWEEN_S + touch.travel_s(velocity[index[1:]])) * fps)
+            latest = following - np.maximum(np.minimum(wants, _MOST_UP * period), np.minimum(_UP_FRAMES, period / 2))
+            up[index[:-1]] = np.minimum(up[index[:-1]], latest)
+    up = np.maximum(up, frame + _DOWN_FRAMES)
+    presses = Presses(
+        note=played,
+        slot=slot,
+        down_s=frame / fps,
+        up_s=up / fps,
+        pitch=pitch,
+        velocity=velocity,
+        tone_s=_since_the_tone_before(onset, slot // 5),
+        release_s=touch.release_s(touch.draws(onset, pitch, 1)),
+        draw=touch.draws(onset, pitch, 2),
+    )
+    return _in_time(_with_slides(presses, onset, fps))
+
+
+def _bottom_frames(
+    onset: NDArray[np.float64], pitch: NDArray[np.int64], velocity: NDArray[np.float64], fps: float
+) -> NDArray[np.float64]:
+    """(m,) the frame nearest to when each key is at its bottom; a key that is struck again is up for one between."""
+    dip = keyboard.bottom_depth(pitch, np.where(keyboard.is_black(pitch), *USUAL_Y[::-1]))
+    bottom_s = onset + touch.bottom_lag_s(velocity, dip)
+    frame = np.minimum(np.round(bottom_s * fps), np.maximum(np.floor((onset + _LATEST_S) * fps), 0))
     for value in np.unique(pitch):
         index = np.flatnonzero(pitch == value)
-        if (np.diff(down[index]) < STROKE_FRAMES / fps).any():
-            onset = notes.onset_s[played[index]].astype(float)
-            shown = stroke_times(onset, fps)
-            moved = ~np.isnan(shown) & (shown != onset)
-            down[index[moved]] = shown[moved]
-    least_down, least_up = timing.frames_down / fps, timing.frames_up / fps
-    for group in (pitch, slot):
-        for value in np.unique(group):
-            index = np.flatnonzero(group == value)
-            following = down[index[1:]]
-            period = following - down[index[:-1]]
-            latest = following - np.maximum(np.minimum(least_up, period / 2), 1e-3)
-            up[index[:-1]] = np.minimum(up[index[:-1]], latest)
-    shortest = np.full(len(played), least_down)
-    for group in (pitch, slot):
-        for value in np.unique(group):
-            index = np.flatnonzero(group == value)
-            period = np.diff(down[index])
-            shortest[index[:-1]] = np.minimum(shortest[index[:-1]], np.maximum(period / 2, 1e-3))
-    return _with_slides(Presses(played, slot, down, np.maximum(up, down + shortest), pitch), fps)
+        if (np.diff(onset[index]) < STROKE_FRAMES / fps).any():
+            shown = stroke_times(onset[index], fps)
+            moved = ~np.isnan(shown) & (shown != onset[index])
+            frame[index[moved]] = np.ceil(shown[moved] * fps - 1e-6)
+        # As near to its own frame as the strokes before it allow.
+        place = np.arange(len(index)) * 2.0
+        frame[index] = np.maximum.accumulate(frame[index] - place) + place
+    return frame
 
 
-def _with_slides(presses: Presses, fps: float) -> Presses:
+def _since_the_tone_before(onset: NDArray[np.float64], hand: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(m,) seconds from the last onset of the same hand that is not of the same chord; a second where there is none."""
+    since = np.ones(len(onset))
+    for side in (0, 1):
+        mine = np.flatnonzero(hand == side)
+        time = onset[mine]
+        before = np.searchsorted(time, time - CHORD_WINDOW_S) - 1
+        there = before >= 0
+        since[mine[there]] = np.minimum(time[there] - time[before[there]], 1.0)
+    return since
+
+
+def _in_time(presses: Presses) -> Presses:
+    """The presses, of which those come up in time whose key is struck again, or whose hand leaps away."""
+    release, x, hand = presses.release_s.copy(), keyboard.key_x(presses.pitch), presses.slot // 5
+    for value in np.unique(presses.pitch):
+        index = np.flatnonzero(presses.pitch == value)
+        room = np.maximum(presses.down_s[index[1:]] - presses.up_s[index[:-1]], 0.0)
+        release[index[:-1]] = np.minimum(release[index[:-1]], _AGAIN * room)
+    for back in range(1, min(_LOOKS_AHEAD, len(release) - 1) + 1):
+        left, room = slice(0, -back), presses.down_s[back:] - presses.up_s[:-back]
+        leaps = (hand[back:] == hand[left]) & (np.abs(x[back:] - x[left]) > _LEAP_M) & (room > 0)
+        release[left] = np.where(leaps, np.minimum(release[left], room), release[left])
+    return replace(presses, release_s=release)
+
+
+def _with_slides(presses: Presses, onset: NDArray[np.float64], fps: float) -> Presses:
     """The presses with those that a finger slides through made to touch, and with the second finger of fast slides."""
     order = np.argsort(presses.slot, kind="stable")
-    slid = slid_into(presses.down_s[order], presses.slot[order], presses.pitch[order])
+    slid = slid_into(onset[order], presses.slot[order], presses.pitch[order])
     if not slid.any():
         return presses
-    up = presses.up_s.copy()
+    # A finger that slides is down in the keys between two frames, too.
+    down, up = presses.down_s.copy(), presses.up_s.copy()
     into = np.flatnonzero(slid)
-    up[order[into - 1]] = presses.down_s[order[into]]
-    presses = replace(presses, up_s=up)
+    down[order[into]] = np.maximum(onset[order[into]], down[order[into - 1]] + 1e-3)
+    up[order[into - 1]] = down[order[into]]
+    goes_on = np.zeros(len(up), bool)
+    goes_on[order[into - 1]] = True
+    up = np.where(goes_on, up, np.maximum(up, down + _SEEN_FRAMES / fps))
+    presses = replace(presses, down_s=down, up_s=up)
     more = [presses]
     for first, last in zip(*ends_of(slid), strict=True):
         slide = order[first : last + 1]
@@ -154,13 +189,13 @@ def _second_finger(presses: Presses, slide: NDArray[np.int64], fps: float) -> Pr
         wanted = presses.down_s[(presses.pitch == key) | (presses.slot == behind)]
         wanted = wanted[wanted > down[i]]
         free[i] &= not len(wanted) or up[i] + 1 / fps <= wanted.min()
-    return Presses(
-        presses.note[slide[:-1]][free],
-        np.full(int(free.sum()), behind, np.int64),
-        down[1:][free],
-        up[free],
-        pitch[free],
-    )
+    taken = {name: getattr(presses, name)[slide[:-1]][free] for name in _COLUMNS}
+    taken |= {
+        "slot": np.full(int(free.sum()), behind, np.int64),
+        "down_s": down[1:][free],
+        "up_s": up[free],
+    }
+    return Presses(**taken)
 
 
 def contact_points(

@@ -15,7 +15,7 @@ from models.contact.costs import COSTS, State
 from models.contact.equations import NormalEquations
 from models.contact.hand_points import HandPoints, find_points
 from models.contact.near_bones import NearBones, near_bones
-from models.contact.schedule import Presses, PressTiming, contact_points, cut_presses
+from models.contact.schedule import Presses, contact_points, cut_presses
 from models.contact.strokes import StrokeSampler
 from models.contact.variables import COUNT, FINGER_VARIABLES, Variables, limits_of
 from models.contact.weights import ContactWeights
@@ -42,13 +42,12 @@ class Problem:
     size: float
     """Factor on all lengths of the hands."""
     geometry: HandGeometry
-    timing: PressTiming
     weights: ContactWeights
 
     @cached_property
     def sampler(self) -> StrokeSampler:
         """The strokes of the fingers."""
-        return StrokeSampler(self.presses, len(self.wanted), self.fps, self.timing)
+        return StrokeSampler(self.presses, len(self.wanted), self.fps)
 
     def part(self, frames: slice, fixed: NDArray[np.bool_]) -> Problem:
         """Of some frames alone."""

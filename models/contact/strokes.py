@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The stroke of each finger on each key it plays, sampled on the frame grid.
 
-Per finger, heights go through knots for every note it plays: above the key, through the press depth exactly when the
-note sounds, at the key bottom, through the press depth again at the release, above the key. They follow a monotone
-cubic (Fritsch and Butland, 1984) between the knots, so they neither overshoot nor cross the press depth anywhere else.
-A finger must be on its stroke from the moment it strikes until it leaves its key. Before and after, its tolerance grows
-exponentially, so that a finger on its way is its hand's own business.
+Heights are those of `models.contact.stroke_curves`. A finger must be on its stroke from where it starts until its key
+is half way up again. Before and after, its tolerance grows exponentially, so that a finger on its way is its hand's own
+business.
 """
 
 from __future__ import annotations
@@ -15,18 +13,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
 from models.body import keyboard
-from models.contact.schedule import Presses, PressTiming
+from models.contact.schedule import USUAL_Y, Presses
 from models.contact.slides import ends_of, slide_x, touching
+from models.contact.stroke_curves import AWAY, BOTTOM, KNOTS, STARTED, StrokeCurves, pressed_share
 
 _SERVED_S, _LIFTED_S = 0.035, 0.04
 """A finger is as good as holding from so long before it strikes until it has left its key."""
 _LETS_GO_S = 0.02
 """Before a finger strikes and after it has left its key, its tolerance grows by a factor of e in this time."""
-_USUAL_Y = (0.04, 0.075)
-"""Where a white and a black key are most often struck, metres from the front edge."""
+_IMPACT_S = 0.02
+"""So long after a key is at its bottom, its finger is stopped by it."""
+_COMES, _FOLLOWS = 0.4, 0.7
+"""The same in shares of the time from where it waits to where its stroke starts; and after its key is half way up, in
+shares of the time until it is nearly up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,22 +42,27 @@ class Strokes:
     """(2, 5, F) 1 while the finger must be where its stroke says, falling towards 0 before and after."""
     holding: NDArray[np.float64]
     """(2, 5, F) 1 while the finger strikes or holds its key, a half until it has left it."""
+    impact: NDArray[np.float64]
+    """(2, 5, F) 1 from when the finger starts to strike until its key has stopped it, else 0."""
+    ceiling: NDArray[np.float64]
+    """(2, 5, F) metres above which the finger would come down faster to its stroke than it strikes; infinite mostly."""
 
 
 class StrokeSampler:
     """Samples the strokes of all ten fingers; where they land on their keys may change from call to call."""
 
-    def __init__(self, presses: Presses, frames: int, fps: float, timing: PressTiming) -> None:
+    def __init__(self, presses: Presses, frames: int, fps: float) -> None:
         times = np.arange(frames) / fps
         shape = (10, frames)
-        self._black = keyboard.is_black(presses.pitch)
         self._press = presses.pitch
-        self._usual = keyboard.bottom_depth(presses.pitch, np.where(self._black, _USUAL_Y[1], _USUAL_Y[0]))
+        black = keyboard.is_black(presses.pitch)
+        self._usual = keyboard.bottom_depth(presses.pitch, np.where(black, USUAL_Y[1], USUAL_Y[0]))
         self._surface = keyboard.key_surface(presses.pitch)
         self._here, self._there, self._deep = (np.full(shape, -1) for _ in range(3))
-        self._way, self._height = np.zeros(shape), np.zeros(shape)
+        self._way, self._height, self._power = (np.zeros(shape) for _ in range(3))
+        self._share, self._ceiling = np.full(shape, np.nan), np.full(shape, np.inf)
         self._slide_x = np.full(shape, np.nan)
-        self._firm, self._holding = np.zeros(shape), np.zeros(shape)
+        self._firm, self._holding, self._impact = (np.zeros(shape) for _ in range(3))
         pitch = np.zeros(shape, np.int64)
         self.pitch = pitch.reshape(2, 5, frames)
         """(2, 5, F) as of `Strokes`."""
@@ -65,16 +71,22 @@ class StrokeSampler:
             struck = presses.down_s[mine]
             first, last = ends_of(touching(struck, presses.up_s[mine]))
             down, up = struck[first], presses.up_s[mine[last]]
-            rise, fall = self._follow(finger, mine[first], mine[last], down, up, times, timing)
-            begin = np.searchsorted(rise, times, side="right") - 1
+            curves = self._follow(finger, presses, mine[first], mine[last], times, fps)
+            begin = np.searchsorted(curves.knots[:, 0], times, side="right") - 1
             stroke = np.maximum(begin, 0)
             now = np.clip(np.searchsorted(struck, times, side="right") - 1, first[stroke], last[stroke])
-            pitch[finger] = np.where((begin >= 0) & (times <= fall[stroke]), presses.pitch[mine[now]], 0)
-            begin = np.searchsorted(down - _SERVED_S, times, side="right") - 1
+            busy = (begin >= 0) & (times <= curves.knots[stroke, AWAY])
+            pitch[finger] = np.where(busy, presses.pitch[mine[now]], 0)
+            begin = np.searchsorted(curves.knots[:, STARTED] - _SERVED_S, times, side="right") - 1
             late = times - up[np.maximum(begin, 0)]
             held = np.where(late <= 0, 1.0, np.where(late <= _LIFTED_S, 0.5, 0.0))
             self._holding[finger] = np.where(begin >= 0, held, 0.0)
-            self._firm[finger] = _firmness(times, down, up)
+            lets_go = np.maximum(_LETS_GO_S, _FOLLOWS * curves.released_s)
+            waits, started = curves.knots[:, 0], curves.knots[:, STARTED]
+            comes = np.maximum(_LETS_GO_S, _COMES * (started - waits))
+            self._firm[finger] = _firmness(times, started, up, comes, lets_go)
+            begin = np.searchsorted(curves.knots[:, STARTED] - 0.5 / fps, times, side="right") - 1
+            self._impact[finger] = (begin >= 0) & (times < down[np.maximum(begin, 0)] + _IMPACT_S)
             for slide in (mine[i : j + 1] for i, j in zip(first, last, strict=True) if j > i):
                 down, up = presses.down_s[slide], presses.up_s[slide]
                 sliding = np.flatnonzero((times >= down[0]) & (times <= up[-1]))
@@ -83,60 +95,59 @@ class StrokeSampler:
     def _follow(
         self,
         finger: int,
+        presses: Presses,
         first: NDArray[np.int64],
         last: NDArray[np.int64],
-        down: NDArray[np.float64],
-        up: NDArray[np.float64],
         times: NDArray[np.float64],
-        timing: PressTiming,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Note heights and ways of one finger's strokes, from press to press.
-
-        Returns:
-            When each stroke begins and ends above its key, seconds.
-        """
-        before = np.concatenate([[np.inf], down[1:] - up[:-1]])
-        after = np.concatenate([before[1:], [np.inf]])
-        hold = up - down
-        strike, lift = np.minimum(timing.strike_s, 0.45 * before), np.minimum(timing.lift_s, 0.45 * after)
-        settle, leave = np.minimum(timing.settle_s, 0.45 * hold), np.minimum(timing.leave_s, 0.45 * hold)
-        knots = np.stack([down - strike, down, down + settle, up - leave, up, up + lift], 1).reshape(-1)
-        hover_before, hover_after = (timing.hover * np.clip(gap / 0.16, 0.3, 1.0) for gap in (before, after))
-        surface, pressed = self._surface[first], np.full(len(first), -keyboard.PRESS_DEPTH)
-        usual_first, usual_last = -self._usual[first], -self._usual[last]
-        heights = np.stack(
-            [hover_before, pressed - 1e-4, usual_first, usual_last, pressed + 1e-4, hover_after], 1
+        fps: float,
+    ) -> StrokeCurves:
+        """Note heights and ways of one finger's strokes, from press to press; first and last press of each."""
+        curves = StrokeCurves.of_presses(
+            presses.down_s[first],
+            presses.up_s[last],
+            hold_s=presses.up_s[last] - presses.down_s[last],
+            velocity=presses.velocity[first],
+            tone_s=presses.tone_s[first],
+            release_s=presses.release_s[last],
+            draw=presses.draw[first],
+            dips=(self._usual[first], self._usual[last]),
+            fps=fps,
         )
-        heights = (heights + surface[:, None]).reshape(-1)
-        clipped = np.clip(times, knots[0], knots[-1])
-        interval = np.clip(np.searchsorted(knots, clipped, side="right") - 1, 0, len(knots) - 2)
-        share = (clipped - knots[interval]) / (knots[interval + 1] - knots[interval])
-        stroke, part = interval // 6, interval % 6
+        surface = np.repeat(self._surface[first][:, None], KNOTS, 1)
+        surface[:, BOTTOM + 1 :] = self._surface[last][:, None]
+        found = curves.at(times, surface)
+        stroke, knot = found.stroke, found.knot
+        self._height[finger], self._share[finger], self._power[finger] = found.height, found.share, found.power
+        self._ceiling[finger] = curves.ceiling(times, self._surface[first])
         following = np.minimum(stroke + 1, len(first) - 1)
-        self._here[finger] = np.where(part == 0, first[stroke], last[stroke])
+        self._here[finger] = np.where(knot < BOTTOM, first[stroke], last[stroke])
         self._there[finger] = first[following]
-        self._way[finger] = np.where(part == 5, _smoothstep(share), 0.0)
-        self._deep[finger] = np.where(part <= 1, first[stroke], last[stroke])
-        self._height[finger] = monotone_cubic(knots, heights, clipped)
-        return knots[0::6], knots[5::6]
+        away, next_waits = curves.knots[stroke, AWAY], curves.knots[following, 0]
+        share = (times - away) / np.maximum(next_waits - away, 1e-6)
+        self._way[finger] = np.where(knot == AWAY, _smoothstep(share), 0.0)
+        self._deep[finger] = np.where(knot <= BOTTOM, first[stroke], last[stroke])
+        return curves
 
     def __call__(self, x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]) -> Strokes:
         """The strokes when press i lands at ``x[i]``, ``y[i]``, metres."""
         if not len(x):
             shape = self.pitch.shape
             zeros = np.zeros((3, *shape))
-            return Strokes(zeros, self.pitch, zeros[0], zeros[0])
+            return Strokes(zeros, self.pitch, zeros[0], zeros[0], zeros[0], zeros[0] + np.inf)
         plays, here, there = self._here >= 0, np.maximum(self._here, 0), np.maximum(self._there, 0)
-        depth = keyboard.bottom_depth(self._press, y)
-        deeper = (depth - keyboard.PRESS_DEPTH) / (self._usual - keyboard.PRESS_DEPTH)
+        deeper = keyboard.bottom_depth(self._press, y) / self._usual
         deep = np.maximum(self._deep, 0)
-        threshold = self._surface[deep] - keyboard.PRESS_DEPTH
-        below = np.minimum(self._height - threshold, 0.0)
+        below = np.minimum(self._height - self._surface[deep], 0.0)
+        # The deeper a key goes where it is struck, the less bent its curve is: the speed stays.
+        power = np.maximum(self._power / deeper[deep], 1.0)
         way = x[there] - x[here]
         side = x[here] + self._way * way
         side = np.where(np.isnan(self._slide_x), side, self._slide_x)
         forth = y[here] + self._way * (y[there] - y[here])
         height = self._height + (deeper[deep] - 1) * below
+        pressing = ~np.isnan(self._share)
+        pressed = self._surface[deep] + deeper[deep] * below * pressed_share(self._share, power)
+        height = np.where(pressing, pressed, height)
         points = np.where(plays, np.stack([side, forth, height]), 0.0)
         shape = self.pitch.shape
         return Strokes(
@@ -144,7 +155,19 @@ class StrokeSampler:
             self.pitch,
             self._firm.reshape(shape),
             self._holding.reshape(shape),
+            self._impact.reshape(shape),
+            self._ceiling.reshape(shape),
         )
+
+    @property
+    def depths(self) -> NDArray[np.float64]:
+        """(2, 5, F) how far the key of each finger is down, 0 to 1."""
+        if not len(self._usual):
+            return np.zeros(self.pitch.shape)
+        deep = np.maximum(self._deep, 0)
+        below = (self._surface[deep] - self._height) / self._usual[deep]
+        below *= np.where(np.isnan(self._share), 1.0, pressed_share(self._share, self._power))
+        return np.where(self._here >= 0, np.clip(below, 0.0, 1.0), 0.0).reshape(self.pitch.shape)
 
 
 def _smoothstep(share: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -152,27 +175,19 @@ def _smoothstep(share: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     return share * share * (3 - 2 * share)
 
 
-def monotone_cubic(
-    knots: NDArray[np.float64], values: NDArray[np.float64], times: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """A cubic through ``values`` (k,) at ``knots`` (k,): level at both ends, monotone between two knots (PCHIP).
-
-    Evaluated at ``times`` (t,) within the knots. A knot that is not later than all before it is left out.
-    """
-    # Two presses of one finger within a millisecond overlap.
-    later = np.diff(np.maximum.accumulate(knots), prepend=-np.inf) > 0
-    knots, values = knots[later], values[later]
-    # PCHIP is level at a knot where one side is: with a level piece beyond each end, at the ends.
-    knots = np.concatenate([[knots[0] - 1.0], knots, [knots[-1] + 1.0]])
-    return PchipInterpolator(knots, np.pad(values, 1, mode="edge"))(times)
-
-
 def _firmness(
-    times: NDArray[np.float64], rise: NDArray[np.float64], fall: NDArray[np.float64]
+    times: NDArray[np.float64],
+    rise: NDArray[np.float64],
+    fall: NDArray[np.float64],
+    comes_s: NDArray[np.float64],
+    lets_go_s: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """1 from rise to fall; before and after the weight, a tolerance's inverse square, falls as `_LETS_GO_S` says."""
+    """1 from rise to fall (n,); before and after, the weight falls. It is a tolerance's inverse square.
+
+    comes_s, lets_go_s: (n,) the tolerance is larger by a factor of e for each such time before rise, and after fall.
+    """
     following = np.clip(np.searchsorted(rise, times), 0, len(rise) - 1)
     preceding = np.clip(np.searchsorted(rise, times, side="right") - 1, 0, len(rise) - 1)
     to_next = np.where(rise[following] >= times, rise[following] - times, np.inf)
     since_last = np.where(rise[preceding] <= times, np.maximum(times - fall[preceding], 0.0), np.inf)
-    return np.exp(-2 * np.minimum(to_next, since_last) / _LETS_GO_S)
+    return np.exp(-2 * np.minimum(to_next / comes_s[following], since_last / lets_go_s[preceding]))

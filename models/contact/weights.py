@@ -35,6 +35,8 @@ class ContactWeights:
     """Metres a second squared."""
     turn_acceleration: float = 12.0
     """Radians a second squared."""
+    impact: float = 0.998
+    """Share of the fingers' cost that does not count while they strike."""
     # `slow`: joint speed
     fastest_joint: float = 14.0
     """Radians a second."""
@@ -45,6 +47,8 @@ class ContactWeights:
     """Metres, of a finger that strikes, holds or leaves its key."""
     stroke_side: float = 0.0007
     """Metres to the side and along the key, of the same."""
+    comes_height: float = 0.002
+    """Metres that a finger on its way to its stroke is too high to come down gently."""
     key_clearance: float = 0.002
     """Metres above the keys that an idle finger keeps."""
     key_height: float = 0.0004

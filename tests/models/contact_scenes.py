@@ -15,7 +15,7 @@ from models.body.skeleton import FINGER_JOINTS, LEFT, RIGHT, STANDARD_HANDS, Han
 from models.contact.costs import State
 from models.contact.hand_points import find_points
 from models.contact.near_bones import NearBones, near_bones
-from models.contact.schedule import Presses, PressTiming
+from models.contact.schedule import Presses
 from models.contact.solver import Problem
 from models.contact.strokes import Strokes
 from models.contact.variables import ABDUCTIONS, Array, Variables
@@ -70,7 +70,7 @@ def over_a_key(pitch: int, finger: int = 1, frames: int = 30, dx: float = 0.006)
 def no_strokes(frames: int) -> Strokes:
     """No finger plays."""
     zeros = np.zeros((2, 5, frames))
-    return Strokes(np.zeros((3, 2, 5, frames)), zeros.astype(np.int64), zeros, zeros)
+    return Strokes(np.zeros((3, 2, 5, frames)), zeros.astype(np.int64), zeros, zeros, zeros, zeros + np.inf)
 
 
 def state_of(
@@ -97,6 +97,24 @@ def state_of(
     )
 
 
+def presses_of(
+    down_s: Array, up_s: Array, slot: NDArray[np.floating], pitch: NDArray[np.floating], velocity: float = 64.0
+) -> Presses:
+    """Presses (m,) of one loudness, half a second from tone to tone."""
+    count = len(down_s)
+    return Presses(
+        note=np.arange(count),
+        slot=slot.astype(np.int64),
+        down_s=down_s,
+        up_s=up_s,
+        pitch=pitch.astype(np.int64),
+        velocity=np.full(count, velocity),
+        tone_s=np.full(count, 0.5),
+        release_s=np.full(count, 0.12),
+        draw=np.full(count, 0.5),
+    )
+
+
 def problem_of(
     wanted: Variables,
     presses: Sequence[tuple[float, float, int, int]] = (),
@@ -104,9 +122,9 @@ def problem_of(
 ) -> Problem:
     """Hands of which everything may move, and the down s, up s, slot and pitch of what they play."""
     down, up, slot, pitch = np.array(presses, float).reshape(-1, 4).T
-    played = Presses(np.arange(len(down)), slot.astype(np.int64), down, up, pitch.astype(np.int64))
+    played = presses_of(down, up, slot, pitch)
     fixed = np.zeros((len(wanted), 2), bool)
-    return Problem(wanted, played, fixed, FPS, 1.0, geometry, PressTiming(), ContactWeights())
+    return Problem(wanted, played, fixed, FPS, 1.0, geometry, ContactWeights())
 
 
 def fastest_joint(values: Array) -> float:

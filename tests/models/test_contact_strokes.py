@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from models.body.keyboard import PRESS_DEPTH, bottom_depth, key_surface
 from models.body.notes import Notes
 from models.body.skeleton import RIGHT
-from models.contact.schedule import Presses, PressTiming, plan_presses
-from models.contact.strokes import Strokes, StrokeSampler, monotone_cubic
+from models.contact.schedule import Presses, plan_presses
+from models.contact.stroke_curves import monotone_cubic
+from models.contact.strokes import Strokes, StrokeSampler
 from models.planning.fingering import finger_notes
 
 FPS = 240.0
@@ -25,8 +26,8 @@ def two_presses(
     up, down = 1.0, 1.0 + gap_s
     table = [[0.5, up, pitch[0], 80], [down, down + 0.3, pitch[1], 80]]
     notes = Notes.from_arrays(table, np.array([[1, 0], [1, 0]]))
-    presses = plan_presses(replace(notes, release_s=notes.offset_s), FPS, PressTiming())
-    sampler = StrokeSampler(presses, FRAMES, FPS, PressTiming())
+    presses = plan_presses(replace(notes, release_s=notes.offset_s), FPS)
+    sampler = StrokeSampler(presses, FRAMES, FPS)
     return sampler(np.array([0.0, 0.05]), np.full(2, y)), presses
 
 
@@ -94,8 +95,8 @@ def test_holding_begins_before_the_stroke_and_half_ends_with_the_note() -> None:
 
 
 def test_without_presses_nobody_plays() -> None:
-    none = Presses(*(np.zeros(0, np.int64),) * 2, *(np.zeros(0),) * 2, np.zeros(0, np.int64))
-    strokes = StrokeSampler(none, 10, FPS, PressTiming())(np.zeros(0), np.zeros(0))
+    none = presses_of(*(np.zeros(0),) * 4)
+    strokes = StrokeSampler(none, 10, FPS)(np.zeros(0), np.zeros(0))
     assert strokes.points.shape == (3, 2, 5, 10)
     assert not strokes.pitch.any() and not strokes.firm.any() and not strokes.holding.any()
 
@@ -123,10 +124,10 @@ def test_heights_where_presses_overlap() -> None:
 def test_repeated_notes_go_up_between_for_at_least_a_frame(fps: float) -> None:
     table = [[0.5 + 0.1 * i, 0.6 + 0.1 * i, 60, 80] for i in range(8)]
     notes = finger_notes(Notes.from_arrays(table, hand=RIGHT))
-    presses = plan_presses(notes, fps, PressTiming())
+    presses = plan_presses(notes, fps)
     order = np.argsort(presses.down_s)
     down, up = presses.down_s[order], presses.up_s[order]
     assert (up > down).all() and (up[:-1] < down[1:]).all()
-    strokes = StrokeSampler(presses, int(2 * fps), fps, PressTiming())(np.zeros(8), np.full(8, 0.03))
+    strokes = StrokeSampler(presses, int(2 * fps), fps)(np.zeros(8), np.full(8, 0.03))
     pressed = ((strokes.points[2] < -0.003) & (strokes.pitch == 60)).any((0, 1))
     assert (np.diff(pressed.astype(int)) == 1).sum() == 8
