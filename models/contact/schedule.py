@@ -26,7 +26,7 @@ _UP_FRAMES = 1.25  # a key struck again is up for so long, so that the lift is s
 # Between two strokes of a key, and of a finger, there is time for the second one, and so much more, within this share of
 # the time from one to the other.
 _BETWEEN_S, _MOST_UP = 0.05, 0.35
-_AGAIN = 0.7  # share of the time until its key is struck again in which it comes up
+_AGAIN = 1.0  # times that which there is until its key is struck again: so long it may take to come up
 _LEAP_M, _LOOKS_AHEAD = 0.11, 6  # a hand that goes on to a key so far away, one of so many presses later, lets go quickly
 _SEEN_FRAMES = 1.1  # a key of a slide that is down for less is held down by a second finger
 
@@ -98,7 +98,7 @@ def plan_presses(notes: Notes, fps: float) -> Presses:
         pitch=pitch,
         velocity=velocity,
         tone_s=_since_the_tone_before(onset, slot // 5),
-        release_s=touch.release_s(touch.draws(onset, pitch, 1)),
+        release_s=touch.release_s(touch.draws(onset, pitch, 1), (up - frame) / fps),
         draw=touch.draws(onset, pitch, 2),
     )
     return _in_time(_with_slides(presses, onset, fps))
@@ -145,7 +145,7 @@ def _in_time(presses: Presses) -> Presses:
     for back in range(1, min(_LOOKS_AHEAD, len(release) - 1) + 1):
         left, room = slice(0, -back), presses.down_s[back:] - presses.up_s[:-back]
         leaps = (hand[back:] == hand[left]) & (np.abs(x[back:] - x[left]) > _LEAP_M) & (room > 0)
-        release[left] = np.where(leaps, np.minimum(release[left], room), release[left])
+        release[left] = np.where(leaps, np.minimum(release[left], 1.2 * room), release[left])
     return replace(presses, release_s=release)
 
 

@@ -36,9 +36,11 @@ _AGAIN = 0.75
 _WAIT_S = 0.09
 """From where a finger waits to where it touches its key, and from its key to where it waits."""
 _SETTLE_S = 0.06
+_HALF = 0.45
+"""Share of the time from 85 % to 10 % of the dip after which a key is half way up."""
 _COMES_S, _COMES_NEAR, _COMES_SPEED = 0.18, 0.004, 0.8
 """So long before a stroke its finger comes down no faster than in this share of the stroke's speed, to so near its key."""
-_RISES, _AWAY, _COMES, _STROKE = 0.26, 0.34, 0.15, 0.35
+_RISES, _AWAY, _COMES, _STROKE = 0.32, 0.40, 0.14, 0.34
 """Shares of the time between two strokes of a finger: to come up to 10 % of the dip, and to where it waits; to come down
 from there, and to strike."""
 _HIGHEST_PER_S, _HIGHEST = 0.2, 0.024
@@ -135,9 +137,12 @@ class StrokeCurves:
         above = np.where(straight, last - dip, -touch.START * dip)
         nearly = np.where(presses_it, 0.0, np.where(straight, np.maximum(lift, above + 1e-3), 0.5 * lift))
 
-        release = np.minimum(release_s, np.minimum(0.95 * hold_s / 0.62, _RISES * after / 0.55))
+        # What there is no time for afterwards begins earlier.
+        ends = np.minimum((1 - _HALF) * release_s, _RISES * after)
+        begins = np.minimum(np.minimum(release_s - ends, 2.2 * _HALF * release_s), 0.7 * hold_s)
+        half = up_s + ends - (1 - _HALF) * (begins + ends)
         settles = np.minimum(_SETTLE_S, 0.4 * hold_s)
-        away = np.minimum(up_s + 0.75 * release + _WAIT_S, up_s + _AWAY * after)
+        away = np.minimum(up_s + 1.4 * ends + _WAIT_S, up_s + _AWAY * after)
         held = touch.SETTLED * dips[1]
         knots = np.stack(
             [
@@ -146,10 +151,10 @@ class StrokeCurves:
                 started,
                 down_s,
                 down_s + settles,
-                up_s - 0.62 * release,
-                up_s - 0.45 * release,
-                up_s,
-                up_s + 0.55 * release,
+                up_s - 1.35 * begins,
+                up_s - begins,
+                half,
+                up_s + ends,
                 away,
             ],
             1,
@@ -171,7 +176,7 @@ class StrokeCurves:
             1,
         )
         ascending = np.maximum.accumulate(knots.reshape(-1)).reshape(knots.shape)
-        return cls(ascending, heights, 0.55 * release, speed, dip, power, travel)
+        return cls(ascending, heights, ends, speed, dip, power, travel)
 
     def at(self, times: Array, surface: Array) -> Heights:
         """The curve at ``times`` (t,).

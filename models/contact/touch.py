@@ -37,6 +37,8 @@ RELEASE_FROM, RELEASE_TO = 0.85, 0.10
 _SHARES = (0.0, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 1.0)
 _RELEASES_S = (0.045, 0.054, 0.060, 0.076, 0.126, 0.208, 0.352, 0.507, 0.600)
 """Of these shares of all notes the key comes up so fast or faster, seconds."""
+_HELD = ((0.1, 0.3, 1.0), (0.73, 1.1, 1.3))
+"""Seconds that a key is held, and how much slower than usual it comes up then (measured up to 0.8 s)."""
 _TONES_S, _LIFTS = (0.12, 0.70), (0.015, 0.005)
 """Time from tone to tone, and the lift above the key that goes with it, metres."""
 _LOUDNESS, _LIFT_FACTORS = (30.0, 64.0, 100.0), (0.7, 1.0, 1.6)
@@ -68,9 +70,9 @@ def bottom_lag_s(velocity: Numbers, dip: float) -> Array:
     return 0.25 * dip / peak_speed(velocity)
 
 
-def release_s(draw: Numbers) -> Array:
-    """Seconds from 85 % to 10 % of the dip on the way up, for numbers between 0 and 1."""
-    return np.interp(np.asarray(draw, float), _SHARES, _RELEASES_S)
+def release_s(draw: Numbers, hold_s: Numbers) -> Array:
+    """Seconds from 85 % to 10 % of the dip on the way up, for numbers between 0 and 1 and how long a key is held."""
+    return np.interp(np.asarray(draw, float), _SHARES, _RELEASES_S) * np.interp(hold_s, *_HELD)
 
 
 def lift(tone_s: Numbers, velocity: Numbers, draw: Numbers) -> Array:
