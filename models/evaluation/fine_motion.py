@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.body.arms import Arms, wrist_bend
 from models.body.kinematics import forward_kinematics
 from models.body.motion import Motion
 from models.body.skeleton import FINGER_JOINTS
-from models.evaluation.wrist_bend import wrist_bend
 
 LEAST_RATE = 240.0
 """Moments a second."""
@@ -39,17 +39,15 @@ class FineMotion:
     knuckles: NDArray[np.float32]
     """(E, 2) mean height of the first joints of the four fingers, metres."""
     bend: NDArray[np.float32] | None
-    """(E, 2) wrist bend against the forearm, radians (`wrist_bend`); None where elbows are not known."""
+    """(E, 2) how far each hand hangs from its forearm, radians (`wrist_bend`); None where arms were not asked for."""
 
     def __len__(self) -> int:
         """Number of moments."""
         return len(self.tips)
 
 
-def fine_motion(
-    motion: Motion, hand_size: float = 1.0, elbow: NDArray[np.floating[Any]] | None = None
-) -> FineMotion:
-    """The motion, with elbows (F, 2, 3) where they are known, at `LEAST_RATE` or the next multiple of its rate."""
+def fine_motion(motion: Motion, hand_size: float = 1.0, arms: Arms | None = None) -> FineMotion:
+    """The motion at `LEAST_RATE` or the next multiple of its rate; with arms, how wrists bend against them."""
     steps = max(ceil(LEAST_RATE / motion.fps - 1e-6), 1)
     count = max((motion.frames - 1) * steps + 1, 0) if motion.frames else 0
     fine = FineMotion(
@@ -57,7 +55,7 @@ def fine_motion(
         np.zeros((count, 2, 5, 3), np.float32),
         np.zeros((count, 2, 3), np.float32),
         np.zeros((count, 2), np.float32),
-        None if elbow is None else np.zeros((count, 2), np.float32),
+        None if arms is None else np.zeros((count, 2), np.float32),
     )
     for begin in range(0, motion.frames, _BLOCK):
         euler, wrist = (_between(part, begin, steps) for part in (motion.euler, motion.wrist))
@@ -65,8 +63,9 @@ def fine_motion(
         block = slice(begin * steps, begin * steps + len(wrist))
         fine.tips[block], fine.wrist[block] = joints.tips, wrist
         fine.knuckles[block] = joints.position[..., _KNUCKLES, 2].mean(-1)
-        if elbow is not None and fine.bend is not None:
-            fine.bend[block] = wrist_bend(joints.rotation[..., 0, :, :], wrist, _between(elbow, begin, steps))
+        if arms is not None and fine.bend is not None:
+            there = Arms(*(_between(part, begin, steps) for part in (arms.elbow, arms.shoulder)))
+            fine.bend[block] = wrist_bend(Motion(euler, wrist, fine.rate), there)[..., 0]
     return fine
 
 

@@ -160,13 +160,13 @@ def playable(notes: Notes) -> Notes:
 
 def take_onsets(take: Take) -> Onsets:
     """What a take plays of its own notes; those that no key of 88 can play are not among them."""
-    fine = shown(take)
+    fine = fine_motion(take.motion, hand_size_of(take))
     return onset_score(struck_keys(fine.tips), fine.rate, playable(take.notes))
 
 
 def shown(take: Take) -> FineMotion:
     """The take as Blender shows it, between its frames too."""
-    return fine_motion(take.motion, hand_size_of(take))
+    return fine_motion(take.motion, hand_size_of(take), take.arms)
 
 
 def evaluate_take(

@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 
+from models.body.arms import Arms
 from models.body.keyboard import KEY_X, bottom_depth, key_x, struck_keys
 from models.body.kinematics import forward_kinematics
 from models.body.motion import Motion
@@ -15,7 +16,6 @@ from models.evaluation.dynamics import dynamics, finger_bends, joint_figures, wi
 from models.evaluation.fine_motion import fine_motion
 from models.evaluation.key_strokes import key_strokes, spearman
 from models.evaluation.scores import evaluate_take, shown
-from models.evaluation.wrist_bend import wrist_bend
 
 FPS = 30.0
 PITCH, Y = 60, 0.03
@@ -225,26 +225,22 @@ def test_strokes_of_wrist_and_bend_are_looked_at_one_by_one() -> None:
 
 @pytest.mark.parametrize("degrees", [-30.0, 0.0, 25.0])
 def test_a_hand_that_hangs_bends_by_its_angle(degrees: float) -> None:
-    euler, wrist = np.zeros((3, 2, 16, 3), np.float32), np.zeros((3, 2, 3), np.float32)
-    euler[:, :, 0, 0] = np.radians(degrees)
-    joints = forward_kinematics(euler, wrist)
-    elbow = wrist + np.array([0.0, -0.25, 0.0])
-    np.testing.assert_allclose(
-        np.degrees(wrist_bend(joints.rotation[..., 0, :, :], wrist, elbow)), degrees, atol=1e-3
-    )
+    motion = resting(3)
+    motion.euler[:, :, 0, 0] = np.radians(degrees)
+    level, raised = (motion.wrist + np.float32([0.0, -0.25, height]) for height in (0.0, 0.1))
+    bend = [fine_motion(motion, arms=Arms(elbow, elbow)).bend for elbow in (level, raised)]
+    np.testing.assert_allclose(np.degrees(bend[0]), degrees, atol=1e-3)
     # An elbow that is higher bends the wrist back, as seen from the forearm.
-    raised = wrist + np.array([0.0, -0.25, 0.1])
-    more = wrist_bend(joints.rotation[..., 0, :, :], wrist, raised)
-    np.testing.assert_allclose(np.degrees(more), degrees - np.degrees(np.arctan(0.4)), atol=1e-3)
+    np.testing.assert_allclose(np.degrees(bend[1]), degrees - np.degrees(np.arctan(0.4)), atol=1e-3)
 
 
-def test_bend_is_looked_at_where_elbows_are_known() -> None:
+def test_bend_is_looked_at_where_there_are_arms() -> None:
     frames = 241
     motion = resting(frames)
     bend = np.radians(10 * np.sin(2 * np.pi * 2 * np.arange(frames) / 240))
     motion.euler[:, RIGHT, 0, 0] = bend
     elbow = motion.wrist + np.array([0.0, -0.25, 0.0], np.float32)
-    fine = fine_motion(Motion(motion.euler, motion.wrist, 240.0), elbow=elbow)
+    fine = fine_motion(Motion(motion.euler, motion.wrist, 240.0), arms=Arms(elbow, elbow))
     notes = Notes.from_arrays(
         np.array([(t / 2, t / 2 + 0.1, 60, 64) for t in range(3)]), np.tile([1, 2], (3, 1))
     )
