@@ -84,6 +84,7 @@ def natural_arms(
     pull = _smooth(_outward_pull(mirrored, angles, shoulder, arms), CALM_S, fps)
     hang = arms.elbow - arms.shoulder + pull[..., None] * np.array([1.0, 0.0, 0.0])
     elbow = arms.elbow_near(shoulder + hang, shoulder, mirrored)
+    elbow = arms.elbow_near(_smooth(elbow, CALM_S, fps), shoulder, mirrored)  # it has weight
     return (shoulder * SIDES).astype(np.float32), (elbow * SIDES).astype(np.float32)
 
 
@@ -98,9 +99,10 @@ def _leaning(wrist: Array, arms: RightArms, fps: float, sway: float) -> Array:
     lean = lean + phrase[:, :2]
     way = wrist - _trunk(lean, arms, height)
     distance = length(way)
-    short = np.maximum(distance - arms.comfortable, 0) / np.maximum(distance, 1e-9)
-    lacking = way * short[..., None] * SIDES
-    lean = lean + HELP * _smooth(lacking[:, 0, :2] + lacking[:, 1, :2], LEAN_S, fps)
+    short = np.maximum(distance - arms.comfortable, 0)
+    share = short / np.maximum(distance, 1e-9) * short / np.maximum(short.sum(1, keepdims=True), 1e-9)
+    lacking = (way * share[..., None] * SIDES)[..., :2]  # the arm that is shorter decides
+    lean = lean + HELP * _smooth(lacking[:, 0] + lacking[:, 1], LEAN_S, fps)
     shoulder = _trunk(lean, arms, height)
     shoulder[..., 2] += phrase[:, None, 2]
     return shoulder
