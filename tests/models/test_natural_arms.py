@@ -194,6 +194,8 @@ def test_elbows_are_where_a_pianists_are():
     assert far[1, 0] > elbow[1, 0] + 0.1, "after the wrist"
     outward, inward = (arms_of(at(-0.12, 0.12), [[[0, 0, 0], [0, 0, turn]]])[1][0] for turn in (0.3, -0.3))
     assert inward[1, 0] > elbow[1, 0] + 0.01 > outward[1, 0] + 0.02, "outward where the hand turns inward"
+    thumb_down = arms_of(at(-0.12, 0.12), [[[0, 0, 0], [0, -0.3, 0]]])[1][0]
+    assert thumb_down[1, 0] > elbow[1, 0] + 0.005, "outward where the hand rolls to its thumb"
 
 
 def test_the_trunk_leans_after_both_hands_and_as_far_as_a_wrist_needs():
