@@ -95,10 +95,11 @@ def to_bones(rest: ChainRest, places: ArmPlaces) -> tuple[Array, Array]:
         ],
         axis=1,
     )
-    parents = np.concatenate([np.broadcast_to(np.eye(3), world[:, :1].shape), world[:, :3]], axis=1)
-    rest_parents = np.concatenate([np.eye(3)[None], rest.frames[:3]])
-    joints = _turned(rest_parents) @ rest.frames
-    return shoulder - rest.heads[1], _turned(joints) @ (_turned(parents) @ world)
+    joints = _turned(rest.frames[:3]) @ rest.frames[1:]
+    turns = np.empty_like(world)
+    turns[:, 0] = np.eye(3)  # the first bone only moves
+    turns[:, 1:] = _turned(joints) @ (_turned(world[:, :3]) @ world[:, 1:])
+    return shoulder - rest.heads[1], turns
 
 
 def to_places(rest: ChainRest, sway: Array, turns: Array) -> ArmPlaces:

@@ -78,6 +78,7 @@ def _arm_values(
     if rest is None:
         yield _values(armature, bones[0], take.euler[:, hand, 0], take.wrist[:, hand])
         return
+    assert take.shoulder is not None and take.elbow is not None  # see `natural.with_arms`
     frames = len(take.euler)
     sway, turns = np.empty((frames, 3)), np.empty((frames, 4, 3, 3))
     for start in range(0, frames, BLOCK_FRAMES):

@@ -252,7 +252,8 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
             notes=notes,
             fingering=fingering,
             pedal=_seen_pedal(keep),
-            meta=np.array(json.dumps({**meta, "format": 1})),
+            meta=np.array(json.dumps({**meta, "format": 2 if reader.has_arms else 1})),
+            **({"elbow": reader.elbow, "shoulder": reader.shoulder} if reader.has_arms else {}),
         )
     except OSError as error:
         raise UserError(

@@ -8,7 +8,7 @@ was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import bpy
@@ -20,9 +20,12 @@ from ..core.heap_prefault import WarmMemory
 from ..core.splicing import Stretch
 from ..errors import UserError
 from ..piano.animation import add_depths, carrier, is_piano_curve, write_depths, write_pedal
+from ..piano.depths import KeyMotion, motion_of_knots, motion_of_notes
 from ..piano.pairing import connect_all
+from ..rig.bones import arm_bones, piano_frame
 from . import clock, follow, layers, remarks, unfinished
 from .hand_curves import bones_to_write, hand_values
+from .natural import with_arms
 from .new_action import (
     action_bytes,
     begin_action,
@@ -58,10 +61,7 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
     armature = find_armature(order)
     layers.check_writable(armature)
     plain = layers.is_plain(armature)
-    loading = load_take(order.output)
-    while (take := next(loading)) is None:
-        yield None
-    take = at_scene_rate(take, _find_scene(order))
+    take = yield from _load(order)
     memory = WarmMemory()
     yield from memory.warm(copied_bytes(order))
     memory.release()
@@ -89,6 +89,21 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
         raise
     finally:
         memory.close()
+
+
+def _load(order: TakeOrder) -> Generator[None, None, TakeArrays]:
+    """The take of an order at the scene's rate, with arms where the armature has arms."""
+    loading = load_take(order.output)
+    while (take := next(loading)) is None:
+        yield None
+    take = at_scene_rate(take, _find_scene(order))
+    armature = find_armature(order)
+    if any(arm_bones(armature)):
+        arming = with_arms(take, piano_frame(armature).hand_size)
+        while (armed := next(arming)) is None:
+            yield None
+        return armed
+    return take
 
 
 def _write_hands(
@@ -151,23 +166,23 @@ def _write_music(order: TakeOrder, action_uid: int, slot_handle: int, take: Take
     bag = find_bag(action_uid, slot_handle)
     for curve in [curve for curve in bag.fcurves if is_piano_curve(curve)]:
         bag.fcurves.remove(curve)
-    played = take.fingering[:, FINGER] >= 0
-    if not played.any():  # nobody knows who plays
-        played[:] = True
-    steps = write_depths(
-        bag,
-        carrier(find_armature(order)),
-        onset_s=take.notes[played, ONSET],
-        release_s=take.release[played],
-        pitches=take.notes[played, PITCH],
-        fps=take.fps,
-        start_frame=order.start_frame,
-    )
-    for _ in steps:
+    motion = _key_motion(take, order.start_frame)
+    for _ in write_depths(bag, carrier(find_armature(order)), motion, order.start_frame):
         yield
         bag = find_bag(action_uid, slot_handle)  # undo may have taken it away
     write_pedal(bag, carrier(find_armature(order)), take.pedal, fps=take.fps, start_frame=order.start_frame)
     yield
+
+
+def _key_motion(take: TakeArrays, start_frame: int) -> KeyMotion:
+    """How the piano's keys move: as the take says, else as its notes ask for."""
+    if len(take.keys):
+        return motion_of_knots(take.keys, take.fps, start_frame)
+    played = take.fingering[:, FINGER] >= 0
+    if not played.any():  # nobody knows who plays
+        played[:] = True
+    notes = take.notes[played]
+    return motion_of_notes(notes[:, ONSET], take.release[played], notes[:, PITCH], take.fps, start_frame)
 
 
 def _find_scene(order: TakeOrder) -> bpy.types.Scene:

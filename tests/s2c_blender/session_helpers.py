@@ -88,8 +88,12 @@ def state_of_scene():
     return found
 
 
-def read_joint(bag, bone, joint, start_frame, frames):
-    """A joint's curves at whole frames, (frames, 3) or (frames, 6): XYZ rotation, then the wrist's location."""
+HAND_CURVES = 2 * (19 * 3 + 3)
+"""Curves of both hands: three angles of each joint and of each bone of the arm, and the shoulders' places."""
+
+
+def read_bone(bag, bone, start_frame, frames):
+    """The XYZ angles of a bone's curves at whole frames, (frames, 3)."""
     wanted = np.arange(start_frame, start_frame + frames, dtype=np.float32)
-    found = [bag.fcurves.find(path, index=index) for path, index in fcurves.channels(bone, joint)]
+    found = [bag.fcurves.find(path, index=index) for path, index in fcurves.channels(bone)]
     return np.stack([fcurves.evaluate(curve, wanted) for curve in found], axis=1)
