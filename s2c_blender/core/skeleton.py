@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arm_geometry import ArmGeometry
+
 Array = NDArray[np.float64]
 
 DATA = json.loads((Path(__file__).resolve().parents[2] / "models" / "hands.json").read_text(encoding="utf-8"))
@@ -28,6 +30,8 @@ ARM = ("shoulder", "upper_arm", "forearm")
 """The parts of an arm in the order of the chain; the hand follows."""
 FINGER_JOINTS = np.array([[JOINTS.index(f"{finger}{i}") for i in (1, 2, 3)] for finger in FINGERS])  # (5, 3)
 MIRROR = np.array([-1.0, 1.0, 1.0])
+STANDARD_ARMS = ArmGeometry.of_rest_data(DATA)
+"""The arms of the built-in rig."""
 BONE_RADII = np.array(
     [DATA["fingers"][finger]["radii"] for finger in FINGERS]
 )  # (5, 4) joints 1-3 and the tip
