@@ -55,9 +55,7 @@ def bones_to_write(armature: bpy.types.Object, hand: int) -> int:
     return len(arm_bones(armature)[hand]) + len(skeleton.JOINTS)
 
 
-def _values(
-    armature: bpy.types.Object, bone: str, euler: Array, place: Array | None = None
-) -> BoneValues:
+def _values(armature: bpy.types.Object, bone: str, euler: Array, place: Array | None = None) -> BoneValues:
     """place: (frames, 3) of the head of a bone that moves, in the piano frame."""
     mode = armature.pose.bones[bone].rotation_mode
     values = fcurves.rotation_values(euler, mode)

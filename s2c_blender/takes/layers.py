@@ -123,7 +123,9 @@ def is_direct(armature: bpy.types.Object) -> bool:
         return False
     if is_hindered(armature):
         return False
-    chains = [names[1 : len(arm) + 1] for names, arm in zip(hand_bones(armature), arm_bones(armature), strict=True)]
+    chains = [
+        names[1 : len(arm) + 1] for names, arm in zip(hand_bones(armature), arm_bones(armature), strict=True)
+    ]
     if not all(armature.data.bones[name].use_connect for chain in chains for name in chain):
         return False  # a bone of the arm may move by itself
     names = {name for hand in hand_bones(armature) for name in hand}

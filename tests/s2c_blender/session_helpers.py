@@ -61,7 +61,9 @@ def write_arms_take(path, arrays=None, seed=1, size=1.0):
             arrays = dict(data)
         random = np.random.default_rng(seed)
         time = np.arange(FRAMES)[:, None, None] / 30
-        waves = np.array([0.12, 0.03, 0.02]) * np.sin(time * random.uniform(1, 4, (2, 3)) + random.uniform(0, 6))
+        waves = np.array([0.12, 0.03, 0.02]) * np.sin(
+            time * random.uniform(1, 4, (2, 3)) + random.uniform(0, 6)
+        )
         wrist = (np.array([[-0.2, -0.1, 0.06], [0.2, -0.1, 0.06]]) + waves).astype(np.float32)
         shoulder, elbow = natural_arms(wrist, euler[:, :, 0], 30.0, size, skeleton.STANDARD_ARMS)
         meta = np.array(json.dumps({"format": 2, "seed": seed}))

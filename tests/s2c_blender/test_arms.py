@@ -81,7 +81,9 @@ def is_on_the_arms(take: dict[str, np.ndarray], frame: int, size: float = 1.0) -
     for hand, side in enumerate(skeleton.SUFFIXES):
         for bone, places in (("upper_arm", "shoulder"), ("forearm", "elbow"), ("hand", "wrist")):
             np.testing.assert_allclose(pose[bone + side].head, take[places][frame, hand], atol=1e-5)
-        wanted = skeleton.forward_kinematics(take["euler"][frame, hand], take["wrist"][frame, hand], hand, size)
+        wanted = skeleton.forward_kinematics(
+            take["euler"][frame, hand], take["wrist"][frame, hand], hand, size
+        )
         names = fcurves.joint_bones(hands())[hand]
         tips = [pose[names[joint]].tail for joint in skeleton.FINGER_JOINTS[:, 2]]
         np.testing.assert_allclose(np.array(tips), wanted[1], atol=2e-5)
@@ -128,7 +130,9 @@ def test_only_the_shoulders_can_be_moved(scene: bpy.types.Scene) -> None:
 
 def test_an_arm_that_lacks_a_bone_is_a_sentence(scene: bpy.types.Scene) -> None:
     remove_bones({"upper_arm.L"})
-    with pytest.raises(RuntimeError, match="The left arm of .* lacks a bone: bring it back, or delete the rest"):
+    with pytest.raises(
+        RuntimeError, match="The left arm of .* lacks a bone: bring it back, or delete the rest"
+    ):
         bpy.ops.s2c.generate()
     assert not bpy.data.actions
 
@@ -198,7 +202,10 @@ def test_a_long_takes_arms_are_the_same_in_stretches(tmp_path: Path) -> None:
 def test_undo_takes_the_arms_back(scene: bpy.types.Scene) -> None:
     bpy.ops.ed.undo_push(message="before")
     bpy.ops.s2c.generate()
-    assert np.abs(seen(START + 30, "forearm.L") - np.array(hands().data.bones["forearm.L"].matrix_local)).max() > 0.01
+    assert (
+        np.abs(seen(START + 30, "forearm.L") - np.array(hands().data.bones["forearm.L"].matrix_local)).max()
+        > 0.01
+    )
     bpy.ops.ed.undo()
     rest = hands().data.bones["forearm.L"].matrix_local
     np.testing.assert_allclose(seen(START + 30, "forearm.L"), np.array(rest), atol=1e-6)
@@ -326,7 +333,9 @@ def test_hands_without_arms_play(scene: bpy.types.Scene, tmp_path: Path, how: st
     assert "elbow" not in given and '"format": 1' in str(given["meta"])
     np.testing.assert_allclose(given["wrist"][:, 1], take["wrist"][:, 1], atol=1e-5)
     assert keys_of_hand(".R") == before
-    assert bpy.ops.s2c.regenerate_range(hand="LEFT", frame_start=START + 5, frame_end=START + 9) == {"FINISHED"}
+    assert bpy.ops.s2c.regenerate_range(hand="LEFT", frame_start=START + 5, frame_end=START + 9) == {
+        "FINISHED"
+    }
     np.testing.assert_allclose(seen(START + 30, "hand.L")[:3, 3], new["wrist"][30, 0], atol=1e-5)
     bpy.ops.s2c.export_fbx(filepath=str(tmp_path / "hands.fbx"))
     assert (tmp_path / "hands.fbx").stat().st_size > 10_000

@@ -139,7 +139,9 @@ def test_an_arm_that_is_stretched_and_bent_again_does_not_spin() -> None:
     reach = rest.lengths.sum() * (1 - 0.02 * np.abs(np.linspace(-1, 1, 201)) - 1e-9)
     shoulder = np.tile(rest.heads[1], (201, 1))
     wrist = shoulder + reach[:, None] * out
-    side = np.where(np.arange(201)[:, None] < 100, (0.2, 0.0, -1.0), (-0.2, 0.0, -1.0))  # the elbow's side changes
+    side = np.where(
+        np.arange(201)[:, None] < 100, (0.2, 0.0, -1.0), (-0.2, 0.0, -1.0)
+    )  # the elbow's side changes
     places = ArmPlaces(shoulder, shoulder + 0.3 * out + 0.1 * side, wrist, np.tile(np.eye(3), (201, 1, 1)))
     _, turns = to_bones(rest, places)
     steps = np.linalg.norm(np.diff(unwrapped(euler_angles(turns[:, 1])), axis=0), axis=1)

@@ -90,8 +90,8 @@ def test_a_corrective_layer_over_a_strip(tmp_path: Path, preset: str) -> None:
     data = hands().animation_data
     own = bpy.data.actions.new("correction")
     slot = own.slots.new(id_type="OBJECT", name=hands().name)
-    path = 'pose.bones["hand.R"].location'
-    curve = compat.new_fcurve(compat.channelbag(own, slot, create=True), path, 2, "hand.R")
+    path = 'pose.bones["shoulder.R"].location'
+    curve = compat.new_fcurve(compat.channelbag(own, slot, create=True), path, 2, "shoulder.R")
     curve.keyframe_points.insert(1, 0.1)
     data.action, data.action_slot, data.action_blend_type = own, slot, "ADD"
     wanted = seen(51)

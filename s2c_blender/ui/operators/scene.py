@@ -43,9 +43,7 @@ def hands_without_piano(context: bpy.types.Context, piano: bpy.types.Object) -> 
     return next((armature for armature in hands if piano_of(scene, armature, but=piano) is None), None)
 
 
-def add_hands(
-    context: bpy.types.Context, hand_size: float, *, hands_only: bool = False
-) -> bpy.types.Object:
+def add_hands(context: bpy.types.Context, hand_size: float, *, hands_only: bool = False) -> bpy.types.Object:
     """Two hands on their arms at a piano that has none, or at the scene's origin; selected, and the scene's choice.
 
     hands_only: leave the arms out.
