@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bulk reading and writing of the curves of one bone. Left and right are the same code.
 
-A bone has the rotation channels of its rotation mode (three of `rotation_euler` on the built-in rig). The first bone of
-a hand (the shoulder's, or the wrist's of a hand without an arm) has three `location` channels besides, which are in that
+A bone has the rotation channels of its rotation mode (three of `rotation_euler` on the built-in rig). The first bone
+of a hand (the shoulder's, or the wrist's of a hand without an arm) has three `location` channels besides, in that
 bone's rest frame, as pose bones have them.
 """
 

@@ -66,8 +66,9 @@ class ArmPlaces:
 
 def built_in_chain(hand: int, hand_size: float = 1.0) -> ChainRest:
     """The chain of the built-in rig."""
-    bones = [*skeleton.arm_bones(hand, hand_size), skeleton.rest_bones(hand, hand_size)[0]]
-    return ChainRest(np.array([bone.head for bone in bones]), np.array([bone.frame for bone in bones]))
+    arm, wrist = skeleton.arm_bones(hand, hand_size), skeleton.rest_bones(hand, hand_size)[0]
+    heads = np.array([*(bone.head for bone in arm), wrist.head])
+    return ChainRest(heads, np.array([*(bone.frame for bone in arm), wrist.frame]))
 
 
 def to_bones(rest: ChainRest, places: ArmPlaces) -> tuple[Array, Array]:

@@ -16,8 +16,8 @@ from ..errors import UserError
 HAND_SIZE_PROPERTY = "s2c_hand_size"
 """Custom property of the armature object: the factor on all lengths of the hand."""
 JOINT_PROPERTY = "s2c_joint"
-"""Custom property of a bone: which joint or part of an arm it is (``index1.L``, ``forearm.L``), so that renamed bones are
-still found."""
+"""Custom property of a bone: which joint or part of an arm it is (``index1.L``, ``forearm.L``), so that renamed bones
+are still found."""
 ROOT_BONE = "root"
 MOVED = ("shoulder", "wrist")
 """Beginnings of the labels of bones that a take moves; of these the first in a chain."""
@@ -49,8 +49,8 @@ def create_armature(
 ) -> bpy.types.Object:
     """Add an armature object with both hands to `collection`; its origin is the origin of the piano frame.
 
-    unit: Blender's units in a metre. arms: whether the hands hang on arms. The object becomes the active one, because bones can only be made in edit mode.
-    Raises UserError when the hand size is outside `HAND_SIZE_RANGE`.
+    unit: Blender's units in a metre. arms: whether the hands hang on arms. The object becomes the active one, because
+    bones can only be made in edit mode. Raises UserError when the hand size is outside `HAND_SIZE_RANGE`.
     """
     low, high = HAND_SIZE_RANGE
     if not low <= hand_size <= high:

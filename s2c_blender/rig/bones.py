@@ -109,8 +109,8 @@ def _arm_above(armature: bpy.types.Object, wrist: str, hand: int) -> list[str]:
         return [above[label] for label in labels if label in above]
     raise UserError(
         "arm_incomplete",
-        f'The {skeleton.HANDS[hand]} arm of "{armature.name}" lacks a bone: bring it back, or delete the rest of the arm, '
-        "too, so that the hand plays alone.",
+        f'The {skeleton.HANDS[hand]} arm of "{armature.name}" lacks a bone: bring it back, or delete the rest of the '
+        "arm, too, so that the hand plays alone.",
         f"missing {missing[0]}",
     )
 
@@ -185,7 +185,7 @@ def _built_in_length(rest: list[list[skeleton.Bone]]) -> float:
 def bone_rest(armature: bpy.types.Object, bone: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rest position (3,) and axes (3, 3, columns) of a bone in the piano frame.
 
-    The head of the first bone of a hand, in a pose, is ``position + axes @ location``, with the `location` of the pose bone.
+    In a pose, the head of the first bone of a hand is ``position + axes @ location``, with the pose bone's `location`.
     """
     rest = piano_frame(armature).matrix.inverted() @ armature.data.bones[bone].matrix_local
     matrix = np.array(rest)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The hands and arms of an evaluated armature as numbers of a take, whatever animates them and in whatever rotation mode.
+"""Hands and arms of an evaluated armature as numbers of a take, whatever animates them, in whatever rotation mode.
 
 What carries both hands alike (the armature object, the bone they hang on) places the take and is no part of it.
 """

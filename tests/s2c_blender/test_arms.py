@@ -131,7 +131,7 @@ def test_only_the_shoulders_can_be_moved(scene: bpy.types.Scene) -> None:
 def test_an_arm_that_lacks_a_bone_is_a_sentence(scene: bpy.types.Scene) -> None:
     remove_bones({"upper_arm.L"})
     with pytest.raises(
-        RuntimeError, match="The left arm of .* lacks a bone: bring it back, or delete the rest"
+        RuntimeError, match=r"The left arm of .* lacks a bone: bring it back, or delete the rest"
     ):
         bpy.ops.s2c.generate()
     assert not bpy.data.actions

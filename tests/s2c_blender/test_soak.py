@@ -241,7 +241,7 @@ class Soak:
             for bag in bags:
                 motion = [curve for curve in bag.fcurves if '"]["' not in curve.data_path]
                 ends = {tuple(curve.range()) for curve in motion}
-                assert len(motion) == CURVES and len(ends) == 1, action.name
+                assert len(motion) == HAND_CURVES and len(ends) == 1, action.name
                 assert len(bag.fcurves) == HAND_CURVES + CLOCKS + PIANO_KEYS + PEDALS, action.name
 
     def check_view(self):
