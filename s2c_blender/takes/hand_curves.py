@@ -18,7 +18,7 @@ from ..core.euler import euler_angles, unwrapped
 from ..rig.bones import arm_bones, bone_rest, chain_rest, joint_bones
 from .take_arrays import TakeArrays
 
-BLOCK_FRAMES = 3000
+BLOCK_FRAMES = 1500
 """Frames of an arm that are worked out in one step."""
 
 Array = NDArray[np.floating[Any]]

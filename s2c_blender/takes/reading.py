@@ -23,7 +23,7 @@ from .clock import SECONDS_PER_UNIT, clock_channel, read_clock
 from .layers import is_direct, layers
 from .lookup import by_uid
 
-BLOCK_FRAMES = 3000
+BLOCK_FRAMES = 1500
 """Frames of an arm that are worked out in one step."""
 
 
