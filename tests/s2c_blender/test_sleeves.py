@@ -134,6 +134,18 @@ def test_skin_and_cloth_are_closed_and_outward(arm: bool) -> None:
     assert len(shape.faces) < 26_000
 
 
+def test_sections_of_the_sleeve_do_not_cross_where_the_arm_is_bent() -> None:
+    shape = hand_file.read().sleeve
+    a, b, c, d = shape.vertices[shape.faces[shape.materials == parts.SLEEVE]].transpose(1, 0, 2)
+    middles, normals = (a + b + c + d) / 4, np.cross(c - a, d - b)
+    line = LINE.points[(LINE.lengths > 0.13) & (LINE.lengths < LINE.lengths[-1] - 0.04)][::4]
+    gaps = np.linalg.norm(middles[:, None] - line, axis=2)
+    nearest = np.argmin(gaps, axis=1)
+    beside = (nearest > 0) & (nearest < len(line) - 1) & (gaps.min(1) > 0.03)  # neither end nor lining
+    assert beside.sum() > 2000
+    assert (np.einsum("ij,ij->i", normals, middles - line[nearest])[beside] > 0).all()
+
+
 def test_hands_without_arms_are_the_same_hands_with_a_short_cuff() -> None:
     with_arm, without = hand_file.read().whole(arm=True), hand_file.read().whole(arm=False)
     for material in (parts.SKIN, parts.NAIL):
