@@ -23,7 +23,7 @@ RING = 40
 ELBOW_BEND = (-0.062, 0.050)
 """Where the sleeve passes from forearm to upper arm, metres from the elbow's middle."""
 SHOULDER_BEND = (-0.005, 0.110)
-"""The same from upper arm to shoulder: past the end, so that the shoulder's round turns with the arm and does not fold."""
+"""The same from upper arm to shoulder: past the end, so that the round turns with the arm and does not fold."""
 
 SECTIONS = np.array([
     # metres from the wrist, half width, half height of the sleeve's outside
