@@ -22,6 +22,7 @@ COMMANDS = (
     "training.commands.convert",
     "training.commands.recipe",
     "training.commands.evaluate",
+    "training.commands.judge",
     "training.commands.metrics",
     "training.commands.cost",
     "training.commands.pianomotion",

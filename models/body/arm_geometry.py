@@ -24,6 +24,7 @@ MOST_REACH = (0.2, 0.26, 0.957, 0.985)
 """The same for arms that are there already: within `REACH` they stay as they are."""
 BACK_AND_DOWN = np.array([0.0, -0.6, -0.8])
 """Where elbows are from the line between shoulder and wrist; no wrist at a piano lies in this direction."""
+OUTWARD, FORWARD = np.eye(3)[:2]
 _LEAST_HANG = 0.05
 """Metres, at size 1, below the line from shoulder to wrist at which a wished elbow is held back."""
 
@@ -129,7 +130,7 @@ class RightArms:
         nearest, near, far, farthest = map(self.reach, parts)
         reached = _soft_limit(_soft_limit(distance, far, farthest), near, nearest)
         some = distance > 1e-9
-        unit = np.where(some[..., None], way, -BACK_AND_DOWN) / np.where(some, distance, 1.0)[..., None]
+        unit = np.where(some[..., None], way, FORWARD) / np.where(some, distance, 1.0)[..., None]
         moved: Array = np.where((reached == distance)[..., None], shoulder, wrist - reached[..., None] * unit)
         return moved
 
@@ -142,7 +143,8 @@ class RightArms:
         foot = (distance**2 + upper**2 - fore**2) / (2 * distance)
         radius = np.sqrt(np.maximum(upper**2 - foot**2, 0))
         below = BACK_AND_DOWN - dot(along, BACK_AND_DOWN)[..., None] * along
-        below /= np.maximum(length(below), 1e-9)[..., None]
+        clear = length(below)[..., None]
+        below = np.where(clear > 1e-6, below / np.maximum(clear, 1e-6), OUTWARD)
         outward = np.cross(below, along)
         middle = shoulder + foot * along
         down, out = dot(wished - middle, below), dot(wished - middle, outward)

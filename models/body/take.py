@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.body.arms import Arms, natural_arms_of, sway_of_style
+from models.body.arms import Arms, natural_arms_of, resample_arms, sway_of_style
 from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.take_arrays import DAMAGED, FORMATS, OtherFormat, Spoiled, read_arrays
@@ -43,10 +43,16 @@ class Take:
     @cached_property
     def arms(self) -> Arms:
         """The given arms, else natural ones of the hand size and the style in `meta`."""
-        if self.given_arms is not None:
-            return self.given_arms
-        size, style = self.meta.get("hand_size"), self.meta.get("style")
-        return natural_arms_of(self.motion, 1.0 if size is None else float(size), sway_of_style(style))
+        size = self.meta.get("hand_size")
+        return self.arms_on(
+            self.motion, 1.0 if size is None else float(size), sway_of_style(self.meta.get("style"))
+        )
+
+    def arms_on(self, motion: Motion, hand_size: float, sway: float) -> Arms:
+        """The given arms at the rate and length of `motion`, which is this take's brought there; else natural ones."""
+        if self.given_arms is None:
+            return natural_arms_of(motion, hand_size, sway)
+        return resample_arms(self.given_arms, self.motion.fps, motion, hand_size)
 
     def save(self, path: str | Path) -> None:
         """Write the take; the file appears whole or not at all."""

@@ -11,6 +11,8 @@ before and after. All lengths below are of a hand of size 1, in metres.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -18,7 +20,7 @@ from .arm_geometry import SIDES, ArmGeometry, Array, RightArms, dot, length
 
 TRUNK = np.array([0.0, 0.04, 0.47])
 """From the hips to the middle between the shoulders."""
-LEAN_SHARE = np.array([0.35, 0.3])
+LEAN_SHARE = np.array([0.45, 0.3])
 """How much of the hands' way the shoulders go with them, sideways and forward."""
 LEAN_S = 0.5
 """Spread in time of the trunk's lean: it follows nothing faster than half a hertz."""
@@ -36,11 +38,11 @@ HELP_S = 0.15
 """Spread in time of a shoulder's own way after a wrist that is too far."""
 CALM_S = 0.1
 """Spread in time of what the elbow gives way to."""
-OUT, IN, NEAR = 0.3, 0.15, 0.45
-"""How far the elbow goes outward for a metre that the wrist is farther outward, inward, or nearer to the body."""
+OUT, NEAR = 0.3, 0.45
+"""How far the elbow goes outward for a metre that the wrist is farther outward or nearer to the body."""
 AT_EASE = 0.05
-"""About how far the wrist goes outward or inward before the elbow gives way."""
-ALIGN, ROLL = 0.07, 0.04
+"""About how far the wrist goes outward before the elbow follows it."""
+ALIGN, ROLL = 0.15, 0.04
 """How far the elbow goes outward for a hand that turns inward against its forearm or rolls to its thumb (as sines)."""
 
 
@@ -78,11 +80,11 @@ def natural_arms(
     arms = RightArms(geometry, hand_size)
     mirrored = places * SIDES
     shoulder = _leaning(mirrored, arms, fps, sway)
-    shoulder = shoulder + _smooth(arms.within_reach(shoulder, mirrored) - shoulder, HELP_S, fps)
-    shoulder = arms.within_reach(shoulder, mirrored)
+    shoulder = arms.within_reach(shoulder + _help(shoulder, mirrored, arms, fps), mirrored)
     pull = _smooth(_outward_pull(mirrored, angles, shoulder, arms), CALM_S, fps)
     hang = arms.elbow - arms.shoulder + pull[..., None] * np.array([1.0, 0.0, 0.0])
     elbow = arms.elbow_near(shoulder + hang, shoulder, mirrored)
+    elbow = arms.elbow_near(_smooth(elbow, CALM_S, fps), shoulder, mirrored)  # it has weight
     return (shoulder * SIDES).astype(np.float32), (elbow * SIDES).astype(np.float32)
 
 
@@ -97,12 +99,25 @@ def _leaning(wrist: Array, arms: RightArms, fps: float, sway: float) -> Array:
     lean = lean + phrase[:, :2]
     way = wrist - _trunk(lean, arms, height)
     distance = length(way)
-    short = np.maximum(distance - arms.comfortable, 0) / np.maximum(distance, 1e-9)
-    lacking = way * short[..., None] * SIDES
-    lean = lean + HELP * _smooth(lacking[:, 0, :2] + lacking[:, 1, :2], LEAN_S, fps)
+    short = np.maximum(distance - arms.comfortable, 0)
+    share = short / np.maximum(distance, 1e-9) * short / np.maximum(short.sum(1, keepdims=True), 1e-9)
+    lacking = (way * share[..., None] * SIDES)[..., :2]  # the arm that is shorter decides
+    lean = lean + HELP * _smooth(lacking[:, 0] + lacking[:, 1], LEAN_S, fps)
     shoulder = _trunk(lean, arms, height)
     shoulder[..., 2] += phrase[:, None, 2]
     return shoulder
+
+
+def _help(shoulder: Array, wrist: Array, arms: RightArms, fps: float) -> Array:
+    """(frames, 2, 3) how each shoulder goes after a wrist that is too far, in time for it and unhurried."""
+    need = length(arms.within_reach(shoulder, wrist) - shoulder)
+    reach = 3 * _half(HELP_S, fps)  # of the smoothing, which so never falls below what is needed
+    padded = np.concatenate([np.zeros((reach, 2)), need, np.zeros((reach, 2))])
+    largest = np.max([padded[i : i + len(need)] for i in range(2 * reach + 1)], axis=0)
+    way = wrist - shoulder
+    unit = way / np.maximum(length(way), 1e-9)[..., None]
+    shift: Array = _smooth(largest, HELP_S, fps)[..., None] * _smooth(unit, HELP_S, fps)
+    return shift
 
 
 def _phrase(mean: Array, speed: Array, fps: float) -> Array:
@@ -138,7 +153,7 @@ def _outward_pull(wrist: Array, euler: Array, shoulder: Array, arms: RightArms) 
     hand = dot(arms.wrist_frames[:, 0], along) - arms.wrist_frames[:, 0, 1]
     thumb = dot(arms.wrist_frames[:, 2], across) - arms.wrist_frames[:, 2, 0]
     out, ease = way[..., 0], AT_EASE * arms.size
-    room = 0.5 * ((OUT - IN) * out + (OUT + IN) * (np.hypot(out, ease) - ease)) - NEAR * way[..., 1]
+    room = 0.5 * OUT * (out + np.hypot(out, ease) - ease) - NEAR * way[..., 1]
     inward = np.tanh((out - room) / arms.fore - hand)
     pull: Array = room + arms.size * (ALIGN * inward - ROLL * thumb)
     return pull
@@ -146,8 +161,7 @@ def _outward_pull(wrist: Array, euler: Array, shoulder: Array, arms: RightArms) 
 
 def _smooth(values: Array, spread_s: float, fps: float) -> Array:
     """Values (frames, ...) averaged over time with three boxes, nearly a Gaussian; the ends are held."""
-    spread = spread_s * fps
-    half = round(np.sqrt(spread**2 + 0.25) - 0.5)
+    half = _half(spread_s, fps)
     out = values - values[:1]
     frames = np.arange(len(values))
     for _ in range(3):
@@ -156,3 +170,8 @@ def _smooth(values: Array, spread_s: float, fps: float) -> Array:
         out = (total[frames + 2 * half + 1] - total[frames]) / (2 * half + 1)
     smoothed: Array = values[:1] + out
     return smoothed
+
+
+def _half(spread_s: float, fps: float) -> int:
+    """Frames to each side of a box, three of which have that spread together."""
+    return round(math.sqrt((spread_s * fps) ** 2 + 0.25) - 0.5)
