@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bulk reading and writing of the curves of one joint. Left and right are the same code.
+"""Bulk reading and writing of the curves of one bone. Left and right are the same code.
 
-A joint has the rotation channels of its bone's rotation mode (three of `rotation_euler` on the built-in rig); the wrist
-has three `location` channels besides. Locations are in the rest frame of the wrist's bone, as pose bones have them.
+A bone has the rotation channels of its rotation mode (three of `rotation_euler` on the built-in rig). The first bone
+of a hand (the shoulder's, or the wrist's of a hand without an arm) has three `location` channels besides, in that
+bone's rest frame, as pose bones have them.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from numpy.typing import NDArray
 from . import compat
 from .core.splicing import LINEAR, Keys, Stretch, splice
 from .errors import UserError
-from .rig.bones import joint_bones, wrist_rest
+from .rig.bones import hand_bones, joint_bones
 
-__all__ = ["channels", "evaluate", "joint_bones", "splice_channel", "wrist_rest", "write_channel"]
+__all__ = ["channels", "evaluate", "hand_channels", "joint_bones", "splice_channel", "write_channel"]
 
 _FLAG, _ENUM, _NUMBER = np.bool_, np.int32, np.float32
 KEY_ATTRIBUTES: dict[str, tuple[type, int]] = {
@@ -48,12 +49,20 @@ ROTATIONS = {
 """Property and number of channels for each rotation mode of a bone."""
 
 
-def channels(bone: str, joint: int, mode: str = "XYZ") -> list[tuple[str, int]]:
-    """Data path and index of every channel of a joint: rotation in the bone's mode, then the wrist's location."""
+def channels(bone: str, mode: str = "XYZ", *, moves: bool = False) -> list[tuple[str, int]]:
+    """Data path and index of every channel of a bone: rotation in its mode, and the location of one that moves."""
     path = f'pose.bones["{bpy.utils.escape_identifier(bone)}"].'
     name, width = ROTATIONS.get(mode, ROTATIONS["XYZ"])
     found = [(path + name, index) for index in range(width)]
-    return found + ([(path + "location", index) for index in range(3)] if joint == 0 else [])
+    return found + ([(path + "location", index) for index in range(3)] if moves else [])
+
+
+def hand_channels(armature: bpy.types.Object, hand: int) -> list[tuple[str, int]]:
+    """Data path and index of every channel that a take writes for a hand and its arm."""
+    found: list[tuple[str, int]] = []
+    for index, bone in enumerate(hand_bones(armature)[hand]):
+        found += channels(bone, armature.pose.bones[bone].rotation_mode, moves=index == 0)
+    return found
 
 
 def rotation_values(euler: NDArray[np.floating[Any]], mode: str) -> NDArray[np.float32]:

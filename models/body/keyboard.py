@@ -6,6 +6,8 @@ Units are metres; ``pitch`` is a MIDI number, 21 (A0) to 108 (C8). All functions
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -29,6 +31,9 @@ HINGE: float = _DATA["hinge"]
 
 PRESS_DEPTH = 0.003
 """A key counts as pressed when the contact point is this far below its rest surface."""
+STRUCK_SHARE, RELEASED_SHARE = 0.75, 0.50
+"""A key is struck when a point on it passes the first share of the dip there downward, released at the second one
+upward."""
 SURFACE_MARGIN = 0.0005
 """A point this far beside a black key's playing surface still belongs to it."""
 MIRROR_PITCH_SUM = 124
@@ -85,6 +90,8 @@ _BLACK_X = KEY_X[_BLACK_KEYS]
 _WHITE_KEYS = np.flatnonzero(~KEY_IS_BLACK)
 
 
+_BLOCK = 4096
+"""Frames that are looked at together; bounds memory."""
 _PLAYABLE_INSET = 0.0025  # metres from the edge of what is under a finger
 
 
@@ -129,20 +136,56 @@ def key_under(points: ArrayLike) -> NDArray[np.int64]:
 
 
 def pressed_keys(tips: ArrayLike) -> NDArray[np.bool_]:
-    """Which keys are pressed by contact points.
-
-    Args:
-        tips: (frames, ..., 3) contact points in the piano frame.
-
-    Returns:
-        (frames, 88) bool.
-    """
-    points = np.asarray(tips)
+    """Which keys (frames, 88) are pressed, at least `PRESS_DEPTH` down, by contact points (frames, ..., 3)."""
+    points = np.asarray(tips, np.float64)
     points = points.reshape(len(points), -1, 3)
     keys = key_under(points)
-    rest = np.where(KEY_IS_BLACK[keys], BLACK_HEIGHT, 0.0)
-    down = (keys >= 0) & (points[..., 2] <= rest - PRESS_DEPTH)
-    roll = np.zeros((len(points), KEYS), bool)
-    frame, point = np.nonzero(down)
+    return _by_key(keys, (keys >= 0) & (key_surface(keys + LOWEST_PITCH) - points[..., 2] >= PRESS_DEPTH))
+
+
+def struck_keys(
+    tips: ArrayLike, struck: float = STRUCK_SHARE, released: float = RELEASED_SHARE
+) -> NDArray[np.bool_]:
+    """Which keys (frames, 88) are down: from where contact points (frames, ..., 3) strike them to where they let go.
+
+    A point strikes its key when it passes the share ``struck`` of the dip downward, or slides onto it that deep from a
+    key of the same colour. A point that comes through the side of a key strikes nothing. A key is let go when no
+    point on it is as deep as the share ``released``.
+    """
+    points = np.asarray(tips).reshape(len(np.asarray(tips)), -1, 3)
+    roll, down = np.zeros((len(points), KEYS), bool), np.zeros(KEYS, bool)
+    for begin in range(0, len(points), _BLOCK):
+        before = points[max(begin - 1, 0) : begin]
+        passes, holds = _strikes(np.concatenate([before, points[begin : begin + _BLOCK]]), struck, released)
+        passes, holds = passes[len(before) :], holds[len(before) :]
+        decided = passes | ~holds
+        last = np.maximum.accumulate(np.where(decided, np.arange(len(passes))[:, None], -1), axis=0)
+        block = np.where(last < 0, down, np.take_along_axis(passes, np.maximum(last, 0), axis=0))
+        roll[begin : begin + _BLOCK], down = block, block[-1]
+    return roll
+
+
+def _strikes(
+    points: NDArray[np.floating[Any]], struck: float, released: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Keys (frames, 88) that points (frames, p, 3) strike in a frame, and those that they hold down or strike."""
+    points = points.astype(np.float64)
+    keys = key_under(points)
+    pitch, on = keys + LOWEST_PITCH, keys >= 0
+    level = key_surface(pitch) - struck * bottom_depth(pitch, points[..., 1])
+    deep = on & (points[..., 2] <= level)
+    first = np.ones_like(deep[:1])
+    came_down = np.concatenate([first, points[:-1, :, 2] > level[1:]])
+    slid = np.concatenate(
+        [~first, on[:-1] & (keys[:-1] != keys[1:]) & (is_black(pitch[:-1]) == is_black(pitch[1:]))]
+    )
+    holding = on & (points[..., 2] <= key_surface(pitch) - released * bottom_depth(pitch, points[..., 1]))
+    return _by_key(keys, deep & (came_down | slid)), _by_key(keys, holding)
+
+
+def _by_key(keys: NDArray[np.integer[Any]], what: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Keys (frames, 88) for which something holds of any of their points (frames, p)."""
+    roll = np.zeros((len(keys), KEYS), bool)
+    frame, point = np.nonzero(what)
     roll[frame, keys[frame, point]] = True
     return roll

@@ -58,10 +58,15 @@ def splice(kept: Motion, new: Motion, edits: EditMask) -> Motion:
     """
     for motion in (kept, new):
         edits.check_fits(motion.frames, motion.fps)
-    return Motion(_splice(kept.euler, new.euler, edits), _splice(kept.wrist, new.wrist, edits), kept.fps)
+    return Motion(
+        splice_values(kept.euler, new.euler, edits), splice_values(kept.wrist, new.wrist, edits), kept.fps
+    )
 
 
-def _splice(kept: NDArray[np.float32], new: NDArray[np.float32], edits: EditMask) -> NDArray[np.float32]:
+def splice_values(
+    kept: NDArray[np.float32], new: NDArray[np.float32], edits: EditMask
+) -> NDArray[np.float32]:
+    """`splice` for values (frames, 2, ...) of both hands."""
     out = kept.copy()
     for hand in edits.hands:
         for start, stop in edits.runs(hand):

@@ -29,6 +29,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.body.arm_geometry import ArmGeometry
+
 REST_DATA_PATH = Path(__file__).parents[1] / "hands.json"
 REST_DATA = json.loads(REST_DATA_PATH.read_text(encoding="utf-8"))
 
@@ -129,3 +131,5 @@ def _right_limits(limits: dict[str, Any]) -> NDArray[np.float64]:
 REST_WRIST = _both(np.array(REST_DATA["rest_wrist"]))  # (2, 3) metres
 STANDARD_HANDS = HandGeometry.of_rest_data(REST_DATA)
 """The hands of the built-in rig, which models learn and contact works with."""
+STANDARD_ARMS = ArmGeometry.of_rest_data(REST_DATA)
+"""The arms of the built-in rig."""

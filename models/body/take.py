@@ -6,12 +6,14 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.body.arms import Arms, natural_arms_of, resample_arms, sway_of_style
 from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.take_arrays import DAMAGED, FORMATS, OtherFormat, Spoiled, read_arrays
@@ -32,10 +34,29 @@ class Take:
     """Format version, seed, preset, hashes, sampler, steps, style, software version."""
     pedal: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     """(m, 2) second from which on the sustain pedal is so far down, 0 to 1; sorted by time."""
+    keys: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    """(k, 3) knots of each piano key's depth curve: pitch, second, depth 0 (up) to 1 (all the way down); sorted by
+    pitch, then second; straight between knots. Without any, the keys go by the notes."""
+    given_arms: Arms | None = None
+    """None for natural arms."""
+
+    @cached_property
+    def arms(self) -> Arms:
+        """The given arms, else natural ones of the hand size and the style in `meta`."""
+        size = self.meta.get("hand_size")
+        return self.arms_on(
+            self.motion, 1.0 if size is None else float(size), sway_of_style(self.meta.get("style"))
+        )
+
+    def arms_on(self, motion: Motion, hand_size: float, sway: float) -> Arms:
+        """The given arms at the rate and length of `motion`, which is this take's brought there; else natural ones."""
+        if self.given_arms is None:
+            return natural_arms_of(motion, hand_size, sway)
+        return resample_arms(self.given_arms, self.motion.fps, motion, hand_size)
 
     def save(self, path: str | Path) -> None:
         """Write the take; the file appears whole or not at all."""
-        meta = {"format": FORMAT_VERSION, **self.meta}
+        meta = {**self.meta, "format": FORMAT_VERSION}
         archive = (
             io.BytesIO()
         )  # an archive that is broken off on a full disk complains a second time when it goes
@@ -48,6 +69,9 @@ class Take:
             fingering=self.notes.fingering,
             release=self.notes.leaves_s.astype(np.float32),
             pedal=self.pedal.astype(np.float32),
+            keys=self.keys.astype(np.float32),
+            elbow=self.arms.elbow.astype(np.float32),
+            shoulder=self.arms.shoulder.astype(np.float32),
             meta=np.array(json.dumps(meta)),
         )
         write_bytes_whole(Path(path), archive.getbuffer())
@@ -75,4 +99,8 @@ class Take:
         assert found is not None  # the last step
         notes = Notes.from_arrays(found.notes, found.fingering)
         notes = replace(notes, release_s=found.release.astype(np.float64))
-        return cls(Motion(found.euler, found.wrist, found.fps), notes, found.meta, found.pedal)
+        arms = None
+        if found.elbow is not None and found.shoulder is not None:
+            arms = Arms(found.elbow, found.shoulder)
+        motion = Motion(found.euler, found.wrist, found.fps)
+        return cls(motion, notes, found.meta, found.pedal, found.keys, arms)

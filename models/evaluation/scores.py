@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The figures of one take against the notes it should play (docs/definitions.md).
 
-A key is pressed in a frame when a contact point is at least 3 mm down in it (`models.body.keyboard`). Frame i is the
-instant i / fps. Onset F1 looks at the moments when keys become pressed, frame F1 at every frame in which a finger has
-to hold a key.
+A key is struck when a contact point passes three quarters of its dip, and is down until the point passes half of it
+(`models.body.keyboard`). Onset F1 looks at the moments when keys are struck, frame F1 at every moment at which a finger
+has to hold a key. Takes are looked at between their frames, too (`fine_motion`).
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.body.keyboard import KEYS, LOWEST_PITCH, pressed_keys
+from models.body.keyboard import KEYS, LOWEST_PITCH, pressed_keys, struck_keys
 from models.body.notes import Notes
 from models.body.take import Take
 from models.evaluation.biomechanics import biomechanics, fingertips
+from models.evaluation.dynamics import dynamics
+from models.evaluation.fine_motion import FineMotion, fine_motion
 from models.evaluation.posture_metrics import posture_metrics
 from models.evaluation.real_motion_distance import real_motion_distance
 from models.music.holding import needed_until
@@ -25,7 +27,9 @@ from models.music.notes import held_frames, match_onsets
 from models.music.pedal import Pedal
 
 ONSET_TOLERANCE_S = 0.05
-"""A true note is hit when its key becomes pressed within this of its onset."""
+"""A true note is hit when its key is struck within this of its onset."""
+DEEP_SHARE = 0.90
+"""Of the dip: onset F1 is also printed for keys that are struck only here, as FürElise and MUSIC have it."""
 SAME_PRESS_S = 0.01
 """Notes of one key that start within this of each other are one press: a unison of two hands or voices."""
 
@@ -90,7 +94,7 @@ def onset_score(
     notes: Notes,
     tolerance_s: float = ONSET_TOLERANCE_S,
 ) -> Onsets:
-    """Onsets of a pressed roll (F, 88) against true notes."""
+    """Onsets of a roll (F, 88) of keys that are down against true notes."""
     starts = becoming_pressed(pressed)
     return _onset_score(notes, [np.flatnonzero(starts[:, key]) / fps for key in range(KEYS)], tolerance_s)
 
@@ -135,7 +139,7 @@ def sounding_roll(notes: Notes, frames: int, fps: float) -> NDArray[np.bool_]:
 
 
 def frame_score(pressed: NDArray[np.bool_], fps: float, notes: Notes, pedal: Pedal | None = None) -> Score:
-    """Frames and keys of a pressed roll (F, 88) against the notes that a finger has to hold.
+    """Frames and keys of a roll (F, 88) of keys that are down against the notes that a finger has to hold.
 
     While the pedal holds a note for the rest of its time, a finger may stay on its key or leave it: such frames do not
     count.
@@ -156,29 +160,40 @@ def playable(notes: Notes) -> Notes:
 
 def take_onsets(take: Take) -> Onsets:
     """What a take plays of its own notes; those that no key of 88 can play are not among them."""
-    pressed = pressed_keys(fingertips(take.motion, hand_size_of(take)))
-    return onset_score(pressed, take.motion.fps, playable(take.notes))
+    fine = fine_motion(take.motion, hand_size_of(take))
+    return onset_score(struck_keys(fine.tips), fine.rate, playable(take.notes))
+
+
+def shown(take: Take) -> FineMotion:
+    """The take as Blender shows it, between its frames too."""
+    return fine_motion(take.motion, hand_size_of(take), take.arms)
 
 
 def evaluate_take(
-    take: Take, notes: Notes, tolerance_s: float = ONSET_TOLERANCE_S, pedal: Pedal | None = None
+    take: Take,
+    notes: Notes,
+    tolerance_s: float = ONSET_TOLERANCE_S,
+    pedal: Pedal | None = None,
+    fine: FineMotion | None = None,
 ) -> dict[str, Any]:
     """All figures of docs/definitions.md for one take against true notes; plain numbers under stable names.
 
-    What the sustain pedal holds is taken from ``pedal``, or else from the take. Notes that no key of 88 can play are
-    left out. Memory is bounded by a few bytes a frame.
+    What the sustain pedal holds is taken from ``pedal``, or else from the take. ``fine`` is what `shown` returns, where
+    it is at hand. Notes that no key of 88 can play are left out.
     """
     hand_size = hand_size_of(take)
     tips = fingertips(take.motion, hand_size)
-    pressed = pressed_keys(tips)
+    fine = shown(take) if fine is None else fine
+    down = struck_keys(fine.tips)
     notes = playable(notes)
-    fps = take.motion.fps
-    onsets = onset_score(pressed, fps, notes, tolerance_s)
+    onsets = onset_score(down, fine.rate, notes, tolerance_s)
     onset, late_s = onsets.score, onsets.late_s
-    frame = frame_score(pressed, fps, notes, Pedal.of_table(take.pedal) if pedal is None else pedal)
+    frame = frame_score(down, fine.rate, notes, Pedal.of_table(take.pedal) if pedal is None else pedal)
+    shallow = onset_score(pressed_keys(tips), take.motion.fps, notes, tolerance_s).score
+    deep = onset_score(struck_keys(fine.tips, DEEP_SHARE), fine.rate, notes, tolerance_s).score
     return {
         "frames": take.motion.frames,
-        "fps": fps,
+        "fps": take.motion.fps,
         "hand_size": hand_size,
         "notes": len(notes),
         "tolerance_ms": tolerance_s * 1000,
@@ -189,10 +204,13 @@ def evaluate_take(
         "onset_false": onset.false,
         "onset_missed": onset.missed,
         "onset_late_ms_mean": float(late_s.mean() * 1000) if len(late_s) else 0.0,
+        "onset_f1_3mm": shallow.f1,
+        "onset_f1_90": deep.f1,
         "frame_f1": frame.f1,
         "frame_precision": frame.precision,
         "frame_recall": frame.recall,
         **asdict(biomechanics(take.motion, tips, hand_size)),
         "real_motion_distance": real_motion_distance(take.motion, tips),
         **asdict(posture_metrics(take)),
+        "dynamics": dynamics(take, fine, notes),
     }

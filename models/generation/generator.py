@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models import __version__
+from models.body.arms import natural_arms_of, splice_arms, sway_of_style
 from models.body.edit_mask import EditMask
 from models.body.kinematics import clamp_to_limits
 from models.body.motion import Motion
@@ -153,11 +154,15 @@ def generate(
         motion = _inside_limits(splice(kept, motion, edits), edits)
     motion = _contact(motion, notes, settings, edits, progress, spans)
     motion = _rested(motion, spans, settings, edits)
+    size, sway = settings.hand_size, sway_of_style(settings.style)
+    arms = natural_arms_of(motion, size, sway)
+    if keep is not None and kept is not None:
+        arms = splice_arms(keep.arms_on(kept, size, sway), arms, motion, edits, size)
     meta = _meta(model, settings, keep, keep_hand, redo_range)
     if config.habit_dim:
         meta["habits"] = player.scores.tolist()
     meta["pedal"] = "midi" if told else "estimated"
-    return Take(motion, notes, meta, pedal.table)
+    return Take(motion, notes, meta, pedal.table, given_arms=arms)
 
 
 def _listener(model: Model, sound: Audio | None) -> Listener | None:

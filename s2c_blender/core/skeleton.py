@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arm_geometry import ArmGeometry
+
 Array = NDArray[np.float64]
 
 DATA = json.loads((Path(__file__).resolve().parents[2] / "models" / "hands.json").read_text(encoding="utf-8"))
@@ -24,8 +26,12 @@ HANDS = ("left", "right")
 SUFFIXES: tuple[str, str] = tuple(DATA["bone_suffixes"])
 JOINTS: tuple[str, ...] = tuple(DATA["joints"])
 FINGERS: tuple[str, ...] = tuple(DATA["finger_order"])
+ARM = ("shoulder", "upper_arm", "forearm")
+"""The parts of an arm in the order of the chain; the hand follows."""
 FINGER_JOINTS = np.array([[JOINTS.index(f"{finger}{i}") for i in (1, 2, 3)] for finger in FINGERS])  # (5, 3)
 MIRROR = np.array([-1.0, 1.0, 1.0])
+STANDARD_ARMS = ArmGeometry.of_rest_data(DATA)
+"""The arms of the built-in rig."""
 BONE_RADII = np.array(
     [DATA["fingers"][finger]["radii"] for finger in FINGERS]
 )  # (5, 4) joints 1-3 and the tip
@@ -44,6 +50,20 @@ class Bone:
     """Whether the head is the parent's tail."""
     head: Array
     tail: Array
+    frame: Array
+    """(3, 3) columns X, Y, Z; Y from head to tail."""
+
+
+@dataclass(frozen=True)
+class ArmBone:
+    """One bone of an arm at rest."""
+
+    name: str
+    part: str
+    """One of `ARM`."""
+    head: Array
+    tail: Array
+    """The head of the next bone of the chain; the forearm's is the wrist."""
     frame: Array
     """(3, 3) columns X, Y, Z; Y from head to tail."""
 
@@ -79,6 +99,29 @@ def rest_bones(hand: int, hand_size: float = 1.0) -> list[Bone]:
             bones[int(joint)] = Bone(name, int(joint), hand, parent, index > 0, head, tail, frame)
             head = tail
     return [bones[joint] for joint in range(16)]
+
+
+def arm_bones(hand: int, hand_size: float = 1.0) -> list[ArmBone]:
+    """The arm of a hand at rest, in the order of `ARM`; its lengths grow with the hand, away from the rest wrist.
+
+    +X bends the elbow: X of upper arm and forearm is the normal of the plane through shoulder, elbow and wrist. +X of
+    the shoulder's bone lifts it.
+    """
+    data = DATA["arm"]
+    sign = MIRROR if hand == LEFT else np.ones(3)
+    wrist = np.array(DATA["rest_wrist"])
+    places = [wrist + hand_size * (np.array(data[part]) - wrist) for part in ("collar", "shoulder", "elbow")]
+    places.append(wrist)
+    ways = np.diff(places, axis=0)
+    hinge = np.cross(ways[1], ways[2])
+    bones = []
+    for index, part in enumerate(ARM):
+        up = np.array([0.0, 0.0, 1.0]) if part == "shoulder" else np.cross(hinge, ways[index])
+        frame = _frame({"y_axis": ways[index], "z_axis": up})
+        frame = sign[:, None] * frame * np.array([sign[0], 1.0, 1.0])
+        head, tail = places[index] * sign, places[index + 1] * sign
+        bones.append(ArmBone(data["bones"][part] + SUFFIXES[hand], part, head, tail, frame))
+    return bones
 
 
 def euler_matrices(euler: ArrayLike) -> Array:

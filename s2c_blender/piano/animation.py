@@ -21,46 +21,16 @@ from ..core import keyboard
 from ..core.splicing import LINEAR
 from ..rig.bones import common_parent, joint_bones
 from .build import PRESS_PROPERTY, piano_keys, sustain_pedal
+from .depths import KeyMotion, pedal_frames
 
 EARLIER_PROPERTY = "s2c_piano_take"
 """Custom property of the actions that earlier versions put on the keys."""
 VARIABLE = "depth"
 """Name of the variable of our drivers."""
-DOWN_S, UP_S = 0.045, 0.07
-"""A key takes this long to go down and to come up."""
-LEAST_UP_S = 0.02
-"""A key struck again is up for at least this long, where the notes leave room."""
 GROUP = "Piano Keys"
 PEDAL_DEPTH = "pedal sustain"
 """Custom property of the carrying bone that says how far the sustain pedal is down, 0 to 1."""
 PEDAL_GROUP = "Piano Pedal"
-FOOT_S = 0.1
-"""A foot takes this long to press the pedal or let it up."""
-
-
-def key_frames(
-    onset_s: NDArray[np.floating[Any]], release_s: NDArray[np.floating[Any]], fps: float, start_frame: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Frames and depths (0 up, 1 down) of one key's notes, sorted by onset; a key goes up as its finger does.
-
-    The key reaches two thirds of its way at the onset, when a finger's press is felt and heard.
-    """
-    times: list[float] = []
-    depths: list[float] = []
-    for index, (onset, leaves) in enumerate(zip(onset_s, release_s, strict=True)):
-        following = float(onset_s[index + 1]) if index + 1 < len(onset_s) else np.inf
-        room = following - float(onset)
-        down = min(DOWN_S, 0.3 * room)
-        begin, bottom = float(onset) - 0.66 * down, float(onset) + 0.34 * down
-        release = max(
-            min(float(leaves), following - 0.66 * min(DOWN_S, 0.3 * room) - LEAST_UP_S - 0.3 * UP_S), bottom
-        )
-        up = min(release + UP_S, following - 0.66 * min(DOWN_S, 0.3 * room) - 1e-3)
-        for time, depth in ((begin, 0.0), (bottom, 1.0), (release, 1.0), (max(up, release + 1e-3), 0.0)):
-            if not times or time > times[-1] + 1e-4:
-                times.append(time)
-                depths.append(depth)
-    return np.array(times) * fps + start_frame, np.array(depths)
 
 
 def depth_property(pitch: int) -> str:
@@ -100,27 +70,6 @@ def add_depths(armature: bpy.types.Object) -> None:
         bone.id_properties_ui(name).update(min=0.0, max=1.0, description=f"How far {what} is down")
     if missing:
         armature.update_tag()
-
-
-def pedal_frames(
-    second_s: NDArray[np.floating[Any]], depth: NDArray[np.floating[Any]], fps: float, start_frame: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Frames and depths of the pedal's keys, from its positions (m,), each held until the next; before them it is up.
-
-    The foot is half way at the second of each position.
-    """
-    first = float(depth[second_s <= 0][-1]) if (second_s <= 0).any() else 0.0
-    later = second_s > 0
-    second_s, depth = second_s[later].astype(np.float64), depth[later].astype(np.float64)
-    last = np.append(second_s[1:] > second_s[:-1], True) if len(second_s) else np.zeros(0, bool)
-    second_s, depth = second_s[last], depth[last]  # of several at one second
-    changed = np.diff(depth, prepend=first) != 0
-    second_s, depth = second_s[changed], depth[changed]
-    gap = np.diff(second_s, prepend=0.0, append=np.inf)
-    half = 0.5 * np.minimum(FOOT_S, 0.8 * np.minimum(gap[:-1], gap[1:]))
-    times = np.concatenate([[0.0], np.stack([second_s - half, second_s + half], 1).ravel()])
-    depths = np.concatenate([[first], np.stack([np.append(first, depth)[:-1], depth], 1).ravel()])
-    return times * fps + start_frame, depths
 
 
 def pedal_positions(curve: bpy.types.FCurve) -> NDArray[np.float64]:
@@ -163,25 +112,15 @@ def _write_curve(
 
 
 def write_depths(
-    bag: bpy.types.ActionChannelbag,
-    bone: str,
-    *,
-    onset_s: NDArray[np.floating[Any]],
-    release_s: NDArray[np.floating[Any]],
-    pitches: NDArray[np.floating[Any]],
-    fps: float,
-    start_frame: int,
+    bag: bpy.types.ActionChannelbag, bone: str, motion: KeyMotion, start_frame: int
 ) -> Iterator[None]:
-    """Write the keys' depths for the notes that fingers play, columns (n,), into the take's curves, some keys a step.
+    """Write the depths of all keys into the take's curves, a key a step.
 
     Keys that do not play get a curve, too, which keeps them up: another take may have left them down.
     """
-    keys = pitches.astype(int)
     for pitch in keyboard.PITCHES:
-        played = np.flatnonzero(keys == pitch)
-        played = played[np.argsort(onset_s[played], kind="stable")]
-        frames, depths = key_frames(onset_s[played], release_s[played], fps, start_frame)
-        if not len(played):
+        frames, depths = motion(pitch)
+        if not len(frames):
             frames, depths = np.array([float(start_frame)]), np.array([0.0])
         _write_curve(bag, depth_path(bone, depth_property(pitch)), GROUP, frames, depths)
         yield

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The built-in armature: both hands under one root bone, in the exact rest frames of ``hands.json``."""
+"""The built-in armature: two arms with their hands under one root bone, in the exact rest frames of ``hands.json``.
+
+Without arms (Hands Only) the hands hang on the root bone themselves, as in files of earlier versions.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,21 @@ from ..errors import UserError
 HAND_SIZE_PROPERTY = "s2c_hand_size"
 """Custom property of the armature object: the factor on all lengths of the hand."""
 JOINT_PROPERTY = "s2c_joint"
-"""Custom property of a bone: which joint it is (``index1.L``), so that renamed bones are still found."""
+"""Custom property of a bone: which joint or part of an arm it is (``index1.L``, ``forearm.L``), so that renamed bones
+are still found."""
 ROOT_BONE = "root"
+MOVED = ("shoulder", "wrist")
+"""Beginnings of the labels of bones that a take moves; of these the first in a chain."""
 
 
 def joint_label(joint: int, hand: int) -> str:
     """Value of the bone property for a joint, for instance ``wrist.R``."""
     return skeleton.JOINTS[joint] + skeleton.SUFFIXES[hand]
+
+
+def arm_label(part: str, hand: int) -> str:
+    """Value of the bone property for a part of an arm (`skeleton.ARM`), for instance ``forearm.R``."""
+    return part + skeleton.SUFFIXES[hand]
 
 
 def units_in_a_metre(scene: bpy.types.Scene) -> float:
@@ -33,11 +44,13 @@ def create_armature(
     collection: bpy.types.Collection,
     name: str = "S2C Hands",
     unit: float = 1.0,
+    *,
+    arms: bool = True,
 ) -> bpy.types.Object:
     """Add an armature object with both hands to `collection`; its origin is the origin of the piano frame.
 
-    unit: Blender's units in a metre. The object becomes the active one, because bones can only be made in edit mode.
-    Raises UserError when the hand size is outside `HAND_SIZE_RANGE`.
+    unit: Blender's units in a metre. arms: whether the hands hang on arms. The object becomes the active one, because
+    bones can only be made in edit mode. Raises UserError when the hand size is outside `HAND_SIZE_RANGE`.
     """
     low, high = HAND_SIZE_RANGE
     if not low <= hand_size <= high:
@@ -58,41 +71,51 @@ def create_armature(
     context.view_layer.objects.active = armature
     bpy.ops.object.mode_set(mode="EDIT")
     try:
-        _make_bones(data, hand_size, unit)
+        _make_bones(data, hand_size, unit, arms=arms)
     finally:
         bpy.ops.object.mode_set(mode="OBJECT")
     _dress_bones(armature)
     return armature
 
 
-def _make_bones(data: bpy.types.Armature, hand_size: float, unit: float) -> None:
+def _make_bones(data: bpy.types.Armature, hand_size: float, unit: float, *, arms: bool) -> None:
     root = data.edit_bones.new(ROOT_BONE)
     root.head, root.tail, root.roll = (0.0, 0.0, 0.0), (0.0, 0.1 * unit, 0.0), 0.0
+
+    def make(
+        bone: skeleton.Bone | skeleton.ArmBone, label: str, parent: bpy.types.EditBone, *, connected: bool
+    ) -> bpy.types.EditBone:
+        edit = data.edit_bones.new(bone.name)
+        edit.head, edit.tail = Vector(bone.head) * unit, Vector(bone.tail) * unit
+        edit.align_roll(Vector(bone.frame[:, 2]))
+        edit.parent, edit.use_connect = parent, connected
+        edit[JOINT_PROPERTY] = label
+        return edit
+
     for hand in (skeleton.LEFT, skeleton.RIGHT):
+        carrier = root
+        for part in skeleton.arm_bones(hand, hand_size) if arms else []:
+            carrier = make(part, arm_label(part.part, hand), carrier, connected=carrier != root)
         made: list[bpy.types.EditBone] = []
-        bones = skeleton.rest_bones(hand, hand_size)
-        for bone in bones:  # parents come first in the order of the joints
-            edit = data.edit_bones.new(bone.name)
-            edit.head, edit.tail = Vector(bone.head) * unit, Vector(bone.tail) * unit
-            edit.align_roll(Vector(bone.frame[:, 2]))
-            edit.parent = made[bone.parent] if bone.parent >= 0 else root
-            edit.use_connect = bone.connected
-            edit[JOINT_PROPERTY] = joint_label(bone.joint, hand)
-            made.append(edit)
+        for bone in skeleton.rest_bones(hand, hand_size):  # parents come first in the order of the joints
+            parent = made[bone.parent] if bone.parent >= 0 else carrier
+            connected = bone.connected or (arms and bone.parent < 0)
+            made.append(make(bone, joint_label(bone.joint, hand), parent, connected=connected))
 
 
 def _dress_bones(armature: bpy.types.Object) -> None:
     """Rotation order, locks, colours and collections."""
     data = armature.data
-    sides = [data.collections.new("Left"), data.collections.new("Right")]
     palettes = ("THEME04", "THEME01")
-    for hand, side in enumerate(sides):
-        for bone in skeleton.rest_bones(hand):
-            side.assign(data.bones[bone.name])
-            data.bones[bone.name].color.palette = palettes[hand]
+    for hand, name in enumerate(("Left", "Right")):
+        side = data.collections.new(name)
+        for bone in data.bones:
+            if str(bone.get(JOINT_PROPERTY, "")).endswith(skeleton.SUFFIXES[hand]):
+                side.assign(bone)
+                bone.color.palette = palettes[hand]
     for pose_bone in armature.pose.bones:
         pose_bone.rotation_mode = "XYZ"
         pose_bone.lock_scale = (True, True, True)
         label = str(pose_bone.bone.get(JOINT_PROPERTY, ""))
-        if label and not label.startswith("wrist"):
+        if label and (pose_bone.bone.use_connect or not label.startswith(MOVED)):
             pose_bone.lock_location = (True, True, True)

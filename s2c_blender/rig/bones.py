@@ -16,8 +16,9 @@ from mathutils import Matrix, Quaternion, Vector
 from numpy.typing import NDArray
 
 from ..core import skeleton
+from ..core.arm_chain import ChainRest
 from ..errors import UserError
-from .armature import HAND_SIZE_PROPERTY, JOINT_PROPERTY, joint_label
+from .armature import HAND_SIZE_PROPERTY, JOINT_PROPERTY, arm_label, joint_label
 
 REST_TOLERANCE = 0.02
 """By how much measured lengths and directions may differ before a rest pose counts as edited."""
@@ -90,10 +91,49 @@ def skinned_meshes(objects: Iterable[bpy.types.Object], armature: bpy.types.Obje
     ]
 
 
+def arm_bones(armature: bpy.types.Object) -> list[list[str]]:
+    """Names of each hand's arm in the order of `skeleton.ARM`, found by mark above the hand; none for hands alone.
+
+    Raises UserError where `joint_bones` does, and where part of an arm is missing.
+    """
+    return [_arm_above(armature, names[0], hand) for hand, names in enumerate(joint_bones(armature))]
+
+
+def _arm_above(armature: bpy.types.Object, wrist: str, hand: int) -> list[str]:
+    above: dict[str, str] = {}
+    for bone in armature.data.bones[wrist].parent_recursive:  # the nearest comes first
+        above.setdefault(str(bone.get(JOINT_PROPERTY, "")), bone.name)
+    labels = [arm_label(part, hand) for part in skeleton.ARM]
+    missing = [label for label in labels if label not in above]
+    if not missing or len(missing) == len(labels):
+        return [above[label] for label in labels if label in above]
+    raise UserError(
+        "arm_incomplete",
+        f'The {skeleton.HANDS[hand]} arm of "{armature.name}" lacks a bone: bring it back, or delete the rest of the '
+        "arm, too, so that the hand plays alone.",
+        f"missing {missing[0]}",
+    )
+
+
+def hand_bones(armature: bpy.types.Object) -> list[list[str]]:
+    """All bones of each hand: those of its arm, from the shoulder on, and its joints."""
+    return [arm + hand for arm, hand in zip(arm_bones(armature), joint_bones(armature), strict=True)]
+
+
 def common_parent(armature: bpy.types.Object) -> bpy.types.Bone | None:
-    """The bone that carries both hands (`root` on the built-in rig); None when there is none."""
-    left, right = (armature.data.bones[names[0]].parent for names in joint_bones(armature))
+    """The bone that carries both hands, arms included (`root` on the built-in rig); None when there is none."""
+    left, right = (armature.data.bones[names[0]].parent for names in hand_bones(armature))
     return left if left is not None and left == right else None
+
+
+def chain_rest(armature: bpy.types.Object, hand: int) -> ChainRest | None:
+    """The arm of a hand at rest, in the piano frame; None where there is none."""
+    arm = arm_bones(armature)[hand]
+    if not arm:
+        return None
+    rest = [bone_rest(armature, name) for name in (*arm, joint_bones(armature)[hand][0])]
+    frames = np.array([axes / np.linalg.norm(axes, axis=0) for _, axes in rest])
+    return ChainRest(np.array([head for head, _ in rest]), frames)
 
 
 def piano_frame(armature: bpy.types.Object) -> Frame:
@@ -142,10 +182,10 @@ def _built_in_length(rest: list[list[skeleton.Bone]]) -> float:
     return float(np.mean([np.linalg.norm(hand[knuckle].head - hand[0].head) for hand in rest]))
 
 
-def wrist_rest(armature: bpy.types.Object, bone: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rest position (3,) and axes (3, 3, columns) of a wrist's bone in the piano frame.
+def bone_rest(armature: bpy.types.Object, bone: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rest position (3,) and axes (3, 3, columns) of a bone in the piano frame.
 
-    The wrist of a pose is ``position + axes @ location``, with the `location` of the pose bone.
+    In a pose, the head of the first bone of a hand is ``position + axes @ location``, with the pose bone's `location`.
     """
     rest = piano_frame(armature).matrix.inverted() @ armature.data.bones[bone].matrix_local
     matrix = np.array(rest)

@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import compat
 from ..errors import UserError
-from ..rig.bones import joint_bones
+from ..rig.bones import arm_bones, common_parent, hand_bones
 
 TAKE_PROPERTY = "s2c_take"
 """Custom property of an action that holds a take."""
@@ -121,27 +121,27 @@ def is_direct(armature: bpy.types.Object) -> bool:
     """
     if not is_plain(armature) or current_action(armature) is None:
         return False
-    joints = joint_bones(armature)
-    if is_hindered(armature, joints):
+    if is_hindered(armature):
         return False
-    names = {name for hand in joints for name in hand}
+    chains = [
+        names[1 : len(arm) + 1] for names, arm in zip(hand_bones(armature), arm_bones(armature), strict=True)
+    ]
+    if not all(armature.data.bones[name].use_connect for chain in chains for name in chain):
+        return False  # a bone of the arm may move by itself
+    names = {name for hand in hand_bones(armature) for name in hand}
     return all(bone.rotation_mode == "XYZ" for bone in armature.pose.bones if bone.name in names)
 
 
-def is_hindered(armature: bpy.types.Object, joints: list[list[str]] | None = None) -> bool:
-    """Whether something else than actions has a say in where the hands are, or a curve of the active one is muted.
-
-    joints: what `joint_bones` says, where the caller has asked already.
-    """
+def is_hindered(armature: bpy.types.Object) -> bool:
+    """Whether something else than actions has a say in where the hands are, or a curve of the active one is muted."""
     data = armature.animation_data
     if data is None or any(curve.data_path.startswith("pose.bones") for curve in data.drivers):
         return True
-    joints = joint_bones(armature) if joints is None else joints
-    names = {name for hand in joints for name in hand}
+    names = {name for hand in hand_bones(armature) for name in hand}
     bones = [bone for bone in armature.pose.bones if bone.name in names]
     if any(not c.mute and c.influence > 0 for bone in bones for c in bone.constraints):
         return True
-    carrier = armature.pose.bones[joints[0][0]].parent
+    carrier = common_parent(armature)
     allowed = {carrier.name, *(parent.name for parent in carrier.parent_recursive)} if carrier else set()
     if {parent.name for bone in bones for parent in bone.parent_recursive} - names - allowed:
         return True  # bones between the joints, which may move on their own
@@ -174,7 +174,7 @@ def seen_span(armature: bpy.types.Object, hands: tuple[int, ...] | None = None) 
     """
     wanted = None
     if hands is not None:
-        bones = joint_bones(armature)
+        bones = hand_bones(armature)
         wanted = tuple(
             f'pose.bones["{bpy.utils.escape_identifier(name)}"].' for hand in hands for name in bones[hand]
         )

@@ -113,12 +113,10 @@ def _kept_action(order: TakeOrder) -> bpy.types.Action | None:
 
 def replaced(order: TakeOrder, armature: bpy.types.Object) -> set[tuple[str, int]]:
     """Channels of the hands that the take writes anew from the first frame to the last."""
-    bones = fcurves.joint_bones(armature)
-    anew = {clock_channel(names[0]) for names in bones}
+    anew = {clock_channel(names[0]) for names in fcurves.joint_bones(armature)}
     if order.frames is None:
         for hand in order.hands:
-            for joint, bone in enumerate(bones[hand]):
-                anew.update(fcurves.channels(bone, joint, armature.pose.bones[bone].rotation_mode))
+            anew.update(fcurves.hand_channels(armature, hand))
     return anew
 
 

@@ -214,14 +214,11 @@ def check_spliceable(armature: bpy.types.Object, hands: tuple[int, ...]) -> None
         return  # the new motion becomes a layer of its own
     action = current_action(armature)
     bag = compat.channelbag(action, armature.animation_data.action_slot) if action is not None else None
-    bones = fcurves.joint_bones(armature)
     for hand in hands:
-        for joint, bone in enumerate(bones[hand]):
-            mode = armature.pose.bones[bone].rotation_mode
-            for path, index in fcurves.channels(bone, joint, mode):
-                curve = bag.fcurves.find(path, index=index) if bag is not None else None
-                if curve is not None:
-                    fcurves.check_spliceable(curve)
+        for path, index in fcurves.hand_channels(armature, hand):
+            curve = bag.fcurves.find(path, index=index) if bag is not None else None
+            if curve is not None:
+                fcurves.check_spliceable(curve)
 
 
 def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
@@ -255,7 +252,8 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
             notes=notes,
             fingering=fingering,
             pedal=_seen_pedal(keep),
-            meta=np.array(json.dumps({**meta, "format": 1})),
+            meta=np.array(json.dumps({**meta, "format": 2 if reader.has_arms else 1})),
+            **({"elbow": reader.elbow, "shoulder": reader.shoulder} if reader.has_arms else {}),
         )
     except OSError as error:
         raise UserError(

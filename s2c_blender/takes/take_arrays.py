@@ -27,12 +27,14 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-FORMATS = (1,)
-"""Formats of takes that are understood."""
+FORMATS = (1, 2)
+"""Formats of takes that are understood; takes of format 1 have no arms."""
 MOST_FRAMES = 500_000
 """Four and a half hours at 30 frames a second, half an hour at 240."""
 MOST_NOTES = 1_000_000
 MOST_PEDAL = 1_000_000
+MOST_KNOTS = 4_000_000
+"""Of the depth curves of all piano keys together."""
 MOST_TEXT = 4 << 20
 """Characters of the meta."""
 MOST_SECONDS = 3 * 3600.0
@@ -97,18 +99,25 @@ ARRAYS = {
     "fingering": Array("fingering", (None, 2), MOST_NOTES, "iu", np.int8, (-1, 4)),
     "release": Array("releases", (None,), MOST_NOTES, "fiu", np.float32, (0, 1e6)),
     "pedal": Array("pedal", (None, 2), MOST_PEDAL, "fiu", np.float32, (0, 1e6)),
+    "keys": Array("piano keys' depths", (None, 3), MOST_KNOTS, "fiu", np.float32, (0, 1e6)),
     "wrist": Array("wrists", (None, 2, 3), MOST_FRAMES, "f", np.float32, (-1000, 1000)),
+    "elbow": Array("elbows", (None, 2, 3), MOST_FRAMES, "f", np.float32, (-1000, 1000)),
+    "shoulder": Array("shoulders", (None, 2, 3), MOST_FRAMES, "f", np.float32, (-1000, 1000)),
     "euler": Array("joint angles", (None, 2, 16, 3), MOST_FRAMES, "f", np.float32, (-10_000, 10_000)),
 }
 """In the order of reading: what is small and tells most comes first."""
-OPTIONAL = ("release", "pedal")
+OPTIONAL = ("release", "pedal", "keys")
 """What takes of earlier versions have not; without it there is none of it."""
+ARMS = ("elbow", "shoulder")
+"""What takes of format 1 have not."""
 ONSET, OFFSET, PITCH, VELOCITY = 0, 1, 2, 3
 """Columns of `notes`: seconds, seconds, MIDI number, 0 to 127."""
 HAND, FINGER = 0, 1
 """Columns of `fingering`: 0 left, 1 right; 0 thumb to 4 little finger; -1 unknown."""
 SECOND, DEPTH = 0, 1
 """Columns of `pedal`: from when on, seconds; how far it is down, 0 to 1."""
+KEY_PITCH, KEY_SECOND, KEY_DEPTH = 0, 1, 2
+"""Columns of `keys`: MIDI number, second, depth from 0 (up) to 1 (all the way down)."""
 _HASH = re.compile(r"[0-9a-f]{8,64}")
 _NUMBERS = {
     "hand_size": (0.1, 10.0),
@@ -135,6 +144,13 @@ class TakeArrays:
     """(n,) second at which each note's finger leaves its key; where the take does not say, the note's offset."""
     pedal: NDArray[np.float32]
     """(m, 2) second from which on the sustain pedal is so far down, 0 to 1; sorted by time."""
+    keys: NDArray[np.float32]
+    """(k, 3) knots of each piano key's depth curve: pitch, second, depth 0 to 1; sorted by pitch, then second. Between
+    knots depths run straight; without any, the take does not say how its keys move."""
+    elbow: NDArray[np.float32] | None
+    """(frames, 2, 3) metres in the piano frame; None in takes of format 1."""
+    shoulder: NDArray[np.float32] | None
+    """(frames, 2, 3) metres in the piano frame; None in takes of format 1."""
     fps: float
     meta: dict[str, Any]
 
@@ -147,7 +163,7 @@ def read_arrays(path: Path) -> Iterator[TakeArrays | None]:
         for name, array in ARRAYS.items():
             if name == "meta":
                 meta = _meta((yield from _read(archive, name, array)))
-            else:
+            elif name not in ARMS or meta["format"] > 1:
                 arrays[name] = yield from _read(archive, name, array)
     yield _fitting(arrays, meta)
 
@@ -315,8 +331,9 @@ def _fitting(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> TakeArray
     frames = len(arrays["euler"])
     if not frames:
         raise Spoiled("it has no frames")
-    if len(arrays["wrist"]) != frames:
-        raise Spoiled("its wrists and joint angles differ in length")
+    for name in ("wrist", *ARMS):
+        if len(arrays.get(name, arrays["euler"])) != frames:
+            raise Spoiled(f"its {ARRAYS[name].words} and joint angles differ in length")
     if frames / fps > MOST_SECONDS:
         raise Spoiled(f"it lasts longer than {MOST_SECONDS / 3600:g} hours")
     if (notes[:, OFFSET] < notes[:, ONSET]).any() or (notes[:, PITCH:] > 127).any():
@@ -337,4 +354,27 @@ def _fitting(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> TakeArray
     if (np.diff(notes[:, ONSET]) < 0).any():
         order = np.argsort(notes[:, ONSET], kind="stable")
         notes, fingering, release = notes[order], fingering[order], release[order]
-    return TakeArrays(arrays["euler"], arrays["wrist"], notes, fingering, release, pedal, fps, meta)
+    return TakeArrays(
+        euler=arrays["euler"],
+        wrist=arrays["wrist"],
+        notes=notes,
+        fingering=fingering,
+        release=release,
+        pedal=pedal,
+        keys=_knots(arrays["keys"]),
+        elbow=arrays.get("elbow"),
+        shoulder=arrays.get("shoulder"),
+        fps=fps,
+        meta=meta,
+    )
+
+
+def _knots(keys: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The knots of the piano keys' depths in order, once they are found to be sensible."""
+    pitch, depth = keys[:, KEY_PITCH], keys[:, KEY_DEPTH]
+    if (pitch > 127).any() or (pitch != np.round(pitch)).any():
+        raise Spoiled("its piano keys' depths are of keys that there are not")
+    if (depth > 1).any():
+        raise Spoiled("its piano keys are further down than they go")
+    order = np.lexsort((keys[:, KEY_SECOND], pitch))
+    return keys if (np.diff(order) > 0).all() else keys[order]

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import bpy
 
+from ..core.arm_geometry import fit_arms
 from ..core.resampling import resample
+from ..core.skeleton import STANDARD_ARMS
 from ..errors import UserError
 from .take_arrays import DAMAGED, OtherFormat, Spoiled, TakeArrays, read_arrays
 
@@ -40,7 +42,11 @@ def at_scene_rate(take: TakeArrays, scene: bpy.types.Scene) -> TakeArrays:
     if abs(rate - take.fps) <= FPS_TOLERANCE:
         return take
     euler, wrist = (resample(values, take.fps, rate) for values in (take.euler, take.wrist))
-    return replace(take, euler=euler, wrist=wrist, fps=rate)
+    if take.elbow is None or take.shoulder is None:
+        return replace(take, euler=euler, wrist=wrist, fps=rate)
+    root, bent = (resample(values, take.fps, rate) for values in (take.shoulder, take.elbow))
+    shoulder, elbow = fit_arms(root, bent, wrist, take.meta.get("hand_size") or 1.0, STANDARD_ARMS)
+    return replace(take, euler=euler, wrist=wrist, elbow=elbow, shoulder=shoulder, fps=rate)
 
 
 def _unreadable(path: Path, why: str, detail: str = "") -> UserError:

@@ -8,7 +8,7 @@ was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import bpy
@@ -20,8 +20,12 @@ from ..core.heap_prefault import WarmMemory
 from ..core.splicing import Stretch
 from ..errors import UserError
 from ..piano.animation import add_depths, carrier, is_piano_curve, write_depths, write_pedal
+from ..piano.depths import KeyMotion, motion_of_knots, motion_of_notes
 from ..piano.pairing import connect_all
+from ..rig.bones import arm_bones, piano_frame
 from . import clock, follow, layers, remarks, unfinished
+from .hand_curves import bones_to_write, hand_values
+from .natural import with_arms
 from .new_action import (
     action_bytes,
     begin_action,
@@ -57,10 +61,7 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
     armature = find_armature(order)
     layers.check_writable(armature)
     plain = layers.is_plain(armature)
-    loading = load_take(order.output)
-    while (take := next(loading)) is None:
-        yield None
-    take = at_scene_rate(take, _find_scene(order))
+    take = yield from _load(order)
     memory = WarmMemory()
     yield from memory.warm(copied_bytes(order))
     memory.release()
@@ -90,6 +91,21 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
         memory.close()
 
 
+def _load(order: TakeOrder) -> Generator[None, None, TakeArrays]:
+    """The take of an order at the scene's rate, with arms where the armature has arms."""
+    loading = load_take(order.output)
+    while (take := next(loading)) is None:
+        yield None
+    take = at_scene_rate(take, _find_scene(order))
+    armature = find_armature(order)
+    if any(arm_bones(armature)):
+        arming = with_arms(take, piano_frame(armature).hand_size)
+        while (armed := next(arming)) is None:
+            yield None
+        return armed
+    return take
+
+
 def _write_hands(
     order: TakeOrder, action_uid: int, slot_handle: int, take: TakeArrays, *, spliced: bool
 ) -> Iterator[float | None]:
@@ -101,37 +117,38 @@ def _write_hands(
     def bag() -> bpy.types.ActionChannelbag:
         return find_bag(action_uid, slot_handle)
 
-    joints = [(hand, joint) for hand in order.hands for joint in range(16)]
-    for done, (hand, joint) in enumerate(joints):
-        armature = find_armature(order)
-        bone = fcurves.joint_bones(armature)[hand][joint]
-        mode = armature.pose.bones[bone].rotation_mode
-        values = _channel_values(armature, bone, mode, take, hand, joint)
-        for column, channel in enumerate(fcurves.channels(bone, joint, mode)):
-            if order.frames is None or not spliced:
-                fcurves.write_channel(bag(), bone, channel, order.start_frame, values[:, column])
-            else:
-                first, stop = order.frames
-                stretch = Stretch(
-                    order.start_frame + first,
-                    values[first:stop, column],
-                    order.start_frame,
-                    order.start_frame + len(values) - 1,
-                )
-                yield from fcurves.splice_channel(bag, bone, channel, stretch)
-            yield (done + (column + 1) / values.shape[1]) / len(joints)
+    def armature() -> bpy.types.Object:
+        return find_armature(order)
 
+    def near(bone: str) -> tuple[int, NDArray[np.float32]] | None:
+        """The angles of a bone beside the range, which go on there."""
+        if order.frames is None or not spliced:
+            return None
+        frame = order.frames[0] - 1 if order.frames[0] else order.frames[1]
+        if frame >= len(take.euler) or armature().pose.bones[bone].rotation_mode != "XYZ":
+            return None
+        at = np.array([order.start_frame + frame], np.float32)
+        curves = [bag().fcurves.find(path, index=index) for path, index in fcurves.channels(bone)]
+        return frame, np.array([fcurves.evaluate(c, at)[0] if c is not None else 0.0 for c in curves])
 
-def _channel_values(
-    armature: bpy.types.Object, bone: str, mode: str, take: TakeArrays, hand: int, joint: int
-) -> NDArray[np.float32]:
-    """Values (frames, channels) of a joint in the order of `fcurves.channels`."""
-    values = fcurves.rotation_values(take.euler[:, hand, joint], mode)
-    if joint:
-        return values
-    head, axes = fcurves.wrist_rest(armature, bone)
-    location = (take.wrist[:, hand] - head) @ np.linalg.inv(axes).T
-    return np.concatenate([values, location.astype(np.float32)], axis=1)
+    count = sum(bones_to_write(armature(), hand) for hand in order.hands)
+    done = 0
+    for hand in order.hands:
+        for found in hand_values(armature, take, hand, near):
+            if found is None:
+                yield None
+                continue
+            for column, channel in enumerate(found.channels):
+                values = found.values[:, column]
+                if order.frames is None or not spliced:
+                    fcurves.write_channel(bag(), found.bone, channel, order.start_frame, values)
+                else:
+                    first, stop = order.frames
+                    last = order.start_frame + len(values) - 1
+                    stretch = Stretch(order.start_frame + first, values[first:stop], order.start_frame, last)
+                    yield from fcurves.splice_channel(bag, found.bone, channel, stretch)
+                yield (done + (column + 1) / len(found.channels)) / count
+            done += 1
 
 
 def _write_music(order: TakeOrder, action_uid: int, slot_handle: int, take: TakeArrays) -> Iterator[None]:
@@ -149,23 +166,23 @@ def _write_music(order: TakeOrder, action_uid: int, slot_handle: int, take: Take
     bag = find_bag(action_uid, slot_handle)
     for curve in [curve for curve in bag.fcurves if is_piano_curve(curve)]:
         bag.fcurves.remove(curve)
-    played = take.fingering[:, FINGER] >= 0
-    if not played.any():  # nobody knows who plays
-        played[:] = True
-    steps = write_depths(
-        bag,
-        carrier(find_armature(order)),
-        onset_s=take.notes[played, ONSET],
-        release_s=take.release[played],
-        pitches=take.notes[played, PITCH],
-        fps=take.fps,
-        start_frame=order.start_frame,
-    )
-    for _ in steps:
+    motion = _key_motion(take, order.start_frame)
+    for _ in write_depths(bag, carrier(find_armature(order)), motion, order.start_frame):
         yield
         bag = find_bag(action_uid, slot_handle)  # undo may have taken it away
     write_pedal(bag, carrier(find_armature(order)), take.pedal, fps=take.fps, start_frame=order.start_frame)
     yield
+
+
+def _key_motion(take: TakeArrays, start_frame: int) -> KeyMotion:
+    """How the piano's keys move: as the take says, else as its notes ask for."""
+    if len(take.keys):
+        return motion_of_knots(take.keys, take.fps, start_frame)
+    played = take.fingering[:, FINGER] >= 0
+    if not played.any():  # nobody knows who plays
+        played[:] = True
+    notes = take.notes[played]
+    return motion_of_notes(notes[:, ONSET], take.release[played], notes[:, PITCH], take.fps, start_frame)
 
 
 def _find_scene(order: TakeOrder) -> bpy.types.Scene:

@@ -50,7 +50,7 @@ def test_recording_becomes_hands_that_play_it(blender: str, tmp_path: Path) -> N
     facts = json.loads(line.removeprefix("FACTS"))
     truth = read_midi(ROOT / "demo" / "recording.mid")
     assert facts["version"].startswith(blender)
-    assert facts["curves"] == 2 * (16 * 3 + 3)
+    assert facts["curves"] == 2 * (19 * 3 + 3)
     assert facts["packed"] and "seed 3" in facts["result"]
     assert facts["touching"] > 0.9, "keys go down without a fingertip on them"
     pitches = set(truth.notes.pitch.astype(int).tolist())

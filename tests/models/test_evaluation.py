@@ -24,7 +24,8 @@ from models.evaluation.real_motion_distance import (
 from models.evaluation.scores import ONSET_TOLERANCE_S, evaluate_take, note_score, sounding_roll
 from models.music.notes import match_onsets
 
-FPS = 100.0
+FPS = 300.0
+"""So many that figures look at the frames alone."""
 MIDDLE_C = 60
 
 
@@ -37,7 +38,7 @@ def resting_motion(frames: int, fps: float = FPS) -> Motion:
 
 
 def pressing_take(presses_s: list[tuple[float, float]], seconds: float = 3.0) -> Take:
-    """The right middle fingertip goes 5 mm into middle C during the given spans; the others stay up."""
+    """The right middle fingertip goes 9 mm into middle C during the given spans; the others stay up."""
     frames = round(seconds * FPS)
     motion = resting_motion(frames)
     # A fist but for the middle finger, so that only its tip comes near a key.
@@ -48,7 +49,7 @@ def pressing_take(presses_s: list[tuple[float, float]], seconds: float = 3.0) ->
     motion.wrist[:, RIGHT] += target - tip
     times = np.arange(frames) / FPS
     for start, end in presses_s:
-        motion.wrist[(times >= start - 1e-6) & (times < end - 1e-6), RIGHT, 2] -= 0.025
+        motion.wrist[(times >= start - 1e-6) & (times < end - 1e-6), RIGHT, 2] -= 0.029
     return Take(motion, Notes.none())
 
 
@@ -188,8 +189,8 @@ def test_biomechanics_of_rest_and_of_faults() -> None:
 
 
 def test_wrist_speed_and_acceleration() -> None:
-    motion = resting_motion(200)
-    times = np.arange(200) / FPS
+    motion = resting_motion(200, 100.0)
+    times = np.arange(200) / 100.0
     motion.wrist[:, :, 0] += (0.5 * 2.0 * times**2)[:, None]
     figures = body(motion)
     assert figures.wrist_acceleration_p50 == pytest.approx(2.0, rel=0.02)
@@ -212,11 +213,11 @@ def test_frechet_distance_of_normal_distributions() -> None:
 def test_real_motion_distance_tells_a_still_hand_and_short_takes() -> None:
     real = real_statistics()
     assert real.mean.shape == (25,) and np.allclose(real.covariance, real.covariance.T)
-    motion = resting_motion(600)
+    motion = resting_motion(600, 100.0)
     tips = fingertips(motion)
     still = real_motion_distance(motion, tips)
     assert still is not None and still > 20
-    assert real_motion_distance(resting_motion(100), tips[:100]) is None
+    assert real_motion_distance(resting_motion(100, 100.0), tips[:100]) is None
 
 
 def test_figures_are_plain_json() -> None:

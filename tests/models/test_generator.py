@@ -9,12 +9,15 @@ import torch
 from mirroring import mirror_hands
 from tiny_model import TINY, tiny_model
 
+from models.body.arm_geometry import fit_arms
+from models.body.arms import Arms, natural_arms_of
 from models.body.edit_mask import EditMask
 from models.body.keyboard import key_x
 from models.body.kinematics import outside_limits
 from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.resampling import frame_count, resample, splice
+from models.body.skeleton import STANDARD_ARMS
 from models.body.take import Take
 from models.conditioning.windows import fade_weights, sampling_rounds, window_starts
 from models.errors import Cancelled, UserError
@@ -109,6 +112,82 @@ def test_redoing_a_stretch_leaves_the_rest_bit_for_bit(model, contact):
     assert not changed[:75].any() and not changed[125:].any()
     assert np.array_equal(redone.motion.wrist[:75], take.motion.wrist[:75])
     assert np.array_equal(redone.motion.wrist[125:], take.motion.wrist[125:])
+
+
+def arms_of(take):
+    return np.stack([take.arms.elbow, take.arms.shoulder], -2)  # (frames, 2, 2, 3)
+
+
+def check_arm_lengths(take, hand_size=1.0):
+    for one, other, length in (
+        (take.arms.shoulder, take.arms.elbow, STANDARD_ARMS.upper_arm),
+        (take.arms.elbow, take.motion.wrist, STANDARD_ARMS.forearm),
+    ):
+        found = np.linalg.norm(one.astype(float) - other, axis=-1)
+        np.testing.assert_allclose(found, np.broadcast_to(hand_size * length, found.shape), atol=1e-6)
+
+
+@pytest.mark.parametrize("fps", [24, 30])
+def test_a_kept_arm_stays_bit_for_bit_and_the_new_one_fits_its_hand(model, fps):
+    notes = song()
+    take = make(model, notes, seed=1, fps=fps, style={"hand_size": 2.0})
+    moved = Arms(take.arms.elbow, take.arms.shoulder + np.float32([0.0, 0.01, 0.01]))
+    edited = dataclasses.replace(take, given_arms=moved)  # as an animator left it
+    redone = make(
+        model,
+        notes,
+        seed=2,
+        fps=fps,
+        keep=edited,
+        keep_hand="right",
+        style={"hand_size": 2.0, "looseness": 1.0},
+    )
+    assert np.array_equal(arms_of(redone)[:, 0], arms_of(edited)[:, 0])
+    assert np.abs(arms_of(redone)[:, 1] - arms_of(edited)[:, 1]).max() > 0.002
+    check_arm_lengths(take, 1.2)
+    new = dataclasses.replace(
+        redone, given_arms=Arms(*(part[:, [1, 1]] for part in (redone.arms.elbow, redone.arms.shoulder)))
+    )
+    wrist = redone.motion.wrist[:, [1, 1]]
+    check_arm_lengths(dataclasses.replace(new, motion=Motion(new.motion.euler, wrist, fps)), 1.2)
+
+
+def test_arms_outside_a_redone_stretch_stay_bit_for_bit(model):
+    notes = song(9.0)
+    take = make(model, notes, 9.0, seed=1)
+    lifted, elbow = fit_arms(
+        take.arms.shoulder + np.float32([0, 0.02, 0.01]),
+        take.arms.elbow,
+        take.motion.wrist,
+        1.0,
+        STANDARD_ARMS,
+    )
+    edited = dataclasses.replace(take, given_arms=Arms(elbow, lifted))  # as an animator left it
+    redone = make(model, notes, 9.0, seed=2, keep=edited, redo_range=(3.0, 5.0))
+    new, old = arms_of(redone), arms_of(edited)
+    assert np.array_equal(new[:90], old[:90]) and np.array_equal(new[150:], old[150:])
+    assert np.abs(new[90:150] - old[90:150]).max((1, 2, 3)).min() > 0
+    np.testing.assert_allclose(
+        new[110:130, :, 1], natural_arms_of(redone.motion).shoulder[110:130], atol=1e-6
+    )
+    check_arm_lengths(redone)
+
+
+def test_a_kept_take_without_arms_gets_natural_ones(model):
+    notes = song()
+    take = dataclasses.replace(make(model, notes, seed=1), given_arms=None, meta={})
+    redone = make(model, notes, seed=2, keep=take, keep_hand="left", style={"hand_size": 2.0})
+    check_arm_lengths(redone, 1.2)
+
+
+def test_style_moves_the_trunk(model):
+    notes = song(20.0)
+    stiff, loose = (make(model, notes, 20.0, style={"looseness": value}) for value in (-1.0, 1.0))
+    apart = [
+        np.abs(take.arms.shoulder - natural_arms_of(take.motion, sway=0.0).shoulder).max()
+        for take in (stiff, loose)
+    ]
+    assert apart[1] > 2 * apart[0] > 0
 
 
 def test_redoing_one_hand_in_a_stretch_changes_nothing_else(model):

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Take files: round trip, atomic writing, clear errors, no pickle."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from models.body.arms import Arms, natural_arms_of
 from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.take import Take
@@ -39,6 +41,31 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
     np.testing.assert_array_equal(back.pedal, take.pedal)
     assert back.motion.fps == 29.97 and back.meta["seed"] == 3
     assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_arms_and_depths_of_piano_keys_come_back_as_they_were(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    arms = Arms(*rng.normal(size=(2, 12, 2, 3)).astype(np.float32))
+    keys = np.array([[60, 0.05, 0], [60, 0.1, 1], [64, 0.2, 0.5]], np.float32)
+    replace(make_take(), given_arms=arms, keys=keys).save(tmp_path / "a.npz")
+    back = Take.load(tmp_path / "a.npz")
+    np.testing.assert_array_equal(back.arms.elbow, arms.elbow)
+    np.testing.assert_array_equal(back.arms.shoulder, arms.shoulder)
+    np.testing.assert_array_equal(back.keys, keys)
+    assert back.meta["format"] == 2
+
+
+def test_a_take_without_arms_gets_natural_ones_of_its_hands_and_is_saved_with_them(tmp_path: Path) -> None:
+    old = _rewritten(tmp_path, elbow=None, shoulder=None, meta=np.array('{"format": 1, "hand_size": 1.3}'))
+    take = Take.load(old)
+    wanted = natural_arms_of(take.motion, hand_size=1.3)
+    np.testing.assert_array_equal(take.arms.elbow, wanted.elbow)
+    np.testing.assert_array_equal(take.arms.shoulder, wanted.shoulder)
+    take.save(tmp_path / "new.npz")
+    new = Take.load(tmp_path / "new.npz")
+    assert new.meta["format"] == 2 and new.given_arms is not None
+    np.testing.assert_array_equal(new.arms.elbow, wanted.elbow)
+    assert make_take().keys.shape == (0, 3)
 
 
 def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:

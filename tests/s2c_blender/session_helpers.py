@@ -11,6 +11,8 @@ import bpy
 import numpy as np
 
 from s2c_blender import fcurves
+from s2c_blender.core import skeleton
+from s2c_blender.core.natural_arms import natural_arms
 from s2c_blender.session import SessionConfig, session
 
 FAKE = Path(__file__).with_name("fake_worker.py")
@@ -51,6 +53,25 @@ def write_take(path, frames=FRAMES, fps=30.0, seed=1, wave_size=0.2):
     return euler, wrist
 
 
+def write_arms_take(path, arrays=None, seed=1, size=1.0):
+    """A take file of format 2 that a pianist could play; returns its arrays. arrays: write these instead."""
+    if arrays is None:
+        euler, _ = write_take(path, seed=seed, wave_size=0.15)
+        with np.load(path, allow_pickle=False) as data:
+            arrays = dict(data)
+        random = np.random.default_rng(seed)
+        time = np.arange(FRAMES)[:, None, None] / 30
+        waves = np.array([0.12, 0.03, 0.02]) * np.sin(
+            time * random.uniform(1, 4, (2, 3)) + random.uniform(0, 6)
+        )
+        wrist = (np.array([[-0.2, -0.1, 0.06], [0.2, -0.1, 0.06]]) + waves).astype(np.float32)
+        shoulder, elbow = natural_arms(wrist, euler[:, :, 0], 30.0, size, skeleton.STANDARD_ARMS)
+        meta = np.array(json.dumps({"format": 2, "seed": seed}))
+        arrays.update(wrist=wrist, shoulder=shoulder, elbow=elbow, meta=meta)
+    np.savez(path, **arrays)
+    return arrays
+
+
 def use_worker(monkeypatch, tmp_path, fault="good", take=None, **patience):
     """Let the session start the fake worker with `fault`; its requests are logged in tmp_path/requests."""
     if take is not None:
@@ -88,8 +109,12 @@ def state_of_scene():
     return found
 
 
-def read_joint(bag, bone, joint, start_frame, frames):
-    """A joint's curves at whole frames, (frames, 3) or (frames, 6): XYZ rotation, then the wrist's location."""
+HAND_CURVES = 2 * (19 * 3 + 3)
+"""Curves of both hands: three angles of each joint and of each bone of the arm, and the shoulders' places."""
+
+
+def read_bone(bag, bone, start_frame, frames):
+    """The XYZ angles of a bone's curves at whole frames, (frames, 3)."""
     wanted = np.arange(start_frame, start_frame + frames, dtype=np.float32)
-    found = [bag.fcurves.find(path, index=index) for path, index in fcurves.channels(bone, joint)]
+    found = [bag.fcurves.find(path, index=index) for path, index in fcurves.channels(bone)]
     return np.stack([fcurves.evaluate(curve, wanted) for curve in found], axis=1)

@@ -30,7 +30,7 @@ def armature() -> bpy.types.Object:
     slot = action.slots.new(id_type="OBJECT", name=armature.name)
     bag = compat.channelbag(action, slot, create=True)
     bone = fcurves.joint_bones(armature)[0][1]
-    for channel in fcurves.channels(bone, 1):
+    for channel in fcurves.channels(bone):
         fcurves.write_channel(bag, bone, channel, 1, np.linspace(0, 0.2, 5, dtype=np.float32))
     compat.bind_action(armature, action, slot)
     return armature

@@ -12,11 +12,12 @@ from s2c_blender import compat, fcurves
 from s2c_blender.core import skeleton
 from s2c_blender.export.fbx import PRESETS, export_fbx
 from s2c_blender.rig.armature import create_armature
+from s2c_blender.rig.bones import hand_bones
 from s2c_blender.rig.hand_mesh import create_hand_mesh
 from s2c_blender.takes.read_back import Marks, write_marks
 
 FRAMES, START, FPS = 25, 7, 30
-JOINTS_OF_BOTH_HANDS = 32
+BONES_OF_BOTH_HANDS = 38
 
 
 @pytest.fixture
@@ -32,9 +33,9 @@ def armature() -> bpy.types.Object:
     slot = action.slots.new(id_type="OBJECT", name=armature.name)
     bag = compat.channelbag(action, slot, create=True)
     rng, time = np.random.default_rng(3), np.linspace(0, 3, FRAMES)
-    for hand, names in enumerate(fcurves.joint_bones(armature)):
-        for joint, bone in enumerate(names):
-            for channel in fcurves.channels(bone, joint):
+    for hand, names in enumerate(hand_bones(armature)):
+        for index, bone in enumerate(names):
+            for channel in fcurves.channels(bone, moves=index == 0):
                 wave = 0.15 * np.sin(time * (1 + rng.random()) + hand)
                 fcurves.write_channel(bag, bone, channel, START, wave.astype(np.float32))
     compat.bind_action(armature, action, slot)
@@ -61,7 +62,7 @@ def test_an_engines_reader_sees_the_same_joints_in_every_frame(
     armature: bpy.types.Object, tmp_path: Path, preset: str
 ) -> None:
     names = sorted(bone.name for bone in armature.data.bones if bone.name != "root")
-    assert len(names) == JOINTS_OF_BOTH_HANDS
+    assert len(names) == BONES_OF_BOTH_HANDS
     truth = joint_places(armature, names)
     path = tmp_path / "hands.fbx"
     export_fbx(bpy.context, armature, path, preset)

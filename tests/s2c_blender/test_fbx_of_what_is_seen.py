@@ -14,7 +14,7 @@ import s2c_blender
 from s2c_blender import compat
 from s2c_blender.export.fbx import PRESETS
 
-BONES = ("hand.L", "hand.R", "f_index.03.R", "thumb.02.L")
+BONES = ("upper_arm.L", "forearm.R", "hand.L", "hand.R", "f_index.03.R", "thumb.02.L")
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def exported(path: Path, seconds: float = (FRAMES - 1) / 30) -> np.ndarray:
     """The same of the only take in a file, by another program's reader; bones and meshes are all there."""
     with ufbx.load_file(str(path), target_axes=ufbx.axes_right_handed_z_up, target_unit_meters=1.0) as scene:
         (stack,) = scene.anim_stacks
-        assert (len(scene.bones), len(scene.skin_deformers)) == (33, 2)
+        assert (len(scene.bones), len(scene.skin_deformers)) == (39, 2)
         assert stack.time_end - stack.time_begin == pytest.approx(seconds, abs=1e-5)
         assert stack.time_begin == 0.0
         places = []
@@ -90,8 +90,8 @@ def test_a_corrective_layer_over_a_strip(tmp_path: Path, preset: str) -> None:
     data = hands().animation_data
     own = bpy.data.actions.new("correction")
     slot = own.slots.new(id_type="OBJECT", name=hands().name)
-    path = 'pose.bones["hand.R"].location'
-    curve = compat.new_fcurve(compat.channelbag(own, slot, create=True), path, 2, "hand.R")
+    path = 'pose.bones["shoulder.R"].location'
+    curve = compat.new_fcurve(compat.channelbag(own, slot, create=True), path, 2, "shoulder.R")
     curve.keyframe_points.insert(1, 0.1)
     data.action, data.action_slot, data.action_blend_type = own, slot, "ADD"
     wanted = seen(51)

@@ -12,8 +12,9 @@ from session_helpers import write_take
 import s2c_blender
 from s2c_blender import compat
 from s2c_blender.core import keyboard
-from s2c_blender.piano.animation import carrier, connected_hands, key_frames, pedal_frames
+from s2c_blender.piano.animation import carrier, connected_hands
 from s2c_blender.piano.build import PEDAL_ANGLE, PIANO_PROPERTY, piano_keys, sustain_pedal
+from s2c_blender.piano.depths import key_frames, pedal_frames
 from s2c_blender.takes.read_back import plan_keep, write_keep
 
 

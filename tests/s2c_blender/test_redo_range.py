@@ -4,7 +4,7 @@
 import bpy
 import numpy as np
 import pytest
-from session_helpers import FRAMES, read_joint, requests, state_of_scene, use_worker, write_sound, write_take
+from session_helpers import FRAMES, read_bone, requests, state_of_scene, use_worker, write_sound, write_take
 
 import s2c_blender
 from s2c_blender import compat, fcurves
@@ -117,7 +117,7 @@ def test_everything_outside_is_bit_identical(scene, tmp_path, hand):
     for index, side in enumerate("LR"):
         bone = f"f_index.02.{side}"
         joint = fcurves.joint_bones(hands())[index].index(bone)
-        read = read_joint(bag(), bone, joint, FIRST, LAST - FIRST + 1)
+        read = read_bone(bag(), bone, FIRST, LAST - FIRST + 1)
         new = hand == "BOTH" or hand[0] == side
         assert np.array_equal(read, euler[first : LAST - START + 1, index, joint]) == new
     missing = bag().fcurves.find('pose.bones["thumb.03.L"].rotation_euler', index=2)

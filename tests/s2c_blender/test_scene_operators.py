@@ -8,6 +8,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from session_helpers import HAND_CURVES
 
 import s2c_blender
 from s2c_blender import compat, fcurves
@@ -133,7 +134,7 @@ def test_earlier_takes_survive_saving_and_one_hand_leaves_the_other_alone(tmp_pa
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
     before, after = curves(first), curves(second)
     motion = [key for key in before if '"]["' not in key[0]]  # neither clocks nor the piano's keys
-    assert before.keys() == after.keys() and len(motion) == 2 * (16 * 3 + 3)
+    assert before.keys() == after.keys() and len(motion) == HAND_CURVES
     for key in motion:
         same = np.array_equal(before[key], after[key])
         assert same == ('.R"]' in key[0]) or not np.ptp(before[key][1::2]), key

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import bpy
 import pytest
-from session_helpers import FAKE, write_sound, write_take
+from session_helpers import FAKE, HAND_CURVES, write_sound, write_take
 from test_real_worker import RECORDING, worker_python
 
 import s2c_blender
@@ -35,7 +35,6 @@ JOBS = int(os.environ.get("S2C_SOAK_JOBS", "60"))
 SEED = int(os.environ.get("S2C_SOAK_SEED", "1"))
 REAL_JOBS = int(os.environ.get("S2C_SOAK_REAL_JOBS", "3"))
 CLOCKS, PIANO_KEYS, PEDALS = 2, 88, 1
-CURVES = 2 * (16 * 3 + 3)
 PATIENCE = {"start_seconds": 60.0, "silence_seconds": 60.0, "cancel_grace_seconds": 1.0}
 PATIENCE |= {"ping_seconds": 0.5, "stopped_seconds": 4.0}
 CAN_STOP = hasattr(signal, "SIGSTOP")
@@ -242,8 +241,8 @@ class Soak:
             for bag in bags:
                 motion = [curve for curve in bag.fcurves if '"]["' not in curve.data_path]
                 ends = {tuple(curve.range()) for curve in motion}
-                assert len(motion) == CURVES and len(ends) == 1, action.name
-                assert len(bag.fcurves) == CURVES + CLOCKS + PIANO_KEYS + PEDALS, action.name
+                assert len(motion) == HAND_CURVES and len(ends) == 1, action.name
+                assert len(bag.fcurves) == HAND_CURVES + CLOCKS + PIANO_KEYS + PEDALS, action.name
 
     def check_view(self):
         view = session.view(time.monotonic())

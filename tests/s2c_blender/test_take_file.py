@@ -9,13 +9,16 @@ import tracemalloc
 import zipfile
 from pathlib import Path
 
+import bpy
 import numpy as np
 import pytest
 from session_helpers import write_take
 
+from s2c_blender.core.natural_arms import natural_arms
+from s2c_blender.core.skeleton import STANDARD_ARMS
 from s2c_blender.errors import UserError as BlenderUserError
-from s2c_blender.takes.take_arrays import MOST_BYTES, MOST_FRAMES, MOST_NOTES
-from s2c_blender.takes.take_file import load_take
+from s2c_blender.takes.take_arrays import MOST_BYTES, MOST_FRAMES, MOST_KNOTS, MOST_NOTES
+from s2c_blender.takes.take_file import at_scene_rate, load_take
 
 try:
     from models.body.take import Take
@@ -39,6 +42,28 @@ def rewrite(path, **changes):
 
 def with_meta(text):
     return lambda path: rewrite(path, meta=np.array(text))
+
+
+def with_arms(path, **changes):
+    """The good take at `path` as one of format 2."""
+    with np.load(path, allow_pickle=False) as data:
+        wrist = data["wrist"]
+    arms = {
+        "elbow": wrist + np.float32([0, -0.25, 0]),
+        "shoulder": wrist + np.float32([0, -0.35, 0.25]),
+        "keys": KNOTS,
+        "meta": np.array('{"format": 2, "seed": 1}'),
+    }
+    rewrite(path, **{**arms, **changes})
+
+
+def with_knot(index, value):
+    def spoil(path):
+        knots = KNOTS.copy()
+        knots[index] = value
+        with_arms(path, keys=knots)
+
+    return spoil
 
 
 def with_number(name, index, value):
@@ -180,6 +205,7 @@ def with_more_meta(**more):
     return with_meta(json.dumps({**GOOD_META, **more}))
 
 
+KNOTS = np.array([[60, 0.05, 0], [60, 0.1, 1], [60, 0.5, 0], [64, 0.9, 0], [64, 1, 0.9]], np.float32)
 GOOD_META = {"format": 1, "seed": 1}
 NO_DATA = "as many as are allowed, and the data of none"
 BAD = {
@@ -210,7 +236,34 @@ BAD = {
     "meta that is nested without end": (with_meta("[" * 100_000), "no JSON"),
     "meta that is a list": (with_meta("[1]"), "no JSON object"),
     "meta that is a number": (lambda p: rewrite(p, meta=np.array(1)), "description"),
-    "format 2": (with_meta(json.dumps({"format": 2})), "another version"),
+    "format 3": (with_meta(json.dumps({"format": 3})), "another version"),
+    "format 2 without arms": (with_more_meta(format=2), "no elbows"),
+    "no shoulders": (lambda p: with_arms(p, shoulder=None), "no shoulders"),
+    "elbows of another shape": (lambda p: with_arms(p, elbow=np.zeros((60, 3), np.float32)), "shape"),
+    "elbows of another length": (
+        lambda p: with_arms(p, elbow=np.zeros((61, 2, 3), np.float32)),
+        "elbows and joint angles differ in length",
+    ),
+    "shoulders of another length": (
+        lambda p: with_arms(p, shoulder=np.zeros((1, 2, 3), np.float32)),
+        "shoulders and joint angles differ in length",
+    ),
+    "an elbow that is no number": (
+        lambda p: with_arms(p, elbow=np.full((60, 2, 3), np.nan, np.float32)),
+        "elbows that are not finite",
+    ),
+    "a shoulder in another country": (
+        lambda p: with_arms(p, shoulder=np.full((60, 2, 3), -2000, np.float32)),
+        "shoulders beyond",
+    ),
+    "elbows in whole metres": (lambda p: with_arms(p, elbow=np.zeros((60, 2, 3), np.int32)), "kind"),
+    "piano keys of another shape": (lambda p: with_arms(p, keys=np.zeros((4, 2), np.float32)), "shape"),
+    "piano key 200": (with_knot((0, 0), 200), "keys that there are not"),
+    "a piano key between two": (with_knot((0, 0), 60.5), "keys that there are not"),
+    "a piano key through the floor": (with_knot((1, 2), 1.5), "further down than they go"),
+    "a piano key above its place": (with_knot((1, 2), -0.5), "beyond"),
+    "a piano key that is no number": (with_knot((1, 1), np.nan), "not finite"),
+    "too many knots": (claim("keys", (MOST_KNOTS + 1, 3)), "too many"),
     "no format": (with_meta("{}"), "another version"),
     "a format that is a text": (with_meta('{"format": "1"}'), "another version"),
     "pickled objects": (
@@ -333,10 +386,14 @@ def reason(message):
 
 
 def test_both_sides_have_one_schema():
-    """The rules are one file, which lies in two places because neither package may import the other."""
+    """The rules are one file, which lies in two places because neither package may import the other. So are arms."""
     root = Path(__file__).parents[2]
-    ours, theirs = (root / room / "take_arrays.py" for room in ("s2c_blender/takes", "models/body"))
-    assert ours.read_bytes() == theirs.read_bytes()
+    for ours, theirs in (
+        ("s2c_blender/takes/take_arrays.py", "models/body/take_arrays.py"),
+        ("s2c_blender/core/arm_geometry.py", "models/body/arm_geometry.py"),
+        ("s2c_blender/core/natural_arms.py", "models/body/natural_arms.py"),
+    ):
+        assert (root / ours).read_bytes() == (root / theirs).read_bytes()
 
 
 def test_a_small_file_takes_no_memory_for_frames_that_pack_well(tmp_path):
@@ -386,6 +443,48 @@ def test_a_good_take_is_read_with_all_it_has(tmp_path):
     assert take.euler.dtype == take.wrist.dtype == take.notes.dtype == np.float32
 
 
+def test_a_take_of_format_1_has_no_arms_whatever_else_lies_in_it(tmp_path):
+    path = tmp_path / "take.npz"
+    write_take(path)
+    rewrite(path, elbow=np.zeros((3, 3)))
+    take, _ = read(path)
+    assert take.elbow is None and take.shoulder is None and take.keys.shape == (0, 3)
+
+
+def test_arms_and_depths_of_piano_keys_are_read_and_put_in_order(tmp_path):
+    path = tmp_path / "take.npz"
+    _, wrist = write_take(path)
+    with_arms(path, keys=KNOTS[[3, 1, 4, 0, 2]])
+    take, _ = read(path)
+    np.testing.assert_array_equal(take.elbow, wrist + np.float32([0, -0.25, 0]))
+    np.testing.assert_array_equal(take.shoulder, wrist + np.float32([0, -0.35, 0.25]))
+    np.testing.assert_array_equal(take.keys, KNOTS)
+    assert take.elbow.dtype == take.shoulder.dtype == take.keys.dtype == np.float32
+
+
+def test_at_another_rate_arms_keep_their_lengths(tmp_path):
+    path = tmp_path / "take.npz"
+    _, wrist = write_take(path)
+    still = np.repeat(wrist[:1], 60, 0)
+    shoulder, elbow = natural_arms(still, np.zeros_like(still), 30.0, 1.2, STANDARD_ARMS)
+    elbow[20:], shoulder[20:] = elbow[20:] + np.float32(0.02), shoulder[20:] + np.float32(0.03)
+    with_arms(
+        path, wrist=still, elbow=elbow, shoulder=shoulder, meta=np.array('{"format": 2, "hand_size": 1.2}')
+    )
+    scene = bpy.data.scenes.new("at 24")
+    scene.render.fps, scene.render.fps_base = 24, 1.0
+    take = at_scene_rate(read(path)[0], scene)
+    assert take.fps == 24 and len(take.elbow) == len(take.shoulder) == len(take.wrist) == 48
+    upper, fore = (
+        np.linalg.norm(one.astype(float) - other, axis=-1)
+        for one, other in ((take.elbow, take.shoulder), (take.wrist, take.elbow))
+    )
+    np.testing.assert_allclose(upper, np.broadcast_to(1.2 * STANDARD_ARMS.upper_arm, (48, 2)), atol=1e-6)
+    np.testing.assert_allclose(fore, np.broadcast_to(1.2 * STANDARD_ARMS.forearm, (48, 2)), atol=1e-6)
+    np.testing.assert_allclose(take.shoulder[0], shoulder[0], atol=1e-6)
+    assert np.abs(take.shoulder[-1] - shoulder[-1]).max() < 0.02
+
+
 def test_other_kinds_of_numbers_are_turned_into_ours(tmp_path):
     path = tmp_path / "take.npz"
     euler, _ = write_take(path)
@@ -423,7 +522,7 @@ def test_what_the_generator_saves_is_read(tmp_path):
     write_take(tmp_path / "take.npz")
     Take.load(tmp_path / "take.npz").save(tmp_path / "saved.npz")
     take, _ = read(tmp_path / "saved.npz")
-    assert take.meta["format"] == 1 and len(take.euler) == 60
+    assert take.meta["format"] == 2 and len(take.euler) == len(take.elbow) == len(take.shoulder) == 60
 
 
 def test_fingering_of_other_notes_is_unknown_on_both_sides(tmp_path):

@@ -30,6 +30,7 @@ from models.body.take import Take
 from models.whole_file import check_output, write_text_whole
 from training.commands.tables import add_arguments as add_table_arguments
 from training.commands.tables import tables_main
+from training.evaluation.dynamics_table import dynamics_markdown, dynamics_summary
 from training.evaluation.excerpts import Excerpt, choose_excerpts, played_by_pianists
 from training.evaluation.figures import Row, as_markdown, looks_lines, measure, median_difference_mm, summary
 from training.evaluation.takes import TakeOptions, make_takes, right_hand_kept
@@ -91,7 +92,8 @@ def evaluate_main(arguments: argparse.Namespace) -> int:
         device=arguments.device,
     )
     results = _evaluate(excerpts, options)
-    summaries = [summary([row for _, row in of]) for of in results.rows.values()]
+    rows = [[row for _, row in of] for of in results.rows.values()]
+    summaries = [{**summary(of), "dynamics": dynamics_summary(of)} for of in rows]
     whose = (
         "real pianists' notes" if arguments.real else f"{arguments.timing} timing, {arguments.split} split"
     )
@@ -135,6 +137,7 @@ def _print(results: _Results, summaries: list[dict[str, Any]], source: str, what
     if source == "sound":
         print(f"Onset F1 of the transcription alone: {summaries[0]['transcription_onset_f1']:.3f}")
     print(as_markdown(summaries))
+    print("\nDynamics:\n\n" + dynamics_markdown([one["dynamics"] for one in summaries]) + "\n")
     print("\n".join(looks_lines({kind: [row for _, row in of] for kind, of in results.rows.items()})))
     if results.differences:
         ordered = sorted(results.differences)

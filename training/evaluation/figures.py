@@ -13,8 +13,10 @@ from models.body.notes import Notes
 from models.body.take import Take
 from models.evaluation.anticipation import anticipation
 from models.evaluation.biomechanics import fingertips
+from models.evaluation.dynamics import take_strokes
+from models.evaluation.key_strokes import KeyStrokes
 from models.evaluation.real_motion_distance import distance_to_real, take_features
-from models.evaluation.scores import Score, evaluate_take, hand_size_of, note_score
+from models.evaluation.scores import Score, evaluate_take, hand_size_of, note_score, shown
 
 WRIST_VELOCITY = slice(20, 24)
 """The features of the real-motion distance that are wrist velocities: left X, Y, right X, Y, m/s."""
@@ -30,11 +32,13 @@ class Row:
     figures: dict[str, Any]
     features: NDArray[np.float64]
     """(F, 25) the features of the real-motion distance, to be pooled over pieces."""
+    strokes: KeyStrokes
+    """Its strokes, to be pooled, too."""
 
 
 def measure(kind: str, take: Take, true_notes: Notes, music_s: float, seconds: dict[str, float]) -> Row:
     """All figures of a take against the notes that were performed."""
-    tips = fingertips(take.motion, hand_size_of(take))
+    tips, fine = fingertips(take.motion, hand_size_of(take)), shown(take)
     early = anticipation(tips, take.notes, take.motion.fps)
     figures = {
         "music_s": music_s,
@@ -42,14 +46,16 @@ def measure(kind: str, take: Take, true_notes: Notes, music_s: float, seconds: d
         "transcription_onset_f1": note_score(take.notes, true_notes).f1,
         "arrives_early": early.share if early.counted else None,
         "arrival_notes": early.counted,
-        **evaluate_take(take, true_notes),
+        **evaluate_take(take, true_notes, fine=fine),
     }
-    return Row(kind, figures, take_features(take.motion, tips))
+    return Row(kind, figures, take_features(take.motion, tips), take_strokes(take, fine, true_notes))
 
 
 COLUMNS = {
     "onset_f1": "onset F1",
     "onset_f1_worst": "worst",
+    "onset_f1_3mm": "at 3 mm",
+    "onset_f1_90": "at 90 %",
     "frame_f1": "frame F1",
     "outside_limits": "outside limits",
     "fingers_closer_3mm": "fingers < 3 mm",
@@ -66,6 +72,8 @@ _MEANS = (
     "onset_f1",
     "onset_precision",
     "onset_recall",
+    "onset_f1_3mm",
+    "onset_f1_90",
     "frame_f1",
     "outside_limits",
     "fingers_closer_3mm",

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import FloatProperty
+from bpy.props import BoolProperty, FloatProperty
 
 from ...core import skeleton
 from ...core.player import HAND_SIZE_RANGE
@@ -43,15 +43,18 @@ def hands_without_piano(context: bpy.types.Context, piano: bpy.types.Object) -> 
     return next((armature for armature in hands if piano_of(scene, armature, but=piano) is None), None)
 
 
-def add_hands(context: bpy.types.Context, hand_size: float) -> bpy.types.Object:
-    """Two hands at a piano that has none, or at the scene's origin; they are selected and the scene's choice."""
+def add_hands(context: bpy.types.Context, hand_size: float, *, hands_only: bool = False) -> bpy.types.Object:
+    """Two hands on their arms at a piano that has none, or at the scene's origin; selected, and the scene's choice.
+
+    hands_only: leave the arms out.
+    """
     if context.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
     for item in context.selected_objects:
         item.select_set(False)
     collection = new_collection(context, "S2C Hands")
     piano, unit = free_piano(context.scene), units_in_a_metre(context.scene)
-    armature = create_armature(context, hand_size, collection, unit=unit)
+    armature = create_armature(context, hand_size, collection, unit=unit, arms=not hands_only)
     for hand in (skeleton.LEFT, skeleton.RIGHT):
         create_hand_mesh(armature, hand, hand_size, collection, unit).hide_select = True
     if piano is not None:
@@ -101,16 +104,21 @@ HAND_SIZE = {
 
 
 class S2C_OT_add_hands(AddOperator, bpy.types.Operator):
-    """Add two rigged hands at the piano, or at the scene's origin when there is none; a recording moves them"""
+    """Add two rigged hands with their arms at the piano, or at the scene's origin; a recording moves them"""
 
     bl_idname = "s2c.add_hands"
     bl_label = "Add Hands"
     bl_options = {"REGISTER", "UNDO"}
 
     hand_size: FloatProperty(**HAND_SIZE)
+    hands_only: BoolProperty(
+        name="Hands Only",
+        description="Leave the arms out, for a character that brings its own",
+        default=False,
+    )
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        add_hands(context, self.hand_size)
+        add_hands(context, self.hand_size, hands_only=self.hands_only)
         return {"FINISHED"}
 
 
