@@ -21,8 +21,11 @@ from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.skeleton import STANDARD_HANDS, HandGeometry
 from models.checks import check_range
+from models.contact.carriage import carried
 from models.contact.finger_separation import separate_fingers
 from models.contact.guarantee import settle
+from models.contact.hand_points import find_points
+from models.contact.reaching import reached
 from models.contact.schedule import plan_presses
 from models.contact.separation import separate_hands
 from models.contact.solver import Problem, minimise
@@ -89,10 +92,15 @@ def apply_contact(
     edits.check_fits(motion.frames, motion.fps)
     if strength == 0 or not edits.hands:
         return ContactResult(motion, notes)
-    wanted = Variables.of_motion(motion, geometry).unhooked(edits.free)
+    presses = plan_presses(notes, motion.fps)
+    generated = Variables.of_motion(motion, geometry).unhooked(edits.free)
+    tips = find_points(generated, geometry, hand_size).tips
+    wanted = Variables.of_motion(carried(motion, presses, edits, hand_size), geometry)
+    wanted = reached(wanted, tips, edits.free, geometry, hand_size).unhooked(edits.free)
     whole = Problem(
         wanted,
-        plan_presses(notes, motion.fps),
+        tips,
+        presses,
         edits.fixed,
         motion.fps,
         hand_size,

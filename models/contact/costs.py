@@ -14,7 +14,7 @@ from models.body import keyboard
 from models.body.skeleton import HandGeometry
 from models.contact.equations import NormalEquations
 from models.contact.hand_points import HandPoints
-from models.contact.key_heights import height_under
+from models.contact.key_heights import height_on_the_way
 from models.contact.near_bones import NearBones
 from models.contact.strokes import Strokes
 from models.contact.variables import (
@@ -31,6 +31,8 @@ from models.contact.weights import ContactWeights
 
 _FAR_M = 0.008
 """Metres to the side from where it lands, beyond which a finger is not at its key yet."""
+_EDGE_M = 0.002
+"""Metres that keys on a finger's way have to be higher than its own for it to come down beyond them."""
 _EARLY_M = 0.0002
 """Metres below its stroke that a finger may be before it strikes: less would strike early."""
 
@@ -41,7 +43,9 @@ class State:
 
     variables: Variables
     wanted: Variables
-    """What was generated."""
+    """Wrists as they are carried, fingers as they were generated."""
+    tips: Array
+    """(3, 2, 5, F) where the fingertips were generated, metres."""
     points: HandPoints
     moves: Array
     """(3, 2, 5, 9, F) as of `HandPoints.tips_by_variable`."""
@@ -64,6 +68,7 @@ def stay(equations: NormalEquations, state: State) -> None:
     weight = np.empty((COUNT, 1))
     weight[:FINGER_VARIABLES] = state.squared(weights.finger_angle)
     weight[PLACE], weight[TURN] = state.squared(weights.wrist_place), state.squared(weights.wrist_turn)
+    weight[PLACE.stop - 1] = state.squared(weights.wrist_height)
     equations.add_single(state.variables.values - state.wanted.values, weight)
 
 
@@ -100,15 +105,19 @@ def strokes(equations: NormalEquations, state: State) -> None:
     busy = wanted.pitch > 0
     residual = tips - wanted.points
     side, height = state.squared(weights.stroke_side), state.squared(weights.stroke_height)
-    weight = wanted.firm * np.array([side, side, height])[:, None, None, None]
-    places = tips.transpose(1, 2, 3, 0)
-    under = keyboard.key_under(places) + keyboard.LOWEST_PITCH
-    clear = height_under(places) + weights.key_clearance
+    weight = np.stack([side * wanted.over, side * wanted.over, height * wanted.firm])
+    places = tips.transpose(3, 1, 2, 0)
+    under = keyboard.key_under(places).transpose(1, 2, 0) + keyboard.LOWEST_PITCH
+    # Between two frames a finger goes straight on: it is above all that is on its way.
+    highest = height_on_the_way(places).transpose(1, 2, 0)
+    clear = highest + weights.key_clearance
     # A finger on its way to or from its key stays above the one that it is over; in its key only where it is far off.
     far = (np.hypot(*residual[:2]) > _FAR_M) | (wanted.firm < 1)
     astray = busy & far & (under != wanted.pitch) & (under >= keyboard.LOWEST_PITCH)
     floor = np.where(busy, wanted.points[2] - _EARLY_M, clear)
     floor = np.where(astray, np.maximum(wanted.points[2], clear), floor)
+    edge = busy & (wanted.firm <= 0.5) & (highest > keyboard.key_surface(wanted.pitch) + _EDGE_M)
+    floor = np.where(edge, np.maximum(floor, clear), floor)
     above = tips[2] - floor
     strikes = busy & ~astray & (wanted.firm > 0.5)
     kept_up = (above < 0) & ~strikes
@@ -118,7 +127,11 @@ def strokes(equations: NormalEquations, state: State) -> None:
     over, soft = tips[2] - wanted.ceiling, state.squared(weights.comes_height)
     comes = (over > 0) & ~kept_up & (weight[2] < soft)
     residual[2], weight[2] = np.where(comes, over, residual[2]), np.where(comes, soft, weight[2])
-    equations.add_tips(residual, weight, state.moves)
+    # Idle fingertips stay where they were generated, whatever the wrist does.
+    idle = state.squared(weights.idle_tip) * (1 - wanted.over)
+    both = weight + idle
+    residual = (weight * residual + idle * (tips - state.tips)) / np.maximum(both, 1e-12)
+    equations.add_tips(residual, both, state.moves)
 
 
 def apart(equations: NormalEquations, state: State) -> None:

@@ -22,3 +22,15 @@ def height_under(points: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     before = np.maximum(keyboard.BLACK_FRONT - y, y - keyboard.BLACK_BACK)
     outside = np.maximum(np.maximum(beside, before) - 0.001, 0.0)
     return (keyboard.BLACK_HEIGHT * np.clip(1 - outside / 0.004, 0.0, 1.0)).astype(np.float32)
+
+
+def height_on_the_way(points: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Height of the keys under points (F, ..., 3) and half way to where they are a frame before and after, metres."""
+    height = height_under(points)
+    for share in (0.25, 0.5, 0.75):
+        between = height_under(points[:-1] + share * (points[1:] - points[:-1]))
+        if share <= 0.5:
+            np.maximum(height[:-1], between, out=height[:-1])
+        if share >= 0.5:
+            np.maximum(height[1:], between, out=height[1:])
+    return height

@@ -17,7 +17,7 @@ from models.contact.hand_points import HandPoints, find_points
 from models.contact.near_bones import NearBones, near_bones
 from models.contact.schedule import Presses, contact_points, cut_presses
 from models.contact.strokes import StrokeSampler
-from models.contact.variables import COUNT, FINGER_VARIABLES, Variables, limits_of
+from models.contact.variables import COUNT, FINGER_VARIABLES, Array, Variables, limits_of
 from models.contact.weights import ContactWeights
 
 _LOOK_AGAIN = 3
@@ -33,7 +33,9 @@ class Problem:
     """What the hands should do in F frames."""
 
     wanted: Variables
-    """What was generated."""
+    """Wrists as they are carried, fingers as they were generated."""
+    tips: Array
+    """(3, 2, 5, F) where the fingertips were generated, metres."""
     presses: Presses
     """Their times counted from the first frame."""
     fixed: NDArray[np.bool_]
@@ -54,6 +56,7 @@ class Problem:
         return replace(
             self,
             wanted=self.wanted.part(frames),
+            tips=self.tips[..., frames],
             presses=cut_presses(self.presses, frames.start / self.fps, frames.stop / self.fps),
             fixed=fixed,
         )
@@ -92,6 +95,7 @@ def minimise(
         state = State(
             variables=variables,
             wanted=problem.wanted,
+            tips=problem.tips,
             points=points,
             moves=points.tips_by_variable(),
             strokes=problem.sampler(*landed),

@@ -23,6 +23,8 @@ _SERVED_S, _LIFTED_S = 0.035, 0.04
 """A finger is as good as holding from so long before it strikes until it has left its key."""
 _LETS_GO_S = 0.02
 """Before a finger strikes and after it has left its key, its tolerance grows by a factor of e in this time."""
+_THERE_FRAMES = 1.2
+"""A finger is over its key so long before its stroke starts."""
 _IMPACT_S = 0.02
 """So long after a key is at its bottom, its finger is stopped by it."""
 _COMES, _FOLLOWS = 0.4, 0.7
@@ -39,7 +41,9 @@ class Strokes:
     pitch: NDArray[np.int64]
     """(2, 5, F) the key that the finger is on its way into, in, or on its way out of; 0 for none."""
     firm: NDArray[np.float64]
-    """(2, 5, F) 1 while the finger must be where its stroke says, falling towards 0 before and after."""
+    """(2, 5, F) 1 while the finger must be as high as its stroke says, falling towards 0 before and after."""
+    over: NDArray[np.float64]
+    """(2, 5, F) the same for its place over the keys, which it has to be at a little sooner."""
     holding: NDArray[np.float64]
     """(2, 5, F) 1 while the finger strikes or holds its key, a half until it has left it."""
     impact: NDArray[np.float64]
@@ -62,7 +66,7 @@ class StrokeSampler:
         self._way, self._height, self._power = (np.zeros(shape) for _ in range(3))
         self._share, self._ceiling = np.full(shape, np.nan), np.full(shape, np.inf)
         self._slide_x = np.full(shape, np.nan)
-        self._firm, self._holding, self._impact = (np.zeros(shape) for _ in range(3))
+        self._firm, self._over, self._holding, self._impact = (np.zeros(shape) for _ in range(4))
         pitch = np.zeros(shape, np.int64)
         self.pitch = pitch.reshape(2, 5, frames)
         """(2, 5, F) as of `Strokes`."""
@@ -85,6 +89,9 @@ class StrokeSampler:
             waits, started = curves.knots[:, 0], curves.knots[:, STARTED]
             comes = np.maximum(_LETS_GO_S, _COMES * (started - waits))
             self._firm[finger] = _firmness(times, started, up, comes, lets_go)
+            # Over its key it is sooner than down: on its way it would cut through the edge of the key beside.
+            there = np.maximum(started - _THERE_FRAMES / fps, np.append(-np.inf, up[:-1]))
+            self._over[finger] = _firmness(times, there, up, comes, lets_go)
             begin = np.searchsorted(curves.knots[:, STARTED] - 0.5 / fps, times, side="right") - 1
             self._impact[finger] = (begin >= 0) & (times < down[np.maximum(begin, 0)] + _IMPACT_S)
             for slide in (mine[i : j + 1] for i, j in zip(first, last, strict=True) if j > i):
@@ -133,7 +140,7 @@ class StrokeSampler:
         if not len(x):
             shape = self.pitch.shape
             zeros = np.zeros((3, *shape))
-            return Strokes(zeros, self.pitch, zeros[0], zeros[0], zeros[0], zeros[0] + np.inf)
+            return Strokes(zeros, self.pitch, zeros[0], zeros[0], zeros[0], zeros[0], zeros[0] + np.inf)
         plays, here, there = self._here >= 0, np.maximum(self._here, 0), np.maximum(self._there, 0)
         deeper = keyboard.bottom_depth(self._press, y) / self._usual
         deep = np.maximum(self._deep, 0)
@@ -154,6 +161,7 @@ class StrokeSampler:
             points.reshape(3, *shape),
             self.pitch,
             self._firm.reshape(shape),
+            self._over.reshape(shape),
             self._holding.reshape(shape),
             self._impact.reshape(shape),
             self._ceiling.reshape(shape),

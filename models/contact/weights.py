@@ -25,7 +25,11 @@ class ContactWeights:
     finger_angle: float = 0.5
     """Radians that fingers leave the generated ones by."""
     wrist_place: float = 0.02
-    """Metres."""
+    """Metres, over the keys."""
+    wrist_height: float = 0.008
+    """Metres from where the wrist is carried."""
+    idle_tip: float = 0.012
+    """Metres that an idle fingertip leaves its generated place by."""
     wrist_turn: float = 0.12
     """Radians."""
     # `smooth`: acceleration of the difference from what was generated

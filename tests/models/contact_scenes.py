@@ -70,7 +70,7 @@ def over_a_key(pitch: int, finger: int = 1, frames: int = 30, dx: float = 0.006)
 def no_strokes(frames: int) -> Strokes:
     """No finger plays."""
     zeros = np.zeros((2, 5, frames))
-    return Strokes(np.zeros((3, 2, 5, frames)), zeros.astype(np.int64), zeros, zeros, zeros, zeros + np.inf)
+    return Strokes(np.zeros((3, 2, 5, frames)), zeros.astype(np.int64), *(zeros,) * 4, zeros + np.inf)
 
 
 def state_of(
