@@ -84,9 +84,7 @@ class Pipeline:
         clock = clock or StageClock()
         clock("prepare", 0, 1)
         pieces = (piece.path for piece in request.sounds or ())
-        check_output(
-            request.output, request.sound, request.decoded, request.midi, request.keep, *pieces
-        )
+        check_output(request.output, request.sound, request.decoded, request.midi, request.keep, *pieces)
         keep = Take.load(request.keep) if request.keep is not None else None
         sound = _load_sound(request, lambda: clock("prepare", 0, 1))
         music = None

@@ -101,9 +101,7 @@ class Sound:
     they say which sound it is."""
 
 
-def load_sound(
-    path: Path, start_s: float, end_s: float | None, by_blender: Path | None = None
-) -> Sound:
+def load_sound(path: Path, start_s: float, end_s: float | None, by_blender: Path | None = None) -> Sound:
     """A recording, or the seconds of it between the trims; `by_blender` as for `load_audio`."""
     from models.music.audio import load_audio
 

@@ -110,7 +110,9 @@ def test_the_mean_of_a_logit_is_the_distributions() -> None:
 
 
 @WITHOUT_TRANSKUN
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries give memory back by themselves")
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="other C libraries give memory back by themselves"
+)
 def test_what_listening_took_is_given_back(files: Path) -> None:
     code = f"""if True:
         import numpy as np

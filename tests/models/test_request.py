@@ -202,8 +202,8 @@ ODD_VALUES = {
     "lists of texts": ["\x1b[2J" * 1000] * 3,
 }
 GENERATE_NAMES = [
-    "output", "sound", "sounds", "decoded", "midi", "seed", "preset", "sampler", "steps", "contact", "fps", "style", "keep",
-    "hand", "range", "device", "engine", "sound_start_s", "sound_end_s", "allow_download", "align", "part",
+    "output", "sound", "sounds", "decoded", "midi", "seed", "preset", "sampler", "steps", "contact", "fps", "style",
+    "keep", "hand", "range", "device", "engine", "sound_start_s", "sound_end_s", "allow_download", "align", "part",
     "midi_pieces",
 ]  # fmt: skip
 

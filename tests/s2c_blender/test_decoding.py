@@ -12,7 +12,6 @@ from sequencer_helpers import assembled, clicks, mixed, put, read_clicks, same_s
 from s2c_blender import compat
 from s2c_blender.errors import UserError
 from s2c_blender.sounds import decoding
-from s2c_blender.sounds.decoding import read_head
 from s2c_blender.strip_audio import find_strip, strip_sound, write_packed
 
 import aud  # isort: skip
@@ -144,8 +143,12 @@ def test_other_sounds_than_wav_files_are_decoded(scene, tmp_path, container):
     for _ in write_packed(sound):
         pass
     assert sound.params()["decoded"]
-    played, heard = (clicks(samples)[0] for samples in (mixed(scene, tmp_path / "mix.wav"), assembled(sound, scene)))
-    np.testing.assert_allclose(heard, played, atol=4e-3)  # the mixdown seeks in the file, which is off by 2.6 ms
+    played, heard = (
+        clicks(samples)[0] for samples in (mixed(scene, tmp_path / "mix.wav"), assembled(sound, scene))
+    )
+    np.testing.assert_allclose(
+        heard, played, atol=4e-3
+    )  # the mixdown seeks in the file, which is off by 2.6 ms
 
 
 def test_channels_of_opposite_phase_are_kept(scene, tmp_path):
