@@ -22,6 +22,8 @@ COMMANDS = (
     "training.commands.convert",
     "training.commands.recipe",
     "training.commands.evaluate",
+    "training.commands.judge",
+    "training.commands.blind",
     "training.commands.metrics",
     "training.commands.cost",
     "training.commands.pianomotion",

@@ -38,11 +38,11 @@ HELP_S = 0.15
 """Spread in time of a shoulder's own way after a wrist that is too far."""
 CALM_S = 0.1
 """Spread in time of what the elbow gives way to."""
-OUT, IN, NEAR = 0.3, 0.1, 0.45
-"""How far the elbow goes outward for a metre that the wrist is farther outward, inward, or nearer to the body."""
+OUT, NEAR = 0.3, 0.45
+"""How far the elbow goes outward for a metre that the wrist is farther outward or nearer to the body."""
 AT_EASE = 0.05
-"""About how far the wrist goes outward or inward before the elbow gives way."""
-ALIGN, ROLL = 0.1, 0.04
+"""About how far the wrist goes outward before the elbow follows it."""
+ALIGN, ROLL = 0.15, 0.04
 """How far the elbow goes outward for a hand that turns inward against its forearm or rolls to its thumb (as sines)."""
 
 
@@ -153,7 +153,7 @@ def _outward_pull(wrist: Array, euler: Array, shoulder: Array, arms: RightArms) 
     hand = dot(arms.wrist_frames[:, 0], along) - arms.wrist_frames[:, 0, 1]
     thumb = dot(arms.wrist_frames[:, 2], across) - arms.wrist_frames[:, 2, 0]
     out, ease = way[..., 0], AT_EASE * arms.size
-    room = 0.5 * ((OUT - IN) * out + (OUT + IN) * (np.hypot(out, ease) - ease)) - NEAR * way[..., 1]
+    room = 0.5 * OUT * (out + np.hypot(out, ease) - ease) - NEAR * way[..., 1]
     inward = np.tanh((out - room) / arms.fore - hand)
     pull: Array = room + arms.size * (ALIGN * inward - ROLL * thumb)
     return pull

@@ -22,7 +22,8 @@ RING = 40
 """Vertices of a section."""
 ELBOW_BEND = (-0.062, 0.050)
 """Where the sleeve passes from forearm to upper arm, metres from the elbow's middle."""
-SHOULDER_BEND = (-0.035, 0.050)
+SHOULDER_BEND = (-0.005, 0.110)
+"""The same from upper arm to shoulder: past the end, so that the round turns with the arm and does not fold."""
 
 SECTIONS = np.array([
     # metres from the wrist, half width, half height of the sleeve's outside

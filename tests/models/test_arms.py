@@ -106,7 +106,7 @@ def test_a_splice_of_the_same_arms_changes_nothing_that_is_seen():
     motion = moving()
     arms = natural_arms_of(motion)
     spliced = splice_arms(arms, arms, motion, EditMask.of_seconds(120, 30.0, (1,), (1.0, 2.0)))
-    assert np.abs(spliced.elbow - arms.elbow).max() < 2e-3
+    assert np.abs(spliced.elbow - arms.elbow).max() < 4e-3
     with pytest.raises(ValueError, match="may change"):
         splice_arms(arms, arms, motion, EditMask.everything(60, 30.0))
 
