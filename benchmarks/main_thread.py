@@ -102,7 +102,9 @@ def main() -> None:
     )
     parser.add_argument("--sound", type=Path, help="recording for the real worker")
     parser.add_argument("--frames", type=int, default=9000, help="length of the stand-in's take")
-    parser.add_argument("--all-channels", action="store_true", help="the stand-in moves all 114 that turn or move")
+    parser.add_argument(
+        "--all-channels", action="store_true", help="the stand-in moves all 114 that turn or move"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
