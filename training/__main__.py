@@ -23,6 +23,7 @@ COMMANDS = (
     "training.commands.recipe",
     "training.commands.evaluate",
     "training.commands.judge",
+    "training.commands.blind",
     "training.commands.metrics",
     "training.commands.cost",
     "training.commands.pianomotion",
