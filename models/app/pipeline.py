@@ -117,9 +117,9 @@ class Pipeline:
         take = _sample(request, model, music, keep, clock)
         clock("write", 0, 1)
         take = dataclasses.replace(take, meta={**take.meta, **music.source})
+        facts = _facts(request, model, take, lambda: clock("write", 0, 1))
         take.save(request.output)
         clock("write", 1, 1)
-        facts = _facts(request, model, take)
         if music.cut:
             facts["cut_to_s"] = round(music.duration_s, 3)
         if music.fit is not None:
@@ -252,7 +252,7 @@ def _remarks_on(take: Take, facts: dict[str, Any]) -> list[Remark]:
     return remarks_on(take.notes, take.motion.fps, facts["notes_played"], facts["notes"])
 
 
-def _facts(request: GenerateRequest, model: Model, take: Take) -> dict[str, Any]:
+def _facts(request: GenerateRequest, model: Model, take: Take, tick: Callable[[], None]) -> dict[str, Any]:
     """What the caller is told of a take.
 
     `notes` are the presses that the 88 keys can play (a unison of two voices is one), `notes_played` those that a
@@ -260,7 +260,7 @@ def _facts(request: GenerateRequest, model: Model, take: Take) -> dict[str, Any]
     """
     from models.evaluation.scores import take_onsets
 
-    onsets = take_onsets(take)
+    onsets = take_onsets(take, tick)
     score = onsets.score
     names = ("sampler", "steps", "sound_sha256", "midi_sha256")
     return {

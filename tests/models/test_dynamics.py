@@ -15,7 +15,7 @@ from models.evaluation.carriage import carriage, stroke_range_mm
 from models.evaluation.dynamics import dynamics, finger_bends, joint_figures, with_velocities
 from models.evaluation.fine_motion import fine_motion
 from models.evaluation.key_strokes import key_strokes, spearman
-from models.evaluation.scores import evaluate_take, shown
+from models.evaluation.scores import evaluate_take, onset_score, shown, take_onsets
 
 FPS = 30.0
 PITCH, Y = 60, 0.03
@@ -289,3 +289,13 @@ def test_velocities_are_those_of_the_true_notes() -> None:
     assert heard.velocity.tolist() == [100, 90] and heard.finger.tolist() == [MIDDLE, MIDDLE]
     assert with_velocities(take.notes, take.notes) is take.notes
     assert evaluate_take(take, true)["dynamics"]["strokes"] == 2
+
+
+def test_a_takes_strikes_are_found_block_by_block() -> None:
+    take = playing([(64, 1 + i % 4, 4, 3) for i in range(30)], gap=4)
+    heard: list[int] = []
+    found = take_onsets(take, lambda: heard.append(1))
+    whole = onset_score(struck_keys(shown(take).tips), 240.0, take.notes)
+    assert found.score == whole.score and found.score.hits == 30
+    np.testing.assert_array_equal(found.late_s, whole.late_s)
+    assert len(heard) >= take.motion.frames / 64
