@@ -5,7 +5,7 @@
     .venv-blender52/bin/python benchmarks/main_thread.py --frames 9000       # five minutes, no generator
 
 With `--sound` the real worker makes the take. With `--frames` a stand-in hands over a take of that many frames at
-30 frames a second, so that only Blender's side is measured; it moves the channels that joints can move (52 of 102),
+30 frames a second, so that only Blender's side is measured; it moves the channels that joints can move (64 of 120),
 `--all-channels` moves all. Bar: no call of the pump above 50 ms. The second column is the main thread's own processor
 time, which other programs do not stretch; the first is what a clock on the wall shows.
 """
@@ -102,7 +102,9 @@ def main() -> None:
     )
     parser.add_argument("--sound", type=Path, help="recording for the real worker")
     parser.add_argument("--frames", type=int, default=9000, help="length of the stand-in's take")
-    parser.add_argument("--all-channels", action="store_true", help="the stand-in moves all 102 channels")
+    parser.add_argument(
+        "--all-channels", action="store_true", help="the stand-in moves all 114 that turn or move"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -14,9 +14,8 @@ from .core import consent
 from .core.player import style_of_hand_size
 from .core.skeleton import HANDS
 from .errors import UserError
-from .fcurves import joint_bones
 from .rig.armature import HAND_SIZE_PROPERTY
-from .rig.bones import piano_frame
+from .rig.bones import hand_bones, piano_frame
 from .rig.choice import find_armature
 from .session import preferred_device, session
 from .strip_audio import StripSound, find_strip, strip_sound
@@ -103,7 +102,7 @@ def order_new_take(context: bpy.types.Context, seed: int) -> TakeOrder:
     edit, strip = find_strip(context, scene.s2c_settings.strip_name)
     window = frame_window(scene)
     armature = find_armature(context)
-    joint_bones(armature)
+    hand_bones(armature)
     layers.check_writable(armature)
     sound: StripSound = strip_sound(edit, strip, scene, window, session.temporary_folder())
     own = getattr(strip, "sound", None)  # a scene strip plays the sounds of another edit
@@ -134,7 +133,7 @@ def order_part(
     """
     scene = context.scene
     armature = find_armature(context)
-    joint_bones(armature)
+    hand_bones(armature)
     kept = tuple(index for index, name in enumerate(HANDS) if name != hand) if hand else (0, 1)
     keep = read_back.plan_keep(scene, armature, session.temporary_folder(), kept)
     keep = replace(keep, sound=_sound_of(context, keep))

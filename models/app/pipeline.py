@@ -83,9 +83,8 @@ class Pipeline:
         """
         clock = clock or StageClock()
         clock("prepare", 0, 1)
-        check_output(
-            request.output, request.sound, request.midi, request.keep, *(p.path for p in request.sounds or ())
-        )
+        pieces = (piece.path for piece in request.sounds or ())
+        check_output(request.output, request.sound, request.decoded, request.midi, request.keep, *pieces)
         keep = Take.load(request.keep) if request.keep is not None else None
         sound = _load_sound(request, lambda: clock("prepare", 0, 1))
         music = None
@@ -118,9 +117,9 @@ class Pipeline:
         take = _sample(request, model, music, keep, clock)
         clock("write", 0, 1)
         take = dataclasses.replace(take, meta={**take.meta, **music.source})
+        facts = _facts(request, model, take, lambda: clock("write", 0, 1))
         take.save(request.output)
         clock("write", 1, 1)
-        facts = _facts(request, model, take)
         if music.cut:
             facts["cut_to_s"] = round(music.duration_s, 3)
         if music.fit is not None:
@@ -208,10 +207,10 @@ def _check_frames(duration_s: float, fps: float) -> None:
 def _load_sound(request: GenerateRequest, tell: Callable[[], None]) -> Sound | None:
     """The recording of the request, where it has one."""
     if request.sounds is not None:
-        return load_sounds(request.sounds, tell)
+        return load_sounds(request.sounds, tell, request.decoded)
     if request.sound is None:
         return None
-    return load_sound(request.sound, request.sound_start_s, request.sound_end_s)
+    return load_sound(request.sound, request.sound_start_s, request.sound_end_s, request.decoded)
 
 
 def _sample(
@@ -253,7 +252,7 @@ def _remarks_on(take: Take, facts: dict[str, Any]) -> list[Remark]:
     return remarks_on(take.notes, take.motion.fps, facts["notes_played"], facts["notes"])
 
 
-def _facts(request: GenerateRequest, model: Model, take: Take) -> dict[str, Any]:
+def _facts(request: GenerateRequest, model: Model, take: Take, tick: Callable[[], None]) -> dict[str, Any]:
     """What the caller is told of a take.
 
     `notes` are the presses that the 88 keys can play (a unison of two voices is one), `notes_played` those that a
@@ -261,7 +260,7 @@ def _facts(request: GenerateRequest, model: Model, take: Take) -> dict[str, Any]
     """
     from models.evaluation.scores import take_onsets
 
-    onsets = take_onsets(take)
+    onsets = take_onsets(take, tick)
     score = onsets.score
     names = ("sampler", "steps", "sound_sha256", "midi_sha256")
     return {

@@ -152,17 +152,34 @@ def struck_keys(
     key of the same colour. A point that comes through the side of a key strikes nothing. A key is let go when no
     point on it is as deep as the share ``released``.
     """
-    points = np.asarray(tips).reshape(len(np.asarray(tips)), -1, 3)
-    roll, down = np.zeros((len(points), KEYS), bool), np.zeros(KEYS, bool)
-    for begin in range(0, len(points), _BLOCK):
-        before = points[max(begin - 1, 0) : begin]
-        passes, holds = _strikes(np.concatenate([before, points[begin : begin + _BLOCK]]), struck, released)
-        passes, holds = passes[len(before) :], holds[len(before) :]
+    state, points = KeyState(struck, released), np.asarray(tips)
+    blocks = [state.next(points[begin : begin + _BLOCK]) for begin in range(0, len(points), _BLOCK)]
+    return np.concatenate(blocks) if blocks else np.zeros((0, KEYS), bool)
+
+
+class KeyState:
+    """Which keys are down, as `struck_keys` has it, for motion that comes in blocks."""
+
+    def __init__(self, struck: float = STRUCK_SHARE, released: float = RELEASED_SHARE) -> None:
+        self._shares = struck, released
+        self._down = np.zeros(KEYS, bool)
+        self._before: NDArray[Any] | None = None
+
+    def next(self, tips: ArrayLike) -> NDArray[np.bool_]:
+        """Keys (frames, 88) that are down in the frames of contact points (frames, ..., 3) after those before."""
+        points = np.asarray(tips)
+        if not len(points):
+            return np.zeros((0, KEYS), bool)
+        points = points.reshape(len(points), -1, 3)
+        known = 0 if self._before is None else 1
+        joined = points if self._before is None else np.concatenate([self._before, points])
+        passes, holds = (part[known:] for part in _strikes(joined, *self._shares))
         decided = passes | ~holds
         last = np.maximum.accumulate(np.where(decided, np.arange(len(passes))[:, None], -1), axis=0)
-        block = np.where(last < 0, down, np.take_along_axis(passes, np.maximum(last, 0), axis=0))
-        roll[begin : begin + _BLOCK], down = block, block[-1]
-    return roll
+        then = np.take_along_axis(passes, np.maximum(last, 0), axis=0)
+        roll: NDArray[np.bool_] = np.where(last < 0, self._down, then)
+        self._before, self._down = points[-1:], roll[-1]
+        return roll
 
 
 def _strikes(

@@ -7,6 +7,7 @@ in between, not from fingertips in between. Axis letters: F frames, E moments.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -48,25 +49,46 @@ class FineMotion:
 
 def fine_motion(motion: Motion, hand_size: float = 1.0, arms: Arms | None = None) -> FineMotion:
     """The motion at `LEAST_RATE` or the next multiple of its rate; with arms, how wrists bend against them."""
-    steps = max(ceil(LEAST_RATE / motion.fps - 1e-6), 1)
-    count = max((motion.frames - 1) * steps + 1, 0) if motion.frames else 0
+    rate, count = moments(motion)
     fine = FineMotion(
-        motion.fps * steps,
+        rate,
         np.zeros((count, 2, 5, 3), np.float32),
         np.zeros((count, 2, 3), np.float32),
         np.zeros((count, 2), np.float32),
         None if arms is None else np.zeros((count, 2), np.float32),
     )
+    begin = 0
+    for part in fine_blocks(motion, hand_size, arms):
+        block = slice(begin, begin + len(part))
+        fine.tips[block], fine.wrist[block], fine.knuckles[block] = part.tips, part.wrist, part.knuckles
+        if fine.bend is not None and part.bend is not None:
+            fine.bend[block] = part.bend
+        begin += len(part)
+    return fine
+
+
+def moments(motion: Motion) -> tuple[float, int]:
+    """Moments a second and their number."""
+    steps = _steps(motion)
+    return motion.fps * steps, (motion.frames - 1) * steps + 1 if motion.frames else 0
+
+
+def fine_blocks(motion: Motion, hand_size: float = 1.0, arms: Arms | None = None) -> Iterator[FineMotion]:
+    """`fine_motion` in blocks that follow each other, for those who need not keep it."""
+    steps = _steps(motion)
     for begin in range(0, motion.frames, _BLOCK):
         euler, wrist = (_between(part, begin, steps) for part in (motion.euler, motion.wrist))
         joints = forward_kinematics(euler, wrist, hand_size)
-        block = slice(begin * steps, begin * steps + len(wrist))
-        fine.tips[block], fine.wrist[block] = joints.tips, wrist
-        fine.knuckles[block] = joints.position[..., _KNUCKLES, 2].mean(-1)
-        if arms is not None and fine.bend is not None:
+        bend = None
+        if arms is not None:
             there = Arms(*(_between(part, begin, steps) for part in (arms.elbow, arms.shoulder)))
-            fine.bend[block] = wrist_bend(Motion(euler, wrist, fine.rate), there)[..., 0]
-    return fine
+            bend = wrist_bend(Motion(euler, wrist, motion.fps * steps), there)[..., 0].astype(np.float32)
+        knuckles = joints.position[..., _KNUCKLES, 2].mean(-1)
+        yield FineMotion(motion.fps * steps, joints.tips, wrist, knuckles, bend)
+
+
+def _steps(motion: Motion) -> int:
+    return max(ceil(LEAST_RATE / motion.fps - 1e-6), 1)
 
 
 def _between(values: NDArray[np.floating[Any]], begin: int, steps: int) -> NDArray[np.float32]:

@@ -8,18 +8,19 @@ has to hold a key. Takes are looked at between their frames, too (`fine_motion`)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.body.keyboard import KEYS, LOWEST_PITCH, pressed_keys, struck_keys
+from models.body.keyboard import KEYS, LOWEST_PITCH, KeyState, pressed_keys, struck_keys
 from models.body.notes import Notes
 from models.body.take import Take
 from models.evaluation.biomechanics import biomechanics, fingertips
 from models.evaluation.dynamics import dynamics
-from models.evaluation.fine_motion import FineMotion, fine_motion
+from models.evaluation.fine_motion import FineMotion, fine_blocks, fine_motion, moments
 from models.evaluation.posture_metrics import posture_metrics
 from models.evaluation.real_motion_distance import real_motion_distance
 from models.music.holding import needed_until
@@ -158,10 +159,23 @@ def playable(notes: Notes) -> Notes:
     return notes.select((notes.pitch >= LOWEST_PITCH) & (notes.pitch < LOWEST_PITCH + KEYS))
 
 
-def take_onsets(take: Take) -> Onsets:
-    """What a take plays of its own notes; those that no key of 88 can play are not among them."""
-    fine = fine_motion(take.motion, hand_size_of(take))
-    return onset_score(struck_keys(fine.tips), fine.rate, playable(take.notes))
+def take_onsets(take: Take, tick: Callable[[], None] = lambda: None) -> Onsets:
+    """What a take plays of its own notes; those that no key of 88 can play are not among them.
+
+    Memory does not grow with the take but for its strikes; ``tick`` is called once a block of `fine_blocks`.
+    """
+    state, before = KeyState(), np.zeros((1, KEYS), bool)
+    strikes: list[NDArray[np.int64]] = []
+    begin = 0
+    for block in fine_blocks(take.motion, hand_size_of(take)):
+        down = state.next(block.tips)
+        strikes.append(np.argwhere(down & ~np.concatenate([before, down[:-1]])) + (begin, 0))
+        before, begin = down[-1:], begin + len(down)
+        tick()
+    moment, key = np.concatenate(strikes or [np.zeros((0, 2), int)]).T
+    rate, _ = moments(take.motion)
+    played = [moment[key == one] / rate for one in range(KEYS)]
+    return _onset_score(playable(take.notes), played, ONSET_TOLERANCE_S)
 
 
 def shown(take: Take) -> FineMotion:

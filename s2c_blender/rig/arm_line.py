@@ -27,10 +27,8 @@ INWARD = 0.060
 
 def joints() -> Array:
     """(4, 3) wrist, elbow, shoulder joint and inner end of the collarbone at rest."""
-    arm = skeleton.DATA["arm"]
-    return np.array([skeleton.DATA["rest_wrist"], arm["elbow"], arm["shoulder"], arm["collar"]]) - np.array(
-        skeleton.DATA["rest_wrist"]
-    )
+    shoulder, upper_arm, forearm = skeleton.arm_bones(skeleton.RIGHT)
+    return np.array([forearm.tail, forearm.head, upper_arm.head, shoulder.head]) - forearm.tail
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ..core import skeleton
 Array = NDArray[np.floating[Any]]
 
 SKIN, NAIL, SHIRT, SLEEVE = range(4)
-ARM_BONES: tuple[str, ...] = tuple(skeleton.DATA["arm"]["bones"].values())
+ARM_BONES: tuple[str, ...] = tuple(skeleton.DATA["arm"]["bones"][part] for part in skeleton.ARM)
 """Bones behind the hand, without suffix: shoulder, upper arm, forearm."""
 COLUMNS: tuple[str, ...] = (*(skeleton.DATA["bones"][joint] for joint in skeleton.JOINTS), *ARM_BONES)
 """The bone of every column of the weights, without suffix."""

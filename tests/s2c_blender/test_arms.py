@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from session_helpers import FRAMES, read_bone, use_worker, write_arms_take, write_sound, write_take
+from session_helpers import FRAMES, read_bone, requests, use_worker, write_arms_take, write_sound, write_take
 from test_takes import keep_sent_takes, seen, sent
 
 import s2c_blender
@@ -128,13 +128,15 @@ def test_only_the_shoulders_can_be_moved(scene: bpy.types.Scene) -> None:
     assert free == {"root", "shoulder.L", "shoulder.R"}
 
 
-def test_an_arm_that_lacks_a_bone_is_a_sentence(scene: bpy.types.Scene) -> None:
+def test_an_arm_that_lacks_a_bone_is_a_sentence_before_the_job(
+    scene: bpy.types.Scene, tmp_path: Path
+) -> None:
     remove_bones({"upper_arm.L"})
     with pytest.raises(
         RuntimeError, match=r"The left arm of .* lacks a bone: bring it back, or delete the rest"
     ):
         bpy.ops.s2c.generate()
-    assert not bpy.data.actions
+    assert not bpy.data.actions and not requests(tmp_path)
 
 
 # -- a take -------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pytest
 from s2c_blender.core import skeleton
 from s2c_blender.core.arm_chain import ArmPlaces, ChainRest, built_in_chain, to_bones, to_places
 from s2c_blender.core.euler import euler_angles, unwrapped
+from s2c_blender.core.natural_arms import natural_arms
 
 FRAMES = 400
 PLACES = ("shoulder", "elbow", "wrist", "hand")
@@ -146,6 +147,27 @@ def test_an_arm_that_is_stretched_and_bent_again_does_not_spin() -> None:
     _, turns = to_bones(rest, places)
     steps = np.linalg.norm(np.diff(unwrapped(euler_angles(turns[:, 1])), axis=0), axis=1)
     assert steps.max() < 0.2
+
+
+def test_no_bone_comes_near_the_lock_anywhere_on_the_keyboard() -> None:
+    """Where Y is a quarter turn, angles jump; both hands go to both ends, reach in and out, bend, roll and turn."""
+    time = np.arange(6000) / 30
+    waves = [
+        np.sin(time * rate + phase)
+        for rate, phase in ((0.21, 0), (0.37, 1), (0.5, 2), (0.9, 3), (1.3, 4), (0.7, 5))
+    ]
+    middle, span = np.array([0.0, -0.08, 0.07]), np.array([0.45, 0.08, 0.04])
+    places = middle + span * np.stack(waves[:3], -1)
+    wrist = np.stack([places - (0.15, 0.0, 0.0), places + (0.15, 0.0, 0.0)], 1)
+    euler = np.stack([np.array([0.4, 0.4, 0.3]) * np.stack(waves[3:], -1)] * 2, 1)
+    shoulder, elbow = natural_arms(wrist, euler, 30.0, 1.0, skeleton.STANDARD_ARMS)
+    for hand in (0, 1):
+        turned = skeleton.euler_matrices(euler[:, hand])
+        placed = ArmPlaces(shoulder[:, hand], elbow[:, hand], wrist[:, hand], turned)
+        _, turns = to_bones(built_in_chain(hand), placed)
+        angles = euler_angles(turns)
+        assert np.degrees(np.abs(angles[..., 1]).max()) < 70
+        assert np.degrees(np.abs(np.diff(angles, axis=0)).max()) < 10
 
 
 def test_bones_without_a_length_are_refused() -> None:

@@ -80,6 +80,9 @@ def test_reimported_angles_and_range_are_the_takes(
     bpy.ops.import_scene.fbx(filepath=str(path), automatic_bone_orientation=False)
     again = next(item for item in bpy.data.objects if item.type == "ARMATURE")
     assert sorted(bone.name for bone in again.data.bones) == names
+    for side in "LR":
+        above = [bone.name for bone in again.data.bones[f"thumb.01.{side}"].parent_recursive]
+        assert above[:4] == [f"{part}.{side}" for part in ("hand", "forearm", "upper_arm", "shoulder")]
     assert len(bpy.data.actions) == 1 and "Hands take 3" in bpy.data.actions[0].name
     first, last = bpy.data.actions[0].frame_range
     assert last - first == FRAMES - 1

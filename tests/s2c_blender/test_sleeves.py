@@ -42,34 +42,8 @@ def hands(*, arms: bool = True) -> tuple[bpy.types.Object, list[bpy.types.Object
     """The armature and the meshes of the left and the right hand."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     collection = bpy.context.scene.collection
-    armature = create_armature(bpy.context, 1.0, collection)
-    has_arms(armature, arms)
+    armature = create_armature(bpy.context, 1.0, collection, arms=arms)
     return armature, [create_hand_mesh(armature, hand, 1.0, collection) for hand in (0, 1)]
-
-
-def has_arms(armature: bpy.types.Object, arms: bool) -> None:
-    """Give the armature arm bones or take them away."""
-    bpy.ops.object.mode_set(mode="EDIT")
-    bones = armature.data.edit_bones
-    for hand, suffix in enumerate(skeleton.SUFFIXES):
-        for part in parts.ARM_BONES:
-            if part + suffix in bones:
-                bones.remove(bones[part + suffix])
-        if not arms:
-            continue
-        sign = skeleton.MIRROR if hand == skeleton.LEFT else np.ones(3)
-        places = (arm_line.joints() + skeleton.rest_bones(skeleton.RIGHT)[0].head) * sign
-        hinge = np.cross(places[1] - places[2], places[0] - places[1]) * sign[0]
-        parent = bones["root"]
-        for part, head, tail in zip(parts.ARM_BONES, places[:0:-1], places[-2::-1], strict=True):
-            bone = bones.new(part + suffix)
-            bone.head, bone.tail = head, tail
-            bone.align_roll((0, 0, 1) if part == "shoulder" else np.cross(hinge, tail - head))
-            bone.parent, parent = parent, bone
-        bones["hand" + suffix].parent = parent
-    bpy.ops.object.mode_set(mode="OBJECT")
-    for bone in armature.pose.bones:
-        bone.rotation_mode = "XYZ"
 
 
 def posed(
