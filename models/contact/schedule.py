@@ -25,7 +25,7 @@ _DOWN_FRAMES = 0.6  # from the frame in which a key is at its bottom until it is
 _UP_FRAMES = 1.25  # a key struck again is up for so long, so that the lift is seen
 # Between two strokes of a key, and of a finger, there is time for the second one, and so much more, within this share of
 # the time from one to the other.
-_BETWEEN_S, _MOST_UP = 0.05, 0.35
+_BETWEEN_S, _MOST_UP = 0.04, 0.30
 _AGAIN = 1.0  # times that which there is until its key is struck again: so long it may take to come up
 _LEAP_M, _LOOKS_AHEAD = 0.11, 6  # a hand that goes on to a key so far away, one of so many presses later, lets go quickly
 _SEEN_FRAMES = 1.1  # a key of a slide that is down for less is held down by a second finger
