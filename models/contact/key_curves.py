@@ -29,7 +29,8 @@ def key_curves(notes: Notes, frames: int, fps: float) -> NDArray[np.float32]:
     presses = plan_presses(notes, fps)
     length = max(round(_BLOCK_S * fps), 1)
     parts = [
-        _depths(presses, start, min(start + length, frames), fps, frames) for start in range(0, frames, length)
+        _depths(presses, start, min(start + length, frames), fps, frames)
+        for start in range(0, frames, length)
     ]
     pitch, frame, depth = (np.concatenate(column) for column in zip(*parts, strict=True))
     # Two fingers on one key: the deeper one has it down.

@@ -27,7 +27,10 @@ _UP_FRAMES = 1.25  # a key struck again is up for so long, so that the lift is s
 # the time from one to the other.
 _BETWEEN_S, _MOST_UP = 0.04, 0.30
 _AGAIN = 1.0  # times that which there is until its key is struck again: so long it may take to come up
-_LEAP_M, _LOOKS_AHEAD = 0.11, 6  # a hand that goes on to a key so far away, one of so many presses later, lets go quickly
+_LEAP_M, _LOOKS_AHEAD = (
+    0.11,
+    6,
+)  # a hand that goes on to a key so far away, one of so many presses later, lets go quickly
 _SEEN_FRAMES = 1.1  # a key of a slide that is down for less is held down by a second finger
 
 
@@ -87,7 +90,9 @@ def plan_presses(notes: Notes, fps: float) -> Presses:
             following = frame[index[1:]]
             period = following - frame[index[:-1]]
             wants = np.maximum(_UP_FRAMES, (_BETWEEN_S + touch.travel_s(velocity[index[1:]])) * fps)
-            latest = following - np.maximum(np.minimum(wants, _MOST_UP * period), np.minimum(_UP_FRAMES, period / 2))
+            latest = following - np.maximum(
+                np.minimum(wants, _MOST_UP * period), np.minimum(_UP_FRAMES, period / 2)
+            )
             up[index[:-1]] = np.minimum(up[index[:-1]], latest)
     up = np.maximum(up, frame + _DOWN_FRAMES)
     presses = Presses(

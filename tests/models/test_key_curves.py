@@ -42,7 +42,9 @@ def test_knots_lie_on_frames_in_order_and_keys_begin_and_end_up() -> None:
     curves = key_curves(notes, 150, FPS)
     pitch, frame, depth = curves[:, 0], curves[:, 1] * FPS, curves[:, 2]
     np.testing.assert_allclose(frame, np.round(frame), atol=1e-3)
-    assert (np.diff(np.lexsort((frame, pitch))) > 0).all() and len(np.unique(curves[:, :2], axis=0)) == len(curves)
+    assert (np.diff(np.lexsort((frame, pitch))) > 0).all() and len(np.unique(curves[:, :2], axis=0)) == len(
+        curves
+    )
     assert depth.min() == 0 and depth.max() == 1
     for key in np.unique(pitch):
         assert depth[pitch == key][0] == 0 and depth[pitch == key][-1] == 0
