@@ -58,6 +58,13 @@ def prepare_process() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def give_memory_back() -> None:
+    """Give the system what this process has freed, where the C library keeps it for itself (Linux)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:  # other C libraries than GNU's have none
+        trim(0)
+
+
 def memory_gb() -> float | None:
     """This computer's memory in GB; None where it cannot be asked."""
     if sys.platform == "win32":

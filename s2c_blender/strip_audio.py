@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The sound that a strip of the sequencer really plays, as a file and a range of seconds for the worker.
 
-Nothing is decoded here: the worker reads the file and cuts it, so Blender's main thread only looks at
-properties. Packed sounds are copied to a temporary file in small pieces, one piece a tick.
+Nothing is decoded here: the worker reads the file and cuts it, or a WAV file that a second Blender makes of it, so
+Blender's main thread only looks at properties. Packed sounds are copied to a temporary file in small pieces, one piece
+a tick.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from . import compat
 from .core.timebase import HeardRange, Placement, heard_pieces
 from .errors import UserError
 from .plain_text import shown
-from .sounds.decoding import HEAD_BYTES, Decoding, decode, is_readable, read_head
+from .sounds.decoding import HEAD_BYTES, Decoding, decode, is_plain_wav, read_head
 from .sounds.edit_sounds import Sounding, soundings, sounds_first, time_base
 from .sounds.midi_strip import find_file, length_of
 
@@ -59,8 +60,7 @@ class StripSound:
     pieces: tuple[SoundPiece, ...] = ()
     """What is heard, in the order of time; between them is silence, and where they overlap they add up."""
     decoding: Decoding | None = None
-    """What is to be decoded from `path` first, where the worker would hear it at another time; the pieces are of its
-    result."""
+    """How `path` is decoded first; None where the worker reads it as it is."""
     midi: Path | None = None
     """The MIDI file whose notes are played; of a MIDI strip it is `path`, and the pieces are of it."""
 
@@ -83,20 +83,22 @@ class StripSound:
             }
             for p in self.pieces
         ]
-        asked: dict[str, Any] = {"sound": None, "sounds": None}
+        asked: dict[str, Any] = {"sound": None, "sounds": None, "decoded": None}
         if len(pieces) > 1:
             return {**asked, "midi_pieces": pieces}
         return {**asked, "sound_start_s": pieces[0]["start_s"], "sound_end_s": pieces[0]["end_s"]}
 
     def _sound_params(self) -> dict[str, Any]:
+        decoded = {"decoded": str(self.decoding.target) if self.decoding is not None else None}
         if len(self.pieces) > 1:
             sounds = [
                 {"path": str(p.path), "start_s": p.start_s, "end_s": p.end_s, "at_s": p.at_s, "gain": p.gain}
                 for p in self.pieces
             ]
-            return {"sound": None, "sound_start_s": None, "sound_end_s": None, "sounds": sounds}
+            return {**decoded, "sound": None, "sound_start_s": None, "sound_end_s": None, "sounds": sounds}
         (piece,) = self.pieces
         return {
+            **decoded,
             "sound": str(piece.path),
             "sound_start_s": piece.start_s,
             "sound_end_s": piece.end_s,
@@ -308,13 +310,8 @@ def strip_sound(
             pieces = (*pieces[:-1], replace(pieces[-1], end_s=math.inf))
         return StripSound(extent, path, note=note, pieces=pieces, midi=path)
     decoding = None
-    if not is_readable(packed[:HEAD_BYTES] if packed else read_head(path)):
-        start_s, end_s = min(piece.start_s for piece in pieces), max(piece.end_s for piece in pieces)
-        decoding = Decoding(path, temporary / "decoded.wav", start_s, end_s)
-        pieces = tuple(
-            replace(piece, path=decoding.target, start_s=piece.start_s - start_s, end_s=piece.end_s - start_s)
-            for piece in pieces
-        )
+    if not is_plain_wav(packed[:HEAD_BYTES] if packed else read_head(path)):
+        decoding = Decoding(path, temporary / "decoded.wav", max(piece.end_s for piece in pieces))
     notes = find_file(midi.strip) if midi is not None else None
     return StripSound(extent, path, packed, note, pieces, decoding, notes)
 
@@ -478,7 +475,7 @@ def _place_note(edit: bpy.types.Scene, scene: bpy.types.Scene) -> str:
 
 
 def write_packed(sound: StripSound) -> Iterator[None]:
-    """Write the bytes of a packed sound to its path, a piece a step, then decode what the worker would hear otherwise.
+    """Write the bytes of a packed sound to its path, a piece a step, then decode what the worker does not read itself.
 
     Nothing is done for a plain file. Raises UserError when the temporary folder cannot be written.
     """

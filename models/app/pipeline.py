@@ -83,9 +83,8 @@ class Pipeline:
         """
         clock = clock or StageClock()
         clock("prepare", 0, 1)
-        check_output(
-            request.output, request.sound, request.midi, request.keep, *(p.path for p in request.sounds or ())
-        )
+        pieces = (piece.path for piece in request.sounds or ())
+        check_output(request.output, request.sound, request.decoded, request.midi, request.keep, *pieces)
         keep = Take.load(request.keep) if request.keep is not None else None
         sound = _load_sound(request, lambda: clock("prepare", 0, 1))
         music = None
@@ -208,10 +207,10 @@ def _check_frames(duration_s: float, fps: float) -> None:
 def _load_sound(request: GenerateRequest, tell: Callable[[], None]) -> Sound | None:
     """The recording of the request, where it has one."""
     if request.sounds is not None:
-        return load_sounds(request.sounds, tell)
+        return load_sounds(request.sounds, tell, request.decoded)
     if request.sound is None:
         return None
-    return load_sound(request.sound, request.sound_start_s, request.sound_end_s)
+    return load_sound(request.sound, request.sound_start_s, request.sound_end_s, request.decoded)
 
 
 def _sample(

@@ -47,6 +47,8 @@ class GenerateRequest:
     """Recording to transcribe, or, with a kept take of the same sound, to take the length from."""
     sounds: tuple[SoundPiece, ...] | None = None
     """In place of `sound`, the pieces of files that are heard; they add up, and the last to end ends the take."""
+    decoded: Path | None = None
+    """The WAV file that Blender made of `sound`, or of the file that all `sounds` are of; read in its place."""
     midi: Path | None = None
     """Notes to play instead of those that are heard. With a sound, they are laid over it (`models.music.alignment`)."""
     part: str | None = None
@@ -87,10 +89,11 @@ class GenerateRequest:
         checked_yes_or_no("allow_download", self.allow_download)
         checked_yes_or_no("align", self.align)
         change(self, "output", checked_path("output", self.output))
-        for name in ("sound", "midi", "keep"):
+        for name in ("sound", "decoded", "midi", "keep"):
             if getattr(self, name) is not None:
                 change(self, name, checked_path(name, getattr(self, name)))
         self._check_sounds()
+        self._check_decoded()
         self._check_midi_pieces()
         if self.sound is None and self.sounds is None and self.midi is None and self.keep is None:
             raise UserError("nothing_to_play", "There is nothing to play: choose a recording or a MIDI file.")
@@ -138,6 +141,11 @@ class GenerateRequest:
             raise UserError(
                 "bad_params", f'The setting "{name}" belongs to "sound"; a piece of "sounds" has its own.'
             )
+
+    def _check_decoded(self) -> None:
+        files = {self.sound} if self.sounds is None else {piece.path for piece in self.sounds}
+        if self.decoded is not None and (None in files or len(files) != 1):
+            raise UserError("bad_params", 'The setting "decoded" belongs to one sound file; name just one.')
 
     def _check_midi_pieces(self) -> None:
         if self.midi_pieces is None:

@@ -40,6 +40,9 @@ class Carriage:
     """Times at which a hand is silent for `REST_S` or more."""
     rises_at_rests: float | None
     """Share of them in which the wrist goes `RISE_M` above its height at the last onset."""
+    wrist_stroke_mm: float | None
+    """Median of how far the wrist goes up and down from stroke to stroke (`stroke_range_mm`)."""
+    knuckles_stroke_mm: float | None
     wrist_bend_range_deg: float | None
     """Bend against the forearm, 5th to 95th percentile while the hand plays, the mean of the hands that play."""
     wrist_bend_stroke_deg: float | None
@@ -62,6 +65,7 @@ def carriage(fine: FineMotion, notes: Notes) -> Carriage:
         _scaled(_median(at_onset[black]), 1000),
         len(rises),
         float((rises >= RISE_M).mean()) if len(rises) else None,
+        *stroke_range_mm(fine, notes),
         None if bend is None else _usual_range(fine, notes, bend),
         _median(np.array(cycles)),
     )

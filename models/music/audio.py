@@ -91,9 +91,14 @@ class Audio:
 
 
 def load_audio(
-    path: str | Path, *, start_s: float = 0.0, end_s: float | None = None, max_seconds: float = MAX_SECONDS
+    path: str | Path,
+    *,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    max_seconds: float = MAX_SECONDS,
+    by_blender: Path | None = None,
 ) -> Audio:
-    """Read a recording, or the seconds from `start_s` to `end_s` of it.
+    """Read a recording, or the seconds from `start_s` to `end_s` of it; `by_blender` as for `SoundFile`.
 
     Raises:
         UserError: the file is missing, unreadable, no sound, damaged, empty, too long or silent.
@@ -101,7 +106,7 @@ def load_audio(
     path = Path(path)
     if start_s < 0 or (end_s is not None and end_s <= start_s):
         raise ValueError(f"start_s={start_s} must not be below 0, end_s={end_s} must be above it")
-    with SoundFile(path) as file:
+    with SoundFile(path, by_blender) as file:
         first = round(start_s * file.rate)
         wanted = math.inf if end_s is None else max(round(end_s * file.rate) - first, 1)
         most = math.floor(max_seconds * file.rate)

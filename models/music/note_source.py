@@ -101,20 +101,25 @@ class Sound:
     they say which sound it is."""
 
 
-def load_sound(path: Path, start_s: float, end_s: float | None) -> Sound:
-    """A recording, or the seconds of it between the trims."""
+def load_sound(path: Path, start_s: float, end_s: float | None, by_blender: Path | None = None) -> Sound:
+    """A recording, or the seconds of it between the trims; `by_blender` as for `load_audio`."""
     from models.music.audio import load_audio
 
-    audio = load_audio(path, start_s=start_s, end_s=end_s)
+    audio = load_audio(path, start_s=start_s, end_s=end_s, by_blender=by_blender)
     source = {"sound_sha256": audio.sha256, "sound_start_s": start_s, "sound_end_s": end_s}
     return Sound(audio, audio.duration_s, source)
 
 
-def load_sounds(pieces: Sequence[SoundPiece], tell: Callable[[], None]) -> Sound:
-    """What is heard of pieces that are placed in time; `tell` is called often and may raise `Cancelled`."""
+def load_sounds(
+    pieces: Sequence[SoundPiece], tell: Callable[[], None], by_blender: Path | None = None
+) -> Sound:
+    """What is heard of pieces that are placed in time; `tell` is called often and may raise `Cancelled`.
+
+    by_blender: as for `assemble`.
+    """
     from models.music.sound_pieces import assemble
 
-    audio = assemble(pieces, tell)
+    audio = assemble(pieces, tell, by_blender)
     # Not the length of the samples: rounded up to one it would be a frame more.
     duration_s = max(piece.until_s for piece in pieces)
     return Sound(audio, duration_s, {"sound_sha256": audio.sha256, "sound_start_s": 0.0, "sound_end_s": None})

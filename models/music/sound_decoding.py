@@ -1,53 +1,35 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a file to blocks of samples, from the first one to the last, by the libraries that Blender itself decodes with.
+"""From a file to blocks of samples, from the first one to the last, as Blender decodes it.
 
 FFmpeg comes first and libsndfile second, as in Blender's audio library, and all that is decoded is one row of samples:
 time stamps are not looked at, and no length is believed that a header gives. So a second of a file is the same second
-in both programs.
+in both programs. The built-in engine comes without FFmpeg; Blender decodes for it, or the file is a plain WAV file.
 """
 
 from __future__ import annotations
 
-import contextlib
+import importlib.util
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-import av
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+
+from models.music.promised_length import promised_samples
 
 Block = NDArray[np.float32]
 """Samples (n, channels)."""
 
 BLOCK_SAMPLES = 1 << 20
 """Of all channels together, at most in a block."""
-PACKETS = 256
-"""So many packets make a block, also where nothing can be decoded from them."""
-CONTAINERS = (
-    "aa,aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,dtshd,eac3,flac,flv,iff,loas,matroska,mov,mp3,mp4,mpc,mpc8,"
-    "mpeg,mpegts,mxf,nut,ogg,oma,rm,tak,truehd,tta,voc,w64,wav,webm,wv,xwma"
-)
-"""Of sound and film. FFmpeg's others are lists of further files, addresses, devices, pictures and raw samples."""
-GUESSED_LENGTHS = (
-    "aac",
-    "ac3",
-    "asf",
-    "dts",
-    "eac3",
-    "loas",
-    "mp3",
-    "mpeg",
-    "mpegts",
-    "truehd",
-    "w64",
-    "wav",
-)
-"""Of these FFmpeg says what the size of the file and the bits a second come to."""
-FULL_SCALE = {"u8": 1 << 7, "s16": 1 << 15, "s32": 1 << 31, "s64": 1 << 63, "flt": 1, "dbl": 1}
-"""What a sample of 1 is in each of FFmpeg's forms."""
+SURROUND = {
+    6: ("FL", "FR", "FC", "LFE", "BL", "BR"),
+    8: ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"),
+}
+"""Where so many channels stand that FFmpeg decoded: 5.1 and 7.1."""
 
 
 @dataclass(frozen=True)
@@ -64,90 +46,32 @@ class Decoded:
     """How many samples the container says there are; None where it does not say, or where FFmpeg guessed."""
 
 
-class _Named:
-    """A file under its name, of which FFmpeg takes a hint."""
+def decoded_sound(file: BinaryIO, path: Path, by_blender: Path | None = None) -> Decoded | None:
+    """Decode an open file called `path`; None where no sound is found in it.
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
-        self._file, self.name = file, name
-        self.read, self.tell = file.read, file.tell
+    by_blender: the WAV file that Blender made of it, where it did.
+    """
+    if by_blender is not None:
+        return of_blender(by_blender)
+    if importlib.util.find_spec("av") is None:
+        return by_libsndfile(path)
+    from models.music.ffmpeg_decoding import by_ffmpeg
 
-    def seek(self, offset: int, whence: int) -> int:
-        """Where it now stands; below 0 where no such place is, which a broken file may ask for."""
-        try:
-            return self._file.seek(offset, whence)
-        except (OSError, ValueError, OverflowError):
-            return -1
+    return by_ffmpeg(file, path) or by_libsndfile(path)
 
 
-def by_ffmpeg(file: BinaryIO, path: Path) -> Decoded | None:
-    """Decode with FFmpeg; None where it finds no sound in the file."""
-    options = {"format_whitelist": CONTAINERS}
-    try:
-        container = av.open(_Named(file, path.name), "r", options=options, metadata_errors="ignore")
-    except (av.FFmpegError, ValueError, OSError):
+def of_blender(path: Path) -> Decoded | None:
+    """Read what Blender decoded (`s2c_blender/sounds/decode_script.py`).
+
+    The WAV file's header promises as much as that of the sound did; None where there is no such file.
+    """
+    decoded = by_libsndfile(path)
+    if decoded is None:
         return None
-    if not container.streams.audio:
-        container.close()
-        return None
-    frames = _frames(container)
-    first = next((frame for frame in frames if frame is not None and frame.samples), None)
-    if first is None:
-        return None
-    names = tuple(channel.name if channel.name != "NONE" else "" for channel in first.layout.channels)
-    return Decoded(
-        first.sample_rate,
-        names,
-        _blocks(first, frames, len(names)),
-        _length(container, first.sample_rate),
-    )
-
-
-def _frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame | None]:
-    """What can be decoded of the first sound; None after each packet. A broken packet is passed over, as in Blender."""
-    with container:
-        stream = container.streams.audio[0]
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets)
-            except (StopIteration, av.FFmpegError, OSError):
-                return  # Blender, too, ends where no further packet can be read
-            with contextlib.suppress(av.FFmpegError, ValueError):
-                yield from packet.decode()
-            yield None
-
-
-def _blocks(first: av.AudioFrame, frames: Iterator[av.AudioFrame | None], channels: int) -> Iterator[Block]:
-    held, packets = [_samples(first, channels)], 0
-    most = BLOCK_SAMPLES // channels
-    for frame in frames:
-        if frame is not None:
-            held.append(_samples(frame, channels))
-        packets += frame is None
-        if packets >= PACKETS or sum(map(len, held)) >= most:
-            yield np.concatenate([np.zeros((0, channels), np.float32), *held])
-            held, packets = [], 0
-    yield np.concatenate([np.zeros((0, channels), np.float32), *held])
-
-
-def _samples(frame: av.AudioFrame, channels: int) -> Block:
-    """A frame's samples (n, channels), full scale 1; where a stream changes its channels, as many as at first."""
-    values, name = frame.to_ndarray(), frame.format.name
-    count = frame.layout.nb_channels
-    block = values.T if frame.format.is_planar else values.reshape(-1, count)
-    full_scale = FULL_SCALE[name.removesuffix("p")]
-    if name.startswith("u8"):
-        block = block.astype(np.float32) - full_scale
-    block = (block / np.float32(full_scale)).astype(np.float32, copy=False)
-    if count == channels:
-        return block
-    return np.repeat(block[:, :1], channels, axis=1) if count < channels else block[:, :channels]
-
-
-def _length(container: av.container.InputContainer, rate: int) -> int | None:
-    if container.duration is None or container.format.name in GUESSED_LENGTHS:
-        return None
-    return round(container.duration / av.time_base * rate)
+    with path.open("rb") as file:
+        promised = promised_samples(file)
+    names = SURROUND.get(len(decoded.channels), decoded.channels)
+    return replace(decoded, channels=names, promised=promised)
 
 
 def by_libsndfile(path: Path) -> Decoded | None:

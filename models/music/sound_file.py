@@ -12,7 +12,7 @@ import numpy as np
 from models.errors import Remark, UserError, quoted
 from models.music import channel_mix
 from models.music.promised_length import promised_samples
-from models.music.sound_decoding import Block, Decoded, by_ffmpeg, by_libsndfile
+from models.music.sound_decoding import Block, Decoded, decoded_sound
 from models.plain_file import SOUND, open_plain
 
 RATES = (4_000, 768_000)
@@ -34,13 +34,16 @@ class SoundFile:
     Its header is believed in nothing but the rate and the channels: where the sound ends is known when it was read.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open a file; raises `UserError` where there is none, or no sound in it."""
+    def __init__(self, path: Path, by_blender: Path | None = None) -> None:
+        """Open a file; raises `UserError` where there is none, or no sound in it.
+
+        by_blender: the WAV file that Blender made of it, where it did; its samples are read in place of the file's.
+        """
         self.path = path
         self._file = open_plain(path, SOUND)
         try:
             promised = promised_samples(self._file)
-            decoded = _checked(by_ffmpeg(self._file, path) or by_libsndfile(path), path)
+            decoded = _checked(decoded_sound(self._file, path, by_blender), path)
         except BaseException:
             self._file.close()
             raise

@@ -54,11 +54,14 @@ def sample_at(second: float, rate: int) -> int:
     return math.floor(second * rate + 0.5 + _TIE)
 
 
-def assemble(pieces: Sequence[SoundPiece], tell: Callable[[], None] = lambda: None) -> Audio:
+def assemble(
+    pieces: Sequence[SoundPiece], tell: Callable[[], None] = lambda: None, by_blender: Path | None = None
+) -> Audio:
     """The pieces added up; its `sha256` is that of the samples.
 
     Args:
         tell: called once a block; may raise `Cancelled`.
+        by_blender: as for `SoundFile`, of the one file that all pieces are of.
 
     Raises:
         UserError: a file that is missing or damaged, a file that ends before all its pieces, pieces that are too
@@ -73,11 +76,11 @@ def assemble(pieces: Sequence[SoundPiece], tell: Callable[[], None] = lambda: No
         most = f"{audio.MAX_SECONDS / 60:g} minutes"
         sentence = f"What is heard lasts {duration_s / 60:.0f} minutes; use a part of at most {most}."
         raise UserError("too_long", sentence, f"{duration_s} s")
-    rate, channels = _common_form(files)
+    rate, channels = _common_form(files, by_blender)
     sound = _silence(sample_at(duration_s, rate), channels)
     remarks: tuple[Remark, ...] = ()
     for path, heard in files.items():
-        with SoundFile(path) as file:
+        with SoundFile(path, by_blender) as file:
             placed = [Placed.of(piece, rate) for piece in heard]
             added = [_add(sound, group, file, rate, tell) for group in _together(placed, file.rate, rate)]
             if not any(added):
@@ -90,11 +93,11 @@ def assemble(pieces: Sequence[SoundPiece], tell: Callable[[], None] = lambda: No
     return Audio(sound, rate, _sha256(sound, rate, tell), remarks)
 
 
-def _common_form(files: Iterable[Path]) -> tuple[int, int]:
+def _common_form(files: Iterable[Path], by_blender: Path | None) -> tuple[int, int]:
     """Rate and channels that the files are brought to."""
     rates, channels = set(), 1
     for path in files:
-        with SoundFile(path) as file:
+        with SoundFile(path, by_blender) as file:
             rates.add(file.rate)
             channels = max(channels, file.channels)
     if len(rates) > 1:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Films that each Blender plays at a time of its own, decoded as this one plays them.
+"""Sounds that a second Blender decodes, without a window, because decoding would block the first one.
 
-Blender decodes while its window waits, so a second one does it, without a window.
+The worker reads plain WAV files itself. All else it gets as this Blender plays it: the built-in engine has no decoder
+of its own, and Blenders differ in where they let a Matroska film begin, by up to 25 ms.
 """
 
 from __future__ import annotations
 
+import struct
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,9 +19,10 @@ from ..core.process import ChildProcess, child_environment
 from ..errors import UserError
 
 SCRIPT = Path(__file__).with_name("decode_script.py")
-MATROSKA = b"\x1aE\xdf\xa3"
-HEAD_BYTES = len(MATROSKA)
+HEAD_BYTES = 1 << 16
 """Bytes at a file's start that tell what it is."""
+PLAIN = (1, 3, 0xFFFE)
+"""Kinds of samples in a WAV file: whole numbers, floats, and either of them with more said about it."""
 
 
 @dataclass(frozen=True)
@@ -28,18 +31,25 @@ class Decoding:
 
     source: Path
     target: Path
-    """The WAV file; its second 0 is second `start_s` of the source."""
-    start_s: float
+    """The WAV file."""
     end_s: float
+    """So many seconds of the source are needed."""
 
 
-def is_readable(head: bytes) -> bool:
-    """Whether the worker hears a file that begins with these bytes at the same time as this Blender plays it.
-
-    It decodes with FFmpeg as Blender does, so all but Matroska and WebM: how many of their first samples are left out
-    changed between the FFmpeg of Blender 4.5 and that of 5.2, by up to 25 ms.
-    """
-    return head[:4] != MATROSKA
+def is_plain_wav(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is a WAV file of one or two channels, not compressed, with a size."""
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return False
+    at, plain = 12, False
+    while at + 8 <= len(head):
+        name, size = struct.unpack_from("<4sI", head, at)
+        if name == b"fmt " and at + 12 <= len(head):
+            kind, channels = struct.unpack_from("<HH", head, at + 8)
+            plain = kind in PLAIN and channels in (1, 2)
+        if name == b"data":
+            return plain and size > 0
+        at += 8 + size + size % 2
+    return False
 
 
 def read_head(path: Path) -> bytes:
@@ -57,7 +67,7 @@ def command(work: Decoding, blender: str) -> list[str]:
     """The command that decodes. `blender` is empty where Blender is a Python module; that Python runs the script."""
     quiet = ["--background", "--factory-startup", "-noaudio", "--python-exit-code", "1", "--python"]
     program = [blender, *quiet, str(SCRIPT), "--"] if blender else [sys.executable, "-I", str(SCRIPT)]
-    return [*program, str(work.source), str(work.target), str(work.start_s), str(work.end_s)]
+    return [*program, str(work.source), str(work.target), str(work.end_s)]
 
 
 def decode(work: Decoding) -> Iterator[None]:

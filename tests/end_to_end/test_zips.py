@@ -27,6 +27,8 @@ NETWORK = set(
     "huggingface_hub transformers pip ensurepip venv".split()
 )
 """Modules that go online, open a port, or install something."""
+NETWORKS_BYTES = 36_000_000
+"""What the exported networks add to a zip, and a little more; test_zip_plays.py measures a whole one."""
 PLATFORM_TAGS = {"linux-x64": "manylinux", "windows-x64": "win_amd64", "macos-arm64": "macosx"}
 
 
@@ -92,7 +94,7 @@ def test_a_zip_holds_the_wheels_of_its_system_as_they_were_published(target: Tar
 
 @pytest.mark.parametrize("target", TARGETS, ids=named)
 def test_a_zip_leaves_room_for_the_networks(target: Target, dist: Path) -> None:
-    assert archive_of(dist, target).stat().st_size < MOST_BYTES
+    assert archive_of(dist, target).stat().st_size + NETWORKS_BYTES <= MOST_BYTES
 
 
 def test_each_blender_gets_its_own_zip(dist: Path) -> None:

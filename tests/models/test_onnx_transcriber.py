@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import platform
 import shutil
 import subprocess
 import sys
@@ -106,6 +107,30 @@ def test_the_mean_of_a_logit_is_the_distributions() -> None:
     logits = np.array([-30.0, -2.0, -0.049, 0.0, 0.01, 0.051, 5.0], np.float32)
     density = np.exp(logits[:, None] * x - np.maximum(logits, 0)[:, None])
     np.testing.assert_allclose(mean_of_logit(logits), (density * x).sum(1) / density.sum(1), atol=1e-5)
+
+
+@WITHOUT_TRANSKUN
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="other C libraries give memory back by themselves"
+)
+def test_what_listening_took_is_given_back(files: Path) -> None:
+    code = f"""if True:
+        import numpy as np
+        from pathlib import Path
+        from models.music.transcription.onnx_network import OnnxNoteNetwork
+
+        def resident():
+            with open("/proc/self/status") as file:
+                return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmRSS"))
+
+        network = OnnxNoteNetwork(Path({str(files)!r}), 2)
+        loaded = resident()
+        sound = np.random.default_rng(0).normal(size=(1, {HOPS * HOP})).astype(np.float32)
+        network.hear(sound * np.float32(0.1), np.zeros(88, np.int64), lambda: None)
+        print(resident() - loaded)
+    """
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 100, "MB; it was 200"
 
 
 @WITHOUT_TRANSKUN

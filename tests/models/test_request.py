@@ -202,8 +202,8 @@ ODD_VALUES = {
     "lists of texts": ["\x1b[2J" * 1000] * 3,
 }
 GENERATE_NAMES = [
-    "output", "sound", "sounds", "midi", "seed", "preset", "sampler", "steps", "contact", "fps", "style", "keep",
-    "hand", "range", "device", "engine", "sound_start_s", "sound_end_s", "allow_download", "align", "part",
+    "output", "sound", "sounds", "decoded", "midi", "seed", "preset", "sampler", "steps", "contact", "fps", "style",
+    "keep", "hand", "range", "device", "engine", "sound_start_s", "sound_end_s", "allow_download", "align", "part",
     "midi_pieces",
 ]  # fmt: skip
 
@@ -216,6 +216,16 @@ def test_whatever_stands_in_a_request_is_one_short_sentence(name: str, kind: str
     message = caught.value.message
     assert caught.value.code == "bad_params" and f'"{name}' in message
     assert message.isprintable() and len(message) < 300
+
+
+def test_what_blender_decoded_is_of_one_file() -> None:
+    asked = {"output": "a.npz", "decoded": "b.wav"}
+    pieces = [PIECE, {**PIECE, "at_s": 20}]
+    for sound in ({"sound": "a.mp3"}, {"sounds": pieces}):
+        assert from_params(GenerateRequest, {**asked, **sound}).decoded == Path("b.wav")
+    for sound in ({"midi": "a.mid"}, {"sounds": [*pieces, {**PIECE, "path": "other.wav"}]}):
+        with pytest.raises(UserError, match='"decoded" belongs to one sound file'):
+            from_params(GenerateRequest, {**asked, **sound})
 
 
 def test_every_parameter_of_a_request_is_tried() -> None:

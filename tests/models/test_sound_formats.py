@@ -13,7 +13,7 @@ from made_sounds import RATE, bursts, encode
 from numpy.typing import NDArray
 
 from models.errors import UserError
-from models.music import sound_decoding
+from models.music import ffmpeg_decoding
 from models.music.audio import Audio, load_audio
 from models.music.channel_mix import mono
 from models.music.sound_piece import SoundPiece
@@ -177,5 +177,5 @@ def test_a_list_of_other_files_is_no_sound(tmp_path: Path) -> None:
 def test_what_ffmpeg_does_not_know_libsndfile_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     soundfile.write(tmp_path / "a.wav", bursts(2.0), RATE)
     before = np.asarray(load_audio(tmp_path / "a.wav").samples)
-    monkeypatch.setattr(sound_decoding, "CONTAINERS", "mp3")
+    monkeypatch.setattr(ffmpeg_decoding, "CONTAINERS", "mp3")
     np.testing.assert_array_equal(np.asarray(load_audio(tmp_path / "a.wav").samples), before)

@@ -3,6 +3,7 @@
 
 import struct
 import wave
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -38,6 +39,11 @@ def mixed(edit, path):
     edit.frame_start, edit.frame_end = 0, LAST
     bpy.ops.sound.mixdown(filepath=str(path), container="WAV", codec="PCM", format="F32", mixrate=RATE)
     edit.frame_start, edit.frame_end = before
+    return read_floats(path)
+
+
+def read_floats(path):
+    """Samples of the first channel of a WAV file of floats."""
     data = path.read_bytes()
     form, body = data.index(b"fmt ") + 8, data.index(b"data")
     (channels,) = struct.unpack("<H", data[form + 2 : form + 4])
@@ -61,7 +67,8 @@ def assembled(sound, scene):
     lead = 20 * RATE  # what lies before frame 0
     out = np.zeros(lead + int((LAST + 1) / rate * RATE))
     for piece in pieces:
-        samples = read_clicks(piece["path"])[round(piece["start_s"] * RATE) : round(piece["end_s"] * RATE)]
+        every = read_floats(Path(params["decoded"])) if params["decoded"] else read_clicks(piece["path"])
+        samples = every[round(piece["start_s"] * RATE) : round(piece["end_s"] * RATE)]
         at = lead + round((sound.heard.start_frame / rate + piece["at_s"]) * RATE)
         room = out[at:][: len(samples)]
         room += piece["gain"] * samples[: len(room)]

@@ -306,6 +306,7 @@ def test_a_cut_changes_nothing(scene, tmp_path):
     for strip in (left, right):
         sound = strip_sound(scene, strip, scene, None, tmp_path)
         assert sound.params() == {
+            "decoded": None,
             "sound": str(tmp_path / "clicks.wav"),
             "sound_start_s": 0.0,
             "sound_end_s": pytest.approx(8.0),
@@ -322,6 +323,7 @@ def test_pieces_are_told_to_the_worker_one_by_one(scene, tmp_path):
     params = strip_sound(scene, last, scene, None, tmp_path).params()
     path = str(tmp_path / "clicks.wav")
     assert params == {
+        "decoded": None,
         "sound": None,
         "sound_start_s": None,
         "sound_end_s": None,

@@ -49,7 +49,8 @@ def asked(scene, window=None):
 
 
 def whole(path):
-    return {"sound": None, "sounds": None, "midi": str(path), "sound_start_s": 0.0, "sound_end_s": None}
+    no_sound = {"sound": None, "sounds": None, "decoded": None}
+    return {**no_sound, "midi": str(path), "sound_start_s": 0.0, "sound_end_s": None}
 
 
 @pytest.mark.parametrize("ending", ["mid", "MIDI", "rmi", "kar", "bin"])
@@ -120,7 +121,8 @@ def test_beside_a_sound_it_only_says_which_notes(scene, midi, tmp_path):
     clicks = write_clicks(tmp_path / "clicks.wav")
     heard = add(clicks)
     strip = add(midi)
-    sound = {"sound": str(clicks), "sound_start_s": 0.0, "sound_end_s": pytest.approx(8.0), "sounds": None}
+    part = {"sound_start_s": 0.0, "sound_end_s": pytest.approx(8.0)}
+    sound = {"sound": str(clicks), **part, "sounds": None, "decoded": None}
     assert find_strip(bpy.context, "") == (scene, heard)
     assert find_midi(scene, heard).strip == strip and scene.s2c_settings.strip_name == ""
     put(strip, content_start=300)

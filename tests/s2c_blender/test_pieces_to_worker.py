@@ -54,7 +54,8 @@ def test_a_film(scene, tmp_path):
     bpy.ops.s2c.add_recording(filepath=str(film), frame_start=30)
     assert bpy.ops.s2c.generate() == {"FINISHED"}
     params = requests(tmp_path)[-1]["params"]
-    assert params["sound"].endswith("decoded.wav") and params["sounds"] is None
+    assert params["sound"] == str(film) and params["sounds"] is None
+    assert params["decoded"].endswith("decoded.wav")
     assert (params["sound_start_s"], params["sound_end_s"]) == (0.0, pytest.approx(8.0, abs=0.05))
     assert take_start() == 30
 

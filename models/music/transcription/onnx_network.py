@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.keyboard import KEYS
-from models.machine import allowed_threads
+from models.machine import allowed_threads, give_memory_back
 from models.music.transcription.decoding import IntervalScores, best_intervals
 from models.music.transcription.note_network import Findings, SegmentNotes, segment_notes
 from models.music.transcription.onnx_files import LAYERS, open_stages
@@ -50,9 +50,17 @@ class OnnxNoteNetwork:
         first, last, self.rate, self.hop = (int(fact) for fact in facts)
         self._heard = slice(first, last)
         self._places: Floats | None = None
+        give_memory_back()
 
     def hear(self, sound: Floats, start: NDArray[np.int64], tick: Callable[[], None]) -> list[SegmentNotes]:
         """See `NoteNetwork`."""
+        try:
+            return self._hear(sound, start, tick)
+        finally:
+            # Each thread has a heap of its own, and what one has freed no other uses.
+            give_memory_back()
+
+    def _hear(self, sound: Floats, start: NDArray[np.int64], tick: Callable[[], None]) -> list[SegmentNotes]:
         with ThreadPool(self._threads) as pool:
             power = power_spectra(sound, self._windows, self.hop, self._heard, pool)
             frames = len(power)
