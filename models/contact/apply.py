@@ -30,7 +30,7 @@ from models.contact.reaching import reached
 from models.contact.schedule import plan_presses
 from models.contact.separation import separate_hands
 from models.contact.solver import Problem, minimise
-from models.contact.variables import Array, Variables
+from models.contact.variables import PLACE, Array, Variables
 from models.contact.weights import ContactWeights
 from models.errors import Progress
 from models.music.passages import Span
@@ -98,6 +98,8 @@ def apply_contact(
     generated = Variables.of_motion(motion, geometry).unhooked(edits.free)
     tips = _calm(find_points(generated, geometry, hand_size), motion.fps)
     wanted = Variables.of_motion(carried(motion, presses, edits, hand_size), geometry)
+    # Over the keys, fingers go with their hand; in height it turns about them.
+    tips[:2] += (wanted.values[:, PLACE] - generated.values[:, PLACE]).transpose(1, 0, 2)[:2, :, None]
     wanted = reached(wanted, tips, edits.free, geometry, hand_size).unhooked(edits.free)
     whole = Problem(
         wanted,
