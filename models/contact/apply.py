@@ -95,8 +95,8 @@ def apply_contact(
     if strength == 0 or not edits.hands:
         return ContactResult(motion, notes)
     presses = plan_presses(notes, motion.fps)
-    generated = Variables.of_motion(motion, geometry).unhooked(edits.free)
-    tips = _calm(find_points(generated, geometry, hand_size), motion.fps)
+    generated = find_points(Variables.of_motion(motion, geometry).unhooked(edits.free), geometry, hand_size)
+    tips = _calm(generated, motion.fps)
     wanted = Variables.of_motion(carried(motion, presses, edits, hand_size), geometry)
     # Over the keys, fingers go with their hand; in height it turns about them.
     tips[:2] += (wanted.values[:, PLACE] - generated.values[:, PLACE]).transpose(1, 0, 2)[:2, :, None]
@@ -104,6 +104,7 @@ def apply_contact(
     whole = Problem(
         wanted,
         tips,
+        generated.wrists,
         presses,
         edits.fixed,
         motion.fps,

@@ -46,6 +46,8 @@ class State:
     """Wrists as they are carried, fingers as they were generated."""
     tips: Array
     """(3, 2, 5, F) where the fingertips were generated, metres."""
+    wrists: Array
+    """(3, 2, F) where the wrists were."""
     points: HandPoints
     moves: Array
     """(3, 2, 5, 9, F) as of `HandPoints.tips_by_variable`."""
@@ -127,11 +129,19 @@ def strokes(equations: NormalEquations, state: State) -> None:
     over, soft = tips[2] - wanted.ceiling, state.squared(weights.comes_height)
     comes = (over > 0) & ~kept_up & (weight[2] < soft)
     residual[2], weight[2] = np.where(comes, over, residual[2]), np.where(comes, soft, weight[2])
-    # Idle fingertips stay where they were generated, whatever the wrist does.
-    idle = state.squared(weights.idle_tip) * (1 - wanted.over)
-    both = weight + idle
-    residual = (weight * residual + idle * (tips - state.tips)) / np.maximum(both, 1e-12)
-    equations.add_tips(residual, both, state.moves)
+    equations.add_tips(residual, weight, state.moves)
+
+
+def idle(equations: NormalEquations, state: State) -> None:
+    """Idle fingertips stay where they were generated: over the keys as seen from their wrist, and in height.
+
+    It is the fingers' business alone: the wrist goes where it has to go.
+    """
+    residual = state.points.tips - state.tips
+    moved = state.points.wrists - state.wrists
+    residual[:2] -= moved[:2, :, None]
+    weight = state.squared(state.weights.idle_tip) * (1 - state.strokes.over)
+    equations.add_fingers(residual, weight, state.points.by_finger[:, :, :, 3])
 
 
 def apart(equations: NormalEquations, state: State) -> None:
@@ -186,4 +196,4 @@ def comfort(equations: NormalEquations, state: State) -> None:
     equations.add_single(residual, weight * (residual != 0))
 
 
-COSTS = (stay, smooth, slow, strokes, apart, order, comfort)
+COSTS = (stay, smooth, slow, strokes, idle, apart, order, comfort)
