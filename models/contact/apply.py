@@ -96,15 +96,17 @@ def apply_contact(
         return ContactResult(motion, notes)
     presses = plan_presses(notes, motion.fps)
     generated = find_points(Variables.of_motion(motion, geometry).unhooked(edits.free), geometry, hand_size)
-    tips = _calm(generated, motion.fps)
+    tips, wrists = _calm(generated, motion.fps), generated.wrists.copy()
     wanted = Variables.of_motion(carried(motion, presses, edits, hand_size), geometry)
     # Over the keys, fingers go with their hand; in height it turns about them.
-    tips[:2] += (wanted.values[:, PLACE] - generated.values[:, PLACE]).transpose(1, 0, 2)[:2, :, None]
+    sideways = wanted.values[:, PLACE].transpose(1, 0, 2)[:2] - wrists[:2]
+    tips[:2] += sideways[:, :, None]
+    wrists[:2] += sideways
     wanted = reached(wanted, tips, edits.free, geometry, hand_size).unhooked(edits.free)
     whole = Problem(
         wanted,
         tips,
-        generated.wrists,
+        wrists,
         presses,
         edits.fixed,
         motion.fps,

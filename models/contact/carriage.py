@@ -56,7 +56,7 @@ _SPREAD = 0.30
 _DRIFT = 1.2
 """Share of the generated wrist's slow rise and fall that stays."""
 _DRIFT_S = 1.2
-_STRAYS = (0.02, 0.012, 0.08, 0.08)
+_STRAYS = (0.03, 0.02, 0.12, 0.12)
 """How far hands stray in rests: metres sideways and forward, radians of roll and turn."""
 _LOWEST_M, _HIGHEST_M = 0.026, 0.110
 

@@ -14,11 +14,11 @@ from scipy.ndimage import gaussian_filter1d
 
 Array = NDArray[np.float64]
 
-_SHORTEST_S, _SURE_S = 0.40, 0.70
+_SHORTEST_S, _SURE_S = 0.50, 0.90
 """Silences from so long on are calmed, from the second one on in full."""
 _LEAVES_S, _THERE_S = 0.05, 0.15
 """A hand is its own business until so long after it lets go, and from so long before it strikes."""
-_SMOOTH_S = 0.25
+_SMOOTH_S = 0.20
 _FADE_S = 0.20
 _WAITS = 2.5
 """Times farther than elsewhere that hands stray before their first stroke and after their last one."""
