@@ -86,6 +86,7 @@ def state_of(
     return State(
         variables,
         variables if wanted is None else wanted,
+        (points if wanted is None else find_points(wanted, geometry, 1.0)).tips,
         points,
         points.tips_by_variable(),
         no_strokes(frames) if strokes is None else strokes,
@@ -124,7 +125,8 @@ def problem_of(
     down, up, slot, pitch = np.array(presses, float).reshape(-1, 4).T
     played = presses_of(down, up, slot, pitch)
     fixed = np.zeros((len(wanted), 2), bool)
-    return Problem(wanted, played, fixed, FPS, 1.0, geometry, ContactWeights())
+    tips = find_points(wanted, geometry, 1.0).tips
+    return Problem(wanted, tips, played, fixed, FPS, 1.0, geometry, ContactWeights())
 
 
 def fastest_joint(values: Array) -> float:
