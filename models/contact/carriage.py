@@ -132,7 +132,9 @@ def _heights(strokes: _Strokes, frames: int, fps: float) -> Array:
     way = np.abs(np.append(np.diff(strokes.place), 0.0))
     leap = np.minimum(_LEAP_RISE_M + _LEAP_SHARE * way, _HIGHEST_LEAP_M) * (way > _LEAP_M)
     high = (base + np.append(base[1:], base[-1])) / 2 + np.maximum(np.maximum(rise, rest), leap)
-    middle = np.where(silent > _REST_S, np.maximum(strokes.ends, time) + 0.5 * silent, time + _HIGH_SHARE * after)
+    middle = np.where(
+        silent > _REST_S, np.maximum(strokes.ends, time) + 0.5 * silent, time + _HIGH_SHARE * after
+    )
     knots = np.stack([time + np.minimum(_LOW_S, 0.3 * after), middle], 1).reshape(-1)
     values = np.stack([low, high], 1).reshape(-1)
     # Before the first stroke the hand waits, raised for it.

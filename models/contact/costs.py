@@ -127,10 +127,11 @@ def strokes(equations: NormalEquations, state: State) -> None:
     over, soft = tips[2] - wanted.ceiling, state.squared(weights.comes_height)
     comes = (over > 0) & ~kept_up & (weight[2] < soft)
     residual[2], weight[2] = np.where(comes, over, residual[2]), np.where(comes, soft, weight[2])
-    # Idle fingertips stay where they were generated, whatever the wrist does.
+    # Idle fingertips stay where they were generated, but above the keys, whatever the wrist does.
     idle = state.squared(weights.idle_tip) * (1 - wanted.over)
     both = weight + idle
-    residual = (weight * residual + idle * (tips - state.tips)) / np.maximum(both, 1e-12)
+    off = np.stack([*(tips[:2] - state.tips[:2]), tips[2] - np.maximum(state.tips[2], floor)])
+    residual = (weight * residual + idle * off) / np.maximum(both, 1e-12)
     equations.add_tips(residual, both, state.moves)
 
 

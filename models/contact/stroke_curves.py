@@ -124,7 +124,9 @@ class StrokeCurves:
         last = np.clip(np.maximum(own, np.minimum(shown, _FULL * dip)), None, _FULL * dip)
         last = np.where(straight, np.minimum(np.maximum(shown, _AGAIN * dip), highest), last)
         travel = np.where(straight, 0.0, np.maximum(travel, 1.4 * frame))
-        fits = np.log((1 - touch.START - last / dip) / (1 - touch.START), where=~straight, out=np.ones_like(dip))
+        fits = np.log(
+            (1 - touch.START - last / dip) / (1 - touch.START), where=~straight, out=np.ones_like(dip)
+        )
         share = np.log(1 - frame / np.where(straight, 2 * frame, travel))
         power = np.where(straight, 1.0, fits / share)
 

@@ -124,7 +124,11 @@ class StrokeSampler:
         surface[:, BOTTOM + 1 :] = self._surface[last][:, None]
         found = curves.at(times, surface)
         stroke, knot = found.stroke, found.knot
-        self._height[finger], self._share[finger], self._power[finger] = found.height, found.share, found.power
+        self._height[finger], self._share[finger], self._power[finger] = (
+            found.height,
+            found.share,
+            found.power,
+        )
         self._ceiling[finger] = curves.ceiling(times, self._surface[first])
         following = np.minimum(stroke + 1, len(first) - 1)
         self._here[finger] = np.where(knot < BOTTOM, first[stroke], last[stroke])

@@ -94,7 +94,9 @@ def draws(onset_s: Numbers, pitch: Numbers, stream: int) -> Array:
     What is redone, or worked on in other stretches of time, so keeps its touch.
     """
     place = np.round(np.asarray(onset_s, float) * 1e4).astype(np.uint64)
-    mixed = (place << np.uint64(12)) ^ (np.asarray(pitch).astype(np.uint64) << np.uint64(4)) ^ np.uint64(stream)
+    mixed = (
+        (place << np.uint64(12)) ^ (np.asarray(pitch).astype(np.uint64) << np.uint64(4)) ^ np.uint64(stream)
+    )
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
     return (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53

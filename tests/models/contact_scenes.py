@@ -99,7 +99,11 @@ def state_of(
 
 
 def presses_of(
-    down_s: Array, up_s: Array, slot: NDArray[np.floating], pitch: NDArray[np.floating], velocity: float = 64.0
+    down_s: Array,
+    up_s: Array,
+    slot: NDArray[np.floating],
+    pitch: NDArray[np.floating],
+    velocity: float = 64.0,
 ) -> Presses:
     """Presses (m,) of one loudness, half a second from tone to tone."""
     count = len(down_s)

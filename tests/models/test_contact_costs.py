@@ -89,7 +89,9 @@ def striking_state() -> State:
     tips = state.points.tips
     pitch = keyboard.key_under(tips.transpose(1, 2, 3, 0)) + keyboard.LOWEST_PITCH
     points = tips + rng.uniform(-0.003, 0.003, tips.shape)
-    strokes = Strokes(points, pitch.astype(np.int64), rng.uniform(0.6, 1, pitch.shape), np.ones(pitch.shape))
+    firm, over = rng.uniform(0.6, 1, (2, *pitch.shape))
+    ones = np.ones(pitch.shape)
+    strokes = Strokes(points, pitch.astype(np.int64), firm, over, ones, ones, ones + np.inf)
     return replace(state, strokes=strokes)
 
 
@@ -245,7 +247,8 @@ def test_a_finger_waits_above_the_key_that_it_is_over_until_it_is_over_its_own(
     down = state.variables.values.copy()
     down[RIGHT, 17] -= state.points.tips[2, RIGHT, 1] + 0.006
     equations = NormalEquations(30)
-    costs.strokes(equations, replace(moved(state, down), strokes=Strokes(points, pitch, firm, firm)))
+    strokes = replace(no_strokes(30), points=points, pitch=pitch, firm=firm, over=firm)
+    costs.strokes(equations, replace(moved(state, down), strokes=strokes))
     assert (np.sign(-equations.slope[RIGHT, 3]) == bends).all()
 
 

@@ -27,7 +27,7 @@ from models.contact.finger_separation import separate_fingers
 from models.contact.guarantee import find_tangles, find_wrong_keys, settle
 from models.contact.hand_points import find_points
 from models.contact.note_dropping import Tangle
-from models.contact.solver import minimise
+from models.contact.solver import Problem, minimise
 from models.contact.variables import MIDDLES, TURN, Variables
 from models.contact.weights import ContactWeights
 from models.evaluation.biomechanics import biomechanics, fingertips
@@ -126,9 +126,8 @@ def test_what_a_cost_is_for_gets_worse_without_it(
     assert worse(played(1, "settle"), played(1, "settle", cost))
 
 
-def found_by(cost: str, wanted: Variables, start: Variables, *presses: Any) -> list[Variables]:
+def found_by(cost: str, problem: Problem, start: Variables) -> list[Variables]:
     """What is found from ``start`` with and without a cost."""
-    problem = problem_of(wanted, presses)
     found = [minimise(problem, start, 10)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(*without(cost))
@@ -136,16 +135,33 @@ def found_by(cost: str, wanted: Variables, start: Variables, *presses: Any) -> l
 
 
 def test_without_stay_hands_do_not_come_back_to_what_was_generated() -> None:
+    """Idle fingertips bring a hand back, too; here they are left alone."""
     wanted = arched_hands(20)
     start = wanted.with_values(wanted.values + 0.1)
-    off = [np.abs(found.values - wanted.values)[:, TURN].max() for found in found_by("stay", wanted, start)]
+    problem = problem_of(wanted)
+    problem = replace(problem, weights=replace(problem.weights, idle_tip=100.0))
+    off = [np.abs(found.values - wanted.values)[:, TURN].max() for found in found_by("stay", problem, start)]
     assert off[0] < 0.06 and off[1] == pytest.approx(0.1, abs=1e-3)
+
+
+def test_idle_fingertips_stay_where_they_were_generated_when_their_wrist_is_carried_elsewhere() -> None:
+    generated = arched_hands(20)
+    values = generated.values.copy()
+    values[:, 17] += 0.02
+    raised = generated.with_values(values)
+    held = replace(problem_of(raised), tips=find_points(generated, STANDARD_HANDS, 1.0).tips)
+    loose = replace(held, weights=replace(held.weights, idle_tip=100.0))
+    off = [
+        np.linalg.norm(problem.points(minimise(problem, raised, 5)).tips - held.tips, axis=0).max()
+        for problem in (held, loose)
+    ]
+    assert off[0] < 0.008 and off[1] > 0.015
 
 
 def test_without_apart_hands_that_meet_stay_in_each_other() -> None:
     wanted = arched_hands(20, x=(0.0, 0.05))
     problem = problem_of(wanted)
-    lacks = [find_tangles(problem, found).lack.sum() for found in found_by("apart", wanted, wanted)]
+    lacks = [find_tangles(problem, found).lack.sum() for found in found_by("apart", problem, wanted)]
     assert lacks[0] < 0.1 * lacks[1]
 
 
@@ -155,7 +171,9 @@ def test_without_order_crossed_fingers_stay_crossed() -> None:
     outward = np.array([-1.0, 1.0])[:, None]
     values[:, 5], values[:, 8] = 0.2 * outward, -0.2 * outward
     crossed = hands.with_values(values)
-    gaps = [gaps_between_lines(state_of(found))[:, 0] for found in found_by("order", crossed, crossed)]
+    gaps = [
+        gaps_between_lines(state_of(found))[:, 0] for found in found_by("order", problem_of(crossed), crossed)
+    ]
     assert gaps[0].min() > 0.011 and gaps[1].max() < 0
 
 
@@ -165,10 +183,8 @@ def test_without_comfort_a_playing_finger_stays_stretched() -> None:
     values[RIGHT, 3:6] = np.array([0.6, 0.0, 0.0])[:, None]
     values[RIGHT, 16] -= 0.02
     stretched = hands.with_values(values)
-    middle = [
-        found.values[RIGHT, MIDDLES][1, 15]
-        for found in found_by("comfort", stretched, stretched, (0.2, 0.9, 6, 64))
-    ]
+    problem = problem_of(stretched, [(0.2, 0.9, 6, 64)])
+    middle = [found.values[RIGHT, MIDDLES][1, 15] for found in found_by("comfort", problem, stretched)]
     assert middle[0] > middle[1] + 0.05
 
 
