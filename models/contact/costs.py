@@ -33,6 +33,8 @@ _FAR_M = 0.008
 """Metres to the side from where it lands, beyond which a finger is not at its key yet."""
 _EDGE_M = 0.002
 """Metres that keys on a finger's way have to be higher than its own for it to come down beyond them."""
+_TIPS_PLACE = slice(3, 5)
+"""X and Y of the wrist among the nine variables of a fingertip."""
 _EARLY_M = 0.0002
 """Metres below its stroke that a finger may be before it strikes: less would strike early."""
 
@@ -127,12 +129,23 @@ def strokes(equations: NormalEquations, state: State) -> None:
     over, soft = tips[2] - wanted.ceiling, state.squared(weights.comes_height)
     comes = (over > 0) & ~kept_up & (weight[2] < soft)
     residual[2], weight[2] = np.where(comes, over, residual[2]), np.where(comes, soft, weight[2])
-    # Idle fingertips stay where they were generated, but above the keys, whatever the wrist does.
-    idle = state.squared(weights.idle_tip) * (1 - wanted.over)
-    both = weight + idle
-    off = np.stack([*(tips[:2] - state.tips[:2]), tips[2] - np.maximum(state.tips[2], floor)])
-    residual = (weight * residual + idle * off) / np.maximum(both, 1e-12)
-    equations.add_tips(residual, both, state.moves)
+    equations.add_tips(residual, weight, state.moves)
+    _leave_idle(equations, state, floor)
+
+
+def _leave_idle(equations: NormalEquations, state: State, floor: Array) -> None:
+    """Idle fingertips go along with their wrist over the keys and stay at the height where they were generated.
+
+    floor: (2, 5, F) metres that they are above in any case.
+    """
+    place = (state.variables.values - state.wanted.values)[:, PLACE][:, :2].transpose(1, 0, 2)
+    aim = state.tips.copy()
+    aim[:2] += place[:, :, None]
+    aim[2] = np.maximum(aim[2], floor)
+    moves = state.moves.copy()
+    moves[:2, :, :, _TIPS_PLACE] = 0.0
+    weight = state.squared(state.weights.idle_tip) * (1 - state.strokes.over)
+    equations.add_tips(state.points.tips - aim, np.broadcast_to(weight, aim.shape), moves)
 
 
 def apart(equations: NormalEquations, state: State) -> None:

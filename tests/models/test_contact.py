@@ -154,7 +154,7 @@ def test_where_a_song_is_cut_into_stretches_does_not_show() -> None:
     whole, cut = (fingertips(apply_contact(motion, notes, stretch_s=s)) for s in (60.0, 10.0))
     differs = np.linalg.norm(whole - cut, axis=-1).max((1, 2))
     cuts = np.array([300, 600])
-    assert differs.max() < 0.012
+    assert differs.max() < 0.006
     since = np.arange(900) - np.array([0, *cuts])[np.searchsorted(cuts, np.arange(900), side="right")]
     # Two seconds after a cut, and until the next one, nothing is left of it.
     assert differs[since >= 60].max() < 1e-5 and differs[:300].max() < 1e-5

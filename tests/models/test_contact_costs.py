@@ -96,11 +96,11 @@ def striking_state() -> State:
 
 
 def idle_state() -> State:
-    """Fingers that play nothing and are in the white keys."""
+    """Fingers that play nothing and are in the white keys, some way from where they were generated."""
     variables = arched_hands(8, height=0.055)
     values = variables.values + 0.01 * np.random.default_rng(4).normal(size=variables.values.shape)
     values[:, 16] = -0.14
-    state = state_of(variables.with_values(values))
+    state = state_of(variables.with_values(values), variables)
     assert (state.points.tips[1] < keyboard.BLACK_FRONT - 0.006).all()
     return state
 
