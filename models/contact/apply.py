@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 from threadpoolctl import threadpool_limits
 
 from models.body.edit_mask import EditMask
@@ -24,7 +25,7 @@ from models.checks import check_range
 from models.contact.carriage import carried
 from models.contact.finger_separation import separate_fingers
 from models.contact.guarantee import settle
-from models.contact.hand_points import find_points
+from models.contact.hand_points import HandPoints, find_points
 from models.contact.reaching import reached
 from models.contact.schedule import plan_presses
 from models.contact.separation import separate_hands
@@ -43,6 +44,7 @@ AHEAD_S = 2.0
 """Seconds of music after a stretch that are heard but not written."""
 CONTEXT_S = 0.5
 """Seconds before a stretch, and around what may change, that are known."""
+_CALM_S = 0.12
 STEPS = 5
 """Gauss-Newton steps of a stretch."""
 
@@ -94,7 +96,7 @@ def apply_contact(
         return ContactResult(motion, notes)
     presses = plan_presses(notes, motion.fps)
     generated = Variables.of_motion(motion, geometry).unhooked(edits.free)
-    tips = find_points(generated, geometry, hand_size).tips
+    tips = _calm(find_points(generated, geometry, hand_size), motion.fps)
     wanted = Variables.of_motion(carried(motion, presses, edits, hand_size), geometry)
     wanted = reached(wanted, tips, edits.free, geometry, hand_size).unhooked(edits.free)
     whole = Problem(
@@ -139,6 +141,13 @@ def apply_contact(
         apart = separate_hands(shown, edits.part(inside.start, inside.stop), hand_size, geometry)
         result.wrist[inside] += np.float32(strength) * (apart - shown.wrist)
     return ContactResult(result, notes)
+
+
+def _calm(points: HandPoints, fps: float) -> Array:
+    """(3, 2, 5, F) the fingertips, which move about the wrist no faster than idle fingers do."""
+    return points.wrists[:, :, None] + gaussian_filter1d(
+        points.tips - points.wrists[:, :, None], _CALM_S * fps, mode="nearest"
+    )
 
 
 def _solved(whole: Problem, values: Array, start: int, stop: int, step_done: Callable[[int], None]) -> Array:

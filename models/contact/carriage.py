@@ -28,11 +28,11 @@ from models.music.notes import CHORD_WINDOW_S
 
 Array = NDArray[np.float64]
 
-WHITE_M, BLACK_M = 0.039, 0.007
+WHITE_M, BLACK_M = 0.038, 0.009
 """Height of the wrist where white keys are played, and what black ones add."""
 KNUCKLES_M = 0.095
 """From the wrist to the knuckles, which stay where they are when the wrist rises."""
-LEVEL = -0.26
+LEVEL = -0.25
 """Radians of the hand's bend at `WHITE_M`: knuckles are a little above the wrist."""
 _LOW_S = 0.04
 """A wrist is lowest so long after the keys are down."""
@@ -46,7 +46,7 @@ _UNHURRIED_S = 0.30
 """Strokes nearer to each other leave less time to rise."""
 _CHORD = 0.12
 """Share more for each further key of a chord."""
-_REST_S, _REST_M, _LONG_REST_S, _LONG_REST_M = 0.45, 0.026, 2.0, 0.045
+_REST_S, _REST_M, _LONG_REST_S, _LONG_REST_M = 0.45, 0.030, 2.0, 0.050
 """A hand that is silent for so long rises by so much."""
 _LEAP_M, _LEAP_RISE_M, _LEAP_SHARE, _HIGHEST_LEAP_M = 0.15, 0.010, 0.06, 0.035
 """Leaps from so far on are arcs: metres that the wrist rises, and more for each metre of way."""

@@ -26,7 +26,7 @@ _UP_FRAMES = 1.25  # a key struck again is up for so long, so that the lift is s
 _UP_SHARE = 0.55  # or for this share of the time between both: then the frame between them shows it
 # Between two strokes of a key, and of a finger, there is time for the second one, and so much more, within this share of
 # the time from one to the other.
-_BETWEEN_S, _MOST_UP = 0.05, 0.35
+_BETWEEN_S, _MOST_UP = 0.04, 0.30
 _AGAIN = 1.0  # times that which there is until its key is struck again: so long it may take to come up
 _LEAP_M, _LOOKS_AHEAD = (
     0.11,

@@ -40,7 +40,9 @@ _HALF = 0.45
 """Share of the time from 85 % to 10 % of the dip after which a key is half way up."""
 _COMES_S, _COMES_NEAR, _COMES_SPEED = 0.18, 0.004, 0.8
 """So long before a stroke its finger comes down no faster than in this share of the stroke's speed, to so near its key."""
-_RISES, _AWAY, _COMES, _STROKE = 0.32, 0.40, 0.14, 0.34
+_UNHURRIED_S = 0.25
+"""With less time between two strokes a finger stays nearer to its keys."""
+_RISES, _AWAY, _COMES, _STROKE = 0.31, 0.38, 0.17, 0.34
 """Shares of the time between two strokes of a finger: to come up to 10 % of the dip, and to where it waits; to come down
 from there, and to strike."""
 _HIGHEST_PER_S, _HIGHEST = 0.2, 0.024
@@ -132,7 +134,8 @@ class StrokeCurves:
 
         started = down_s - np.where(straight, frame, travel)
         comes = np.minimum(_WAIT_S, _COMES * before)
-        lift = np.minimum(lift, _COMES_NEAR + _COMES_SPEED * speed * comes)
+        near = _COMES_NEAR * np.clip(before / _UNHURRIED_S, 0.2, 1)
+        lift = np.minimum(lift, near + _COMES_SPEED * speed * comes)
         presses_it = ~straight & ~from_above
         touched = started - np.where(presses_it, touch.TAKE_UP * travel, 0.4 * comes)
         waits = np.where(presses_it, touched, started) - comes
@@ -141,7 +144,7 @@ class StrokeCurves:
 
         # What there is no time for afterwards begins earlier.
         ends = np.minimum((1 - _HALF) * release_s, _RISES * after)
-        begins = np.minimum(np.minimum(release_s - ends, 2.2 * _HALF * release_s), 0.7 * hold_s)
+        begins = np.minimum(np.minimum(release_s - ends, 1.7 * _HALF * release_s), 0.7 * hold_s)
         half = up_s + ends - (1 - _HALF) * (begins + ends)
         settles = np.minimum(_SETTLE_S, 0.4 * hold_s)
         away = np.minimum(up_s + 1.4 * ends + _WAIT_S, up_s + _AWAY * after)

@@ -37,7 +37,7 @@ RELEASE_FROM, RELEASE_TO = 0.85, 0.10
 _SHARES = (0.0, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 1.0)
 _RELEASES_S = (0.045, 0.054, 0.060, 0.076, 0.126, 0.208, 0.352, 0.507, 0.600)
 """Of these shares of all notes the key comes up so fast or faster, seconds."""
-_HELD = ((0.1, 0.3, 1.0), (0.73, 1.1, 1.3))
+_HELD = ((0.1, 0.3, 1.0), (0.85, 1.3, 1.6))
 """Seconds that a key is held, and how much slower than usual it comes up then (measured up to 0.8 s)."""
 _TONES_S, _LIFTS = (0.12, 0.70), (0.015, 0.005)
 """Time from tone to tone, and the lift above the key that goes with it, metres."""

@@ -42,7 +42,7 @@ class ContactWeights:
     impact: float = 0.998
     """Share of the fingers' cost that does not count while they strike."""
     # `slow`: joint speed
-    fastest_joint: float = 14.0
+    fastest_joint: float = 9.0
     """Radians a second."""
     speed: float = 0.15
     """Radians a second that a joint is faster."""
