@@ -31,7 +31,7 @@ from models.contact.key_heights import height_under
 from models.contact.near_bones import too_near
 from models.contact.solver import minimise
 from models.contact.strokes import Strokes
-from models.contact.variables import ABDUCTIONS, FLEXIONS, MIDDLES, Array, Variables
+from models.contact.variables import ABDUCTIONS, FLEXIONS, MIDDLES, PLACE, Array, Variables
 from models.contact.weights import ContactWeights
 
 STEP = 1e-6
@@ -205,7 +205,7 @@ def test_slow_slows_what_is_faster_than_a_hand(monkeypatch: pytest.MonkeyPatch) 
     assert fastest_joint(start.values) == pytest.approx(24.0)
     end = alone(monkeypatch, costs.slow, wanted, start)
     assert fastest_joint(end.values) < problem_of(wanted).weights.fastest_joint + 0.5
-    slower = start.with_values(wanted.values + 0.5 * (values - wanted.values))
+    slower = start.with_values(wanted.values + 0.3 * (values - wanted.values))
     np.testing.assert_array_equal(alone(monkeypatch, costs.slow, wanted, slower).values, slower.values)
 
 
@@ -233,6 +233,20 @@ def test_strokes_lift_a_finger_that_plays_nothing(monkeypatch: pytest.MonkeyPatc
     tips = find_points(end, STANDARD_HANDS, 1.0).tips
     assert not struck(end).any()
     assert (tips[2] > height_under(tips.transpose(1, 2, 3, 0)) + ContactWeights().key_clearance - 0.001).all()
+
+
+def test_strokes_leave_idle_fingers_about_their_wrist_and_at_their_height(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wanted = arched_hands(10, height=0.09)
+    aside, above = wanted.values.copy(), wanted.values.copy()
+    aside[:, PLACE][:, :2] += 0.05
+    end = alone(monkeypatch, costs.strokes, wanted, wanted.with_values(aside))
+    np.testing.assert_allclose(end.values, aside, atol=1e-9)
+    above[:, PLACE.stop - 1] += 0.02
+    end = alone(monkeypatch, costs.strokes, wanted, wanted.with_values(above))
+    tips = [find_points(hands, STANDARD_HANDS, 1.0).tips for hands in (end, wanted)]
+    np.testing.assert_allclose(tips[0][2], tips[1][2], atol=0.001)
 
 
 @pytest.mark.parametrize(("key", "bends"), [(62, 1.0), (64, -1.0)])
