@@ -95,13 +95,14 @@ def apply_contact(
     if strength == 0 or not edits.hands:
         return ContactResult(motion, notes)
     presses = plan_presses(notes, motion.fps)
-    generated = Variables.of_motion(motion, geometry).unhooked(edits.free)
-    tips = _calm(find_points(generated, geometry, hand_size), motion.fps)
+    generated = find_points(Variables.of_motion(motion, geometry).unhooked(edits.free), geometry, hand_size)
+    tips = _calm(generated, motion.fps)
     wanted = Variables.of_motion(carried(motion, presses, edits, hand_size), geometry)
     wanted = reached(wanted, tips, edits.free, geometry, hand_size).unhooked(edits.free)
     whole = Problem(
         wanted,
         tips,
+        generated.wrists,
         presses,
         edits.fixed,
         motion.fps,

@@ -7,6 +7,7 @@ Each cost adds its residuals to the normal equations. Axes: 2 hands, 5 fingers, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -33,8 +34,6 @@ _FAR_M = 0.008
 """Metres to the side from where it lands, beyond which a finger is not at its key yet."""
 _EDGE_M = 0.002
 """Metres that keys on a finger's way have to be higher than its own for it to come down beyond them."""
-_TIPS_PLACE = slice(3, 5)
-"""X and Y of the wrist among the nine variables of a fingertip."""
 _EARLY_M = 0.0002
 """Metres below its stroke that a finger may be before it strikes: less would strike early."""
 
@@ -48,6 +47,8 @@ class State:
     """Wrists as they are carried, fingers as they were generated."""
     tips: Array
     """(3, 2, 5, F) where the fingertips were generated, metres."""
+    wrists: Array
+    """(3, 2, F) where the wrists were."""
     points: HandPoints
     moves: Array
     """(3, 2, 5, 9, F) as of `HandPoints.tips_by_variable`."""
@@ -58,6 +59,11 @@ class State:
     geometry: HandGeometry
     size: float
     """Factor on the hands' lengths."""
+
+    @cached_property
+    def highest(self) -> Array:
+        """(2, 5, F) metres of the keys under the fingertips and on their way from frame to frame."""
+        return height_on_the_way(self.points.tips.transpose(3, 1, 2, 0)).transpose(1, 2, 0).astype(np.float64)
 
     def squared(self, tolerance: float) -> float:
         """The weight of a residual in one frame."""
@@ -111,7 +117,7 @@ def strokes(equations: NormalEquations, state: State) -> None:
     places = tips.transpose(3, 1, 2, 0)
     under = keyboard.key_under(places).transpose(1, 2, 0) + keyboard.LOWEST_PITCH
     # Between two frames a finger goes straight on: it is above all that is on its way.
-    highest = height_on_the_way(places).transpose(1, 2, 0)
+    highest = state.highest
     clear = highest + weights.key_clearance
     # A finger on its way to or from its key stays above the one that it is over; in its key only where it is far off.
     far = (np.hypot(*residual[:2]) > _FAR_M) | (wanted.firm < 1)
@@ -130,22 +136,20 @@ def strokes(equations: NormalEquations, state: State) -> None:
     comes = (over > 0) & ~kept_up & (weight[2] < soft)
     residual[2], weight[2] = np.where(comes, over, residual[2]), np.where(comes, soft, weight[2])
     equations.add_tips(residual, weight, state.moves)
-    _leave_idle(equations, state, floor)
 
 
-def _leave_idle(equations: NormalEquations, state: State, floor: Array) -> None:
-    """Idle fingertips go along with their wrist over the keys and stay at the height where they were generated.
+def idle(equations: NormalEquations, state: State) -> None:
+    """Idle fingertips stay where they were generated: over the keys as seen from their wrist, and in height.
 
-    floor: (2, 5, F) metres that they are above in any case.
+    Those that were generated in the keys stay above them. It is the fingers' business alone: the wrist goes where it
+    has to go.
     """
-    place = (state.variables.values - state.wanted.values)[:, PLACE][:, :2].transpose(1, 0, 2)
-    aim = state.tips.copy()
-    aim[:2] += place[:, :, None]
-    aim[2] = np.maximum(aim[2], floor)
-    moves = state.moves.copy()
-    moves[:2, :, :, _TIPS_PLACE] = 0.0
+    clear = state.highest + state.weights.key_clearance
+    residual = state.points.tips - np.stack([*state.tips[:2], np.maximum(state.tips[2], clear)])
+    moved = state.points.wrists - state.wrists
+    residual[:2] -= moved[:2, :, None]
     weight = state.squared(state.weights.idle_tip) * (1 - state.strokes.over)
-    equations.add_tips(state.points.tips - aim, np.broadcast_to(weight, aim.shape), moves)
+    equations.add_fingers(residual, weight, state.points.by_finger[:, :, :, 3])
 
 
 def apart(equations: NormalEquations, state: State) -> None:
@@ -200,4 +204,4 @@ def comfort(equations: NormalEquations, state: State) -> None:
     equations.add_single(residual, weight * (residual != 0))
 
 
-COSTS = (stay, smooth, slow, strokes, apart, order, comfort)
+COSTS = (stay, smooth, slow, strokes, idle, apart, order, comfort)

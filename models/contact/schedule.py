@@ -27,6 +27,7 @@ _UP_SHARE = 0.55  # or for this share of the time between both: then the frame b
 # Between two strokes of a key, and of a finger, there is time for the second one, and so much more, within this share of
 # the time from one to the other.
 _BETWEEN_S, _MOST_UP = 0.04, 0.30
+_TRAVEL = 2.5  # metres a second of a finger from one of its keys to the next
 _AGAIN = 1.0  # times that which there is until its key is struck again: so long it may take to come up
 _LEAP_M, _LOOKS_AHEAD = (
     0.11,
@@ -91,16 +92,16 @@ def plan_presses(notes: Notes, fps: float) -> Presses:
     onset, velocity = (column[played].astype(float) for column in (notes.onset_s, notes.velocity))
     slot, pitch = notes.slot[played], notes.pitch[played].astype(int)
     frame = _bottom_frames(onset, pitch, velocity, fps)
-    up = notes.release_s[played] * fps
+    up, x = notes.release_s[played] * fps, keyboard.key_x(pitch)
     for group in (pitch, slot):
         for value in np.unique(group):
             index = np.flatnonzero(group == value)
             following = frame[index[1:]]
             period = following - frame[index[:-1]]
             wants = np.maximum(_UP_FRAMES, (_BETWEEN_S + touch.travel_s(velocity[index[1:]])) * fps)
-            latest = following - np.maximum(
-                np.minimum(wants, _MOST_UP * period), np.minimum(_UP_FRAMES, _UP_SHARE * period)
-            )
+            least = np.maximum(np.minimum(wants, _MOST_UP * period), np.minimum(_UP_FRAMES, _UP_SHARE * period))
+            way = np.abs(np.diff(x[index])) / _TRAVEL * fps
+            latest = following - np.maximum(least, np.minimum(way, period - _DOWN_FRAMES))
             up[index[:-1]] = np.minimum(up[index[:-1]], latest)
     up = np.maximum(up, frame + _DOWN_FRAMES)
     presses = Presses(

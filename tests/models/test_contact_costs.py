@@ -31,7 +31,7 @@ from models.contact.key_heights import height_under
 from models.contact.near_bones import too_near
 from models.contact.solver import minimise
 from models.contact.strokes import Strokes
-from models.contact.variables import ABDUCTIONS, FLEXIONS, MIDDLES, PLACE, Array, Variables
+from models.contact.variables import ABDUCTIONS, FINGER_VARIABLES, FLEXIONS, MIDDLES, PLACE, Array, Variables
 from models.contact.weights import ContactWeights
 
 STEP = 1e-6
@@ -46,7 +46,7 @@ class Recorder:
     def _add(self, residual: Array, weight: Array, *moves: object) -> None:
         self.energy += 0.5 * float((weight * residual**2).sum())
 
-    add_single = add_tips = add_differences = add_second_differences = _add
+    add_single = add_tips = add_fingers = add_differences = add_second_differences = _add
 
     def add_sparse(
         self, frame: Any, hand: Any, variable: Any, moves: Any, residual: Array, weight: Array
@@ -120,10 +120,11 @@ def playing_state() -> State:
         (costs.slow, random_state),
         (costs.strokes, striking_state),
         (costs.strokes, idle_state),
+        (costs.idle, idle_state),
         (costs.apart, lambda: random_state(6, apart=0.03)),
         (costs.comfort, playing_state),
     ],
-    ids=["stay", "smooth", "slow", "strokes", "strokes of idle fingers", "apart", "comfort"],
+    ids=["stay", "smooth", "slow", "strokes", "strokes of idle fingers", "idle", "apart", "comfort"],
 )
 def test_a_slope_is_that_of_its_residuals(cost: Cost, state: Callable[[], State]) -> None:
     given = state()
@@ -133,6 +134,8 @@ def test_a_slope_is_that_of_its_residuals(cost: Cost, state: Callable[[], State]
     rng = np.random.default_rng(0)
     for _ in range(10):
         way = rng.normal(size=given.variables.values.shape)
+        if cost is costs.idle:
+            way[:, FINGER_VARIABLES:] = 0.0  # it is the fingers' business alone
         ahead, behind = (
             energy_of(cost, moved(given, given.variables.values + sign * STEP * way)) for sign in (1, -1)
         )
@@ -235,18 +238,33 @@ def test_strokes_lift_a_finger_that_plays_nothing(monkeypatch: pytest.MonkeyPatc
     assert (tips[2] > height_under(tips.transpose(1, 2, 3, 0)) + ContactWeights().key_clearance - 0.001).all()
 
 
-def test_strokes_leave_idle_fingers_about_their_wrist_and_at_their_height(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_idle_leaves_fingers_about_their_wrist_and_at_their_height(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = arched_hands(10, height=0.09)
     aside, above = wanted.values.copy(), wanted.values.copy()
     aside[:, PLACE][:, :2] += 0.05
-    end = alone(monkeypatch, costs.strokes, wanted, wanted.with_values(aside))
+    end = alone(monkeypatch, costs.idle, wanted, wanted.with_values(aside))
     np.testing.assert_allclose(end.values, aside, atol=1e-9)
-    above[:, PLACE.stop - 1] += 0.02
-    end = alone(monkeypatch, costs.strokes, wanted, wanted.with_values(above))
-    tips = [find_points(hands, STANDARD_HANDS, 1.0).tips for hands in (end, wanted)]
-    np.testing.assert_allclose(tips[0][2], tips[1][2], atol=0.001)
+    above[:, PLACE.stop - 1] += 0.01
+    end = alone(monkeypatch, costs.idle, wanted, wanted.with_values(above))
+    np.testing.assert_array_equal(end.values[:, PLACE], above[:, PLACE])
+    tips = [find_points(hands, STANDARD_HANDS, 1.0).tips[2] for hands in (end, wanted)]
+    assert np.abs(tips[0] - tips[1]).max() < 0.002
+
+
+@pytest.mark.parametrize("steps", [5, 6, 9, 10])
+def test_fingers_that_were_generated_in_the_keys_stay_above_them(
+    monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """In every step: they are not drawn down in one and lifted in the next."""
+    values = over_a_key(64).values.copy()
+    values[RIGHT, 17] -= 0.028
+    low = over_a_key(64).with_values(values)
+    monkeypatch.setattr(solver, "COSTS", (costs.strokes, costs.idle))
+    problem = problem_of(low)
+    end = minimise(replace(problem, weights=replace(problem.weights, damping=1.0)), low, steps)
+    tips = find_points(end, STANDARD_HANDS, 1.0).tips
+    assert struck(low).any()
+    assert (tips[2] > height_under(tips.transpose(1, 2, 3, 0)) + ContactWeights().key_clearance - 0.001).all()
 
 
 @pytest.mark.parametrize(("key", "bends"), [(62, 1.0), (64, -1.0)])
