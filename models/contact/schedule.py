@@ -99,7 +99,9 @@ def plan_presses(notes: Notes, fps: float) -> Presses:
             following = frame[index[1:]]
             period = following - frame[index[:-1]]
             wants = np.maximum(_UP_FRAMES, (_BETWEEN_S + touch.travel_s(velocity[index[1:]])) * fps)
-            least = np.maximum(np.minimum(wants, _MOST_UP * period), np.minimum(_UP_FRAMES, _UP_SHARE * period))
+            least = np.maximum(
+                np.minimum(wants, _MOST_UP * period), np.minimum(_UP_FRAMES, _UP_SHARE * period)
+            )
             way = np.abs(np.diff(x[index])) / _TRAVEL * fps
             latest = following - np.maximum(least, np.minimum(way, period - _DOWN_FRAMES))
             up[index[:-1]] = np.minimum(up[index[:-1]], latest)

@@ -132,7 +132,9 @@ def problem_of(
     played = presses_of(down, up, slot, pitch)
     fixed = np.zeros((len(wanted), 2), bool)
     generated = find_points(wanted, geometry, 1.0)
-    return Problem(wanted, generated.tips, generated.wrists, played, fixed, FPS, 1.0, geometry, ContactWeights())
+    return Problem(
+        wanted, generated.tips, generated.wrists, played, fixed, FPS, 1.0, geometry, ContactWeights()
+    )
 
 
 def fastest_joint(values: Array) -> float:

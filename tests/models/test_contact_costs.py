@@ -354,6 +354,15 @@ def test_comfort_brings_a_spread_finger_back(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_all_costs_are_in_the_sum() -> None:
-    named = {costs.stay, costs.smooth, costs.slow, costs.strokes, costs.apart, costs.order, costs.comfort}
-    assert set(costs.COSTS) == named and solver.COSTS is costs.COSTS
+    named = [
+        costs.stay,
+        costs.smooth,
+        costs.slow,
+        costs.strokes,
+        costs.idle,
+        costs.apart,
+        costs.order,
+        costs.comfort,
+    ]
+    assert set(costs.COSTS) == set(named) and solver.COSTS is costs.COSTS
     assert state_of(arched_hands(1)).squared(0.5) == 4.0  # at 30 frames a second
