@@ -29,7 +29,7 @@ class ContactWeights:
     wrist_height: float = 0.008
     """Metres from where the wrist is carried."""
     idle_tip: float = 0.012
-    """Metres that an idle fingertip leaves its generated place by."""
+    """Metres that an idle fingertip leaves its generated height by, and its place about the wrist."""
     wrist_turn: float = 0.12
     """Radians."""
     # `smooth`: acceleration of the difference from what was generated
