@@ -7,6 +7,7 @@ Each cost adds its residuals to the normal equations. Axes: 2 hands, 5 fingers, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -58,6 +59,11 @@ class State:
     geometry: HandGeometry
     size: float
     """Factor on the hands' lengths."""
+
+    @cached_property
+    def highest(self) -> Array:
+        """(2, 5, F) metres of the keys under the fingertips and on their way from frame to frame."""
+        return height_on_the_way(self.points.tips.transpose(3, 1, 2, 0)).transpose(1, 2, 0).astype(np.float64)
 
     def squared(self, tolerance: float) -> float:
         """The weight of a residual in one frame."""
@@ -111,7 +117,7 @@ def strokes(equations: NormalEquations, state: State) -> None:
     places = tips.transpose(3, 1, 2, 0)
     under = keyboard.key_under(places).transpose(1, 2, 0) + keyboard.LOWEST_PITCH
     # Between two frames a finger goes straight on: it is above all that is on its way.
-    highest = height_on_the_way(places).transpose(1, 2, 0)
+    highest = state.highest
     clear = highest + weights.key_clearance
     # A finger on its way to or from its key stays above the one that it is over; in its key only where it is far off.
     far = (np.hypot(*residual[:2]) > _FAR_M) | (wanted.firm < 1)
@@ -135,9 +141,11 @@ def strokes(equations: NormalEquations, state: State) -> None:
 def idle(equations: NormalEquations, state: State) -> None:
     """Idle fingertips stay where they were generated: over the keys as seen from their wrist, and in height.
 
-    It is the fingers' business alone: the wrist goes where it has to go.
+    Those that were generated in the keys stay above them. It is the fingers' business alone: the wrist goes where it
+    has to go.
     """
-    residual = state.points.tips - state.tips
+    clear = state.highest + state.weights.key_clearance
+    residual = state.points.tips - np.stack([*state.tips[:2], np.maximum(state.tips[2], clear)])
     moved = state.points.wrists - state.wrists
     residual[:2] -= moved[:2, :, None]
     weight = state.squared(state.weights.idle_tip) * (1 - state.strokes.over)

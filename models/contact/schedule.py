@@ -23,6 +23,7 @@ _MATTERS_S = 1.0  # presses this far outside a stretch of time still shape the p
 _LATEST_S = 0.04  # a press must show this long after its onset at the latest
 _DOWN_FRAMES = 0.6  # from the frame in which a key is at its bottom until it is half way up, at least
 _UP_FRAMES = 1.25  # a key struck again is up for so long, so that the lift is seen
+_UP_SHARE = 0.55  # or for this share of the time between both: then the frame between them shows it
 # Between two strokes of a key, and of a finger, there is time for the second one, and so much more, within this share of
 # the time from one to the other.
 _BETWEEN_S, _MOST_UP = 0.04, 0.30
@@ -63,8 +64,15 @@ _COLUMNS = tuple(column.name for column in fields(Presses))
 
 
 def cut_presses(presses: Presses, start_s: float, stop_s: float) -> Presses:
-    """The presses that matter between two times, their times counted from ``start_s``."""
+    """The presses that matter between two times, their times counted from ``start_s``.
+
+    Strokes depend on those of the same finger before and after them, however long before and after.
+    """
     near = (presses.up_s > start_s - _MATTERS_S) & (presses.down_s < stop_s + _MATTERS_S)
+    order = np.argsort(presses.slot, kind="stable")
+    by_finger, same = near[order], np.diff(presses.slot[order]) == 0
+    near[order[1:]] |= by_finger[:-1] & same
+    near[order[:-1]] |= by_finger[1:] & same
     columns = {name: getattr(presses, name)[near] for name in _COLUMNS}
     for name in ("down_s", "up_s"):
         columns[name] = columns[name] - start_s
@@ -91,7 +99,9 @@ def plan_presses(notes: Notes, fps: float) -> Presses:
             following = frame[index[1:]]
             period = following - frame[index[:-1]]
             wants = np.maximum(_UP_FRAMES, (_BETWEEN_S + touch.travel_s(velocity[index[1:]])) * fps)
-            least = np.maximum(np.minimum(wants, _MOST_UP * period), np.minimum(_UP_FRAMES, period / 2))
+            least = np.maximum(
+                np.minimum(wants, _MOST_UP * period), np.minimum(_UP_FRAMES, _UP_SHARE * period)
+            )
             way = np.abs(np.diff(x[index])) / _TRAVEL * fps
             latest = following - np.maximum(least, np.minimum(way, period - _DOWN_FRAMES))
             up[index[:-1]] = np.minimum(up[index[:-1]], latest)
