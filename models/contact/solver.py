@@ -86,7 +86,7 @@ def minimise(
     low, high = limits_of(problem.geometry, problem.weights.lowest_wrist)
     held = np.repeat(problem.fixed.T[:, None], COUNT, 1)
     variables = start.with_values(np.where(held, start.values, np.clip(start.values, low, high)))
-    damping = np.broadcast_to((problem.weights.damping * _UNITS) ** -2, (2, COUNT, 1))
+    damping = np.broadcast_to(30 / problem.fps * (problem.weights.damping * _UNITS) ** -2, (2, COUNT, 1))
     near: NearBones | None = None
     for step in range(steps):
         if step_done is not None:

@@ -24,13 +24,12 @@ Array = touch.Array
 
 KNOTS = 10
 """Of a stroke: waiting, touching, started, bottom, settled, released, 85 %, half way, 10 %, away."""
-STARTED, BOTTOM, AWAY = 2, 3, KNOTS - 1
+TOUCHED, STARTED, BOTTOM, AWAY = 1, 2, 3, KNOTS - 1
 _SHOWN = 0.85
 """Share of a stroke's speed that its last frame shows."""
 _FULL = 0.95
-"""Share of the dip that a finger, which touches its key one frame before, goes in the last frame at most."""
-_FROM_ABOVE = 1.4
-"""Dips that the last frame would have to show for a finger to come from above its key instead."""
+"""Share of the dip that a finger, which touches its key one frame before, goes in the last frame at most; faster ones
+come from above."""
 _AGAIN = 0.75
 """Share of the dip that a key which is struck again at once comes up in between."""
 _WAIT_S = 0.09
@@ -38,7 +37,7 @@ _WAIT_S = 0.09
 _SETTLE_S = 0.06
 _HALF = 0.45
 """Share of the time from 85 % to 10 % of the dip after which a key is half way up."""
-_COMES_S, _COMES_NEAR, _COMES_SPEED = 0.18, 0.004, 0.8
+_COMES_S, _COMES_NEAR, _COMES_SPEED = 0.18, 0.003, 0.8
 """So long before a stroke its finger comes down no faster than in this share of the stroke's speed, to so near its key."""
 _UNHURRIED_S = 0.25
 """With less time between two strokes a finger stays nearer to its keys."""
@@ -122,7 +121,7 @@ class StrokeCurves:
         shown = _SHOWN * speed * frame
         highest = dip + np.minimum(_HIGHEST_PER_S * before, _HIGHEST)
         quick = before < 2.9 * frame
-        straight = quick | (shown > _FROM_ABOVE * dip)
+        straight = quick | (shown > _FULL * dip)
         last = np.clip(np.maximum(own, np.minimum(shown, _FULL * dip)), None, _FULL * dip)
         last = np.where(straight, np.minimum(np.maximum(shown, _AGAIN * dip), highest), last)
         travel = np.where(straight, 0.0, np.maximum(travel, 1.4 * frame))
@@ -140,7 +139,9 @@ class StrokeCurves:
         touched = started - np.where(presses_it, touch.TAKE_UP * travel, 0.4 * comes)
         waits = np.where(presses_it, touched, started) - comes
         above = np.where(straight, last - dip, -touch.START * dip)
-        nearly = np.where(presses_it, 0.0, np.where(straight, np.maximum(lift, above + 1e-3), 0.5 * lift))
+        # One frame earlier it is not so much higher that it would come down faster than it strikes.
+        falls = _COMES_SPEED * speed * (started - touched)
+        nearly = np.where(presses_it, 0.0, np.maximum(above, 0.0) + np.minimum(0.5 * lift, falls) + 1e-3)
 
         # What there is no time for afterwards begins earlier.
         ends = np.minimum((1 - _HALF) * release_s, _RISES * after)
@@ -207,12 +208,14 @@ class StrokeCurves:
 
         Infinite where no stroke is near. surface: (n,) of the keys.
         """
-        started = self.knots[:, STARTED]
-        before = np.diff(started, prepend=-np.inf)
-        following = np.clip(np.searchsorted(started, times), 0, len(started) - 1)
-        ahead = started[following] - times
+        pressed = self.heights[:, TOUCHED] <= 0
+        comes = np.where(pressed, self.knots[:, TOUCHED], self.knots[:, STARTED])
+        lowest = surface + np.maximum(np.where(pressed, 0.0, self.heights[:, STARTED]), 0.0) + _COMES_NEAR
+        before = np.diff(comes, prepend=-np.inf)
+        following = np.clip(np.searchsorted(comes, times), 0, len(comes) - 1)
+        ahead = comes[following] - times
         near = (ahead >= 0) & (ahead < np.minimum(_COMES_S, 0.4 * before)[following])
-        height = surface[following] + _COMES_NEAR + _COMES_SPEED * self._speed[following] * ahead
+        height = lowest[following] + _COMES_SPEED * self._speed[following] * ahead
         return np.where(near, height, np.inf)
 
 

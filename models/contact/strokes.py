@@ -23,7 +23,7 @@ _SERVED_S, _LIFTED_S = 0.035, 0.04
 """A finger is as good as holding from so long before it strikes until it has left its key."""
 _LETS_GO_S = 0.02
 """Before a finger strikes and after it has left its key, its tolerance grows by a factor of e in this time."""
-_THERE_FRAMES = 1.2
+_THERE_FRAMES, _THERE_S = 1.2, 0.06
 """A finger is over its key so long before its stroke starts."""
 _IMPACT_S = 0.02
 """So long after a key is at its bottom, its finger is stopped by it."""
@@ -90,7 +90,10 @@ class StrokeSampler:
             comes = np.maximum(_LETS_GO_S, _COMES * (started - waits))
             self._firm[finger] = _firmness(times, started, up, comes, lets_go)
             # Over its key it is sooner than down: on its way it would cut through the edge of the key beside.
-            there = np.maximum(started - _THERE_FRAMES / fps, np.append(-np.inf, up[:-1]))
+            sooner = np.maximum(
+                _THERE_FRAMES / fps, np.minimum(_THERE_S, 0.25 * np.append(np.inf, down[1:] - up[:-1]))
+            )
+            there = np.maximum(started - sooner, np.append(-np.inf, up[:-1]))
             self._over[finger] = _firmness(times, there, up, comes, lets_go)
             begin = np.searchsorted(curves.knots[:, STARTED] - 0.5 / fps, times, side="right") - 1
             self._impact[finger] = (begin >= 0) & (times < down[np.maximum(begin, 0)] + _IMPACT_S)

@@ -39,7 +39,7 @@ class ContactWeights:
     """Metres a second squared."""
     turn_acceleration: float = 12.0
     """Radians a second squared."""
-    impact: float = 0.998
+    impact: float = 0.98
     """Share of the fingers' cost that does not count while they strike."""
     # `slow`: joint speed
     fastest_joint: float = 9.0
@@ -51,7 +51,7 @@ class ContactWeights:
     """Metres, of a finger that strikes, holds or leaves its key."""
     stroke_side: float = 0.0007
     """Metres to the side and along the key, of the same."""
-    comes_height: float = 0.002
+    comes_height: float = 0.001
     """Metres that a finger on its way to its stroke is too high to come down gently."""
     key_clearance: float = 0.002
     """Metres above the keys that an idle finger keeps."""
