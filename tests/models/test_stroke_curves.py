@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.body.keyboard import RELEASED_SHARE, bottom_depth, key_surface, key_x
 from models.contact import touch
-from models.contact.stroke_curves import AWAY, BOTTOM, STARTED, StrokeCurves
+from models.contact.stroke_curves import AWAY, BOTTOM, STARTED, TOUCHED, StrokeCurves
 from models.contact.strokes import StrokeSampler
 
 Array = NDArray[np.float64]
@@ -130,7 +130,9 @@ def test_short_gaps_keep_their_order(fps: float) -> None:
     for seed in range(5):
         curves, dip = random_curves(seed, fps)
         assert np.isfinite(curves.knots).all() and (np.diff(curves.knots.reshape(-1)) >= 0).all()
-        assert curves.heights.max() <= 0.024 + 1e-9
+        assert curves.heights.max() <= 0.024 + 0.012 + 1e-3, (
+            "lifted at most, and higher by half before it falls"
+        )
         assert (curves.heights >= -1.05 * dip[:, None]).all()
         times = np.linspace(curves.knots[0, 0] - 0.1, curves.knots[-1, -1] + 0.1, 20000)
         found = curves.at(times, np.zeros_like(curves.knots))
@@ -172,11 +174,12 @@ def test_a_slide_goes_down_in_its_first_key_and_comes_up_from_its_last() -> None
     assert curves.knots[0, AWAY] > 2.0
 
 
-def test_ceilings_are_open_but_shortly_before_a_stroke() -> None:
+def test_ceilings_are_open_but_shortly_before_a_finger_touches_its_key() -> None:
     curves, _ = random_curves(0, 240.0)
-    started = curves.knots[:, STARTED]
-    alone = int(np.diff(started, prepend=started[0]).argmax())
-    times = started[alone] - np.array([1e-3, 0.02, 0.05])
-    ceiling = curves.ceiling(times, np.zeros(len(started)))
-    assert np.isfinite(ceiling).all() and (np.diff(ceiling) > 0).all() and 0.003 < ceiling[0] < 0.006
-    assert np.isinf(curves.ceiling(started[alone] - np.array([0.2]), np.zeros(len(started)))).all()
+    pressed = curves.heights[:, TOUCHED] <= 0
+    comes = np.where(pressed, curves.knots[:, TOUCHED], curves.knots[:, STARTED])
+    alone = int(np.diff(comes, prepend=comes[0]).argmax())
+    times = comes[alone] - np.array([1e-3, 0.02, 0.05])
+    ceiling = curves.ceiling(times, np.zeros(len(comes)))
+    assert np.isfinite(ceiling).all() and (np.diff(ceiling) > 0).all() and 0.002 < ceiling[0] < 0.006
+    assert np.isinf(curves.ceiling(comes[alone] - np.array([0.2]), np.zeros(len(comes)))).all()
