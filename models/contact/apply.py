@@ -30,7 +30,7 @@ from models.contact.reaching import reached
 from models.contact.schedule import plan_presses
 from models.contact.separation import separate_hands
 from models.contact.solver import Problem, minimise
-from models.contact.variables import Array, Variables
+from models.contact.variables import PLACE, Array, Variables
 from models.contact.weights import ContactWeights
 from models.errors import Progress
 from models.music.passages import Span
@@ -96,13 +96,17 @@ def apply_contact(
         return ContactResult(motion, notes)
     presses = plan_presses(notes, motion.fps)
     generated = find_points(Variables.of_motion(motion, geometry).unhooked(edits.free), geometry, hand_size)
-    tips = _calm(generated, motion.fps)
+    tips, wrists = _calm(generated, motion.fps), generated.wrists.copy()
     wanted = Variables.of_motion(carried(motion, presses, edits, hand_size), geometry)
+    # Over the keys, fingers go with their hand; in height it turns about them.
+    sideways = wanted.values[:, PLACE].transpose(1, 0, 2)[:2] - wrists[:2]
+    tips[:2] += sideways[:, :, None]
+    wrists[:2] += sideways
     wanted = reached(wanted, tips, edits.free, geometry, hand_size).unhooked(edits.free)
     whole = Problem(
         wanted,
         tips,
-        generated.wrists,
+        wrists,
         presses,
         edits.fixed,
         motion.fps,

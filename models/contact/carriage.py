@@ -23,6 +23,7 @@ from models.body.edit_mask import EditMask
 from models.body.motion import Motion
 from models.body.resampling import splice
 from models.contact import touch
+from models.contact.rests import calmed
 from models.contact.schedule import Presses
 from models.music.notes import CHORD_WINDOW_S
 
@@ -55,6 +56,8 @@ _SPREAD = 0.30
 _DRIFT = 1.2
 """Share of the generated wrist's slow rise and fall that stays."""
 _DRIFT_S = 1.2
+_STRAYS = (0.03, 0.02, 0.12, 0.12)
+"""How far hands stray in rests: metres sideways and forward, radians of roll and turn."""
 _LOWEST_M, _HIGHEST_M = 0.026, 0.110
 
 
@@ -94,6 +97,9 @@ def carried(motion: Motion, presses: Presses, edits: EditMask, hand_size: float)
         besides = bend - (np.median(bend) + (own - np.median(own)) / (KNUCKLES_M * hand_size))
         euler[:, hand, 0, 0] = hangs + 0.5 * besides
         wrist[:, hand, 2] = wanted
+        calm = np.concatenate([wrist[:, hand, :2], euler[:, hand, 0, 1:]], 1).astype(np.float64)
+        calm = calmed(calm, strokes.time, strokes.ends, motion.fps, np.array(_STRAYS) * (hand_size, hand_size, 1, 1))
+        wrist[:, hand, :2], euler[:, hand, 0, 1:] = calm[:, :2], calm[:, 2:]
     return splice(motion, Motion(euler, wrist, motion.fps), edits)
 
 
