@@ -28,10 +28,7 @@ def key_curves(notes: Notes, frames: int, fps: float) -> NDArray[np.float32]:
     """
     presses = plan_presses(notes, fps)
     length = max(round(_BLOCK_S * fps), 1)
-    parts = [
-        _depths(presses, start, min(start + length, frames), fps, frames)
-        for start in range(0, frames, length)
-    ]
+    parts = [_depths(presses, start, min(start + length, frames), fps) for start in range(0, frames, length)]
     pitch, frame, depth = (np.concatenate(column) for column in zip(*parts, strict=True))
     # Two fingers on one key: the deeper one has it down.
     order = np.lexsort((-depth, frame, pitch))
@@ -44,7 +41,7 @@ def key_curves(notes: Notes, frames: int, fps: float) -> NDArray[np.float32]:
 
 
 def _depths(
-    presses: Presses, start: int, stop: int, fps: float, frames: int
+    presses: Presses, start: int, stop: int, fps: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Pitch, frame and depth wherever a finger has a key down in frames start <= i < stop."""
     sampler = StrokeSampler(cut_presses(presses, start / fps, stop / fps), stop - start, fps)

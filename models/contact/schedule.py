@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from models.body import keyboard
 from models.body.notes import Notes
-from models.contact.slides import SLIDE_BACK, SLIDE_FRONT, ends_of, slid_into, touching
 from models.contact import touch
+from models.contact.slides import SLIDE_BACK, SLIDE_FRONT, ends_of, slid_into, touching
 from models.music.notes import CHORD_WINDOW_S
 from models.planning.thinning import STROKE_FRAMES, stroke_times
 
@@ -24,8 +24,8 @@ _LATEST_S = 0.04  # a press must show this long after its onset at the latest
 _DOWN_FRAMES = 0.6  # from the frame in which a key is at its bottom until it is half way up, at least
 _UP_FRAMES = 1.25  # a key struck again is up for so long, so that the lift is seen
 _UP_SHARE = 0.55  # or for this share of the time between both: then the frame between them shows it
-# Between two strokes of a key, and of a finger, there is time for the second one, and so much more, within this share of
-# the time from one to the other.
+# Between two strokes of a key, and of a finger, there is time for the second one and so much more, within this share
+# of the time from one to the other.
 _BETWEEN_S, _MOST_UP = 0.04, 0.30
 _TRAVEL = 2.5  # metres a second of a finger from one of its keys to the next
 _AGAIN = 1.0  # times that which there is until its key is struck again: so long it may take to come up

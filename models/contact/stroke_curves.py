@@ -38,12 +38,12 @@ _SETTLE_S = 0.06
 _HALF = 0.45
 """Share of the time from 85 % to 10 % of the dip after which a key is half way up."""
 _COMES_S, _COMES_NEAR, _COMES_SPEED = 0.18, 0.003, 0.8
-"""So long before a stroke its finger comes down no faster than in this share of the stroke's speed, to so near its key."""
+"""So long before a stroke its finger comes down to so near its key no faster than this share of its speed."""
 _UNHURRIED_S = 0.25
 """With less time between two strokes a finger stays nearer to its keys."""
 _RISES, _AWAY, _COMES, _STROKE = 0.31, 0.38, 0.17, 0.34
-"""Shares of the time between two strokes of a finger: to come up to 10 % of the dip, and to where it waits; to come down
-from there, and to strike."""
+"""Shares of the time between two strokes of a finger: to come up to 10 % of the dip, and to where it waits; to come
+down from there, and to strike."""
 _HIGHEST_PER_S, _HIGHEST = 0.2, 0.024
 """Metres that a finger may be above its key one frame before it strikes: for each second of that time, and at most."""
 

@@ -65,7 +65,7 @@ def bottom(velocity: Numbers) -> Array:
     return np.interp(np.asarray(velocity, float), *_BOTTOM)
 
 
-def bottom_lag_s(velocity: Numbers, dip: float) -> Array:
+def bottom_lag_s(velocity: Numbers, dip: Numbers) -> Array:
     """Seconds from when a note sounds, at three quarters of the ``dip`` (metres), to the bottom of its key."""
     return 0.25 * dip / peak_speed(velocity)
 
@@ -88,7 +88,7 @@ def lift(tone_s: Numbers, velocity: Numbers, draw: Numbers) -> Array:
     return np.minimum(height * np.exp(_LIFT_SPREAD * 0.55 * np.log(even / (1 - even))), _HIGHEST)
 
 
-def draws(onset_s: Numbers, pitch: Numbers, stream: int) -> Array:
+def draws(onset_s: Numbers, pitch: NDArray[Any], stream: int) -> Array:
     """A number between 0 and 1 for each note, always the same for the same note.
 
     What is redone, or worked on in other stretches of time, so keeps its touch.

@@ -199,3 +199,21 @@ def test_key_contact_carries_wrists(monkeypatch: pytest.MonkeyPatch) -> None:
         played = z[np.round(plan_presses(notes, FPS).down_s * FPS).astype(int)]
         rises.append(z[round(1.8 * FPS) : round(3.2 * FPS)].max() - np.median(played))
     assert rises[0] > 0.012 and rises[1] < 0.006
+
+
+def test_idle_fingertips_stay_where_they_were_when_their_wrist_is_carried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ring and little finger play nothing; in the rest the wrist rises without them."""
+    table = [[1.0 + t, 1.3 + t, pitch, 80] for t in (0.0, 0.4, 2.4, 2.8) for pitch in (64, 67)]
+    notes = Notes.from_arrays(table, np.tile([[RIGHT, 0], [RIGHT, 2]], (4, 1)))
+    notes = replace(notes, release_s=notes.offset_s)
+    given = still_hands(5.0, 0.085)
+    tips = forward_kinematics(given.euler.astype(float), given.wrist.astype(float)).tips
+    off = []
+    for part in (apply.reached, lambda variables, *rest: variables):
+        monkeypatch.setattr(apply, "reached", part)
+        found = apply_contact(given, notes).motion
+        there = forward_kinematics(found.euler.astype(float), found.wrist.astype(float)).tips
+        off.append(np.abs(there - tips)[round(2.4 * FPS) : round(3.2 * FPS), RIGHT, 3:, 2].max())
+    assert off[0] < 0.006 and off[1] > 0.012

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.body.keyboard import RELEASED_SHARE, bottom_depth, key_surface, key_x
 from models.contact import touch
-from models.contact.stroke_curves import AWAY, BOTTOM, STARTED, StrokeCurves
+from models.contact.stroke_curves import AWAY, BOTTOM, STARTED, TOUCHED, StrokeCurves
 from models.contact.strokes import StrokeSampler
 
 Array = NDArray[np.float64]
@@ -88,15 +88,19 @@ def test_no_stroke_goes_deeper_than_its_felt_gives_way(fps: float) -> None:
         np.testing.assert_allclose(held, touch.SETTLED, atol=1e-6)
 
 
+@pytest.mark.parametrize("velocity", [30.0, 70.0])
 @pytest.mark.parametrize(("fps", "periods"), [(30.0, (2 / 30, 0.1, 0.2)), (240.0, (20 / 240, 0.125, 0.25))])
-def test_a_key_that_is_struck_again_comes_up_by_half_between(fps: float, periods: tuple[float, ...]) -> None:
+def test_a_key_that_is_struck_again_comes_up_by_half_between(
+    fps: float, periods: tuple[float, ...], velocity: float
+) -> None:
     for period in periods:
         down = DOWN_S + period * np.arange(4)
         up = down + 0.45 * period
-        depth, _ = depths(fps, 70.0, tuple(down), tuple(up))
+        depth, _ = depths(fps, velocity, tuple(down), tuple(up))
         for one, other in zip(down[:-1], down[1:], strict=True):
             between = depth[round(one * fps) : round(other * fps) + 1]
-            assert between.min() < RELEASED_SHARE, period
+            # One frame before it is struck again, too: that frame shows the stroke.
+            assert between.min() < RELEASED_SHARE and (fps > 30 or between[-2] < 0.36), period
             assert between[0] > 0.97 and between[-1] > 0.97, period
 
 
@@ -126,7 +130,9 @@ def test_short_gaps_keep_their_order(fps: float) -> None:
     for seed in range(5):
         curves, dip = random_curves(seed, fps)
         assert np.isfinite(curves.knots).all() and (np.diff(curves.knots.reshape(-1)) >= 0).all()
-        assert curves.heights.max() <= 0.024 + 1e-9
+        assert curves.heights.max() <= 0.024 + 0.012 + 1e-3, (
+            "lifted at most, and higher by half before it falls"
+        )
         assert (curves.heights >= -1.05 * dip[:, None]).all()
         times = np.linspace(curves.knots[0, 0] - 0.1, curves.knots[-1, -1] + 0.1, 20000)
         found = curves.at(times, np.zeros_like(curves.knots))
@@ -163,15 +169,17 @@ def test_a_slide_goes_down_in_its_first_key_and_comes_up_from_its_last() -> None
     sliding = curves.at(np.linspace(1.2, 1.8, 20), surface).height
     np.testing.assert_allclose(sliding, -touch.SETTLED * 0.008)
     assert curves.at(np.array([2.0]), surface).height[0] == pytest.approx(-0.004, abs=1e-4)
+    assert (np.diff(curves.at(np.linspace(1.8, 2.1, 60), surface).height) >= 0).all()
     assert curves.knots[0, STARTED] == pytest.approx(1.0 - touch.travel_s(64.0), abs=1e-3)
     assert curves.knots[0, AWAY] > 2.0
 
 
-def test_ceilings_are_open_but_shortly_before_a_stroke() -> None:
+def test_ceilings_are_open_but_shortly_before_a_finger_touches_its_key() -> None:
     curves, _ = random_curves(0, 240.0)
-    started = curves.knots[:, STARTED]
-    alone = int(np.diff(started, prepend=started[0]).argmax())
-    times = started[alone] - np.array([1e-3, 0.02, 0.05])
-    ceiling = curves.ceiling(times, np.zeros(len(started)))
-    assert np.isfinite(ceiling).all() and (np.diff(ceiling) > 0).all() and 0.003 < ceiling[0] < 0.006
-    assert np.isinf(curves.ceiling(started[alone] - np.array([0.2]), np.zeros(len(started)))).all()
+    pressed = curves.heights[:, TOUCHED] <= 0
+    comes = np.where(pressed, curves.knots[:, TOUCHED], curves.knots[:, STARTED])
+    alone = int(np.diff(comes, prepend=comes[0]).argmax())
+    times = comes[alone] - np.array([1e-3, 0.02, 0.05])
+    ceiling = curves.ceiling(times, np.zeros(len(comes)))
+    assert np.isfinite(ceiling).all() and (np.diff(ceiling) > 0).all() and 0.002 < ceiling[0] < 0.006
+    assert np.isinf(curves.ceiling(comes[alone] - np.array([0.2]), np.zeros(len(comes)))).all()
