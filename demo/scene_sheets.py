@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from demo.contact_sheet import rows_of
+from demo.contact_sheet import Choose, rows_of
 from demo.looks import curves, moments, room, sheet
 from demo.looks.scenes import SHEETS, scene_named
 from models.body.take import Take
@@ -34,7 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
         takes = options.takes or _make_takes(options, Path(folder))
         for name in options.sheets:
             paths = [takes / f"{scene}.npz" for scene in SHEETS[name]]
-            rows = rows_of(paths, options.views, _strip_of(options.count), tuple(options.size), options.engine)
+            rows = rows_of(
+                paths, options.views, _strip_of(options.count), tuple(options.size), options.engine
+            )
             path = options.out / f"scenes-{name}.jpg"
             sheet.write_sheet(rows, path, quality=options.quality)
             print(f"{path}: {path.stat().st_size / 1000:.0f} kB", flush=True)
@@ -45,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _strip_of(count: int):
+def _strip_of(count: int) -> Choose:
     def choose(path: Path, take: Take) -> list[moments.Moment]:
         frames = scene_named(path.stem).frames(take.motion.fps, count)
         return moments.strip(take.notes, take.motion.fps, [f for f in frames if f < take.motion.frames])
@@ -57,7 +59,7 @@ def _make_takes(options: argparse.Namespace, folder: Path) -> Path:
     """In a process of its own, so that the model's threads and memory are gone when the drawing begins."""
     command = [sys.executable, "-m", "demo.looks.scene_takes", "--out", str(folder)]
     command += ["--preset", options.preset, "--seed", str(options.seed), "--scenes"]
-    subprocess.run(command + [scene for name in options.sheets for scene in SHEETS[name]], check=True)
+    subprocess.run([*command, *(scene for name in options.sheets for scene in SHEETS[name])], check=True)
     return folder
 
 
@@ -66,9 +68,16 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         prog="scene_sheets", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--sheets", nargs="+", choices=list(SHEETS), default=list(SHEETS), metavar="NAME", help="all, unless named"
+        "--sheets",
+        nargs="+",
+        choices=list(SHEETS),
+        default=list(SHEETS),
+        metavar="NAME",
+        help="all, unless named",
     )
-    parser.add_argument("--takes", type=Path, metavar="FOLDER", help="takes of demo.looks.scene_takes to show")
+    parser.add_argument(
+        "--takes", type=Path, metavar="FOLDER", help="takes of demo.looks.scene_takes to show"
+    )
     parser.add_argument("--preset", default="default", help="preset or model folder")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=8, help="pictures side by side")

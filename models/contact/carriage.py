@@ -52,7 +52,7 @@ _REST_S, _REST_M, _LONG_REST_S, _LONG_REST_M = 0.45, 0.030, 2.0, 0.050
 _LEAP_M, _LEAP_RISE_M, _LEAP_SHARE, _HIGHEST_LEAP_M = 0.15, 0.010, 0.06, 0.035
 """Leaps from so far on are arcs: metres that the wrist rises, and more for each metre of way."""
 _APART = ((0.0, 0.15), (0.65, 1.25))
-"""Seconds that the hand holds no key between two strokes, and shares of the rise: tones that are bound make one gesture."""
+"""Seconds that the hand holds no key between two strokes, and shares of the rise: bound tones make one gesture."""
 _SPREAD = 0.40
 """Deviation of the logarithm of these heights from stroke to stroke."""
 _DRIFT = 1.2
@@ -104,7 +104,9 @@ def carried(motion: Motion, presses: Presses, edits: EditMask, hand_size: float)
         euler[:, hand, 0, 0] += (1 - meet) * (hangs + 0.5 * besides - bend)
         wrist[:, hand, 2] += (1 - meet) * (wanted - own)
         calm = np.concatenate([wrist[:, hand, :2], euler[:, hand, 0, 1:]], 1).astype(np.float64)
-        calm = calmed(calm, strokes.time, strokes.ends, motion.fps, np.array(_STRAYS) * (hand_size, hand_size, 1, 1))
+        calm = calmed(
+            calm, strokes.time, strokes.ends, motion.fps, np.array(_STRAYS) * (hand_size, hand_size, 1, 1)
+        )
         wrist[:, hand, :2], euler[:, hand, 0, 1:] = calm[:, :2], calm[:, 2:]
     return splice(motion, Motion(euler, wrist, motion.fps), edits)
 
