@@ -51,7 +51,7 @@ _REST_S, _REST_M, _LONG_REST_S, _LONG_REST_M = 0.45, 0.030, 2.0, 0.050
 """A hand that is silent for so long rises by so much."""
 _LEAP_M, _LEAP_RISE_M, _LEAP_SHARE, _HIGHEST_LEAP_M = 0.15, 0.010, 0.06, 0.035
 """Leaps from so far on are arcs: metres that the wrist rises, and more for each metre of way."""
-_APART = ((0.0, 0.15), (0.65, 1.25))
+_BOUND = ((0.0, 0.15), (0.65, 1.25))
 """Seconds that the hand holds no key between two strokes, and shares of the rise: bound tones make one gesture."""
 _SPREAD = 0.40
 """Deviation of the logarithm of these heights from stroke to stroke."""
@@ -86,28 +86,18 @@ class _Strokes:
 def carried(motion: Motion, presses: Presses, edits: EditMask, hand_size: float) -> Motion:
     """The motion with its wrists carried through the strokes, where it may change."""
     euler, wrist = motion.euler.copy(), motion.wrist.copy()
-    meet = _meet(motion, hand_size)
-    for hand in edits.hands:
+    # Hands that meet were generated over and under each other; so they stay.
+    apart = 1 - _meet(motion, hand_size)[:, None]
+    strays = np.array(_STRAYS) * (hand_size, hand_size, 1, 1)
+    for hand in edits.hands if len(presses.down_s) else ():
         strokes = _strokes_of(presses, hand)
-        if not len(strokes.time):
-            continue
-        height = _heights(strokes, motion.frames, motion.fps)
-        own = wrist[:, hand, 2].astype(np.float64)
-        slow = gaussian_filter1d(own, _DRIFT_S * motion.fps, mode="nearest")
-        drift = slow - np.median(own)
-        wanted = hand_size * np.clip(height + _DRIFT * drift, _LOWEST_M, _HIGHEST_M)
-        bend = euler[:, hand, 0, 0].astype(np.float64)
-        hangs = LEVEL + (wanted / hand_size - WHITE_M) / KNUCKLES_M
-        # What the hand does besides, for instance for fingers that reach, it goes on doing.
-        besides = bend - (np.median(bend) + (own - np.median(own)) / (KNUCKLES_M * hand_size))
-        # Hands that meet were generated over and under each other; so they stay.
-        euler[:, hand, 0, 0] += (1 - meet) * (hangs + 0.5 * besides - bend)
-        wrist[:, hand, 2] += (1 - meet) * (wanted - own)
-        calm = np.concatenate([wrist[:, hand, :2], euler[:, hand, 0, 1:]], 1).astype(np.float64)
-        calm = calmed(
-            calm, strokes.time, strokes.ends, motion.fps, np.array(_STRAYS) * (hand_size, hand_size, 1, 1)
-        )
-        wrist[:, hand, :2], euler[:, hand, 0, 1:] = calm[:, :2], calm[:, 2:]
+        own = np.column_stack([wrist[:, hand], euler[:, hand, 0]]).astype(np.float64)
+        wanted, sideways = own.copy(), [0, 1, 4, 5]
+        if len(strokes.time):
+            wanted[:, 2], wanted[:, 3] = _lifted(own[:, 2], own[:, 3], strokes, motion.fps, hand_size)
+        wanted[:, sideways] = calmed(own[:, sideways], strokes.time, strokes.ends, motion.fps, strays)
+        moved = own + apart * (wanted - own)
+        wrist[:, hand], euler[:, hand, 0] = moved[:, :3], moved[:, 3:]
     return splice(motion, Motion(euler, wrist, motion.fps), edits)
 
 
@@ -119,6 +109,18 @@ def _meet(motion: Motion, hand_size: float) -> Array:
     near = np.clip((_APART_M - gap) / (_APART_M - _TOGETHER_M), 0.0, 1.0).astype(np.float64)
     held = maximum_filter1d(near, max(round(_MEET_S * motion.fps), 1), mode="nearest")
     return gaussian_filter1d(held, 0.25 * _MEET_S * motion.fps, mode="nearest")
+
+
+def _lifted(own: Array, bend: Array, strokes: _Strokes, fps: float, hand_size: float) -> tuple[Array, Array]:
+    """Heights of one hand's wrist (frames,) and its bend that goes with them, for those that were generated."""
+    slow = gaussian_filter1d(own, _DRIFT_S * fps, mode="nearest")
+    usual = np.median(own)
+    height = _heights(strokes, len(own), fps) + _DRIFT * (slow - usual)
+    wanted = hand_size * np.clip(height, _LOWEST_M, _HIGHEST_M)
+    hangs = LEVEL + (wanted / hand_size - WHITE_M) / KNUCKLES_M
+    # What the hand does besides, for instance for fingers that reach, it goes on doing.
+    besides = bend - (np.median(bend) + (own - usual) / (KNUCKLES_M * hand_size))
+    return wanted, hangs + 0.5 * besides
 
 
 def _strokes_of(presses: Presses, hand: int) -> _Strokes:
@@ -152,7 +154,7 @@ def _heights(strokes: _Strokes, frames: int, fps: float) -> Array:
     draw = np.append(strokes.draw[1:], 1.0)
     silent = time + after - strokes.ends
     rise = _RISE_M * following * np.clip(after / _UNHURRIED_S, 0.25, 1.0) * draw
-    rise *= np.interp(silent, *_APART)
+    rise *= np.interp(silent, *_BOUND)
     rest = np.interp(silent, (0.5 * _REST_S, _REST_S, _LONG_REST_S), (0.0, _REST_M, _LONG_REST_M))
     way = np.abs(np.append(np.diff(strokes.place), 0.0))
     leap = np.minimum(_LEAP_RISE_M + _LEAP_SHARE * way, _HIGHEST_LEAP_M) * (way > _LEAP_M)

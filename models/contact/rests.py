@@ -57,6 +57,8 @@ def calmed(values: Array, strikes_s: Array, ends_s: Array, fps: float, strays: A
 
 def _way(values: Array, first: int, last: int, fps: float, ends: NDArray[np.bool_]) -> Array:
     """(last - first + 1, k) a cubic between two frames, as fast as the values there; it waits at the motion's ends."""
+    if ends.all():
+        return np.broadcast_to(np.median(values, axis=0), (last - first + 1, values.shape[1]))
     start, stop = values[last if ends[0] else first], values[first if ends[1] else last]
     duration = last - first
     speeds = [

@@ -54,6 +54,12 @@ def test_a_hand_waits_near_its_first_key_and_stays_near_its_last_one() -> None:
     assert np.abs(calm[100:] - values[92]).max() < 0.05 < np.abs(values[100:] - values[92]).max()
 
 
+def test_a_hand_that_plays_nothing_stays_near_one_place() -> None:
+    values = wandering()
+    calm = calmed(values, np.zeros(0), np.zeros(0), FPS, 0.1 * STRAYS)
+    assert (np.ptp(calm, axis=0) < 0.3 * np.ptp(values, axis=0)).all()
+
+
 def test_short_rests_are_the_hands_own() -> None:
     values = wandering()
     calm = calmed(values, np.array([1.0, 2.0]), np.array([1.6, 5.9]), FPS, STRAYS)
