@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def busiest(pairs: int) -> Choose:
     """Strokes with most going on, and halfway to the next."""
-    return lambda path, take: moments.choose(take.notes, take.motion.fps, take.motion.frames, pairs)
+    return lambda _path, take: moments.choose(take.notes, take.motion.fps, take.motion.frames, pairs)
 
 
 def rows_of(

@@ -34,7 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
         takes = options.takes or _make_takes(options, Path(folder))
         for name in options.sheets:
             paths = [takes / f"{scene}.npz" for scene in SHEETS[name]]
-            rows = rows_of(paths, options.views, _strip_of(options.count), tuple(options.size), options.engine)
+            rows = rows_of(
+                paths, options.views, _strip_of(options.count), tuple(options.size), options.engine
+            )
             path = options.out / f"scenes-{name}.jpg"
             sheet.write_sheet(rows, path, quality=options.quality)
             print(f"{path}: {path.stat().st_size / 1000:.0f} kB", flush=True)
@@ -66,9 +68,16 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         prog="scene_sheets", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--sheets", nargs="+", choices=list(SHEETS), default=list(SHEETS), metavar="NAME", help="all, unless named"
+        "--sheets",
+        nargs="+",
+        choices=list(SHEETS),
+        default=list(SHEETS),
+        metavar="NAME",
+        help="all, unless named",
     )
-    parser.add_argument("--takes", type=Path, metavar="FOLDER", help="takes of demo.looks.scene_takes to show")
+    parser.add_argument(
+        "--takes", type=Path, metavar="FOLDER", help="takes of demo.looks.scene_takes to show"
+    )
     parser.add_argument("--preset", default="default", help="preset or model folder")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=8, help="pictures side by side")

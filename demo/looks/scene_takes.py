@@ -43,12 +43,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="scene_takes", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--scenes", nargs="+", choices=names, default=names, metavar="NAME", help="all, unless named")
+    parser.add_argument(
+        "--scenes", nargs="+", choices=names, default=names, metavar="NAME", help="all, unless named"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for takes and MIDI files")
     parser.add_argument("--preset", default="default", help="preset or model folder")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
-    make([scene_named(name) for name in options.scenes], options.out, preset=options.preset, seed=options.seed)
+    make(
+        [scene_named(name) for name in options.scenes], options.out, preset=options.preset, seed=options.seed
+    )
     return 0
 
 

@@ -41,7 +41,9 @@ class Scene:
         if not (self.left or self.right):
             raise ValueError(f"{self.name} has no notes")
         if not -LEAD_S <= self.look_s[0] < self.look_s[1]:
-            raise ValueError(f"{self.name}: from {self.look_s[0]} s to {self.look_s[1]} s there is nothing to see")
+            raise ValueError(
+                f"{self.name}: from {self.look_s[0]} s to {self.look_s[1]} s there is nothing to see"
+            )
 
     @property
     def notes(self) -> Notes:
@@ -58,7 +60,9 @@ class Scene:
         return np.unique(np.round(np.linspace(first, last, count)).astype(int)).tolist()
 
 
-def line(pitches: Sequence[int | Sequence[int]], step_s: float, velocity: float, *, held: float = 0.95) -> Line:
+def line(
+    pitches: Sequence[int | Sequence[int]], step_s: float, velocity: float, *, held: float = 0.95
+) -> Line:
     """Tones and chords, one every ``step_s``; each is held for a share of it."""
     notes: Line = []
     for k, chord in enumerate(pitches):

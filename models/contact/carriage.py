@@ -98,7 +98,9 @@ def carried(motion: Motion, presses: Presses, edits: EditMask, hand_size: float)
         euler[:, hand, 0, 0] = hangs + 0.5 * besides
         wrist[:, hand, 2] = wanted
         calm = np.concatenate([wrist[:, hand, :2], euler[:, hand, 0, 1:]], 1).astype(np.float64)
-        calm = calmed(calm, strokes.time, strokes.ends, motion.fps, np.array(_STRAYS) * (hand_size, hand_size, 1, 1))
+        calm = calmed(
+            calm, strokes.time, strokes.ends, motion.fps, np.array(_STRAYS) * (hand_size, hand_size, 1, 1)
+        )
         wrist[:, hand, :2], euler[:, hand, 0, 1:] = calm[:, :2], calm[:, 2:]
     return splice(motion, Motion(euler, wrist, motion.fps), edits)
 

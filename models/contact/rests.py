@@ -56,11 +56,13 @@ def calmed(values: Array, strikes_s: Array, ends_s: Array, fps: float, strays: A
 
 
 def _way(values: Array, first: int, last: int, fps: float, ends: NDArray[np.bool_]) -> Array:
-    """(last - first + 1, k) a cubic between two frames, as fast as the values at both; at the motion's ends it waits."""
+    """(last - first + 1, k) a cubic between two frames, as fast as the values there; it waits at the motion's ends."""
     start, stop = values[last if ends[0] else first], values[first if ends[1] else last]
     duration = last - first
     speeds = [
-        np.zeros_like(start) if waits else duration * (values[min(i + 1, len(values) - 1)] - values[max(i - 1, 0)]) / 2
+        np.zeros_like(start)
+        if waits
+        else duration * (values[min(i + 1, len(values) - 1)] - values[max(i - 1, 0)]) / 2
         for i, waits in zip((first, last), ends, strict=True)
     ]
     # No farther on than a third of a second at that speed would take it.

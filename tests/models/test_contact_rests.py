@@ -63,7 +63,9 @@ def test_short_rests_are_the_hands_own() -> None:
 def test_contact_calms_a_hand_that_wanders_in_a_rest_and_its_fingers_go_along() -> None:
     frames = 180
     euler = np.zeros((frames, 2, 16, 3), np.float32)
-    wrist = np.zeros((frames, 2, 3), np.float32) + np.array([[-0.2, -0.09, 0.07], [0.2, -0.09, 0.07]], np.float32)
+    wrist = np.zeros((frames, 2, 3), np.float32) + np.array(
+        [[-0.2, -0.09, 0.07], [0.2, -0.09, 0.07]], np.float32
+    )
     wrist[70:100, :, 0] += 0.12 * np.sin(np.linspace(0, 2 * np.pi, 30, dtype=np.float32))[:, None]
     table = [[second, second + 0.5, pitch, 70.0] for second in (1.0, 4.0) for pitch in (50, 77)]
     notes = Notes.from_arrays(table, hand=np.array([LEFT, RIGHT] * 2))
