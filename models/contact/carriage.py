@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from models.body import keyboard
 from models.body.edit_mask import EditMask
@@ -58,6 +58,8 @@ _DRIFT = 1.2
 _DRIFT_S = 1.2
 _STRAYS = (0.03, 0.02, 0.12, 0.12)
 """How far hands stray in rests: metres sideways and forward, radians of roll and turn."""
+_APART_M, _TOGETHER_M, _MEET_S = 0.20, 0.13, 0.6
+"""Wrists of hands that are in each other's way are nearer than this in X; what they do then, they do for so long."""
 _LOWEST_M, _HIGHEST_M = 0.026, 0.110
 
 
@@ -82,6 +84,7 @@ class _Strokes:
 def carried(motion: Motion, presses: Presses, edits: EditMask, hand_size: float) -> Motion:
     """The motion with its wrists carried through the strokes, where it may change."""
     euler, wrist = motion.euler.copy(), motion.wrist.copy()
+    meet = _meet(motion, hand_size)
     for hand in edits.hands:
         strokes = _strokes_of(presses, hand)
         if not len(strokes.time):
@@ -95,14 +98,25 @@ def carried(motion: Motion, presses: Presses, edits: EditMask, hand_size: float)
         hangs = LEVEL + (wanted / hand_size - WHITE_M) / KNUCKLES_M
         # What the hand does besides, for instance for fingers that reach, it goes on doing.
         besides = bend - (np.median(bend) + (own - np.median(own)) / (KNUCKLES_M * hand_size))
-        euler[:, hand, 0, 0] = hangs + 0.5 * besides
-        wrist[:, hand, 2] = wanted
+        # Hands that meet were generated over and under each other; so they stay.
+        euler[:, hand, 0, 0] += (1 - meet) * (hangs + 0.5 * besides - bend)
+        wrist[:, hand, 2] += (1 - meet) * (wanted - own)
         calm = np.concatenate([wrist[:, hand, :2], euler[:, hand, 0, 1:]], 1).astype(np.float64)
         calm = calmed(
             calm, strokes.time, strokes.ends, motion.fps, np.array(_STRAYS) * (hand_size, hand_size, 1, 1)
         )
         wrist[:, hand, :2], euler[:, hand, 0, 1:] = calm[:, :2], calm[:, 2:]
     return splice(motion, Motion(euler, wrist, motion.fps), edits)
+
+
+def _meet(motion: Motion, hand_size: float) -> Array:
+    """(F,) 1 where the hands are in each other's way, 0 where they are apart."""
+    if not motion.frames:
+        return np.zeros(0)
+    gap = (motion.wrist[:, 1, 0] - motion.wrist[:, 0, 0]) / hand_size
+    near = np.clip((_APART_M - gap) / (_APART_M - _TOGETHER_M), 0.0, 1.0).astype(np.float64)
+    held = maximum_filter1d(near, max(round(_MEET_S * motion.fps), 1), mode="nearest")
+    return gaussian_filter1d(held, 0.25 * _MEET_S * motion.fps, mode="nearest")
 
 
 def _strokes_of(presses: Presses, hand: int) -> _Strokes:

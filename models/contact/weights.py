@@ -42,7 +42,7 @@ class ContactWeights:
     impact: float = 0.98
     """Share of the fingers' cost that does not count while they strike."""
     # `slow`: joint speed
-    fastest_joint: float = 9.0
+    fastest_joint: float = 9.8
     """Radians a second."""
     speed: float = 0.15
     """Radians a second that a joint is faster."""
