@@ -157,6 +157,17 @@ def test_the_slow_rise_and_fall_of_a_generated_wrist_stays() -> None:
     assert np.corrcoef(height(strokes(), motion) - height(strokes()), sway)[0, 1] > 0.98
 
 
+def test_hands_that_meet_stay_over_and_under_each_other() -> None:
+    """Where they were generated: carried to one height, they would be in each other's way."""
+    motion = still_hands()
+    motion.wrist[200:320, LEFT] = motion.wrist[200:320, RIGHT] + np.array([-0.05, 0.0, 0.04], np.float32)
+    found = height(strokes(), motion)
+    np.testing.assert_allclose(found[210:310], 0.05, atol=1e-6)
+    apart = np.r_[0:150, 370:480]
+    np.testing.assert_allclose(found[apart], height(strokes())[apart], atol=1e-6)
+    assert np.abs(np.diff(found)).max() * FPS < 0.5
+
+
 def test_without_notes_nothing_is_carried() -> None:
     motion, none = still_hands(), presses_of(*(np.zeros(0),) * 4)
     found = carried(motion, none, EditMask.everything(480, FPS), 1.0)
