@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from demo.contact_sheet import rows_of
+from demo.contact_sheet import Choose, rows_of
 from demo.looks import curves, moments, room, sheet
 from demo.looks.scenes import SHEETS, scene_named
 from models.body.take import Take
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _strip_of(count: int):
+def _strip_of(count: int) -> Choose:
     def choose(path: Path, take: Take) -> list[moments.Moment]:
         frames = scene_named(path.stem).frames(take.motion.fps, count)
         return moments.strip(take.notes, take.motion.fps, [f for f in frames if f < take.motion.frames])
@@ -59,7 +59,7 @@ def _make_takes(options: argparse.Namespace, folder: Path) -> Path:
     """In a process of its own, so that the model's threads and memory are gone when the drawing begins."""
     command = [sys.executable, "-m", "demo.looks.scene_takes", "--out", str(folder)]
     command += ["--preset", options.preset, "--seed", str(options.seed), "--scenes"]
-    subprocess.run(command + [scene for name in options.sheets for scene in SHEETS[name]], check=True)
+    subprocess.run([*command, *(scene for name in options.sheets for scene in SHEETS[name])], check=True)
     return folder
 
 

@@ -26,7 +26,7 @@ _NEAR_S = 0.02
 def playing_heights(take: Take, hand: int = RIGHT) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Fingertip and wrist (frames,) above the white keys, metres, of one hand.
 
-    The fingertip is that of the note that began last, the highest of a chord, from halfway after the note before.
+    The fingertip is that of the note that is nearest, the highest of a chord; nan where another one's turn begins.
     """
     motion, notes = take.motion, take.notes
     tips = forward_kinematics(motion.euler, motion.wrist, hand_size_of(take)).tips[:, hand, :, 2]
@@ -38,8 +38,10 @@ def playing_heights(take: Take, hand: int = RIGHT) -> tuple[NDArray[np.float64],
     onset = notes.onset_s[top]
     turns = (onset[1:] + onset[:-1]) / 2
     frame = np.arange(motion.frames)
-    finger = notes.finger[top][np.searchsorted(turns, frame / motion.fps)]
-    return tips[frame, finger].astype(float), motion.wrist[:, hand, 2].astype(float)
+    turn = np.searchsorted(turns, frame / motion.fps)
+    tip = tips[frame, notes.finger[top][turn]].astype(float)
+    tip[np.diff(turn, prepend=0) > 0] = np.nan
+    return tip, motion.wrist[:, hand, 2].astype(float)
 
 
 def draw(pairs: dict[str, list[Path]], path: Path) -> None:

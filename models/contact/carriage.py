@@ -51,7 +51,9 @@ _REST_S, _REST_M, _LONG_REST_S, _LONG_REST_M = 0.45, 0.030, 2.0, 0.050
 """A hand that is silent for so long rises by so much."""
 _LEAP_M, _LEAP_RISE_M, _LEAP_SHARE, _HIGHEST_LEAP_M = 0.15, 0.010, 0.06, 0.035
 """Leaps from so far on are arcs: metres that the wrist rises, and more for each metre of way."""
-_SPREAD = 0.30
+_APART = ((0.0, 0.15), (0.65, 1.25))
+"""Seconds that the hand holds no key between two strokes, and shares of the rise: bound tones make one gesture."""
+_SPREAD = 0.40
 """Deviation of the logarithm of these heights from stroke to stroke."""
 _DRIFT = 1.2
 """Share of the generated wrist's slow rise and fall that stays."""
@@ -148,8 +150,9 @@ def _heights(strokes: _Strokes, frames: int, fps: float) -> Array:
     low = base - _DROP_M * effort * np.clip(before / _UNHURRIED_S, 0.4, 1.0)
     following = np.append(effort[1:], 0.6)
     draw = np.append(strokes.draw[1:], 1.0)
-    rise = _RISE_M * following * np.clip(after / _UNHURRIED_S, 0.25, 1.0) * draw
     silent = time + after - strokes.ends
+    rise = _RISE_M * following * np.clip(after / _UNHURRIED_S, 0.25, 1.0) * draw
+    rise *= np.interp(silent, *_APART)
     rest = np.interp(silent, (0.5 * _REST_S, _REST_S, _LONG_REST_S), (0.0, _REST_M, _LONG_REST_M))
     way = np.abs(np.append(np.diff(strokes.place), 0.0))
     leap = np.minimum(_LEAP_RISE_M + _LEAP_SHARE * way, _HIGHEST_LEAP_M) * (way > _LEAP_M)
