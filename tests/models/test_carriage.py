@@ -101,6 +101,11 @@ def test_chords_are_struck_with_more_arm_than_single_notes() -> None:
     assert four > 1.2 * one
 
 
+def test_bound_tones_make_one_gesture_detached_ones_each_its_own() -> None:
+    bound, detached = (np.median(ranges(strokes(period_s=0.3, held=share))) for share in (1.0, 0.4))
+    assert detached > 1.4 * bound > 0.003
+
+
 @pytest.mark.parametrize("rest_s", [0.5, 1.0, 3.0])
 def test_hands_rise_at_rests(rest_s: float) -> None:
     before, after = strokes(count=5, held=0.9), strokes(count=5)
