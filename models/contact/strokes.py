@@ -97,7 +97,9 @@ class StrokeSampler:
             comes_to = arrives[mine[first]]
             rises = np.maximum(started, np.minimum(comes_to, down))
             self._firm[finger] = _firmness(times, rises, up, comes, lets_go)
-            self._over[finger] = _firmness(times, np.maximum(there, np.minimum(comes_to, rises)), up, comes, lets_go)
+            self._over[finger] = _firmness(
+                times, np.maximum(there, np.minimum(comes_to, rises)), up, comes, lets_go
+            )
             begin = np.searchsorted(curves.knots[:, STARTED] - 0.5 / fps, times, side="right") - 1
             self._impact[finger] = (begin >= 0) & (times < down[np.maximum(begin, 0)] + _IMPACT_S)
             for slide in (mine[i : j + 1] for i, j in zip(first, last, strict=True) if j > i):
