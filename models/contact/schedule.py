@@ -28,6 +28,7 @@ _UP_SHARE = 0.55  # or for this share of the time between both: then the frame b
 # of the time from one to the other.
 _BETWEEN_S, _MOST_UP = 0.04, 0.30
 _TRAVEL = 2.5  # metres a second of a finger from one of its keys to the next
+_REACH_M, _LOOKS_BACK = 0.18, 8  # from one key to another of a hand that stays; presses that it may come from
 _AGAIN = 1.0  # times that which there is until its key is struck again: so long it may take to come up
 _LEAP_M, _LOOKS_AHEAD = (
     0.11,
@@ -163,6 +164,22 @@ def _in_time(presses: Presses) -> Presses:
         leaps = (hand[back:] == hand[left]) & (np.abs(x[back:] - x[left]) > _LEAP_M) & (room > 0)
         release[left] = np.where(leaps, np.minimum(release[left], 1.2 * room), release[left])
     return replace(presses, release_s=release)
+
+
+def arrivals(presses: Presses) -> NDArray[np.float64]:
+    """(m,) second from which on each press's hand can be at its key: it may have to come from keys beyond its reach."""
+    order = np.argsort(presses.down_s, kind="stable")
+    down, up = presses.down_s[order], presses.up_s[order]
+    x, hand = keyboard.key_x(presses.pitch[order]), presses.slot[order] // 5
+    arrives = np.full(len(down), -np.inf)
+    for back in range(1, min(_LOOKS_BACK, len(down) - 1) + 1):
+        beyond = np.abs(x[back:] - x[:-back]) - _REACH_M
+        left = np.minimum(up[:-back], down[back:]) + np.maximum(beyond, 0.0) / _TRAVEL
+        comes = (hand[back:] == hand[:-back]) & (beyond > 0) & (down[back:] - down[:-back] > CHORD_WINDOW_S)
+        arrives[back:] = np.where(comes, np.maximum(arrives[back:], left), arrives[back:])
+    found = np.empty(len(down))
+    found[order] = np.minimum(arrives, down)
+    return found
 
 
 def _with_slides(presses: Presses, onset: NDArray[np.float64], fps: float) -> Presses:

@@ -101,6 +101,11 @@ def test_chords_are_struck_with_more_arm_than_single_notes() -> None:
     assert four > 1.2 * one
 
 
+def test_bound_tones_make_one_gesture_detached_ones_each_its_own() -> None:
+    bound, detached = (np.median(ranges(strokes(period_s=0.3, held=share))) for share in (1.0, 0.4))
+    assert detached > 1.4 * bound > 0.003
+
+
 @pytest.mark.parametrize("rest_s", [0.5, 1.0, 3.0])
 def test_hands_rise_at_rests(rest_s: float) -> None:
     before, after = strokes(count=5, held=0.9), strokes(count=5)
@@ -155,6 +160,17 @@ def test_the_slow_rise_and_fall_of_a_generated_wrist_stays() -> None:
     sway = 0.010 * np.sin(2 * np.pi * 0.1 * np.arange(motion.frames) / FPS)
     motion.wrist[:, RIGHT, 2] += sway.astype(np.float32)
     assert np.corrcoef(height(strokes(), motion) - height(strokes()), sway)[0, 1] > 0.98
+
+
+def test_hands_that_meet_stay_over_and_under_each_other() -> None:
+    """Where they were generated: carried to one height, they would be in each other's way."""
+    motion = still_hands()
+    motion.wrist[200:320, LEFT] = motion.wrist[200:320, RIGHT] + np.array([-0.05, 0.0, 0.04], np.float32)
+    found = height(strokes(), motion)
+    np.testing.assert_allclose(found[210:310], 0.05, atol=1e-6)
+    apart = np.r_[0:150, 370:480]
+    np.testing.assert_allclose(found[apart], height(strokes())[apart], atol=1e-6)
+    assert np.abs(np.diff(found)).max() * FPS < 0.5
 
 
 def test_without_notes_nothing_is_carried() -> None:
