@@ -86,17 +86,17 @@ class _Strokes:
 def carried(motion: Motion, presses: Presses, edits: EditMask, hand_size: float) -> Motion:
     """The motion with its wrists carried through the strokes, where it may change."""
     euler, wrist = motion.euler.copy(), motion.wrist.copy()
-    # Hands that meet were generated over and under each other; so they stay.
-    apart = 1 - _meet(motion, hand_size)[:, None]
+    meet = _meet(motion, hand_size)[:, None]
     strays = np.array(_STRAYS) * (hand_size, hand_size, 1, 1)
     for hand in edits.hands if len(presses.down_s) else ():
         strokes = _strokes_of(presses, hand)
         own = np.column_stack([wrist[:, hand], euler[:, hand, 0]]).astype(np.float64)
-        wanted, sideways = own.copy(), [0, 1, 4, 5]
+        moved, sideways = own.copy(), [0, 1, 4, 5]
         if len(strokes.time):
-            wanted[:, 2], wanted[:, 3] = _lifted(own[:, 2], own[:, 3], strokes, motion.fps, hand_size)
-        wanted[:, sideways] = calmed(own[:, sideways], strokes.time, strokes.ends, motion.fps, strays)
-        moved = own + apart * (wanted - own)
+            moved[:, 2], moved[:, 3] = _lifted(own[:, 2], own[:, 3], strokes, motion.fps, hand_size)
+            # Hands that meet were generated over and under each other; so they stay.
+            moved += meet * (own - moved)
+        moved[:, sideways] = calmed(own[:, sideways], strokes.time, strokes.ends, motion.fps, strays)
         wrist[:, hand], euler[:, hand, 0] = moved[:, :3], moved[:, 3:]
     return splice(motion, Motion(euler, wrist, motion.fps), edits)
 
