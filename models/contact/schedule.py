@@ -54,7 +54,7 @@ class Presses:
     """(m,) MIDI velocity."""
     lift: NDArray[np.float64]
     """(m,) metres above its key that the finger is lifted, where it has time."""
-    release_s: NDArray[np.float64]
+    rise_s: NDArray[np.float64]
     """(m,) that the key takes to come up, where nothing hurries it (`models.contact.touch`)."""
 
 
@@ -115,7 +115,7 @@ def plan_presses(notes: Notes, fps: float, energy: float = 0.0) -> Presses:
         velocity=velocity,
         lift=touch.lift(_since_the_tone_before(onset, slot // 5), velocity, touch.draws(onset, pitch, 2))
         * (1 + _LIVELIER * energy),
-        release_s=touch.release_s(touch.draws(onset, pitch, 1), (up - frame) / fps),
+        rise_s=touch.rise_s(touch.draws(onset, pitch, 1), (up - frame) / fps),
     )
     return _in_time(_with_slides(presses, onset, fps))
 
@@ -153,7 +153,7 @@ def _since_the_tone_before(onset: NDArray[np.float64], hand: NDArray[np.int64]) 
 
 def _in_time(presses: Presses) -> Presses:
     """The presses, of which those come up in time whose key is struck again, or whose hand leaps away."""
-    release, x, hand = presses.release_s.copy(), keyboard.key_x(presses.pitch), presses.slot // 5
+    release, x, hand = presses.rise_s.copy(), keyboard.key_x(presses.pitch), presses.slot // 5
     for value in np.unique(presses.pitch):
         index = np.flatnonzero(presses.pitch == value)
         room = np.maximum(presses.down_s[index[1:]] - presses.up_s[index[:-1]], 0.0)
@@ -162,7 +162,7 @@ def _in_time(presses: Presses) -> Presses:
         left, room = slice(0, -back), presses.down_s[back:] - presses.up_s[:-back]
         leaps = (hand[back:] == hand[left]) & (np.abs(x[back:] - x[left]) > _LEAP_M) & (room > 0)
         release[left] = np.where(leaps, np.minimum(release[left], 1.2 * room), release[left])
-    return replace(presses, release_s=release)
+    return replace(presses, rise_s=release)
 
 
 def arrivals(presses: Presses) -> NDArray[np.float64]:

@@ -90,7 +90,7 @@ class StrokeCurves:
         hold_s: Array,
         velocity: Array,
         lift: Array,
-        release_s: Array,
+        rise_s: Array,
         dips: tuple[Array, Array],
         fps: float,
     ) -> StrokeCurves:
@@ -99,7 +99,7 @@ class StrokeCurves:
         Args:
             down_s: when each is at its bottom. up_s: when its key is half way up again.
             hold_s: how long its last key, that is its only one but for slides, is down until then.
-            velocity, lift, release_s: as of `models.contact.schedule.Presses`; releases of the last key, the
+            velocity, lift, rise_s: as of `models.contact.schedule.Presses`; releases of the last key, the
                 rest of the first key of a slide.
             dips: metres of the first and of the last key of a stroke.
             fps: frames a second that the curve is looked at.
@@ -144,8 +144,8 @@ class StrokeCurves:
         nearly = np.where(presses_it, 0.0, np.maximum(above, 0.0) + np.minimum(0.5 * lift, falls) + 1e-3)
 
         # What there is no time for afterwards begins earlier.
-        ends = np.minimum((1 - _HALF) * release_s, _RISES * after)
-        begins = np.minimum(np.minimum(release_s - ends, 1.7 * _HALF * release_s), 0.7 * hold_s)
+        ends = np.minimum((1 - _HALF) * rise_s, _RISES * after)
+        begins = np.minimum(np.minimum(rise_s - ends, 1.7 * _HALF * rise_s), 0.7 * hold_s)
         half = up_s + ends - (1 - _HALF) * (begins + ends)
         settles = np.minimum(_SETTLE_S, 0.4 * hold_s)
         away = np.minimum(up_s + 1.4 * ends + _WAIT_S, up_s + _AWAY * after)

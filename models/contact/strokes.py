@@ -123,7 +123,7 @@ class StrokeSampler:
             hold_s=presses.up_s[last] - presses.down_s[last],
             velocity=presses.velocity[first],
             lift=presses.lift[first],
-            release_s=presses.release_s[last],
+            rise_s=presses.rise_s[last],
             dips=(self._usual[first], self._usual[last]),
             fps=fps,
         )

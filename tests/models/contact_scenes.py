@@ -117,7 +117,7 @@ def presses_of(
         pitch=pitch.astype(np.int64),
         velocity=np.full(count, velocity),
         lift=np.full(count, 0.009),
-        release_s=np.full(count, 0.12),
+        rise_s=np.full(count, 0.12),
     )
 
 

@@ -33,7 +33,7 @@ def two_presses(
     notes = Notes.from_arrays(table, np.array([[1, 0], [1, 0]]))
     presses = plan_presses(replace(notes, release_s=notes.offset_s), FPS)
     if release_s is not None:
-        presses = replace(presses, release_s=np.full(2, release_s))
+        presses = replace(presses, rise_s=np.full(2, release_s))
     sampler = StrokeSampler(presses, FRAMES, FPS)
     return sampler(np.array([0.0, 0.05]), np.full(2, y)), presses
 

@@ -117,7 +117,7 @@ def random_curves(seed: int, fps: float) -> tuple[StrokeCurves, Array]:
         hold_s=held,
         velocity=rng.uniform(20, 110, count),
         lift=rng.uniform(0.002, 0.024, count),
-        release_s=rng.uniform(0.05, 0.5, count),
+        rise_s=rng.uniform(0.05, 0.5, count),
         dips=(dip, dip),
         fps=fps,
     )
@@ -158,7 +158,7 @@ def test_a_slide_goes_down_in_its_first_key_and_comes_up_from_its_last() -> None
         hold_s=np.array([0.2]),
         velocity=np.array([64.0]),
         lift=np.array([0.01]),
-        release_s=np.array([0.1]),
+        rise_s=np.array([0.1]),
         dips=(first, last),
         fps=240.0,
     )
