@@ -4,8 +4,8 @@ r"""The pictures of a new scene and of hands that play in docs/animators.md, tak
     S2C_WORKER_PYTHON=$PWD/.venv/bin/python blender --factory-startup --window-geometry 0 0 1600 900 \
         --python demo/window_pictures.py -- docs/images
 
-On X11, on a screen of 1600 x 900, with ImageMagick. Does what an animator does: New Piano Scene, Add Recording (the demo's), Generate. Writes
-new-scene.jpg and panel-result.jpg, and ends.
+On X11, on a screen of 1600 x 900, with ImageMagick. Does what an animator does: New Piano Scene, Add Recording (the
+demo's), Generate. Writes new-scene.jpg and panel-result.jpg, and ends.
 """
 
 from __future__ import annotations

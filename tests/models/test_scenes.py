@@ -22,7 +22,9 @@ def test_a_scene_survives_its_midi_file_and_is_looked_at_while_it_plays(
     notes = scene.notes
     write_midi(tmp_path / "scene.mid", notes)
     back = read_midi(tmp_path / "scene.mid").notes
-    assert sorted(zip(back.hand, back.pitch, strict=True)) == sorted(zip(notes.hand, notes.pitch, strict=True))
+    assert sorted(zip(back.hand, back.pitch, strict=True)) == sorted(
+        zip(notes.hand, notes.pitch, strict=True)
+    )
     assert notes.onset_s[0] == scenes.LEAD_S and (np.diff(notes.onset_s) >= 0).all()
     frames = scene.frames(30.0, 8)
     assert len(frames) == 8 and frames == sorted(frames)
@@ -34,7 +36,11 @@ def test_scenes_differ_in_what_they_are_named_for() -> None:
         scenes.scene_named(name).notes
         for name in ("melody_pp", "melody_ff", "legato", "staccato", "leap", "breath")
     )
-    assert (pp.pitch == ff.pitch).all() and (pp.onset_s == ff.onset_s).all() and (pp.velocity < ff.velocity).all()
+    assert (
+        (pp.pitch == ff.pitch).all()
+        and (pp.onset_s == ff.onset_s).all()
+        and (pp.velocity < ff.velocity).all()
+    )
     right = legato.hand == RIGHT
     assert (legato.offset_s[right][:-1] > legato.onset_s[right][1:]).all()
     assert (staccato.offset_s[right][:-1] < staccato.onset_s[right][1:] - 0.2).all()
