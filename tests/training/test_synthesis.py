@@ -176,7 +176,6 @@ def test_style_moves_what_it_should() -> None:
     assert np.median(curled.euler[:, :, [2, 5, 8, 11], 0] - flat.euler[:, :, [2, 5, 8, 11], 0]) > 0.05
     calm, _ = base(Style(energy=-1))
     lively, _ = base(Style(energy=1))
-    assert np.diff(lively.wrist[..., 2], axis=0).std() > 2 * np.diff(calm.wrist[..., 2], axis=0).std()
     assert highest_tips(lively) - highest_tips(calm) > 0.003
     still, _ = base(Style(looseness=-1))
     loose, _ = base(Style(looseness=1))
