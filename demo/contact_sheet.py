@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
@@ -25,23 +26,34 @@ from demo.looks import moments, room, sheet
 from models.body.take import Take
 from models.evaluation.scores import hand_size_of
 
+Choose = Callable[[Path, Take], list[moments.Moment]]
+"""What of a take is looked at."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Make a sheet; returns the exit status."""
     options = _options(arguments)
     with tempfile.TemporaryDirectory() as folder:
         takes = options.take or _make_takes(options, Path(folder))
-        rows = rows_of(takes, options.views, options.pairs, tuple(options.size), options.engine)
+        rows = rows_of(takes, options.views, busiest(options.pairs), tuple(options.size), options.engine)
         options.out.parent.mkdir(parents=True, exist_ok=True)
         sheet.write_sheet(rows, options.out, quality=options.quality)
     print(f"{options.out}: {options.out.stat().st_size / 1000:.0f} kB")
     return 0
 
 
+def busiest(pairs: int) -> Choose:
+    """Strokes with most going on, and halfway to the next."""
+    return lambda _path, take: moments.choose(take.notes, take.motion.fps, take.motion.frames, pairs)
+
+
 def rows_of(
-    paths: list[Path], views: list[str], pairs: int, size: tuple[int, int], engine: str = "workbench"
+    paths: list[Path], views: list[str], choose: Choose, size: tuple[int, int], engine: str = "workbench"
 ) -> list[sheet.Row]:
-    """A row of pictures for each take and view. Whatever Blender has loaded is gone afterwards."""
+    """A row of pictures for each take and view, of the moments that ``choose`` finds in it.
+
+    Whatever Blender has loaded is gone afterwards.
+    """
     rows: list[sheet.Row] = []
     place: tuple[float, float, room.Room] | None = None
     try:
@@ -56,7 +68,7 @@ def rows_of(
                 place = (hand_size, fps, room.Room.build(hand_size, fps, size, engine))
             began = time.process_time()
             place[2].put(path.resolve())
-            rows += _look(place[2], path, take, views, pairs)
+            rows += _look(place[2], take, take.meta.get("title", path.stem), views, choose(path, take))
             print(f"{path.stem}: {time.process_time() - began:.0f} s of processor", flush=True)
     finally:
         if place is not None:
@@ -64,10 +76,10 @@ def rows_of(
     return rows
 
 
-def _look(place: room.Room, path: Path, take: Take, views: list[str], pairs: int) -> list[sheet.Row]:
+def _look(
+    place: room.Room, take: Take, title: str, views: list[str], chosen: list[moments.Moment]
+) -> list[sheet.Row]:
     fps = take.motion.fps
-    chosen = moments.choose(take.notes, fps, take.motion.frames, pairs)
-    title = take.meta.get("title", path.stem)
     return [
         sheet.Row(
             f"{title}, {view}",

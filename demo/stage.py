@@ -20,11 +20,11 @@ class View:
 
 
 VIEWS = {
-    "shoulder": View(position=(0.62, -0.62, 0.50), target=(0.0, 0.0, 0.01), lens_mm=50.0),
+    "shoulder": View(position=(0.47, -0.24, 0.47), target=(0.02, -0.06, 0.01), lens_mm=29.0),
     "player": View(position=(0.0, -0.42, 0.55), target=(0.0, 0.035, 0.0), lens_mm=34.0),
     "side": View(position=(0.75, -0.10, 0.10), target=(0.0, -0.02, 0.03), lens_mm=60.0),
 }
-"""Over the right shoulder, from the player's eyes, along the keys."""
+"""Beside the right shoulder, so far forward that no arm hides a hand; from the player's eyes; along the keys."""
 
 
 def light_the_stage(scene: bpy.types.Scene, collection: bpy.types.Collection) -> None:

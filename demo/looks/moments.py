@@ -25,15 +25,16 @@ class Moment:
 
     frame: int
     """From 0, at the take's rate."""
-    onset: bool
-    """Whether notes begin; else it is halfway between two strokes."""
+    onset: bool | None
+    """Whether notes begin; else it is halfway between two strokes. None for one of a strip."""
     sounding: tuple[int, ...]
     """MIDI pitches that are held, rising."""
 
     def caption(self, fps: float) -> str:
         """Second, kind and notes for the picture's foot."""
         notes = " ".join(pitch_name(pitch) for pitch in self.sounding) or "rest"
-        return f"{self.frame / fps:.2f} s  {'onset' if self.onset else 'between'}  {notes}"
+        kind = {True: "onset  ", False: "between  ", None: ""}[self.onset]
+        return f"{self.frame / fps:.2f} s  {kind}{notes}"
 
 
 def pitch_name(pitch: int) -> str:
@@ -73,6 +74,11 @@ def choose(notes: Notes, fps: float, frames: int, pairs: int) -> list[Moment]:
             if all(frame != other.frame for other in found):
                 found.append(Moment(frame, onset, held(notes, frame / fps)))
     return sorted(found, key=lambda moment: moment.frame)
+
+
+def strip(notes: Notes, fps: float, frames: list[int]) -> list[Moment]:
+    """Moments one after another."""
+    return [Moment(frame, None, held(notes, frame / fps)) for frame in frames]
 
 
 def held(notes: Notes, second: float) -> tuple[int, ...]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A scene that shows takes quickly: hands, piano, two cameras that follow the hands, Blender's Workbench.
+"""A scene that shows takes quickly: hands, piano, cameras that follow the hands, Blender's Workbench.
 
 Workbench draws without a window where there is EGL (Mesa's software one will do): about 1 s of processor a picture
 of 360 by 240, where Cycles takes 7 s with eight samples. Without EGL Blender ends at once; Cycles is there for that.
@@ -20,12 +20,19 @@ from demo.looks.sheet import Pixels, read_pixels
 VIEWS = {
     "player": stage.View(position=(0.0, -0.40, 0.52), target=(0.0, 0.02, 0.01), lens_mm=50.0),
     "front": stage.View(position=(0.0, 0.52, 0.26), target=(0.0, -0.02, 0.02), lens_mm=50.0),
+    "side": stage.View(position=(1.0, -0.18, 0.165), target=(0.0, -0.18, 0.165), lens_mm=50.0),
+    "hand": stage.View(position=(1.0, -0.03, 0.10), target=(0.0, -0.03, 0.035), lens_mm=80.0),
 }
-"""From the player's eyes, and over the keys toward the player: there the treble is on the left."""
+"""From the player's eyes; over the keys toward the player, where the treble is on the left; level from the treble side,
+with the whole right arm; and from there on the right hand alone."""
+NEAR_WIDTH_M = {"side": 0.72, "hand": 0.30}
+"""What these views show at the right hand, which they follow; the others follow both."""
 SENSOR_MM = 36.0
 MARGIN_M = 0.26
 """Width that is seen beside the distance between the wrists: two hands and a little air."""
 LEAST_WIDTH_M = 0.46
+BACKGROUND = (0.030, 0.033, 0.040)
+"""Lighter than sleeves."""
 
 
 @dataclass
@@ -73,12 +80,13 @@ class Room:
             return read_pixels(path)
 
     def _follow(self, view: str) -> None:
-        """Both hands in the picture, as large as that allows."""
+        """Both hands in the picture, as large as that allows; or the right one, always of the same size."""
         armature = self.scene.s2c_settings.armature
         left, right = (armature.pose.bones[name].head for name in ("hand.L", "hand.R"))
-        width = max(abs(right.x - left.x) + MARGIN_M, LEAST_WIDTH_M)
+        near = view in NEAR_WIDTH_M
+        width = NEAR_WIDTH_M[view] if near else max(abs(right.x - left.x) + MARGIN_M, LEAST_WIDTH_M)
         camera, place = self.cameras[view], VIEWS[view]
-        along = Vector(((left.x + right.x) / 2, 0.0, 0.0))
+        along = Vector((right.x if near else (left.x + right.x) / 2, 0.0, 0.0))
         away = Vector(place.position) - Vector(place.target)
         camera.location = Vector(place.target) + along + away.normalized() * width * place.lens_mm / SENSOR_MM
         camera.data.sensor_width = SENSOR_MM
@@ -110,7 +118,8 @@ def _plain_light(scene: bpy.types.Scene) -> None:
     scene.display.shadow_shift = 0.08
     shading = scene.display.shading
     shading.light, shading.color_type = "STUDIO", "MATERIAL"
-    shading.background_type, shading.background_color = "VIEWPORT", (0.16, 0.17, 0.19)
+    scene.world = bpy.data.worlds.new("Look")
+    scene.world.color = BACKGROUND
     shading.show_shadows, shading.shadow_intensity = True, 0.4
     shading.show_cavity, shading.cavity_type = True, "SCREEN"
     shading.show_object_outline = False

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 from threadpoolctl import threadpool_limits
 
 from models.body.edit_mask import EditMask
@@ -24,12 +25,12 @@ from models.checks import check_range
 from models.contact.carriage import carried
 from models.contact.finger_separation import separate_fingers
 from models.contact.guarantee import settle
-from models.contact.hand_points import find_points
+from models.contact.hand_points import HandPoints, find_points
 from models.contact.reaching import reached
 from models.contact.schedule import plan_presses
 from models.contact.separation import separate_hands
 from models.contact.solver import Problem, minimise
-from models.contact.variables import Array, Variables
+from models.contact.variables import PLACE, Array, Variables
 from models.contact.weights import ContactWeights
 from models.errors import Progress
 from models.music.passages import Span
@@ -43,6 +44,7 @@ AHEAD_S = 2.0
 """Seconds of music after a stretch that are heard but not written."""
 CONTEXT_S = 0.5
 """Seconds before a stretch, and around what may change, that are known."""
+_CALM_S = 0.06
 STEPS = 5
 """Gauss-Newton steps of a stretch."""
 
@@ -93,13 +95,18 @@ def apply_contact(
     if strength == 0 or not edits.hands:
         return ContactResult(motion, notes)
     presses = plan_presses(notes, motion.fps)
-    generated = Variables.of_motion(motion, geometry).unhooked(edits.free)
-    tips = find_points(generated, geometry, hand_size).tips
+    generated = find_points(Variables.of_motion(motion, geometry).unhooked(edits.free), geometry, hand_size)
+    tips, wrists = _calm(generated, motion.fps), generated.wrists.copy()
     wanted = Variables.of_motion(carried(motion, presses, edits, hand_size), geometry)
+    # Over the keys, fingers go with their hand; in height it turns about them.
+    sideways = wanted.values[:, PLACE].transpose(1, 0, 2)[:2] - wrists[:2]
+    tips[:2] += sideways[:, :, None]
+    wrists[:2] += sideways
     wanted = reached(wanted, tips, edits.free, geometry, hand_size).unhooked(edits.free)
     whole = Problem(
         wanted,
         tips,
+        wrists,
         presses,
         edits.fixed,
         motion.fps,
@@ -139,6 +146,13 @@ def apply_contact(
         apart = separate_hands(shown, edits.part(inside.start, inside.stop), hand_size, geometry)
         result.wrist[inside] += np.float32(strength) * (apart - shown.wrist)
     return ContactResult(result, notes)
+
+
+def _calm(points: HandPoints, fps: float) -> Array:
+    """(3, 2, 5, F) the fingertips, which move about the wrist no faster than idle fingers do."""
+    return points.wrists[:, :, None] + gaussian_filter1d(
+        points.tips - points.wrists[:, :, None], _CALM_S * fps, mode="nearest"
+    )
 
 
 def _solved(whole: Problem, values: Array, start: int, stop: int, step_done: Callable[[int], None]) -> Array:

@@ -16,23 +16,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from models.body import keyboard
 from models.body.edit_mask import EditMask
 from models.body.motion import Motion
 from models.body.resampling import splice
 from models.contact import touch
+from models.contact.rests import calmed
 from models.contact.schedule import Presses
 from models.music.notes import CHORD_WINDOW_S
 
 Array = NDArray[np.float64]
 
-WHITE_M, BLACK_M = 0.039, 0.007
+WHITE_M, BLACK_M = 0.038, 0.009
 """Height of the wrist where white keys are played, and what black ones add."""
 KNUCKLES_M = 0.095
 """From the wrist to the knuckles, which stay where they are when the wrist rises."""
-LEVEL = -0.26
+LEVEL = -0.25
 """Radians of the hand's bend at `WHITE_M`: knuckles are a little above the wrist."""
 _LOW_S = 0.04
 """A wrist is lowest so long after the keys are down."""
@@ -46,15 +47,21 @@ _UNHURRIED_S = 0.30
 """Strokes nearer to each other leave less time to rise."""
 _CHORD = 0.12
 """Share more for each further key of a chord."""
-_REST_S, _REST_M, _LONG_REST_S, _LONG_REST_M = 0.45, 0.026, 2.0, 0.045
+_REST_S, _REST_M, _LONG_REST_S, _LONG_REST_M = 0.45, 0.030, 2.0, 0.050
 """A hand that is silent for so long rises by so much."""
 _LEAP_M, _LEAP_RISE_M, _LEAP_SHARE, _HIGHEST_LEAP_M = 0.15, 0.010, 0.06, 0.035
 """Leaps from so far on are arcs: metres that the wrist rises, and more for each metre of way."""
-_SPREAD = 0.30
+_BOUND = ((0.0, 0.15), (0.65, 1.25))
+"""Seconds that the hand holds no key between two strokes, and shares of the rise: bound tones make one gesture."""
+_SPREAD = 0.40
 """Deviation of the logarithm of these heights from stroke to stroke."""
 _DRIFT = 1.2
 """Share of the generated wrist's slow rise and fall that stays."""
 _DRIFT_S = 1.2
+_STRAYS = (0.03, 0.02, 0.12, 0.12)
+"""How far hands stray in rests: metres sideways and forward, radians of roll and turn."""
+_APART_M, _TOGETHER_M, _MEET_S = 0.20, 0.13, 0.6
+"""Wrists of hands that are in each other's way are nearer than this in X; what they do then, they do for so long."""
 _LOWEST_M, _HIGHEST_M = 0.026, 0.110
 
 
@@ -79,22 +86,41 @@ class _Strokes:
 def carried(motion: Motion, presses: Presses, edits: EditMask, hand_size: float) -> Motion:
     """The motion with its wrists carried through the strokes, where it may change."""
     euler, wrist = motion.euler.copy(), motion.wrist.copy()
-    for hand in edits.hands:
+    # Hands that meet were generated over and under each other; so they stay.
+    apart = 1 - _meet(motion, hand_size)[:, None]
+    strays = np.array(_STRAYS) * (hand_size, hand_size, 1, 1)
+    for hand in edits.hands if len(presses.down_s) else ():
         strokes = _strokes_of(presses, hand)
-        if not len(strokes.time):
-            continue
-        height = _heights(strokes, motion.frames, motion.fps)
-        own = wrist[:, hand, 2].astype(np.float64)
-        slow = gaussian_filter1d(own, _DRIFT_S * motion.fps, mode="nearest")
-        drift = slow - np.median(own)
-        wanted = hand_size * np.clip(height + _DRIFT * drift, _LOWEST_M, _HIGHEST_M)
-        bend = euler[:, hand, 0, 0].astype(np.float64)
-        hangs = LEVEL + (wanted / hand_size - WHITE_M) / KNUCKLES_M
-        # What the hand does besides, for instance for fingers that reach, it goes on doing.
-        besides = bend - (np.median(bend) + (own - np.median(own)) / (KNUCKLES_M * hand_size))
-        euler[:, hand, 0, 0] = hangs + 0.5 * besides
-        wrist[:, hand, 2] = wanted
+        own = np.column_stack([wrist[:, hand], euler[:, hand, 0]]).astype(np.float64)
+        wanted, sideways = own.copy(), [0, 1, 4, 5]
+        if len(strokes.time):
+            wanted[:, 2], wanted[:, 3] = _lifted(own[:, 2], own[:, 3], strokes, motion.fps, hand_size)
+        wanted[:, sideways] = calmed(own[:, sideways], strokes.time, strokes.ends, motion.fps, strays)
+        moved = own + apart * (wanted - own)
+        wrist[:, hand], euler[:, hand, 0] = moved[:, :3], moved[:, 3:]
     return splice(motion, Motion(euler, wrist, motion.fps), edits)
+
+
+def _meet(motion: Motion, hand_size: float) -> Array:
+    """(F,) 1 where the hands are in each other's way, 0 where they are apart."""
+    if not motion.frames:
+        return np.zeros(0)
+    gap = (motion.wrist[:, 1, 0] - motion.wrist[:, 0, 0]) / hand_size
+    near = np.clip((_APART_M - gap) / (_APART_M - _TOGETHER_M), 0.0, 1.0).astype(np.float64)
+    held = maximum_filter1d(near, max(round(_MEET_S * motion.fps), 1), mode="nearest")
+    return gaussian_filter1d(held, 0.25 * _MEET_S * motion.fps, mode="nearest")
+
+
+def _lifted(own: Array, bend: Array, strokes: _Strokes, fps: float, hand_size: float) -> tuple[Array, Array]:
+    """Heights of one hand's wrist (frames,) and its bend that goes with them, for those that were generated."""
+    slow = gaussian_filter1d(own, _DRIFT_S * fps, mode="nearest")
+    usual = np.median(own)
+    height = _heights(strokes, len(own), fps) + _DRIFT * (slow - usual)
+    wanted = hand_size * np.clip(height, _LOWEST_M, _HIGHEST_M)
+    hangs = LEVEL + (wanted / hand_size - WHITE_M) / KNUCKLES_M
+    # What the hand does besides, for instance for fingers that reach, it goes on doing.
+    besides = bend - (np.median(bend) + (own - usual) / (KNUCKLES_M * hand_size))
+    return wanted, hangs + 0.5 * besides
 
 
 def _strokes_of(presses: Presses, hand: int) -> _Strokes:
@@ -126,13 +152,16 @@ def _heights(strokes: _Strokes, frames: int, fps: float) -> Array:
     low = base - _DROP_M * effort * np.clip(before / _UNHURRIED_S, 0.4, 1.0)
     following = np.append(effort[1:], 0.6)
     draw = np.append(strokes.draw[1:], 1.0)
-    rise = _RISE_M * following * np.clip(after / _UNHURRIED_S, 0.25, 1.0) * draw
     silent = time + after - strokes.ends
+    rise = _RISE_M * following * np.clip(after / _UNHURRIED_S, 0.25, 1.0) * draw
+    rise *= np.interp(silent, *_BOUND)
     rest = np.interp(silent, (0.5 * _REST_S, _REST_S, _LONG_REST_S), (0.0, _REST_M, _LONG_REST_M))
     way = np.abs(np.append(np.diff(strokes.place), 0.0))
     leap = np.minimum(_LEAP_RISE_M + _LEAP_SHARE * way, _HIGHEST_LEAP_M) * (way > _LEAP_M)
     high = (base + np.append(base[1:], base[-1])) / 2 + np.maximum(np.maximum(rise, rest), leap)
-    middle = np.where(silent > _REST_S, np.maximum(strokes.ends, time) + 0.5 * silent, time + _HIGH_SHARE * after)
+    middle = np.where(
+        silent > _REST_S, np.maximum(strokes.ends, time) + 0.5 * silent, time + _HIGH_SHARE * after
+    )
     knots = np.stack([time + np.minimum(_LOW_S, 0.3 * after), middle], 1).reshape(-1)
     values = np.stack([low, high], 1).reshape(-1)
     # Before the first stroke the hand waits, raised for it.

@@ -7,6 +7,7 @@ Each cost adds its residuals to the normal equations. Axes: 2 hands, 5 fingers, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -46,6 +47,8 @@ class State:
     """Wrists as they are carried, fingers as they were generated."""
     tips: Array
     """(3, 2, 5, F) where the fingertips were generated, metres."""
+    wrists: Array
+    """(3, 2, F) where the wrists were."""
     points: HandPoints
     moves: Array
     """(3, 2, 5, 9, F) as of `HandPoints.tips_by_variable`."""
@@ -56,6 +59,11 @@ class State:
     geometry: HandGeometry
     size: float
     """Factor on the hands' lengths."""
+
+    @cached_property
+    def highest(self) -> Array:
+        """(2, 5, F) metres of the keys under the fingertips and on their way from frame to frame."""
+        return height_on_the_way(self.points.tips.transpose(3, 1, 2, 0)).transpose(1, 2, 0).astype(np.float64)
 
     def squared(self, tolerance: float) -> float:
         """The weight of a residual in one frame."""
@@ -109,7 +117,7 @@ def strokes(equations: NormalEquations, state: State) -> None:
     places = tips.transpose(3, 1, 2, 0)
     under = keyboard.key_under(places).transpose(1, 2, 0) + keyboard.LOWEST_PITCH
     # Between two frames a finger goes straight on: it is above all that is on its way.
-    highest = height_on_the_way(places).transpose(1, 2, 0)
+    highest = state.highest
     clear = highest + weights.key_clearance
     # A finger on its way to or from its key stays above the one that it is over; in its key only where it is far off.
     far = (np.hypot(*residual[:2]) > _FAR_M) | (wanted.firm < 1)
@@ -127,11 +135,21 @@ def strokes(equations: NormalEquations, state: State) -> None:
     over, soft = tips[2] - wanted.ceiling, state.squared(weights.comes_height)
     comes = (over > 0) & ~kept_up & (weight[2] < soft)
     residual[2], weight[2] = np.where(comes, over, residual[2]), np.where(comes, soft, weight[2])
-    # Idle fingertips stay where they were generated, whatever the wrist does.
-    idle = state.squared(weights.idle_tip) * (1 - wanted.over)
-    both = weight + idle
-    residual = (weight * residual + idle * (tips - state.tips)) / np.maximum(both, 1e-12)
-    equations.add_tips(residual, both, state.moves)
+    equations.add_tips(residual, weight, state.moves)
+
+
+def idle(equations: NormalEquations, state: State) -> None:
+    """Idle fingertips stay where they were generated: over the keys as seen from their wrist, and in height.
+
+    Those that were generated in the keys stay above them. It is the fingers' business alone: the wrist goes where it
+    has to go.
+    """
+    clear = state.highest + state.weights.key_clearance
+    residual = state.points.tips - np.stack([*state.tips[:2], np.maximum(state.tips[2], clear)])
+    moved = state.points.wrists - state.wrists
+    residual[:2] -= moved[:2, :, None]
+    weight = state.squared(state.weights.idle_tip) * (1 - state.strokes.over)
+    equations.add_fingers(residual, weight, state.points.by_finger[:, :, :, 3])
 
 
 def apart(equations: NormalEquations, state: State) -> None:
@@ -186,4 +204,4 @@ def comfort(equations: NormalEquations, state: State) -> None:
     equations.add_single(residual, weight * (residual != 0))
 
 
-COSTS = (stay, smooth, slow, strokes, apart, order, comfort)
+COSTS = (stay, smooth, slow, strokes, idle, apart, order, comfort)

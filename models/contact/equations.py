@@ -56,6 +56,22 @@ class NormalEquations:
             self.matrix[:, own, own] += squares[:, finger, :3, :3]
             self.matrix[:, FINGER_VARIABLES:, own] += squares[:, finger, 3:, :3]
 
+    def add_fingers(self, residual: Array, weight: Array, moves: Array) -> None:
+        """Residuals (3, 2, 5, F) of the tips as far as fingers move them.
+
+        Args:
+            residual: metres.
+            weight: (2, 5, F).
+            moves: (3, 2, 5, 3, F) what a unit of each of a finger's variables moves its tip by.
+        """
+        weighted = weight[:, :, None] * moves
+        slope = np.einsum("xhkif,xhkf->hkif", weighted, residual)
+        squares = np.einsum("xhkif,xhkjf->hkijf", weighted, moves, optimize=False)
+        self.slope[:, :FINGER_VARIABLES] += slope.reshape(2, FINGER_VARIABLES, -1)
+        for finger in range(5):
+            own = slice(3 * finger, 3 * finger + 3)
+            self.matrix[:, own, own] += squares[:, finger]
+
     def add_sparse(
         self,
         frame: NDArray[np.int64],

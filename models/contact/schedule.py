@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from models.body import keyboard
 from models.body.notes import Notes
-from models.contact.slides import SLIDE_BACK, SLIDE_FRONT, ends_of, slid_into, touching
 from models.contact import touch
+from models.contact.slides import SLIDE_BACK, SLIDE_FRONT, ends_of, slid_into, touching
 from models.music.notes import CHORD_WINDOW_S
 from models.planning.thinning import STROKE_FRAMES, stroke_times
 
@@ -23,11 +23,17 @@ _MATTERS_S = 1.0  # presses this far outside a stretch of time still shape the p
 _LATEST_S = 0.04  # a press must show this long after its onset at the latest
 _DOWN_FRAMES = 0.6  # from the frame in which a key is at its bottom until it is half way up, at least
 _UP_FRAMES = 1.25  # a key struck again is up for so long, so that the lift is seen
-# Between two strokes of a key, and of a finger, there is time for the second one, and so much more, within this share of
-# the time from one to the other.
-_BETWEEN_S, _MOST_UP = 0.05, 0.35
+_UP_SHARE = 0.55  # or for this share of the time between both: then the frame between them shows it
+# Between two strokes of a key, and of a finger, there is time for the second one and so much more, within this share
+# of the time from one to the other.
+_BETWEEN_S, _MOST_UP = 0.04, 0.30
+_TRAVEL = 2.5  # metres a second of a finger from one of its keys to the next
+_REACH_M, _LOOKS_BACK = 0.18, 8  # from one key to another of a hand that stays; presses that it may come from
 _AGAIN = 1.0  # times that which there is until its key is struck again: so long it may take to come up
-_LEAP_M, _LOOKS_AHEAD = 0.11, 6  # a hand that goes on to a key so far away, one of so many presses later, lets go quickly
+_LEAP_M, _LOOKS_AHEAD = (
+    0.11,
+    6,
+)  # a hand that goes on to a key so far away, one of so many presses later, lets go quickly
 _SEEN_FRAMES = 1.1  # a key of a slide that is down for less is held down by a second finger
 
 
@@ -59,8 +65,15 @@ _COLUMNS = tuple(column.name for column in fields(Presses))
 
 
 def cut_presses(presses: Presses, start_s: float, stop_s: float) -> Presses:
-    """The presses that matter between two times, their times counted from ``start_s``."""
+    """The presses that matter between two times, their times counted from ``start_s``.
+
+    Strokes depend on those of the same finger before and after them, however long before and after.
+    """
     near = (presses.up_s > start_s - _MATTERS_S) & (presses.down_s < stop_s + _MATTERS_S)
+    order = np.argsort(presses.slot, kind="stable")
+    by_finger, same = near[order], np.diff(presses.slot[order]) == 0
+    near[order[1:]] |= by_finger[:-1] & same
+    near[order[:-1]] |= by_finger[1:] & same
     columns = {name: getattr(presses, name)[near] for name in _COLUMNS}
     for name in ("down_s", "up_s"):
         columns[name] = columns[name] - start_s
@@ -80,14 +93,18 @@ def plan_presses(notes: Notes, fps: float) -> Presses:
     onset, velocity = (column[played].astype(float) for column in (notes.onset_s, notes.velocity))
     slot, pitch = notes.slot[played], notes.pitch[played].astype(int)
     frame = _bottom_frames(onset, pitch, velocity, fps)
-    up = notes.release_s[played] * fps
+    up, x = notes.release_s[played] * fps, keyboard.key_x(pitch)
     for group in (pitch, slot):
         for value in np.unique(group):
             index = np.flatnonzero(group == value)
             following = frame[index[1:]]
             period = following - frame[index[:-1]]
             wants = np.maximum(_UP_FRAMES, (_BETWEEN_S + touch.travel_s(velocity[index[1:]])) * fps)
-            latest = following - np.maximum(np.minimum(wants, _MOST_UP * period), np.minimum(_UP_FRAMES, period / 2))
+            least = np.maximum(
+                np.minimum(wants, _MOST_UP * period), np.minimum(_UP_FRAMES, _UP_SHARE * period)
+            )
+            way = np.abs(np.diff(x[index])) / _TRAVEL * fps
+            latest = following - np.maximum(least, np.minimum(way, period - _DOWN_FRAMES))
             up[index[:-1]] = np.minimum(up[index[:-1]], latest)
     up = np.maximum(up, frame + _DOWN_FRAMES)
     presses = Presses(
@@ -147,6 +164,22 @@ def _in_time(presses: Presses) -> Presses:
         leaps = (hand[back:] == hand[left]) & (np.abs(x[back:] - x[left]) > _LEAP_M) & (room > 0)
         release[left] = np.where(leaps, np.minimum(release[left], 1.2 * room), release[left])
     return replace(presses, release_s=release)
+
+
+def arrivals(presses: Presses) -> NDArray[np.float64]:
+    """(m,) second from which on each press's hand can be at its key: it may have to come from keys beyond its reach."""
+    order = np.argsort(presses.down_s, kind="stable")
+    down, up = presses.down_s[order], presses.up_s[order]
+    x, hand = keyboard.key_x(presses.pitch[order]), presses.slot[order] // 5
+    arrives = np.full(len(down), -np.inf)
+    for back in range(1, min(_LOOKS_BACK, len(down) - 1) + 1):
+        beyond = np.abs(x[back:] - x[:-back]) - _REACH_M
+        left = np.minimum(up[:-back], down[back:]) + np.maximum(beyond, 0.0) / _TRAVEL
+        comes = (hand[back:] == hand[:-back]) & (beyond > 0) & (down[back:] - down[:-back] > CHORD_WINDOW_S)
+        arrives[back:] = np.where(comes, np.maximum(arrives[back:], left), arrives[back:])
+    found = np.empty(len(down))
+    found[order] = np.minimum(arrives, down)
+    return found
 
 
 def _with_slides(presses: Presses, onset: NDArray[np.float64], fps: float) -> Presses:

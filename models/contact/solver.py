@@ -36,6 +36,8 @@ class Problem:
     """Wrists as they are carried, fingers as they were generated."""
     tips: Array
     """(3, 2, 5, F) where the fingertips were generated, metres."""
+    wrists: Array
+    """(3, 2, F) where the wrists were."""
     presses: Presses
     """Their times counted from the first frame."""
     fixed: NDArray[np.bool_]
@@ -57,6 +59,7 @@ class Problem:
             self,
             wanted=self.wanted.part(frames),
             tips=self.tips[..., frames],
+            wrists=self.wrists[..., frames],
             presses=cut_presses(self.presses, frames.start / self.fps, frames.stop / self.fps),
             fixed=fixed,
         )
@@ -83,7 +86,7 @@ def minimise(
     low, high = limits_of(problem.geometry, problem.weights.lowest_wrist)
     held = np.repeat(problem.fixed.T[:, None], COUNT, 1)
     variables = start.with_values(np.where(held, start.values, np.clip(start.values, low, high)))
-    damping = np.broadcast_to((problem.weights.damping * _UNITS) ** -2, (2, COUNT, 1))
+    damping = np.broadcast_to(30 / problem.fps * (problem.weights.damping * _UNITS) ** -2, (2, COUNT, 1))
     near: NearBones | None = None
     for step in range(steps):
         if step_done is not None:
@@ -96,6 +99,7 @@ def minimise(
             variables=variables,
             wanted=problem.wanted,
             tips=problem.tips,
+            wrists=problem.wrists,
             points=points,
             moves=points.tips_by_variable(),
             strokes=problem.sampler(*landed),

@@ -24,13 +24,12 @@ Array = touch.Array
 
 KNOTS = 10
 """Of a stroke: waiting, touching, started, bottom, settled, released, 85 %, half way, 10 %, away."""
-STARTED, BOTTOM, AWAY = 2, 3, KNOTS - 1
+TOUCHED, STARTED, BOTTOM, AWAY = 1, 2, 3, KNOTS - 1
 _SHOWN = 0.85
 """Share of a stroke's speed that its last frame shows."""
 _FULL = 0.95
-"""Share of the dip that a finger, which touches its key one frame before, goes in the last frame at most."""
-_FROM_ABOVE = 1.4
-"""Dips that the last frame would have to show for a finger to come from above its key instead."""
+"""Share of the dip that a finger, which touches its key one frame before, goes in the last frame at most; faster ones
+come from above."""
 _AGAIN = 0.75
 """Share of the dip that a key which is struck again at once comes up in between."""
 _WAIT_S = 0.09
@@ -38,11 +37,13 @@ _WAIT_S = 0.09
 _SETTLE_S = 0.06
 _HALF = 0.45
 """Share of the time from 85 % to 10 % of the dip after which a key is half way up."""
-_COMES_S, _COMES_NEAR, _COMES_SPEED = 0.18, 0.004, 0.8
-"""So long before a stroke its finger comes down no faster than in this share of the stroke's speed, to so near its key."""
-_RISES, _AWAY, _COMES, _STROKE = 0.32, 0.40, 0.14, 0.34
-"""Shares of the time between two strokes of a finger: to come up to 10 % of the dip, and to where it waits; to come down
-from there, and to strike."""
+_COMES_S, _COMES_NEAR, _COMES_SPEED = 0.18, 0.003, 0.8
+"""So long before a stroke its finger comes down to so near its key no faster than this share of its speed."""
+_UNHURRIED_S = 0.25
+"""With less time between two strokes a finger stays nearer to its keys."""
+_RISES, _AWAY, _COMES, _STROKE = 0.31, 0.38, 0.17, 0.34
+"""Shares of the time between two strokes of a finger: to come up to 10 % of the dip, and to where it waits; to come
+down from there, and to strike."""
 _HIGHEST_PER_S, _HIGHEST = 0.2, 0.024
 """Metres that a finger may be above its key one frame before it strikes: for each second of that time, and at most."""
 
@@ -120,26 +121,31 @@ class StrokeCurves:
         shown = _SHOWN * speed * frame
         highest = dip + np.minimum(_HIGHEST_PER_S * before, _HIGHEST)
         quick = before < 2.9 * frame
-        straight = quick | (shown > _FROM_ABOVE * dip)
+        straight = quick | (shown > _FULL * dip)
         last = np.clip(np.maximum(own, np.minimum(shown, _FULL * dip)), None, _FULL * dip)
         last = np.where(straight, np.minimum(np.maximum(shown, _AGAIN * dip), highest), last)
         travel = np.where(straight, 0.0, np.maximum(travel, 1.4 * frame))
-        fits = np.log((1 - touch.START - last / dip) / (1 - touch.START), where=~straight, out=np.ones_like(dip))
+        fits = np.log(
+            (1 - touch.START - last / dip) / (1 - touch.START), where=~straight, out=np.ones_like(dip)
+        )
         share = np.log(1 - frame / np.where(straight, 2 * frame, travel))
         power = np.where(straight, 1.0, fits / share)
 
         started = down_s - np.where(straight, frame, travel)
         comes = np.minimum(_WAIT_S, _COMES * before)
-        lift = np.minimum(lift, _COMES_NEAR + _COMES_SPEED * speed * comes)
+        near = _COMES_NEAR * np.clip(before / _UNHURRIED_S, 0.2, 1)
+        lift = np.minimum(lift, near + _COMES_SPEED * speed * comes)
         presses_it = ~straight & ~from_above
         touched = started - np.where(presses_it, touch.TAKE_UP * travel, 0.4 * comes)
         waits = np.where(presses_it, touched, started) - comes
         above = np.where(straight, last - dip, -touch.START * dip)
-        nearly = np.where(presses_it, 0.0, np.where(straight, np.maximum(lift, above + 1e-3), 0.5 * lift))
+        # One frame earlier it is not so much higher that it would come down faster than it strikes.
+        falls = _COMES_SPEED * speed * (started - touched)
+        nearly = np.where(presses_it, 0.0, np.maximum(above, 0.0) + np.minimum(0.5 * lift, falls) + 1e-3)
 
         # What there is no time for afterwards begins earlier.
         ends = np.minimum((1 - _HALF) * release_s, _RISES * after)
-        begins = np.minimum(np.minimum(release_s - ends, 2.2 * _HALF * release_s), 0.7 * hold_s)
+        begins = np.minimum(np.minimum(release_s - ends, 1.7 * _HALF * release_s), 0.7 * hold_s)
         half = up_s + ends - (1 - _HALF) * (begins + ends)
         settles = np.minimum(_SETTLE_S, 0.4 * hold_s)
         away = np.minimum(up_s + 1.4 * ends + _WAIT_S, up_s + _AWAY * after)
@@ -202,12 +208,14 @@ class StrokeCurves:
 
         Infinite where no stroke is near. surface: (n,) of the keys.
         """
-        started = self.knots[:, STARTED]
-        before = np.diff(started, prepend=-np.inf)
-        following = np.clip(np.searchsorted(started, times), 0, len(started) - 1)
-        ahead = started[following] - times
+        pressed = self.heights[:, TOUCHED] <= 0
+        comes = np.where(pressed, self.knots[:, TOUCHED], self.knots[:, STARTED])
+        lowest = surface + np.maximum(np.where(pressed, 0.0, self.heights[:, STARTED]), 0.0) + _COMES_NEAR
+        before = np.diff(comes, prepend=-np.inf)
+        following = np.clip(np.searchsorted(comes, times), 0, len(comes) - 1)
+        ahead = comes[following] - times
         near = (ahead >= 0) & (ahead < np.minimum(_COMES_S, 0.4 * before)[following])
-        height = surface[following] + _COMES_NEAR + _COMES_SPEED * self._speed[following] * ahead
+        height = lowest[following] + _COMES_SPEED * self._speed[following] * ahead
         return np.where(near, height, np.inf)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body import keyboard
-from models.contact.schedule import USUAL_Y, Presses
+from models.contact.schedule import USUAL_Y, Presses, arrivals
 from models.contact.slides import ends_of, slide_x, touching
 from models.contact.stroke_curves import AWAY, BOTTOM, KNOTS, STARTED, StrokeCurves, pressed_share
 
@@ -23,7 +23,7 @@ _SERVED_S, _LIFTED_S = 0.035, 0.04
 """A finger is as good as holding from so long before it strikes until it has left its key."""
 _LETS_GO_S = 0.02
 """Before a finger strikes and after it has left its key, its tolerance grows by a factor of e in this time."""
-_THERE_FRAMES = 1.2
+_THERE_FRAMES, _THERE_S = 1.2, 0.06
 """A finger is over its key so long before its stroke starts."""
 _IMPACT_S = 0.02
 """So long after a key is at its bottom, its finger is stopped by it."""
@@ -70,6 +70,7 @@ class StrokeSampler:
         pitch = np.zeros(shape, np.int64)
         self.pitch = pitch.reshape(2, 5, frames)
         """(2, 5, F) as of `Strokes`."""
+        arrives = arrivals(presses)
         for finger in np.unique(presses.slot).tolist():
             mine = np.flatnonzero(presses.slot == finger)
             struck = presses.down_s[mine]
@@ -88,10 +89,17 @@ class StrokeSampler:
             lets_go = np.maximum(_LETS_GO_S, _FOLLOWS * curves.released_s)
             waits, started = curves.knots[:, 0], curves.knots[:, STARTED]
             comes = np.maximum(_LETS_GO_S, _COMES * (started - waits))
-            self._firm[finger] = _firmness(times, started, up, comes, lets_go)
             # Over its key it is sooner than down: on its way it would cut through the edge of the key beside.
-            there = np.maximum(started - _THERE_FRAMES / fps, np.append(-np.inf, up[:-1]))
-            self._over[finger] = _firmness(times, there, up, comes, lets_go)
+            sooner = np.maximum(
+                _THERE_FRAMES / fps, np.minimum(_THERE_S, 0.25 * np.append(np.inf, down[1:] - up[:-1]))
+            )
+            there = np.maximum(started - sooner, np.append(-np.inf, up[:-1]))
+            comes_to = arrives[mine[first]]
+            rises = np.maximum(started, np.minimum(comes_to, down))
+            self._firm[finger] = _firmness(times, rises, up, comes, lets_go)
+            self._over[finger] = _firmness(
+                times, np.maximum(there, np.minimum(comes_to, rises)), up, comes, lets_go
+            )
             begin = np.searchsorted(curves.knots[:, STARTED] - 0.5 / fps, times, side="right") - 1
             self._impact[finger] = (begin >= 0) & (times < down[np.maximum(begin, 0)] + _IMPACT_S)
             for slide in (mine[i : j + 1] for i, j in zip(first, last, strict=True) if j > i):
@@ -124,7 +132,11 @@ class StrokeSampler:
         surface[:, BOTTOM + 1 :] = self._surface[last][:, None]
         found = curves.at(times, surface)
         stroke, knot = found.stroke, found.knot
-        self._height[finger], self._share[finger], self._power[finger] = found.height, found.share, found.power
+        self._height[finger], self._share[finger], self._power[finger] = (
+            found.height,
+            found.share,
+            found.power,
+        )
         self._ceiling[finger] = curves.ceiling(times, self._surface[first])
         following = np.minimum(stroke + 1, len(first) - 1)
         self._here[finger] = np.where(knot < BOTTOM, first[stroke], last[stroke])

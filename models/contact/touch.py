@@ -37,7 +37,7 @@ RELEASE_FROM, RELEASE_TO = 0.85, 0.10
 _SHARES = (0.0, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 1.0)
 _RELEASES_S = (0.045, 0.054, 0.060, 0.076, 0.126, 0.208, 0.352, 0.507, 0.600)
 """Of these shares of all notes the key comes up so fast or faster, seconds."""
-_HELD = ((0.1, 0.3, 1.0), (0.73, 1.1, 1.3))
+_HELD = ((0.1, 0.3, 1.0), (0.85, 1.3, 1.6))
 """Seconds that a key is held, and how much slower than usual it comes up then (measured up to 0.8 s)."""
 _TONES_S, _LIFTS = (0.12, 0.70), (0.015, 0.005)
 """Time from tone to tone, and the lift above the key that goes with it, metres."""
@@ -65,7 +65,7 @@ def bottom(velocity: Numbers) -> Array:
     return np.interp(np.asarray(velocity, float), *_BOTTOM)
 
 
-def bottom_lag_s(velocity: Numbers, dip: float) -> Array:
+def bottom_lag_s(velocity: Numbers, dip: Numbers) -> Array:
     """Seconds from when a note sounds, at three quarters of the ``dip`` (metres), to the bottom of its key."""
     return 0.25 * dip / peak_speed(velocity)
 
@@ -88,13 +88,15 @@ def lift(tone_s: Numbers, velocity: Numbers, draw: Numbers) -> Array:
     return np.minimum(height * np.exp(_LIFT_SPREAD * 0.55 * np.log(even / (1 - even))), _HIGHEST)
 
 
-def draws(onset_s: Numbers, pitch: Numbers, stream: int) -> Array:
+def draws(onset_s: Numbers, pitch: NDArray[Any], stream: int) -> Array:
     """A number between 0 and 1 for each note, always the same for the same note.
 
     What is redone, or worked on in other stretches of time, so keeps its touch.
     """
     place = np.round(np.asarray(onset_s, float) * 1e4).astype(np.uint64)
-    mixed = (place << np.uint64(12)) ^ (np.asarray(pitch).astype(np.uint64) << np.uint64(4)) ^ np.uint64(stream)
+    mixed = (
+        (place << np.uint64(12)) ^ (np.asarray(pitch).astype(np.uint64) << np.uint64(4)) ^ np.uint64(stream)
+    )
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
     return (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53

@@ -29,7 +29,7 @@ class ContactWeights:
     wrist_height: float = 0.008
     """Metres from where the wrist is carried."""
     idle_tip: float = 0.012
-    """Metres that an idle fingertip leaves its generated place by."""
+    """Metres that an idle fingertip leaves its generated height by, and its place about the wrist."""
     wrist_turn: float = 0.12
     """Radians."""
     # `smooth`: acceleration of the difference from what was generated
@@ -39,10 +39,10 @@ class ContactWeights:
     """Metres a second squared."""
     turn_acceleration: float = 12.0
     """Radians a second squared."""
-    impact: float = 0.998
+    impact: float = 0.98
     """Share of the fingers' cost that does not count while they strike."""
     # `slow`: joint speed
-    fastest_joint: float = 14.0
+    fastest_joint: float = 9.8
     """Radians a second."""
     speed: float = 0.15
     """Radians a second that a joint is faster."""
@@ -51,7 +51,7 @@ class ContactWeights:
     """Metres, of a finger that strikes, holds or leaves its key."""
     stroke_side: float = 0.0007
     """Metres to the side and along the key, of the same."""
-    comes_height: float = 0.002
+    comes_height: float = 0.001
     """Metres that a finger on its way to its stroke is too high to come down gently."""
     key_clearance: float = 0.002
     """Metres above the keys that an idle finger keeps."""

@@ -31,6 +31,7 @@ from models.checks import check_ranges
 from models.conditioning.windows import Listener, ModelInput
 from models.config import SAMPLER_NAMES
 from models.contact import apply_contact
+from models.contact.key_curves import key_curves
 from models.contact.separation import separate_hands
 from models.diffusion.samplers import SAMPLERS
 from models.errors import Progress, UserError, no_progress
@@ -162,7 +163,8 @@ def generate(
     if config.habit_dim:
         meta["habits"] = player.scores.tolist()
     meta["pedal"] = "midi" if told else "estimated"
-    return Take(motion, notes, meta, pedal.table, given_arms=arms)
+    keys = key_curves(notes, frames, settings.fps)
+    return Take(motion, notes, meta, pedal.table, keys, arms)
 
 
 def _listener(model: Model, sound: Audio | None) -> Listener | None:

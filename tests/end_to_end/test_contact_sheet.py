@@ -17,7 +17,8 @@ import os, sys
 from pathlib import Path
 import numpy as np
 from demo import contact_sheet
-rows = contact_sheet.rows_of([Path(sys.argv[1])], ["player", "front"], 1, (120, 80))
+views = ["player", "front", "side", "hand"]
+rows = contact_sheet.rows_of([Path(sys.argv[1])], views, contact_sheet.busiest(1), (120, 80))
 np.savez(sys.argv[2], **{f"{r}_{c}": cell.pixels for r, row in enumerate(rows) for c, cell in enumerate(row.cells)})
 contact_sheet.sheet.write_sheet(rows, Path(sys.argv[3]))
 sys.stdout.flush()
@@ -36,11 +37,11 @@ def test_pictures_show_skin_and_keys_from_both_sides(tmp_path: Path, project_roo
         pytest.skip("Blender's Workbench cannot draw here: no EGL")
     assert done.returncode == 0, done.stderr[-2000:]
     with np.load(pictures) as found:
-        assert sorted(found) == ["0_0", "0_1", "1_0", "1_1"]
+        assert sorted(found) == [f"{row}_{column}" for row in range(4) for column in range(2)]
         for name in found:
             red, blue = found[name][..., 0], found[name][..., 2]
-            assert ((red > 0.25) & (red > 1.25 * blue)).mean() > 0.05, f"no hands in picture {name}"
+            assert ((red > 0.25) & (red > 1.25 * blue)).mean() > 0.025, f"no hands in picture {name}"
             white = (found[name].min(-1) > 0.45).mean()
-            assert white > 0.02, f"no white keys in picture {name}"
+            assert white > 0.01, f"no white keys in picture {name}"
         assert np.abs(found["0_0"] - found["0_1"]).max() > 0.1  # the hands have moved
     assert sheet.stat().st_size > 2000

@@ -82,10 +82,13 @@ def state_of(
 ) -> State:
     """What costs are asked about; hands of size 1."""
     points = find_points(variables, geometry, 1.0)
+    generated = points if wanted is None else find_points(wanted, geometry, 1.0)
     frames = len(variables)
     return State(
         variables,
         variables if wanted is None else wanted,
+        generated.tips,
+        generated.wrists,
         points,
         points.tips_by_variable(),
         no_strokes(frames) if strokes is None else strokes,
@@ -98,7 +101,11 @@ def state_of(
 
 
 def presses_of(
-    down_s: Array, up_s: Array, slot: NDArray[np.floating], pitch: NDArray[np.floating], velocity: float = 64.0
+    down_s: Array,
+    up_s: Array,
+    slot: NDArray[np.floating],
+    pitch: NDArray[np.floating],
+    velocity: float = 64.0,
 ) -> Presses:
     """Presses (m,) of one loudness, half a second from tone to tone."""
     count = len(down_s)
@@ -124,7 +131,10 @@ def problem_of(
     down, up, slot, pitch = np.array(presses, float).reshape(-1, 4).T
     played = presses_of(down, up, slot, pitch)
     fixed = np.zeros((len(wanted), 2), bool)
-    return Problem(wanted, played, fixed, FPS, 1.0, geometry, ContactWeights())
+    generated = find_points(wanted, geometry, 1.0)
+    return Problem(
+        wanted, generated.tips, generated.wrists, played, fixed, FPS, 1.0, geometry, ContactWeights()
+    )
 
 
 def fastest_joint(values: Array) -> float:

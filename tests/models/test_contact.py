@@ -154,8 +154,10 @@ def test_where_a_song_is_cut_into_stretches_does_not_show() -> None:
     whole, cut = (fingertips(apply_contact(motion, notes, stretch_s=s)) for s in (60.0, 10.0))
     differs = np.linalg.norm(whole - cut, axis=-1).max((1, 2))
     cuts = np.array([300, 600])
-    assert differs.max() < 0.006
+    # The last frames before a cut are not solved again: for some frames a finger on its way takes a way of its own.
+    assert differs.max() < 0.016
     since = np.arange(900) - np.array([0, *cuts])[np.searchsorted(cuts, np.arange(900), side="right")]
+    assert differs[since >= 15].max() < 0.001
     # Two seconds after a cut, and until the next one, nothing is left of it.
     assert differs[since >= 60].max() < 1e-5 and differs[:300].max() < 1e-5
     # Fingers accelerate where they strike; where a cut is they do so no more than without it.

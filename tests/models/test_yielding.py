@@ -2,9 +2,9 @@
 """Of two presses that cannot both be, one ends early or is left out; the others stay as they are."""
 
 import numpy as np
+from contact_scenes import presses_of
 
 from models.contact.note_dropping import Tangle, drop_notes
-from models.contact.schedule import Presses
 
 FPS = 30.0
 NOBODY = np.zeros((100, 2), bool)  # is kept
@@ -13,8 +13,7 @@ NOBODY = np.zeros((100, 2), bool)  # is kept
 def presses(*rows):
     """Rows of slot, down s, up s."""
     slot, down, up = (np.array(column) for column in zip(*rows, strict=True))
-    number = np.arange(len(rows))
-    return Presses(number, slot.astype(np.int64), down.astype(float), up.astype(float), 60 + number)
+    return presses_of(down.astype(float), up.astype(float), slot, 60 + np.arange(len(rows)))
 
 
 def tangle(second, *pair):

@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from mathutils import Vector
 from session_helpers import FRAMES, read_bone, requests, use_worker, write_arms_take, write_sound, write_take
 from test_takes import keep_sent_takes, seen, sent
 
@@ -165,6 +166,33 @@ def test_arms_of_another_size_under_renamed_bones(scene: bpy.types.Scene, tmp_pa
         hands().data.bones[new].name = old
     for frame in (0, 40):
         is_on_the_arms(take, frame, 1.25)
+
+
+def test_arms_whose_rest_pose_was_edited_still_carry_the_hands(
+    scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    bpy.context.view_layer.objects.active = hands()
+    bpy.ops.object.mode_set(mode="EDIT")
+    bones = hands().data.edit_bones
+    for side in skeleton.SUFFIXES:
+        bones["upper_arm" + side].tail += Vector((0.01, -0.04, 0.02))  # the forearm's head goes along
+        bones["forearm" + side].roll += 0.7
+    bones["upper_arm.L"].use_connect = False
+    bpy.ops.object.mode_set(mode="OBJECT")
+    take = write_arms_take(tmp_path / "made.npz")
+    bpy.ops.s2c.generate()
+    for frame in (0, 33):
+        for hand, side in enumerate(skeleton.SUFFIXES):
+            there = {
+                name: seen(START + frame, name + side)[:3, 3] for name in ("upper_arm", "forearm", "hand")
+            }
+            np.testing.assert_allclose(there["upper_arm"], take["shoulder"][frame, hand], atol=1e-5)
+            np.testing.assert_allclose(there["hand"], take["wrist"][frame, hand], atol=1e-5)
+            assert np.linalg.norm(there["forearm"] - take["elbow"][frame, hand]) < 0.08
+    assert not layers.is_direct(hands())  # a bone that is not connected may be moved
+    assert bpy.ops.s2c.regenerate_hand(hand="LEFT") == {"FINISHED"}
+    np.testing.assert_allclose(sent(tmp_path)["wrist"], take["wrist"], atol=1e-5)
+    np.testing.assert_allclose(sent(tmp_path)["euler"], take["euler"], atol=1e-4)
 
 
 def test_between_two_frames_the_wrists_stay_near_their_line(scene: bpy.types.Scene, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_the_second_blender(planted, tmp_path):
     pytest.importorskip("bpy")
     from s2c_blender.sounds import decoding
 
-    work = decoding.Decoding(tmp_path / "no such sound", tmp_path / "out.wav", 0.0, 1.0)
+    work = decoding.Decoding(tmp_path / "no such sound", tmp_path / "out.wav", 1.0)
     child = ChildProcess(decoding.command(work, ""), cwd=tmp_path, environment=child_environment())
     end = time.monotonic() + 120
     while not child.drained() and time.monotonic() < end:

@@ -108,7 +108,7 @@ def test_the_views_look_at_the_keyboard_from_in_front_of_the_camera() -> None:
         view = space.region_3d
         assert (view.view_location - stage.TARGET).length < 1e-5
         eye = view.view_location + view.view_rotation @ Vector((0.0, 0.0, view.view_distance))
-        assert eye.x > 0.1 and eye.y < -0.4 and eye.z > 0.4
+        assert eye.x > 0.1 and eye.y < -0.35 and eye.z > 0.5
         assert (
             view.view_distance < (stage.SHOULDER - stage.TARGET).length and view.view_perspective == "PERSP"
         )

@@ -9,11 +9,11 @@ from __future__ import annotations
 import bpy
 from mathutils import Quaternion, Vector
 
-SHOULDER = Vector((0.28, -0.62, 0.64))
-"""Over the player's right shoulder."""
+SHOULDER = Vector((0.16, -0.42, 0.73))
+"""Over the player's right shoulder, so far forward that neither it nor the upper arm hides the keys."""
 TARGET = Vector((0.0, 0.04, 0.0))
 """The middle of the keyboard."""
-LENS_MM = 22.0
+LENS_MM = 21.0
 CLIP_START = 0.01
 LAMPS = (
     # name, position, watts, size in metres
@@ -21,9 +21,9 @@ LAMPS = (
     ("S2C Fill Light", (1.4, -1.2, 1.1), 9.0, 2.0),
 )
 WORLD_GREY = 0.22
-VIEW_DISTANCE = 0.92
+VIEW_DISTANCE = 0.8
 """From the middle of the keyboard to the eye of a 3D view; less than to the camera, which would be in the picture."""
-VIEW_LENS_MM = 36.0
+VIEW_LENS_MM = 31.0
 
 
 def look_from(position: Vector, target: Vector) -> Quaternion:
