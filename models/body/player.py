@@ -98,6 +98,10 @@ class Style:
         return np.array([min(max(getattr(self, name), low), high) for name in STYLES], np.float32)
 
 
+AVERAGE = Style()
+"""The average style."""
+
+
 def _average() -> NDArray[np.float64]:
     return np.zeros((2, len(SCORES)))
 

@@ -20,6 +20,7 @@ from models.body.edit_mask import EditMask
 from models.body.kinematics import forward_kinematics
 from models.body.motion import Motion
 from models.body.notes import Notes
+from models.body.player import AVERAGE, Style
 from models.body.skeleton import STANDARD_HANDS, HandGeometry
 from models.checks import check_range
 from models.contact.carriage import carried
@@ -64,6 +65,7 @@ def apply_contact(
     *,
     strength: float = 1.0,
     hand_size: float = 1.0,
+    style: Style = AVERAGE,
     geometry: HandGeometry = STANDARD_HANDS,
     edits: EditMask | None = None,
     weights: ContactWeights | None = None,
@@ -78,6 +80,7 @@ def apply_contact(
         notes: sorted by onset. Those without ``release_s`` are fingered here, in the hands that they name.
         strength: 0 to 1.
         hand_size: factor on the hands' lengths.
+        style: how wrists are carried and fingers lifted; its hand size counts for nothing here.
         geometry: the hands at size 1.
         edits: what may change, frame by frame of the motion; the rest is returned as it came. None for everything.
         weights: of the costs.
@@ -94,10 +97,10 @@ def apply_contact(
     edits.check_fits(motion.frames, motion.fps)
     if strength == 0 or not edits.hands:
         return ContactResult(motion, notes)
-    presses = plan_presses(notes, motion.fps)
+    presses = plan_presses(notes, motion.fps, style.energy)
     generated = find_points(Variables.of_motion(motion, geometry).unhooked(edits.free), geometry, hand_size)
     tips, wrists = _calm(generated, motion.fps), generated.wrists.copy()
-    wanted = Variables.of_motion(carried(motion, presses, edits, hand_size), geometry)
+    wanted = Variables.of_motion(carried(motion, presses, edits, hand_size, style), geometry)
     # Over the keys, fingers go with their hand; in height it turns about them.
     sideways = wanted.values[:, PLACE].transpose(1, 0, 2)[:2] - wrists[:2]
     tips[:2] += sideways[:, :, None]

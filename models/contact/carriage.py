@@ -11,7 +11,7 @@ and over leaps nobody has published; those numbers are chosen by eye.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from models.body import keyboard
 from models.body.edit_mask import EditMask
 from models.body.motion import Motion
+from models.body.player import AVERAGE, Style
 from models.body.resampling import splice
 from models.contact import touch
 from models.contact.rests import calmed
@@ -62,6 +63,8 @@ _STRAYS = (0.03, 0.02, 0.12, 0.12)
 """How far hands stray in rests: metres sideways and forward, radians of roll and turn."""
 _APART_M, _TOGETHER_M, _MEET_S = 0.20, 0.13, 0.6
 """Wrists of hands that are in each other's way are nearer than this in X; what they do then, they do for so long."""
+_LIVELIER, _LOOSER, _HIGHER_M = 0.6, 0.6, 0.009
+"""What a step of energy and of looseness adds, in shares; of wrist height, metres."""
 _LOWEST_M, _HIGHEST_M = 0.026, 0.110
 
 
@@ -83,8 +86,14 @@ class _Strokes:
     """About 1, how much this stroke is moved for."""
 
 
-def carried(motion: Motion, presses: Presses, edits: EditMask, hand_size: float) -> Motion:
-    """The motion with its wrists carried through the strokes, where it may change."""
+def carried(
+    motion: Motion, presses: Presses, edits: EditMask, hand_size: float, style: Style = AVERAGE
+) -> Motion:
+    """The motion with its wrists carried through the strokes, where it may change.
+
+    Of the style, ``energy`` is how far wrists go, ``looseness`` how much they drift and differ from stroke to stroke,
+    ``wrist_height`` how high they are.
+    """
     euler, wrist = motion.euler.copy(), motion.wrist.copy()
     # Hands that meet were generated over and under each other; so they stay.
     apart = 1 - _meet(motion, hand_size)[:, None]
@@ -94,7 +103,7 @@ def carried(motion: Motion, presses: Presses, edits: EditMask, hand_size: float)
         own = np.column_stack([wrist[:, hand], euler[:, hand, 0]]).astype(np.float64)
         wanted, sideways = own.copy(), [0, 1, 4, 5]
         if len(strokes.time):
-            wanted[:, 2], wanted[:, 3] = _lifted(own[:, 2], own[:, 3], strokes, motion.fps, hand_size)
+            wanted[:, 2], wanted[:, 3] = _lifted(own[:, 2], own[:, 3], strokes, motion.fps, hand_size, style)
         wanted[:, sideways] = calmed(own[:, sideways], strokes.time, strokes.ends, motion.fps, strays)
         moved = own + apart * (wanted - own)
         wrist[:, hand], euler[:, hand, 0] = moved[:, :3], moved[:, 3:]
@@ -111,16 +120,20 @@ def _meet(motion: Motion, hand_size: float) -> Array:
     return gaussian_filter1d(held, 0.25 * _MEET_S * motion.fps, mode="nearest")
 
 
-def _lifted(own: Array, bend: Array, strokes: _Strokes, fps: float, hand_size: float) -> tuple[Array, Array]:
+def _lifted(
+    own: Array, bend: Array, strokes: _Strokes, fps: float, hand_size: float, style: Style
+) -> tuple[Array, Array]:
     """Heights of one hand's wrist (frames,) and its bend that goes with them, for those that were generated."""
     slow = gaussian_filter1d(own, _DRIFT_S * fps, mode="nearest")
-    usual = np.median(own)
-    height = _heights(strokes, len(own), fps) + _DRIFT * (slow - usual)
+    usual, loose = np.median(own), 1 + _LOOSER * style.looseness
+    moved = _heights(replace(strokes, draw=strokes.draw**loose), len(own), fps) - WHITE_M
+    height = WHITE_M + _HIGHER_M * style.wrist_height + (1 + _LIVELIER * style.energy) * moved
+    height += _DRIFT * loose * (slow - usual)
     wanted = hand_size * np.clip(height, _LOWEST_M, _HIGHEST_M)
     hangs = LEVEL + (wanted / hand_size - WHITE_M) / KNUCKLES_M
     # What the hand does besides, for instance for fingers that reach, it goes on doing.
     besides = bend - (np.median(bend) + (own - usual) / (KNUCKLES_M * hand_size))
-    return wanted, hangs + 0.5 * besides
+    return wanted, hangs + 0.5 * loose * besides
 
 
 def _strokes_of(presses: Presses, hand: int) -> _Strokes:

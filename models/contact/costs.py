@@ -34,6 +34,8 @@ _FAR_M = 0.008
 """Metres to the side from where it lands, beyond which a finger is not at its key yet."""
 _EDGE_M = 0.002
 """Metres that keys on a finger's way have to be higher than its own for it to come down beyond them."""
+_RISES_FRAMES, _RISES_M_S = 3, 0.2
+"""So many frames before a higher key is in its way a finger begins to rise, and so fast."""
 _EARLY_M = 0.0002
 """Metres below its stroke that a finger may be before it strikes: less would strike early."""
 
@@ -126,6 +128,10 @@ def strokes(equations: NormalEquations, state: State) -> None:
     floor = np.where(astray, np.maximum(wanted.points[2], clear), floor)
     edge = busy & (wanted.firm <= 0.5) & (highest > keyboard.key_surface(wanted.pitch) + _EDGE_M)
     floor = np.where(edge, np.maximum(floor, clear), floor)
+    keys = np.where(~busy | astray | edge, clear, -np.inf)
+    for frames in range(1, _RISES_FRAMES + 1):
+        rising = keys[..., frames:] - frames * _RISES_M_S / state.fps
+        np.maximum(floor[..., :-frames], rising, out=floor[..., :-frames])
     above = tips[2] - floor
     strikes = busy & ~astray & (wanted.firm > 0.5)
     kept_up = (above < 0) & ~strikes

@@ -24,16 +24,15 @@ _LATEST_S = 0.04  # a press must show this long after its onset at the latest
 _DOWN_FRAMES = 0.6  # from the frame in which a key is at its bottom until it is half way up, at least
 _UP_FRAMES = 1.25  # a key struck again is up for so long, so that the lift is seen
 _UP_SHARE = 0.55  # or for this share of the time between both: then the frame between them shows it
+_LIVELIER = 0.5  # what a step of energy adds to the lifts, in shares
 # Between two strokes of a key, and of a finger, there is time for the second one and so much more, within this share
 # of the time from one to the other.
 _BETWEEN_S, _MOST_UP = 0.04, 0.30
 _TRAVEL = 2.5  # metres a second of a finger from one of its keys to the next
 _REACH_M, _LOOKS_BACK = 0.18, 8  # from one key to another of a hand that stays; presses that it may come from
 _AGAIN = 1.0  # times that which there is until its key is struck again: so long it may take to come up
-_LEAP_M, _LOOKS_AHEAD = (
-    0.11,
-    6,
-)  # a hand that goes on to a key so far away, one of so many presses later, lets go quickly
+# A hand that goes on to a key so far away, one of so many presses later, lets go quickly.
+_LEAP_M, _LOOKS_AHEAD = 0.11, 6
 _SEEN_FRAMES = 1.1  # a key of a slide that is down for less is held down by a second finger
 
 
@@ -53,12 +52,10 @@ class Presses:
     """(m,)"""
     velocity: NDArray[np.float64]
     """(m,) MIDI velocity."""
-    tone_s: NDArray[np.float64]
-    """(m,) since the hand's tone before."""
-    release_s: NDArray[np.float64]
+    lift: NDArray[np.float64]
+    """(m,) metres above its key that the finger is lifted, where it has time."""
+    rise_s: NDArray[np.float64]
     """(m,) that the key takes to come up, where nothing hurries it (`models.contact.touch`)."""
-    draw: NDArray[np.float64]
-    """(m,) between 0 and 1: how much the finger is lifted, compared with others."""
 
 
 _COLUMNS = tuple(column.name for column in fields(Presses))
@@ -80,11 +77,13 @@ def cut_presses(presses: Presses, start_s: float, stop_s: float) -> Presses:
     return Presses(**columns)
 
 
-def plan_presses(notes: Notes, fps: float) -> Presses:
+def plan_presses(notes: Notes, fps: float, energy: float = 0.0) -> Presses:
     """Press and release times that are visible at ``fps`` and that no two uses of a key or a finger share.
 
     Args:
         notes: fingered, their ``release_s`` known.
+        fps: frames a second.
+        energy: of the style; fingers are lifted higher, the more there is.
     """
     if notes.release_s is None:
         raise ValueError("the notes have no release_s; finger_notes gives it")
@@ -114,9 +113,9 @@ def plan_presses(notes: Notes, fps: float) -> Presses:
         up_s=up / fps,
         pitch=pitch,
         velocity=velocity,
-        tone_s=_since_the_tone_before(onset, slot // 5),
-        release_s=touch.release_s(touch.draws(onset, pitch, 1), (up - frame) / fps),
-        draw=touch.draws(onset, pitch, 2),
+        lift=touch.lift(_since_the_tone_before(onset, slot // 5), velocity, touch.draws(onset, pitch, 2))
+        * (1 + _LIVELIER * energy),
+        rise_s=touch.rise_s(touch.draws(onset, pitch, 1), (up - frame) / fps),
     )
     return _in_time(_with_slides(presses, onset, fps))
 
@@ -154,7 +153,7 @@ def _since_the_tone_before(onset: NDArray[np.float64], hand: NDArray[np.int64]) 
 
 def _in_time(presses: Presses) -> Presses:
     """The presses, of which those come up in time whose key is struck again, or whose hand leaps away."""
-    release, x, hand = presses.release_s.copy(), keyboard.key_x(presses.pitch), presses.slot // 5
+    release, x, hand = presses.rise_s.copy(), keyboard.key_x(presses.pitch), presses.slot // 5
     for value in np.unique(presses.pitch):
         index = np.flatnonzero(presses.pitch == value)
         room = np.maximum(presses.down_s[index[1:]] - presses.up_s[index[:-1]], 0.0)
@@ -163,7 +162,7 @@ def _in_time(presses: Presses) -> Presses:
         left, room = slice(0, -back), presses.down_s[back:] - presses.up_s[:-back]
         leaps = (hand[back:] == hand[left]) & (np.abs(x[back:] - x[left]) > _LEAP_M) & (room > 0)
         release[left] = np.where(leaps, np.minimum(release[left], 1.2 * room), release[left])
-    return replace(presses, release_s=release)
+    return replace(presses, rise_s=release)
 
 
 def arrivals(presses: Presses) -> NDArray[np.float64]:

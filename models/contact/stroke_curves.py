@@ -37,8 +37,10 @@ _WAIT_S = 0.09
 _SETTLE_S = 0.06
 _HALF = 0.45
 """Share of the time from 85 % to 10 % of the dip after which a key is half way up."""
-_COMES_S, _COMES_NEAR, _COMES_SPEED = 0.18, 0.003, 0.8
+_COMES_S, _COMES_NEAR, _COMES_SPEED = 0.18, 0.003, 0.5
 """So long before a stroke its finger comes down to so near its key no faster than this share of its speed."""
+_LOWEST_LIFT = 0.001
+"""Metres that a finger is lifted before the softest stroke, where there is time."""
 _UNHURRIED_S = 0.25
 """With less time between two strokes a finger stays nearer to its keys."""
 _RISES, _AWAY, _COMES, _STROKE = 0.31, 0.38, 0.17, 0.34
@@ -87,9 +89,8 @@ class StrokeCurves:
         *,
         hold_s: Array,
         velocity: Array,
-        tone_s: Array,
-        release_s: Array,
-        draw: Array,
+        lift: Array,
+        rise_s: Array,
         dips: tuple[Array, Array],
         fps: float,
     ) -> StrokeCurves:
@@ -98,7 +99,7 @@ class StrokeCurves:
         Args:
             down_s: when each is at its bottom. up_s: when its key is half way up again.
             hold_s: how long its last key, that is its only one but for slides, is down until then.
-            velocity, tone_s, release_s, draw: as of `models.contact.schedule.Presses`; releases of the last key, the
+            velocity, lift, rise_s: as of `models.contact.schedule.Presses`; releases of the last key, the
                 rest of the first key of a slide.
             dips: metres of the first and of the last key of a stroke.
             fps: frames a second that the curve is looked at.
@@ -108,7 +109,6 @@ class StrokeCurves:
         before = np.concatenate([[np.inf], down_s[1:] - up_s[:-1]])
         after = np.concatenate([before[1:], [np.inf]])
         speed = touch.peak_speed(velocity)
-        lift = touch.lift(tone_s, velocity, draw)
         from_above = velocity > touch.STRUCK_VELOCITY
         travel = touch.travel_s(velocity)
         travel = np.where(from_above, touch.STRUCK_POWER * 0.96 * dip / speed, travel)
@@ -133,7 +133,7 @@ class StrokeCurves:
 
         started = down_s - np.where(straight, frame, travel)
         comes = np.minimum(_WAIT_S, _COMES * before)
-        near = _COMES_NEAR * np.clip(before / _UNHURRIED_S, 0.2, 1)
+        near = _LOWEST_LIFT * np.clip(before / _UNHURRIED_S, 0.2, 1)
         lift = np.minimum(lift, near + _COMES_SPEED * speed * comes)
         presses_it = ~straight & ~from_above
         touched = started - np.where(presses_it, touch.TAKE_UP * travel, 0.4 * comes)
@@ -144,8 +144,8 @@ class StrokeCurves:
         nearly = np.where(presses_it, 0.0, np.maximum(above, 0.0) + np.minimum(0.5 * lift, falls) + 1e-3)
 
         # What there is no time for afterwards begins earlier.
-        ends = np.minimum((1 - _HALF) * release_s, _RISES * after)
-        begins = np.minimum(np.minimum(release_s - ends, 1.7 * _HALF * release_s), 0.7 * hold_s)
+        ends = np.minimum((1 - _HALF) * rise_s, _RISES * after)
+        begins = np.minimum(np.minimum(rise_s - ends, 1.7 * _HALF * rise_s), 0.7 * hold_s)
         half = up_s + ends - (1 - _HALF) * (begins + ends)
         settles = np.minimum(_SETTLE_S, 0.4 * hold_s)
         away = np.minimum(up_s + 1.4 * ends + _WAIT_S, up_s + _AWAY * after)

@@ -122,9 +122,8 @@ class StrokeSampler:
             presses.up_s[last],
             hold_s=presses.up_s[last] - presses.down_s[last],
             velocity=presses.velocity[first],
-            tone_s=presses.tone_s[first],
-            release_s=presses.release_s[last],
-            draw=presses.draw[first],
+            lift=presses.lift[first],
+            rise_s=presses.rise_s[last],
             dips=(self._usual[first], self._usual[last]),
             fps=fps,
         )

@@ -70,7 +70,7 @@ def bottom_lag_s(velocity: Numbers, dip: Numbers) -> Array:
     return 0.25 * dip / peak_speed(velocity)
 
 
-def release_s(draw: Numbers, hold_s: Numbers) -> Array:
+def rise_s(draw: Numbers, hold_s: Numbers) -> Array:
     """Seconds from 85 % to 10 % of the dip on the way up, for numbers between 0 and 1 and how long a key is held."""
     return np.interp(np.asarray(draw, float), _SHARES, _RELEASES_S) * np.interp(hold_s, *_HELD)
 

@@ -206,6 +206,7 @@ def _contact(
         notes,
         strength=settings.contact,
         hand_size=settings.hand_size,
+        style=Style.of(settings.style),
         edits=edits,
         progress=progress,
         spans=spans,

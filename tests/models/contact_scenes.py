@@ -116,9 +116,8 @@ def presses_of(
         up_s=up_s,
         pitch=pitch.astype(np.int64),
         velocity=np.full(count, velocity),
-        tone_s=np.full(count, 0.5),
-        release_s=np.full(count, 0.12),
-        draw=np.full(count, 0.5),
+        lift=np.full(count, 0.009),
+        rise_s=np.full(count, 0.12),
     )
 
 

@@ -15,6 +15,7 @@ from models.body.edit_mask import EditMask
 from models.body.kinematics import forward_kinematics
 from models.body.motion import Motion
 from models.body.notes import Notes
+from models.body.player import Style
 from models.body.skeleton import FINGER_JOINTS, LEFT, RIGHT
 from models.contact import apply, apply_contact
 from models.contact.carriage import BLACK_M, KNUCKLES_M, WHITE_M, carried
@@ -153,6 +154,21 @@ def test_larger_hands_are_carried_higher() -> None:
         carried(still_hands(), strokes(), everything, size).wrist[:, RIGHT, 2] for size in (0.9, 1.1)
     )
     np.testing.assert_allclose(large / small, 1.1 / 0.9, rtol=1e-5)
+
+
+def test_style_is_seen_in_the_wrists() -> None:
+    """Energy: how far they go; wrist height: where they are; looseness: how much strokes differ."""
+    everything, presses = EditMask.everything(480, FPS), strokes()
+
+    def of(**style: float) -> Array:
+        found = carried(still_hands(), presses, everything, 1.0, Style.of(style))
+        return found.wrist[:, RIGHT, 2].astype(float)
+
+    assert np.ptp(of(energy=1.0)) > 2 * np.ptp(of(energy=-1.0)) > 0
+    assert np.median(of(wrist_height=1.0) - of(wrist_height=-1.0)) == pytest.approx(0.018, abs=0.001)
+    plain = of()
+    assert np.abs(of(looseness=1.0) - plain).max() > 0.001
+    np.testing.assert_array_equal(of(curl=1.0), plain)
 
 
 def test_the_slow_rise_and_fall_of_a_generated_wrist_stays() -> None:

@@ -71,7 +71,7 @@ def test_a_part_knows_the_strokes_of_each_finger_before_and_after_it() -> None:
     """How high a finger waits depends on its next stroke, however far that is."""
     hands = arched_hands(300)
     whole = problem_of(hands, [(0.5, 3.0, 7, 67), (3.3, 3.6, 7, 65), (3.4, 3.6, 8, 67), (8.0, 8.5, 7, 64)])
-    presses = replace(whole.presses, draw=np.array([0.9, 0.9, 0.5, 0.1]))
+    presses = replace(whole.presses, lift=np.array([0.02, 0.02, 0.01, 0.005]))
     whole = replace(whole, presses=presses)
     part = whole.part(slice(105, 150), np.zeros((45, 2), bool))
     assert part.presses.pitch.tolist() == [67, 65, 67, 64]

@@ -116,9 +116,8 @@ def random_curves(seed: int, fps: float) -> tuple[StrokeCurves, Array]:
         down + held,
         hold_s=held,
         velocity=rng.uniform(20, 110, count),
-        tone_s=np.full(count, 0.3),
-        release_s=rng.uniform(0.05, 0.5, count),
-        draw=rng.uniform(size=count),
+        lift=rng.uniform(0.002, 0.024, count),
+        rise_s=rng.uniform(0.05, 0.5, count),
         dips=(dip, dip),
         fps=fps,
     )
@@ -158,9 +157,8 @@ def test_a_slide_goes_down_in_its_first_key_and_comes_up_from_its_last() -> None
         np.array([2.0]),
         hold_s=np.array([0.2]),
         velocity=np.array([64.0]),
-        tone_s=np.array([0.5]),
-        release_s=np.array([0.1]),
-        draw=np.array([0.5]),
+        lift=np.array([0.01]),
+        rise_s=np.array([0.1]),
         dips=(first, last),
         fps=240.0,
     )

@@ -44,7 +44,7 @@ def test_releases_spread_as_measured_whatever_the_loudness(
     notes: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> None:
     onset, pitch, velocity = notes
-    release = touch.release_s(touch.draws(onset, pitch, 1), np.full(len(onset), 0.2))
+    release = touch.rise_s(touch.draws(onset, pitch, 1), np.full(len(onset), 0.2))
     quartiles = 1e3 * np.percentile(release, [25, 50, 75])
     for found, low, high in zip(quartiles, (60, 100, 160), (95, 160, 260), strict=True):
         assert low < found < high
@@ -53,9 +53,9 @@ def test_releases_spread_as_measured_whatever_the_loudness(
 
 
 def test_keys_that_were_held_longer_come_up_more_slowly() -> None:
-    assert (np.diff(touch.release_s(np.full(4, 0.5), np.array([0.05, 0.2, 0.5, 1.0]))) > 0).all()
+    assert (np.diff(touch.rise_s(np.full(4, 0.5), np.array([0.05, 0.2, 0.5, 1.0]))) > 0).all()
     share = np.linspace(0, 1, 21)
-    assert (np.diff(touch.release_s(share, np.full(21, 0.3))) > 0).all()
+    assert (np.diff(touch.rise_s(share, np.full(21, 0.3))) > 0).all()
 
 
 def test_lifts_rise_with_tempo_and_loudness_and_differ_from_note_to_note(
