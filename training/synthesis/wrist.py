@@ -39,14 +39,14 @@ def carry_wrist(
 ) -> WristPath:
     """Height: slow breathing, higher deep among the keys. Turn: what the long fingers ask for.
 
-    How wrists go with strokes, leaps and rests is key contact's (`models.contact.carriage`).
+    How high wrists are, and how they go with strokes, leaps and rests, is key contact's (`models.contact.carriage`).
 
     Args:
         rest: (10,) where this hand's fingertips lie from the wrist on average (`HandHabits.mean`).
     """
     frames = len(path.wrist)
     loose = 1 + 0.75 * style.looseness
-    height = WRIST_Z + 0.008 * style.wrist_height + 0.10 * np.clip(path.wrist[:, 1] + 0.10, 0, 0.05)
+    height = WRIST_Z + 0.10 * np.clip(path.wrist[:, 1] + 0.10, 0, 0.05)
     height = smooth_path(height[:, None], 4.0)[:, 0]
     height += loose * noise_path(frames, 2, 0.5 * fps, rng) @ np.array([0.0012, 0.0015])
     height += 0.0012 * np.sin(2 * np.pi * (0.25 * np.arange(frames) / fps + rng.uniform()))
