@@ -9,7 +9,6 @@ On X11, with ImageMagick. Writes graph.png (generated curves in the Graph Editor
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,17 +17,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import bpy
 
 import s2c_blender
+from demo.window import largest_area, picture, run
 
 CURVES = (("f_index.01.R", 0), ("f_ring.01.R", 0), ("f_index.02.R", 2))
 """Bones and Euler axes in the picture: two fingers that bend, and an axis that never moves."""
 FIRST_FRAME, LAST_FRAME = 60, 150
-WAIT_S = 4.0
-
-
-def largest_area() -> tuple[bpy.types.Window, bpy.types.Area]:
-    """The window and its largest area."""
-    window = bpy.context.window_manager.windows[0]
-    return window, max(window.screen.areas, key=lambda area: area.width * area.height)
 
 
 def show_curves() -> None:
@@ -63,33 +56,19 @@ def show_curves() -> None:
         bpy.ops.graph.view_selected(include_handles=False)
 
 
-def picture(path: Path) -> None:
-    """The largest area, from the X server: with software drawing Blender's own pictures are black."""
-    window, area = largest_area()
-    top = window.height - area.y - area.height
-    crop = f"{area.width}x{area.height}+{area.x}+{top}"
-    command = ["import", "-window", "root", "-crop", crop, "+repage", "-strip"]
-    subprocess.run([*command, str(path)], check=True)
-
-
 def main() -> None:
     """Set the stages up one after another; Blender draws between them."""
     blend, take, folder = (Path(name).resolve() for name in sys.argv[sys.argv.index("--") + 1 :][:3])
     bpy.context.preferences.view.show_splash = False
     s2c_blender.register()
     bpy.ops.wm.open_mainfile(filepath=str(blend))
-    steps = [
-        lambda: bpy.ops.s2c.apply_take(filepath=str(take)),
-        show_curves,
-        lambda: picture(folder / "graph.png"),
-        bpy.ops.wm.quit_blender,
-    ]
-
-    def step() -> float | None:
-        steps.pop(0)()
-        return WAIT_S if steps else None
-
-    bpy.app.timers.register(step, first_interval=WAIT_S)
+    run(
+        [
+            lambda: bpy.ops.s2c.apply_take(filepath=str(take)),
+            show_curves,
+            lambda: picture(folder / "graph.png"),
+        ]
+    )
 
 
 main()

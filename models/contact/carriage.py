@@ -101,11 +101,11 @@ def carried(
     for hand in edits.hands if len(presses.down_s) else ():
         strokes = _strokes_of(presses, hand)
         own = np.column_stack([wrist[:, hand], euler[:, hand, 0]]).astype(np.float64)
-        wanted, sideways = own.copy(), [0, 1, 4, 5]
+        moved, sideways = own.copy(), [0, 1, 4, 5]
+        moved[:, sideways] = calmed(own[:, sideways], strokes.time, strokes.ends, motion.fps, strays)
         if len(strokes.time):
-            wanted[:, 2], wanted[:, 3] = _lifted(own[:, 2], own[:, 3], strokes, motion.fps, hand_size, style)
-        wanted[:, sideways] = calmed(own[:, sideways], strokes.time, strokes.ends, motion.fps, strays)
-        moved = own + apart * (wanted - own)
+            moved[:, 2], moved[:, 3] = _lifted(own[:, 2], own[:, 3], strokes, motion.fps, hand_size, style)
+            moved = own + apart * (moved - own)
         wrist[:, hand], euler[:, hand, 0] = moved[:, :3], moved[:, 3:]
     return splice(motion, Motion(euler, wrist, motion.fps), edits)
 

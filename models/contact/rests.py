@@ -20,8 +20,8 @@ _LEAVES_S, _THERE_S = 0.05, 0.15
 """A hand is its own business until so long after it lets go, and from so long before it strikes."""
 _SMOOTH_S = 0.20
 _FADE_S = 0.20
-_WAITS = 2.5
-"""Times farther than elsewhere that hands stray before their first stroke and after their last one."""
+_WAITS, _WAITS_S = 2.5, 0.6
+"""Times farther than elsewhere that hands stray before their first stroke and after their last one, and how calmly."""
 
 
 def calmed(values: Array, strikes_s: Array, ends_s: Array, fps: float, strays: Array) -> Array:
@@ -35,7 +35,9 @@ def calmed(values: Array, strikes_s: Array, ends_s: Array, fps: float, strays: A
     frames = len(values)
     begins = np.concatenate([[-np.inf], np.maximum(ends_s, strikes_s)])
     stops = np.append(strikes_s, np.inf)
-    slow = gaussian_filter1d(values, _SMOOTH_S * fps, axis=0, mode="nearest")
+    slow, slower = (
+        gaussian_filter1d(values, spread * fps, axis=0, mode="nearest") for spread in (_SMOOTH_S, _WAITS_S)
+    )
     for begin, stop in zip(begins, stops, strict=True):
         first = 0 if begin == -np.inf else int(np.ceil((begin + _LEAVES_S) * fps))
         last = frames - 1 if stop == np.inf else int(np.floor((stop - _THERE_S) * fps))
@@ -46,7 +48,7 @@ def calmed(values: Array, strikes_s: Array, ends_s: Array, fps: float, strays: A
         ends = np.isinf([begin, stop])
         way = _way(values, first, last, fps, ends)
         stray = strays * (_WAITS if ends.any() else 1.0)
-        own = stray * np.tanh((slow[inside] - way) / stray)
+        own = stray * np.tanh(((slower if ends.any() else slow)[inside] - way) / stray)
         seconds = np.arange(last - first + 1) / fps
         edge = np.minimum(np.where(ends[0], np.inf, seconds), np.where(ends[1], np.inf, seconds[::-1]))
         calm = way + _smoothstep(edge / _FADE_S)[:, None] * own

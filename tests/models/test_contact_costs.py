@@ -238,6 +238,21 @@ def test_strokes_lift_a_finger_that_plays_nothing(monkeypatch: pytest.MonkeyPatc
     assert (tips[2] > height_under(tips.transpose(1, 2, 3, 0)) + ContactWeights().key_clearance - 0.001).all()
 
 
+def test_a_finger_begins_to_rise_before_a_black_key_is_in_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hand goes forward, low over the white keys, until black ones are under its fingers."""
+    hands = arched_hands(20, height=0.05)
+    values = hands.values.copy()
+    values[:, 16] += 0.07 * np.clip((np.arange(20) - 8) / 3, 0, 1) - 0.055
+
+    def largest_rise() -> float:
+        end = alone(monkeypatch, costs.strokes, hands.with_values(values), hands.with_values(values))
+        return float(np.diff(find_points(end, STANDARD_HANDS, 1.0).tips[2, :, 1:]).max())
+
+    rise = largest_rise()
+    monkeypatch.setattr(costs, "_RISES_FRAMES", 0)
+    assert rise < 0.8 * largest_rise()
+
+
 def test_idle_leaves_fingers_about_their_wrist_and_at_their_height(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = arched_hands(10, height=0.09)
     aside, above = wanted.values.copy(), wanted.values.copy()

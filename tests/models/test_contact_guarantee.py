@@ -102,7 +102,7 @@ def played(seed: int, *switched_off: str) -> Figures:
 
 
 def test_no_two_fingers_touch_and_no_hands_collide_unless_nothing_settles_it() -> None:
-    seeds = (7, 10, 11)
+    seeds = (1, 2, 6)
     for seed in seeds:
         settled, unsettled = played(seed), played(seed, "settle")
         assert settled.touching == unsettled.touching == 0 and not settled.colliding
