@@ -22,6 +22,7 @@ from training.synthesis.banded import BandedGaussian
 from training.synthesis.contact_fit import played_scores
 from training.synthesis.hand_notes import HandNotes, notes_of_hand
 from training.synthesis.hand_process import HandHabits, HandPath, draw_hand, fitted_habits, leads
+from training.synthesis.posture import MEMORY_S, SOFT_S, posture_varies
 from training.synthesis.real_notes import REAL_FPS, RealExcerpt, played_notes, real_excerpts
 
 
@@ -60,33 +61,64 @@ def test_a_banded_gaussian_is_the_dense_one() -> None:
 
 
 @pytest.mark.parametrize("fps", [20.0, 30.0, 60.0])
-def test_a_hand_without_notes_has_the_moments_of_its_habits_at_any_frame_rate(fps: float) -> None:
+def test_a_posture_has_the_covariance_it_is_given_at_any_frame_rate_and_is_kept_as_long(fps: float) -> None:
+    covariance, frames = np.array([[4.0, 1.0], [1.0, 2.0]]), round(1.5 * fps)
+    given = BandedGaussian(2 * frames, 5)
+    posture_varies(given, 2 * np.arange(frames), covariance, RIGHT, np.ones(frames), fps)
+    found = covariance_of(given).reshape(frames, 2, frames, 2)
+    for frame in (0, 1, frames // 2, frames - 1):
+        assert np.allclose(found[frame, :, frame], covariance, rtol=1e-4)
+    half = round(0.5 * fps)
+    kept, soft, lag = MEMORY_S[RIGHT], SOFT_S, half / fps
+    continuous = (kept * np.exp(-lag / kept) - soft * np.exp(-lag / soft)) / (kept - soft)
+    assert found[half, 0, 0, 0] / 4 == pytest.approx(continuous, abs=0.02)
+    assert found[half, 0, 0, 1] / found[half, 0, 0, 0] == pytest.approx(0.25, rel=1e-4)
+
+
+def test_the_posture_changes_where_its_steps_are_large_and_is_kept_where_they_are_small() -> None:
+    frames = 60
+    steps = np.where(np.arange(frames) < 30, 0.1, 2.0)
+    given = BandedGaussian(frames, 2)
+    posture_varies(given, np.arange(frames), np.eye(1), RIGHT, steps, 30.0)
+    found = covariance_of(given)
+    change = np.sqrt([found[k, k] + found[k + 1, k + 1] - 2 * found[k, k + 1] for k in range(frames - 1)])
+    assert change[40:].mean() > 4 * change[5:25].mean()
+
+
+def covariance_of(given: BandedGaussian) -> np.ndarray:
+    """Of all variables, from the answers to unit pulls."""
+    zero, columns = given.mean(), []
+    for one in range(len(zero)):
+        pulled = given.copy()
+        pulled.state(np.array([[one]]), [1.0], 1e4, 1e8)
+        columns.append(pulled.mean() - zero)
+    return np.array(columns)
+
+
+def test_a_hand_that_travels_moves_its_fingers_more_about_the_wrist_than_one_that_stays() -> None:
+    near = [(0.5 + 0.3 * k, 0.75 + 0.3 * k, 60 + 2 * (k % 5), k % 5) for k in range(60)]
+    far = [(0.5 + 0.3 * k, 0.75 + 0.3 * k, 48 + 24 * (k % 2), 2) for k in range(60)]
+    lively = []
+    for rows in (near, far):
+        paths = [
+            draw_hand(hand_of(rows), RIGHT, Player(), 570, 30.0, np.random.default_rng(seed))
+            for seed in range(4)
+        ]
+        across = [np.diff(one.tips[..., 1] - one.wrist[:, None, 1], axis=0) for one in paths]
+        lively.append(np.std(across))
+    assert lively[1] > 3.5 * lively[0]  # 2.1 where the posture does not care
+
+
+def test_a_hand_without_notes_lies_as_its_habits_say() -> None:
     habits = replace(fitted_habits(), lean=np.zeros((2, 10)))
-    seconds = 60
     rng = np.random.default_rng(1)
     drawn = [
-        draw_hand(
-            hand_of([]), RIGHT, Player(scores=draw_player_scores(rng)), int(seconds * fps), fps, rng, habits
-        )
+        draw_hand(hand_of([]), RIGHT, Player(scores=draw_player_scores(rng)), 1200, 20.0, rng, habits)
         for _ in range(12)
     ]
     offsets = np.concatenate([(one.tips - one.wrist[:, None]).reshape(-1, 10) for one in drawn])
-    spread = habits.within[RIGHT]
-    whole = habits.between + spread
+    whole = habits.between + habits.within[RIGHT]
     assert np.allclose(offsets.mean(0), habits.mean[RIGHT], atol=4 * np.sqrt(whole.diagonal().max() / 12))
-    within = np.mean(
-        [np.cov((one.tips - one.wrist[:, None]).reshape(-1, 10), rowvar=False) for one in drawn], 0
-    )
-    scale = np.sqrt(np.outer(spread.diagonal(), spread.diagonal()))
-    assert np.abs((within - spread) / scale).max() < 0.12
-    quarter = round(0.25 * fps)
-    alike = [
-        np.corrcoef(o[quarter:, 4], o[:-quarter, 4])[0, 1]
-        for o in (d.tips[:, 2] - d.wrist for d in drawn)
-        for o in [np.repeat(o, 5, 1)]
-    ]
-    ratio = quarter / fps / 0.16
-    assert np.mean(alike) == pytest.approx((1 + ratio) * np.exp(-ratio), abs=0.08)
 
 
 def test_hands_turn_outward_the_farther_out_they_play() -> None:

@@ -119,7 +119,7 @@ def move_hands(
     offset = np.clip(notes.release_s, notes.onset_s + 0.04, notes.offset_s).astype(notes.offset_s.dtype)
     notes = replace(notes, offset_s=offset, release_s=offset.astype(np.float64))
     motion = base_motion(notes, player, duration_s, rng, fps, habits)
-    done = apply_contact(motion, notes, hand_size=player.hand_size)
+    done = apply_contact(motion, notes, hand_size=player.hand_size, style=player.style)
     return Sample(done.motion, notes, player)
 
 

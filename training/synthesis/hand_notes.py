@@ -70,14 +70,3 @@ def frame_spans(
     span = np.repeat(np.arange(len(first)), count)
     begins = np.cumsum(count) - count
     return span, np.arange(count.sum()) - begins[span] + first[span]
-
-
-def sum_by_frame(frame: NDArray[Any], values: NDArray[Any], frames: int) -> NDArray[np.float64]:
-    """(frames,) sums of the values (pairs,)."""
-    return np.asarray(np.bincount(frame, values, frames), np.float64)
-
-
-def playing_frames(hand: HandNotes, before_s: float, after_s: float, frames: int, fps: float) -> NDArray[Any]:
-    """Bool (F,): frames in which the hand holds a note, or will within ``before_s``, or did ``after_s`` ago."""
-    _, frame = frame_spans(hand.onset - before_s, hand.offset + after_s, frames, fps)
-    return np.bincount(frame, minlength=frames) > 0

@@ -2,9 +2,10 @@
 """Wrist and fingertips in X and Y: a Gaussian process of how real hands lie, given where fingers must be and when.
 
 Offsets of the five fingertips from the wrist are jointly normal, as in real pianists: a player's habit that stays, and
-posture that comes and goes (a Matérn process of order 3/2). The wrist prefers not to accelerate, but leaps where it has
-to. Given the notes, a path is drawn from what is then likely, so that hands that play the same differ as players differ
-and their fingers move together as fingers do. Axes: F frames, right-hand terms (X is mirrored for the left hand).
+posture that comes and goes (`posture.py`), livelier while the hand travels. The wrist prefers not to accelerate, but
+leaps where it has to. Given the notes, a path is drawn from what is then likely, so that hands that play the same
+differ as players differ and their fingers move together as fingers do. Axes: F frames, right-hand terms (X is mirrored
+for the left hand).
 """
 
 from __future__ import annotations
@@ -21,11 +22,10 @@ from numpy.typing import NDArray
 from models.body.player import Player
 from training.synthesis.banded import BandedGaussian
 from training.synthesis.hand_notes import HandNotes, frame_spans
+from training.synthesis.posture import posture_steps, posture_varies
 from training.synthesis.smooth import noise_path, smooth_path
 
 FITTED_PATH = Path(__file__).with_name("hand_process.json")
-MEMORY_S = 0.16
-"""Time constant of posture (PianoMime: offsets are alike by 0.8 after 0.1 s, by 0.3 after 0.4 s)."""
 STRIKE_M, HOLD_M, LEAD_M = 0.003, 0.004, 0.006
 """How near in X a finger keeps to the middle of its key: as it strikes, while it holds, while it waits above."""
 EARLY_S, SETTLE_S = 0.16, 0.12
@@ -37,7 +37,7 @@ STILL_M = 0.0008
 """A finger that holds a key slides by so much from one thirtieth of a second to the next."""
 LANDING_SPREAD = np.array([[0.012, 0.010], [0.020, 0.018], [0.020, 0.017], [0.018, 0.016], [0.014, 0.010]])
 """(5, 2) metres: how far fingers land in, on white and on black keys, varies by so much (PianoMime)."""
-FIRST_ACCELERATION, CALM_ACCELERATION, ACCELERATION_SHARE = 6.0, 0.6, 1.3
+FIRST_ACCELERATION, CALM_ACCELERATION, ACCELERATION_SHARE = 6.0, 0.45, 1.3
 """Deviations of the wrist's acceleration, m/s²: for the first path; where that is calm; and share of it elsewhere."""
 FIRST_SPEED, CALM_SPEED, SPEED_SHARE = 0.6, 1.0, 1.5
 """The same of its speed, m/s."""
@@ -45,6 +45,8 @@ LIVELINESS, LIVELY_S = 3.2, 0.4
 LEAST_LIVELY, MOST_LIVELY = 0.01, 20.0
 """Calm comes and goes: the logarithm of the acceleration varies by so much, over so many seconds, within bounds: hands
 would jerk, or be so still that the algebra breaks down."""
+PLAYERS_DIFFER = 0.35
+"""Deviation of a player's mood from others', beside 1 for what comes and goes."""
 WRIST_Y, WRIST_Y_SPREAD, WRIST_Y_S = -0.082, 0.040, 0.5
 """Metres, and how often the level is asked for."""
 HOME_X, HOME_SPREAD, HOME_S = 0.20, 0.25, 2.0
@@ -123,43 +125,23 @@ def draw_hand(
     lean = habits.lean[hand]
     lying -= lean * habits.middle[hand]
     given = BandedGaussian(frames * _STATE, 3 * _STATE - 1)
-    if frames > 3:
-        _posture_varies(given, frames, fps, habits.within[hand] * style.size_factor**2)
     _wrist_has_a_place(given, notes, frames, fps)
     _fingers_play(given, notes, lying, lean, frames, fps)
-    first = _with_wrist(given, np.full(frames, FIRST_ACCELERATION), np.full(frames, FIRST_SPEED), fps)
-    moods = noise_path(frames, 1, LIVELY_S * fps, rng)[:, 0]
-    lively = np.clip(np.exp(LIVELINESS * moods), LEAST_LIVELY, MOST_LIVELY)
-    allowed = _allowed(first.mean().reshape(frames, _STATE)[:, :2], lively, fps)
-    drawn = _with_wrist(given, *allowed, fps).draw(rng, 1.0 + 0.15 * style.looseness)
+    covariance = habits.within[hand] * style.size_factor**2
+    offsets_at = np.arange(frames) * _STATE + 2
+    first = given.copy()
+    posture_varies(first, offsets_at, covariance, hand, np.ones(frames), fps)
+    first = _with_wrist(first, np.full(frames, FIRST_ACCELERATION), np.full(frames, FIRST_SPEED), fps)
+    moods = noise_path(frames, 1, LIVELY_S * fps, rng)[:, 0] + PLAYERS_DIFFER * rng.standard_normal()
+    acceleration, speed = _needed(first.mean().reshape(frames, _STATE)[:, :2], fps)
+    posture_varies(given, offsets_at, covariance, hand, posture_steps(hand, speed, moods), fps)
+    drawn = _with_wrist(given, *_allowed(acceleration, speed, moods), fps).draw(
+        rng, 1.0 + 0.15 * style.looseness
+    )
     state = drawn.reshape(frames, _STATE)
     wrist = state[:, :2]
     offsets = lying + lean * wrist[:, :1] + state[:, 2:]
     return HandPath(wrist, wrist[:, None] + offsets.reshape(frames, 5, 2))
-
-
-def _posture_varies(given: BandedGaussian, frames: int, fps: float, covariance: NDArray[Any]) -> None:
-    """Prior of the offsets: a second-order autoregression with two equal roots, of the given covariance."""
-    root = np.exp(-1 / (MEMORY_S * fps))
-    one, two = 2 * root, -root * root
-    alike = one / (1 - two)  # correlation of neighbouring frames
-    innovation = np.sqrt(1 - one * alike - two * (one * alike + two))
-    filter_ = np.array([1.0, -one, -two]) / innovation
-    time = np.zeros((3, frames))  # lower bands of the precision along time
-    for i in range(3):
-        for j in range(i, 3):
-            time[j - i, 2 - j : frames - j] += filter_[i] * filter_[j]
-    start = np.linalg.inv(np.array([[1.0, alike], [alike, 1.0]]))
-    time[0, 0] += start[0, 0]
-    time[0, 1] += start[1, 1]
-    time[1, 0] += start[1, 0]
-    precision = np.linalg.inv(covariance + 1e-8 * np.eye(10))
-    first = np.arange(frames) * _STATE + 2
-    for lag in range(3):
-        begin = first[: frames - lag]
-        for i in range(10):
-            for j in range(10 if lag else i + 1):
-                given.couple(begin + lag * _STATE + i, begin + j, time[lag, : frames - lag] * precision[i, j])
 
 
 def _wrist_has_a_place(given: BandedGaussian, notes: HandNotes, frames: int, fps: float) -> None:
@@ -239,16 +221,21 @@ def _with_wrist(
     return whole
 
 
-def _allowed(
-    wrist: NDArray[Any], lively: NDArray[Any], fps: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(F,) m/s² and m/s: what a first path (F, 2) needs, smoothed, and a calm hand's times ``lively`` everywhere."""
+def _needed(wrist: NDArray[Any], fps: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(F,) acceleration and speed of a path (F, 2), smoothed, m/s² and m/s."""
     needed = np.zeros((len(wrist), 2))
     if len(wrist) > 3:
         needed[1:-1, 0] = np.linalg.norm(np.diff(wrist, 2, axis=0), axis=1) * fps**2
         needed[1:, 1] = np.linalg.norm(np.diff(wrist, axis=0), axis=1) * fps
         needed = np.sqrt(np.clip(smooth_path(needed**2, 200.0), 0, None))
-    acceleration, speed = needed.T
+    return needed[:, 0], needed[:, 1]
+
+
+def _allowed(
+    acceleration: NDArray[Any], speed: NDArray[Any], moods: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(F,) m/s² and m/s: what a first path needs, and a calm hand's, as lively as it is in the mood for, everywhere."""
+    lively = np.clip(np.exp(LIVELINESS * moods), LEAST_LIVELY, MOST_LIVELY)
     acceleration = CALM_ACCELERATION * lively + np.minimum(
         ACCELERATION_SHARE * acceleration, MOST_ACCELERATION
     )

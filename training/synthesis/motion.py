@@ -48,10 +48,7 @@ def base_motion(
     played = [notes_of_hand(notes, hand) for hand in (LEFT, RIGHT)]
     habits, style = habits or fitted_habits(), player.style
     paths = [draw_hand(one, hand, player, frames, fps, rng, habits) for hand, one in enumerate(played)]
-    wrists = [
-        carry_wrist(one, path, habits.mean[hand], style, fps, rng)
-        for hand, (one, path) in enumerate(zip(played, paths, strict=True))
-    ]
+    wrists = [carry_wrist(path, habits.mean[hand], style, fps, rng) for hand, path in enumerate(paths)]
     make_room(*wrists)
     wrist, euler, tips = np.zeros((frames, 2, 3)), np.zeros((frames, 2, 16, 3)), np.zeros((frames, 2, 5, 3))
     for hand, (one, path, carrier) in enumerate(zip(played, paths, wrists, strict=True)):

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.player import Style
-from training.synthesis.hand_notes import HandNotes, frame_spans, playing_frames, sum_by_frame
 from training.synthesis.hand_process import HandPath
 from training.synthesis.smooth import noise_path, smooth_path
 
@@ -36,28 +35,18 @@ class WristPath:
 
 
 def carry_wrist(
-    hand: HandNotes, path: HandPath, rest: NDArray[Any], style: Style, fps: float, rng: np.random.Generator
+    path: HandPath, rest: NDArray[Any], style: Style, fps: float, rng: np.random.Generator
 ) -> WristPath:
-    """Height: weight into strokes, arcs over leaps, breathing, follow-through. Turn: what the long fingers ask for.
+    """Height: slow breathing, higher deep among the keys. Turn: what the long fingers ask for.
+
+    How high wrists are, and how they go with strokes, leaps and rests, is key contact's (`models.contact.carriage`).
 
     Args:
         rest: (10,) where this hand's fingertips lie from the wrist on average (`HandHabits.mean`).
     """
     frames = len(path.wrist)
-    energy, loose = 1 + 0.7 * style.energy, 1 + 0.75 * style.looseness
-    note, frame = frame_spans(hand.onset - 0.30, hand.onset + 0.40, frames, fps)
-    s = frame / fps - hand.onset[note]
-    # Weight goes into the key: up while the arm prepares, down with the stroke, and a rebound in loose wrists.
-    stroke = np.exp(-(((s + 0.13) / 0.07) ** 2)) - 0.8 * np.exp(-(((s - 0.05) / 0.08) ** 2))
-    stroke += 0.35 * loose * np.exp(-(((s - 0.22) / 0.08) ** 2))
-    struck = np.round(hand.onset * fps).astype(int)
-    chord = np.maximum(1.0, sum_by_frame(struck, np.ones(len(hand)), frames + 1))
-    bounce = sum_by_frame(frame, (0.0060 * energy * hand.loud**1.5 / chord[struck])[note] * stroke, frames)
-    speed = np.linalg.norm(np.gradient(path.wrist, axis=0), axis=1) * fps if frames > 1 else np.zeros(frames)
-    leap = 0.020 * energy * np.clip(speed / 1.2, 0, 1)
-    free = ~playing_frames(hand, 0.25, 0.12, frames, fps)
-    height = WRIST_Z + 0.008 * style.wrist_height + bounce + leap + 0.007 * free
-    height += 0.10 * np.clip(path.wrist[:, 1] + 0.10, 0, 0.05)
+    loose = 1 + 0.75 * style.looseness
+    height = WRIST_Z + 0.10 * np.clip(path.wrist[:, 1] + 0.10, 0, 0.05)
     height = smooth_path(height[:, None], 4.0)[:, 0]
     height += loose * noise_path(frames, 2, 0.5 * fps, rng) @ np.array([0.0012, 0.0015])
     height += 0.0012 * np.sin(2 * np.pi * (0.25 * np.arange(frames) / fps + rng.uniform()))
