@@ -28,7 +28,8 @@ _LIVELIER = 0.5  # what a step of energy adds to the lifts, in shares
 # Between two strokes of a key, and of a finger, there is time for the second one and so much more, within this share
 # of the time from one to the other.
 _BETWEEN_S, _MOST_UP = 0.04, 0.30
-_AROUND_FRAMES = 2.1  # a finger that goes from a black key to a white one, or back, goes around its edge
+# A finger that goes from a black key to a white one, or back, goes around its edge, which takes so long.
+_AROUND_FRAMES, _AROUND_SHARE = 2.1, 0.65
 _TRAVEL = 2.5  # metres a second of a finger from one of its keys to the next
 _REACH_M, _LOOKS_BACK = 0.18, 8  # from one key to another of a hand that stays; presses that it may come from
 _AGAIN = 1.0  # times that which there is until its key is struck again: so long it may take to come up
@@ -104,7 +105,8 @@ def plan_presses(notes: Notes, fps: float, energy: float = 0.0) -> Presses:
                 np.minimum(wants, _MOST_UP * period), np.minimum(_UP_FRAMES, _UP_SHARE * period)
             )
             way = np.abs(np.diff(x[index])) / _TRAVEL * fps
-            way = np.maximum(way, _AROUND_FRAMES * (np.diff(black[index].astype(int)) != 0))
+            around = np.minimum(_AROUND_FRAMES, _AROUND_SHARE * period)
+            way = np.maximum(way, around * (np.diff(black[index].astype(int)) != 0))
             latest = following - np.maximum(least, np.minimum(way, period - _DOWN_FRAMES))
             up[index[:-1]] = np.minimum(up[index[:-1]], latest)
     up = np.maximum(up, frame + _DOWN_FRAMES)

@@ -89,5 +89,5 @@ def test_a_hand_that_plays_a_flood_hardly_moves() -> None:
     motion = apply_contact(hands_at(np.tile(middle, (frames, 1))), planned).motion
     score = onset_score(struck_keys(fingertips(motion)), FPS, notes).score
     # Between strokes so near to each other keys hardly come up; some fingers slide into others.
-    assert score.hits > 0.75 * planned.played.sum() > 90 and score.false < 6
+    assert score.hits > 0.7 * planned.played.sum() > 90 and score.false < 6
     assert np.linalg.norm(np.diff(motion.wrist, axis=0), axis=-1).max() * FPS < 2.5
