@@ -16,6 +16,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from threadpoolctl import threadpool_limits
 
+from models.body.bones import BLOCK_FRAMES
 from models.body.edit_mask import EditMask
 from models.body.kinematics import forward_kinematics
 from models.body.motion import Motion
@@ -26,7 +27,7 @@ from models.checks import check_range
 from models.contact.carriage import carried
 from models.contact.finger_separation import separate_fingers
 from models.contact.guarantee import settle
-from models.contact.hand_points import HandPoints, find_points
+from models.contact.hand_points import find_points
 from models.contact.reaching import reached
 from models.contact.schedule import plan_presses
 from models.contact.separation import separate_hands
@@ -98,8 +99,9 @@ def apply_contact(
     if strength == 0 or not edits.hands:
         return ContactResult(motion, notes)
     presses = plan_presses(notes, motion.fps, style.energy)
-    generated = find_points(Variables.of_motion(motion, geometry).unhooked(edits.free), geometry, hand_size)
-    tips, wrists = _calm(generated, motion.fps), generated.wrists.copy()
+    generated = Variables.of_motion(motion, geometry).unhooked(edits.free)
+    tips = _calm_tips(generated, geometry, hand_size, motion.fps)
+    wrists = generated.values[:, PLACE].transpose(1, 0, 2).copy()
     wanted = Variables.of_motion(carried(motion, presses, edits, hand_size, style), geometry)
     # Over the keys, fingers go with their hand; in height it turns about them.
     sideways = wanted.values[:, PLACE].transpose(1, 0, 2)[:2] - wrists[:2]
@@ -151,11 +153,15 @@ def apply_contact(
     return ContactResult(result, notes)
 
 
-def _calm(points: HandPoints, fps: float) -> Array:
+def _calm_tips(generated: Variables, geometry: HandGeometry, hand_size: float, fps: float) -> Array:
     """(3, 2, 5, F) the fingertips, which move about the wrist no faster than idle fingers do."""
-    return points.wrists[:, :, None] + gaussian_filter1d(
-        points.tips - points.wrists[:, :, None], _CALM_S * fps, mode="nearest"
-    )
+    about = np.empty((3, 2, 5, len(generated)))
+    for start in range(0, len(generated), BLOCK_FRAMES):
+        block = slice(start, start + BLOCK_FRAMES)
+        points = find_points(generated.part(block), geometry, hand_size)
+        about[..., block] = points.tips - points.wrists[:, :, None]
+    wrists = generated.values[:, PLACE].transpose(1, 0, 2)
+    return wrists[:, :, None] + gaussian_filter1d(about, _CALM_S * fps, mode="nearest")
 
 
 def _solved(whole: Problem, values: Array, start: int, stop: int, step_done: Callable[[int], None]) -> Array:

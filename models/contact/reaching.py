@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from models.body.bones import BLOCK_FRAMES
 from models.body.skeleton import HandGeometry
 from models.contact.hand_points import find_points
 from models.contact.variables import FINGER_VARIABLES, Array, Variables, limits_of
@@ -28,6 +29,15 @@ def reached(
         variables: wrists as they are, fingers near to the answer.
         tips: metres. free: (F, 2) frames and hands that may change. size: factor on the hands' lengths.
     """
+    values = variables.values.copy()
+    for start in range(0, len(variables), BLOCK_FRAMES):  # memory does not grow with the song
+        block = slice(start, start + BLOCK_FRAMES)
+        part = _reached(variables.part(block), tips[..., block], geometry, size)
+        values[..., block] = np.where(free[block].T[:, None], part.values, values[..., block])
+    return variables.with_values(values)
+
+
+def _reached(variables: Variables, tips: Array, geometry: HandGeometry, size: float) -> Variables:
     low, high = limits_of(geometry, 0.0)
     low, high = (bound[:, :FINGER_VARIABLES].reshape(2, 5, 3, -1) for bound in (low, high))
     was = variables.values[:, :FINGER_VARIABLES].reshape(2, 5, 3, -1)
@@ -49,7 +59,7 @@ def reached(
         pull = np.einsum("xhkif,xhkf->hkfi", moves, off) + _PULL**2 * (was - best).transpose(0, 1, 3, 2)
         step = np.linalg.solve(squares, pull[..., None])[..., 0].transpose(0, 1, 3, 2)
         trial = np.clip(best + np.clip(step, -_LONGEST_STEP, _LONGEST_STEP), low, high)
-    return _with_fingers(variables, np.where(free.T[:, None, None], best, was))
+    return _with_fingers(variables, best)
 
 
 def _with_fingers(variables: Variables, fingers: Array) -> Variables:
