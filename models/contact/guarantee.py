@@ -22,7 +22,7 @@ from models.contact.solver import Problem, minimise
 from models.contact.variables import Variables
 
 _ATTEMPTS = 12
-_ATTEMPTS_AT_KEYS = 4
+_ATTEMPTS_AT_KEYS = 2
 """A wrong key is a false note, not a broken hand: it is given up sooner."""
 _ATTEMPTS_ONE_BY_ONE = 6
 """So long one note is given up at each place, where the tangle is deepest; then all that are in the way."""
