@@ -15,6 +15,12 @@ _SPEED_SPREAD = 2.0  # frames over which a wrist's speed is averaged
 _REACH = 3  # spreads of the Gaussian beyond which it is nothing
 
 
+def smoothstep(share: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """From 0 to 1 for shares from 0 to 1, level at both ends."""
+    share = np.clip(share, 0.0, 1.0)
+    return share * share * (3 - 2 * share)
+
+
 def smooth(values: NDArray[np.floating[Any]], spread_frames: float) -> NDArray[np.float32]:
     """Values (F, ...) averaged over time with a Gaussian of that spread, without delay; the ends are held.
 

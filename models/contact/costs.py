@@ -46,7 +46,7 @@ class State:
 
     variables: Variables
     wanted: Variables
-    """Wrists as they are carried, fingers as they were generated."""
+    """Wrists as they are carried, fingers bent to keep their generated tips."""
     tips: Array
     """(3, 2, 5, F) where the fingertips were generated, metres."""
     wrists: Array

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from models.body.smoothing import smoothstep
+
 Array = NDArray[np.float64]
 
 _SHORTEST_S, _SURE_S = 0.50, 0.90
@@ -51,7 +53,7 @@ def calmed(values: Array, strikes_s: Array, ends_s: Array, fps: float, strays: A
         own = stray * np.tanh(((slower if ends.any() else slow)[inside] - way) / stray)
         seconds = np.arange(last - first + 1) / fps
         edge = np.minimum(np.where(ends[0], np.inf, seconds), np.where(ends[1], np.inf, seconds[::-1]))
-        calm = way + _smoothstep(edge / _FADE_S)[:, None] * own
+        calm = way + smoothstep(edge / _FADE_S)[:, None] * own
         share = np.interp(stop - begin, (_SHORTEST_S, _SURE_S), (0.0, 1.0))
         result[inside] += share * (calm - values[inside])
     return result
@@ -73,9 +75,4 @@ def _way(values: Array, first: int, last: int, fps: float, ends: NDArray[np.bool
     most = min(1.0, fps / 3 / max(duration, 1))
     u = (np.arange(duration + 1) / duration)[:, None]
     leaves, arrives = u * (1 - u) ** 2, u**2 * (u - 1)
-    return start + _smoothstep(u) * (stop - start) + most * (leaves * speeds[0] + arrives * speeds[1])
-
-
-def _smoothstep(share: Array) -> Array:
-    share = np.clip(share, 0.0, 1.0)
-    return share * share * (3 - 2 * share)
+    return start + smoothstep(u) * (stop - start) + most * (leaves * speeds[0] + arrives * speeds[1])

@@ -32,9 +32,9 @@ _BETWEEN_S, _MOST_UP = 0.04, 0.30
 _AROUND_FRAMES, _AROUND_SHARE = 2.1, 0.65
 _TRAVEL = 2.5  # metres a second of a finger from one of its keys to the next
 _REACH_M, _LOOKS_BACK = 0.18, 8  # from one key to another of a hand that stays; presses that it may come from
-_AGAIN = 1.0  # times that which there is until its key is struck again: so long it may take to come up
-# A hand that goes on to a key so far away, one of so many presses later, lets go quickly.
-_LEAP_M, _LOOKS_AHEAD = 0.11, 6
+# A hand that goes on to a key so far away, one of so many presses later, lets go quickly: the key comes up in so many
+# times what is left until then.
+_LEAP_M, _LOOKS_AHEAD, _LEAP_RISE = 0.11, 6, 1.2
 _SEEN_FRAMES = 1.1  # a key of a slide that is down for less is held down by a second finger
 
 
@@ -157,16 +157,16 @@ def _since_the_tone_before(onset: NDArray[np.float64], hand: NDArray[np.int64]) 
 
 def _in_time(presses: Presses) -> Presses:
     """The presses, of which those come up in time whose key is struck again, or whose hand leaps away."""
-    release, x, hand = presses.rise_s.copy(), keyboard.key_x(presses.pitch), presses.slot // 5
+    rise, x, hand = presses.rise_s.copy(), keyboard.key_x(presses.pitch), presses.slot // 5
     for value in np.unique(presses.pitch):
         index = np.flatnonzero(presses.pitch == value)
         room = np.maximum(presses.down_s[index[1:]] - presses.up_s[index[:-1]], 0.0)
-        release[index[:-1]] = np.minimum(release[index[:-1]], _AGAIN * room)
-    for back in range(1, min(_LOOKS_AHEAD, len(release) - 1) + 1):
+        rise[index[:-1]] = np.minimum(rise[index[:-1]], room)
+    for back in range(1, min(_LOOKS_AHEAD, len(rise) - 1) + 1):
         left, room = slice(0, -back), presses.down_s[back:] - presses.up_s[:-back]
         leaps = (hand[back:] == hand[left]) & (np.abs(x[back:] - x[left]) > _LEAP_M) & (room > 0)
-        release[left] = np.where(leaps, np.minimum(release[left], 1.2 * room), release[left])
-    return replace(presses, rise_s=release)
+        rise[left] = np.where(leaps, np.minimum(rise[left], _LEAP_RISE * room), rise[left])
+    return replace(presses, rise_s=rise)
 
 
 def arrivals(presses: Presses) -> NDArray[np.float64]:

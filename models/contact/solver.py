@@ -33,7 +33,7 @@ class Problem:
     """What the hands should do in F frames."""
 
     wanted: Variables
-    """Wrists as they are carried, fingers as they were generated."""
+    """Wrists as they are carried, fingers bent to keep their generated tips."""
     tips: Array
     """(3, 2, 5, F) where the fingertips were generated, metres."""
     wrists: Array

@@ -111,7 +111,7 @@ class StrokeCurves:
         speed = touch.peak_speed(velocity)
         from_above = velocity > touch.STRUCK_VELOCITY
         travel = touch.travel_s(velocity)
-        travel = np.where(from_above, touch.STRUCK_POWER * 0.96 * dip / speed, travel)
+        travel = np.where(from_above, touch.STRUCK_POWER * (1 - touch.START) * dip / speed, travel)
         travel = np.minimum(travel, _STROKE * before / (1 + touch.TAKE_UP))
         power = np.maximum(speed * travel / ((1 - touch.START) * dip), 1.0)
 

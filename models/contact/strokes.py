@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body import keyboard
+from models.body.smoothing import smoothstep
 from models.contact.schedule import USUAL_Y, Presses, arrivals
 from models.contact.slides import ends_of, slide_x, touching
 from models.contact.stroke_curves import AWAY, BOTTOM, KNOTS, STARTED, StrokeCurves, pressed_share
@@ -142,7 +143,7 @@ class StrokeSampler:
         self._there[finger] = first[following]
         away, next_waits = curves.knots[stroke, AWAY], curves.knots[following, 0]
         share = (times - away) / np.maximum(next_waits - away, 1e-6)
-        self._way[finger] = np.where(knot == AWAY, _smoothstep(share), 0.0)
+        self._way[finger] = np.where(knot == AWAY, smoothstep(share), 0.0)
         self._deep[finger] = np.where(knot <= BOTTOM, first[stroke], last[stroke])
         return curves
 
@@ -187,11 +188,6 @@ class StrokeSampler:
         below = (self._surface[deep] - self._height) / self._usual[deep]
         below *= np.where(np.isnan(self._share), 1.0, pressed_share(self._share, self._power))
         return np.where(self._here >= 0, np.clip(below, 0.0, 1.0), 0.0).reshape(self.pitch.shape)
-
-
-def _smoothstep(share: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    share = np.clip(share, 0.0, 1.0)
-    return share * share * (3 - 2 * share)
 
 
 def _firmness(

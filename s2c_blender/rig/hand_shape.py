@@ -18,7 +18,7 @@ from ..core import skeleton
 from . import implicit
 from .hand_anatomy import Finger, anatomy, cone, fingers
 from .hand_details import nails
-from .parts import COLUMNS, FOREARM, HAND, SKIN, HandPieces, Part, joined
+from .parts import COLUMNS, FOREARM, HAND, SKIN, HandPieces, Part, joined, smoothstep
 from .sleeves import short_cuff, sleeve
 
 Array = NDArray[np.floating[Any]]
@@ -27,11 +27,6 @@ SPACING = 0.003
 """Grid step of the polygonisation."""
 WRIST_BEND = (-0.045, 0.025)
 """Between which Y the skin passes from the forearm to the hand: wide enough for the forearm to turn under it."""
-
-
-def _smoothstep(value: Array, low: float, high: float) -> Array:
-    t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return t * t * (3 - 2 * t)
 
 
 def skin_weights(points: Array, chains: list[Finger]) -> Array:
@@ -46,8 +41,8 @@ def skin_weights(points: Array, chains: list[Finger]) -> Array:
     def chain(finger: Finger, start: tuple[float, float]) -> list[Array]:
         y, r = finger.frame[:, 1], finger.radii
         steps = [
-            _smoothstep((points - finger.joints[0]) @ y, *start),
-            *(_smoothstep((points - finger.joints[j]) @ y, -0.78 * r[j], 0.78 * r[j]) for j in (1, 2)),
+            smoothstep((points - finger.joints[0]) @ y, *start),
+            *(smoothstep((points - finger.joints[j]) @ y, -0.78 * r[j], 0.78 * r[j]) for j in (1, 2)),
         ]
         return [
             steps[0] * (1 - steps[1]),
@@ -72,7 +67,7 @@ def skin_weights(points: Array, chains: list[Finger]) -> Array:
     weights *= (1.0 - total)[:, None]
     for joint, weight in zip(skeleton.FINGER_JOINTS[0], parts, strict=True):
         weights[:, joint] = mine * weight
-    behind = 1.0 - _smoothstep(points[:, 1], *WRIST_BEND)
+    behind = 1.0 - smoothstep(points[:, 1], *WRIST_BEND)
     weights[:, FOREARM] = behind * weights[:, HAND]
     weights[:, HAND] -= weights[:, FOREARM]
     return weights
@@ -106,7 +101,7 @@ def _blush(points: Array, chains: list[Finger]) -> Array:
                 points - (finger.centres[j] - 0.7 * finger.radii[j] * finger.frame[:, 2]), axis=1
             )
             red = np.maximum(red, strength * np.exp(-((gap / (0.95 * finger.radii[j])) ** 2)))
-    palm = _smoothstep(-points[:, 2], 0.004, 0.018) * _smoothstep(points[:, 1], -0.01, 0.03)
+    palm = smoothstep(-points[:, 2], 0.004, 0.018) * smoothstep(points[:, 1], -0.01, 0.03)
     return np.clip(np.maximum(red, 0.3 * palm), 0.0, 1.0)
 
 

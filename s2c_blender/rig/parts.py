@@ -80,3 +80,9 @@ class HandPieces:
         weights[:, HAND] += weights[:, len(skeleton.JOINTS) :].sum(1)
         weights[:, len(skeleton.JOINTS) :] = 0.0
         return replace(whole, weights=weights)
+
+
+def smoothstep(value: Array, low: float, high: float) -> Array:
+    """From 0 at `low` to 1 at `high`, level at both ends."""
+    t = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return t * t * (3 - 2 * t)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arm_line import ArmLine, arm_line, joints
-from .parts import COLUMNS, FOREARM, HAND, SHIRT, SHOULDER, SLEEVE, UPPER_ARM, Part, grid_quads
+from .parts import COLUMNS, FOREARM, HAND, SHIRT, SHOULDER, SLEEVE, UPPER_ARM, Part, grid_quads, smoothstep
 
 Array = NDArray[np.floating[Any]]
 
@@ -60,11 +60,6 @@ class Cut:
 
 SHORT = Cut(shirt=0.0272, sleeve=0.0418, end=0.132, dome=0.010)
 """For hands without arms."""
-
-
-def _smoothstep(value: Array, low: float, high: float) -> Array:
-    t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return t * t * (3 - 2 * t)
 
 
 def _sections(lengths: Array) -> Array:
@@ -114,8 +109,8 @@ def _folds(line: ArmLine, lengths: Array) -> Array:
     facing = (np.cos(angle)[:, None] * side + np.sin(angle)[:, None] * up) @ (inside / np.linalg.norm(inside))
     from_elbow = (lengths - line.elbow)[:, None]
     wave = np.cos(2 * np.pi * from_elbow / FOLD_LENGTH) * np.exp(-((from_elbow / FOLD_REACH) ** 2))
-    point = np.exp(-((from_elbow / POINT_REACH) ** 2)) * _smoothstep(-facing, 0.2, 1.0)
-    return FOLD_HEIGHT * wave * _smoothstep(facing, -0.6, 0.7) + POINT_HEIGHT * point
+    point = np.exp(-((from_elbow / POINT_REACH) ** 2)) * smoothstep(-facing, 0.2, 1.0)
+    return FOLD_HEIGHT * wave * smoothstep(facing, -0.6, 0.7) + POINT_HEIGHT * point
 
 
 def _lining(edge: float, back: float, halves: Array) -> tuple[Array, Array]:
@@ -158,7 +153,7 @@ def _spaced(line: ArmLine, start: float, end: float) -> Array:
     """Lengths (k,) of the sections of the outside: closer where the arm bends."""
     dense = np.arange(start, end, 0.0005)
     bend = np.minimum(np.abs(dense - line.elbow), np.abs(dense - line.shoulder))
-    density = 1.0 / (SECTION_GAP[0] + (SECTION_GAP[1] - SECTION_GAP[0]) * _smoothstep(bend, 0.04, 0.08))
+    density = 1.0 / (SECTION_GAP[0] + (SECTION_GAP[1] - SECTION_GAP[0]) * smoothstep(bend, 0.04, 0.08))
     number = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(dense))])
     return np.interp(np.linspace(0, number[-1], int(np.ceil(number[-1])) + 1), number, dense)
 
@@ -166,8 +161,8 @@ def _spaced(line: ArmLine, start: float, end: float) -> Array:
 def _weights(line: ArmLine, lengths: Array) -> Array:
     """(k, 19) of sections at `lengths` (k,)."""
     weights = np.zeros((len(lengths), len(COLUMNS)))
-    upper = _smoothstep(lengths - line.elbow, *ELBOW_BEND)
-    top = _smoothstep(lengths - line.shoulder, *SHOULDER_BEND)
+    upper = smoothstep(lengths - line.elbow, *ELBOW_BEND)
+    top = smoothstep(lengths - line.shoulder, *SHOULDER_BEND)
     weights[:, FOREARM] = 1 - upper
     weights[:, UPPER_ARM] = upper * (1 - top)
     weights[:, SHOULDER] = upper * top
