@@ -373,7 +373,7 @@ def _knots(keys: NDArray[np.float32]) -> NDArray[np.float32]:
     """The knots of the piano keys' depths in order, once they are found to be sensible."""
     pitch, depth = keys[:, KEY_PITCH], keys[:, KEY_DEPTH]
     if (pitch > 127).any() or (pitch != np.round(pitch)).any():
-        raise Spoiled("it moves piano keys that do not exist")
+        raise Spoiled("it moves piano keys that there are not")
     if (depth > 1).any():
         raise Spoiled("its piano keys are further down than they go")
     order = np.lexsort((keys[:, KEY_SECOND], pitch))
