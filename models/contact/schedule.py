@@ -251,7 +251,7 @@ def contact_points(
     black = keyboard.is_black(presses.pitch)
     near = _with_black_keys(presses, black)
     low = np.where(black, 0.059, 0.012)
-    high = np.where(black, 0.092, np.where(near, 0.078, 0.066))
+    high = np.where(black, 0.125, np.where(near, 0.100, 0.090))
     y = np.clip(natural[:, 1], low, high)
     between_blacks = ~black & (y > keyboard.BLACK_FRONT - 0.003)
     left, right = keyboard.playable_x(presses.pitch, between_blacks)

@@ -24,18 +24,18 @@ class ContactWeights:
     # `stay`: near to what was generated
     finger_angle: float = 0.5
     """Radians that fingers leave the generated ones by."""
-    wrist_place: float = 0.02
+    wrist_place: float = 0.03
     """Metres, over the keys."""
     wrist_height: float = 0.008
     """Metres from where the wrist is carried."""
-    idle_tip: float = 0.012
+    idle_tip: float = 0.003
     """Metres that an idle fingertip leaves its generated height by, and its place about the wrist."""
     wrist_turn: float = 0.12
     """Radians."""
     # `smooth`: acceleration of the difference from what was generated
     finger_acceleration: float = 120.0
     """Radians a second squared."""
-    place_acceleration: float = 1.0
+    place_acceleration: float = 4.0
     """Metres a second squared."""
     turn_acceleration: float = 12.0
     """Radians a second squared."""

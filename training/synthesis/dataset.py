@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.player import Player
 from models.checks import check_range
@@ -34,6 +33,7 @@ from models.whole_file import write_bytes_whole, write_text_whole
 from training.synthesis.hand_process import HandHabits
 from training.synthesis.motion import base_motion
 from training.synthesis.performance import perform
+from training.synthesis.sample import Sample
 from training.synthesis.scores import MIN_NOTES, Piece, Score, index_pieces, load_score
 from training.synthesis.style import draw_player
 
@@ -64,16 +64,6 @@ class SynthesisConfig:
             raise ValueError(
                 f"excerpts of {self.shortest_s} to {self.longest_s} s: 5 s or more, shortest first"
             )
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One synthesised performance."""
-
-    motion: Motion
-    notes: Notes
-    """With the fingers that play them."""
-    player: Player
 
 
 def excerpt(score: Score, rng: np.random.Generator, shortest_s: float, longest_s: float) -> Score:
