@@ -5,21 +5,34 @@ from __future__ import annotations
 
 import numpy as np
 
+from models.body.keyboard_size import STANDARD_KEYBOARD, KeyboardSize
 from models.body.notes import Notes
 from models.errors import Remark
 from models.planning.thinning import STROKE_FRAMES, Thinned, thinned
 
 
-def remarks_on(notes: Notes, fps: float, played: int, of: int) -> list[Remark]:
-    """What was thinned before the hands were planned.
+def remarks_on(
+    notes: Notes, fps: float, played: int, of: int, keyboard: KeyboardSize = STANDARD_KEYBOARD
+) -> list[Remark]:
+    """What was left out before the hands were planned.
 
     Args:
         notes: the take's. fps: its frame rate.
         played: presses that a fingertip hits, ``of`` so many that the 88 keys can play.
+        keyboard: what is beyond its keys was not played.
     """
-    can = thinned(notes, fps)
+    beyond = keyboard.beyond(notes)
+    can = thinned(notes, fps, ~beyond)
     remarks = []
-    if (~can.plays & ~can.repeated).any():
+    if beyond.any():
+        count = int(beyond.sum())
+        lie = "1 note lies" if count == 1 else f"{count:,} notes lie"
+        sentence = (
+            f"{lie} beyond the keyboard's {keyboard.keys} keys ({keyboard.range_name}) and "
+            f"{'is' if count == 1 else 'are'} left out."
+        )
+        remarks.append(Remark("beyond_the_keyboard", sentence))
+    if (~can.plays & ~can.repeated & ~beyond).any():
         sentence = (
             f"{played:,} of {of:,} notes are played; the others are more keys at once than ten fingers hold."
         )

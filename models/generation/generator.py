@@ -20,6 +20,7 @@ import numpy as np
 from models import __version__
 from models.body.arms import natural_arms_of, splice_arms, sway_of_style
 from models.body.edit_mask import EditMask
+from models.body.keyboard_size import STANDARD_KEYBOARD, KeyboardSize
 from models.body.kinematics import clamp_to_limits
 from models.body.motion import Motion
 from models.body.notes import Notes
@@ -60,6 +61,8 @@ class GenerateSettings:
     fps: float = 30.0
     style: Mapping[str, float] = field(default_factory=dict)
     """Any of `models.body.player.STYLES`, 0 average, ±1 the usual extremes."""
+    keyboard: KeyboardSize = STANDARD_KEYBOARD
+    """Which keys there are; ``style`` has the hand size beside them already (`KeyboardSize.style`)."""
     device: str = "auto"
     """As asked for; the model already lies on the device that this meant."""
 
@@ -132,6 +135,7 @@ def generate(
         seed=settings.seed,
         keep=keep,
         edits=edits,
+        keyboard=settings.keyboard,
     )
 
     player = Player.of_seed(settings.seed, Style.of(settings.style))
@@ -163,6 +167,8 @@ def generate(
     if config.habit_dim:
         meta["habits"] = player.scores.tolist()
     meta["pedal"] = "midi" if told else "estimated"
+    if settings.keyboard != STANDARD_KEYBOARD:
+        meta["keyboard"] = settings.keyboard.facts()
     keys = key_curves(notes, frames, settings.fps)
     return Take(motion, notes, meta, pedal.table, keys, arms)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from models.body.edit_mask import EditMask
+from models.body.keyboard_size import STANDARD_KEYBOARD, KeyboardSize
 from models.body.notes import UNKNOWN, Notes
 from models.body.take import Take
 from models.planning.fingering import finger_notes
@@ -25,6 +26,7 @@ def plan_fingering(
     seed: int,
     keep: Take | None,
     edits: EditMask,
+    keyboard: KeyboardSize = STANDARD_KEYBOARD,
 ) -> Notes:
     """The notes with a hand and a finger for each, and when it lets go.
 
@@ -33,11 +35,12 @@ def plan_fingering(
         seed: of the variation; notes far from each other do not influence each other's.
         keep: a take of the same notes, whose fingering stays where nothing may change; None for none.
         edits: what may change.
+        keyboard: notes beyond its keys are played by nobody.
     """
     kept = keep.notes if keep is not None and keep.notes.same_strokes(notes) else None
     if kept is not None:  # the kept hand goes on playing the notes that it plays
         notes = notes.with_hands(np.where(kept.hand >= 0, kept.hand, notes.hand))
-    found = _played(notes, seed, edits.fps, advice=kept is None)
+    found = _played(notes, seed, edits.fps, keyboard, advice=kept is None)
     if kept is None:
         return found
     new = edits.covers(kept.hand, notes.onset_s)
@@ -48,9 +51,12 @@ def plan_fingering(
     )
 
 
-def _played(notes: Notes, seed: int, fps: float, *, advice: bool) -> Notes:
-    """The notes with hands and fingers; nobody plays what no two hands can. `advice`: as of `assign_hands`."""
-    can = thinned(notes, fps)
+def _played(notes: Notes, seed: int, fps: float, keyboard: KeyboardSize, *, advice: bool) -> Notes:
+    """The notes with hands and fingers; nobody plays what has no key, or what no two hands can.
+
+    `advice`: as of `assign_hands`.
+    """
+    can = thinned(notes, fps, ~keyboard.beyond(notes))
     some = notes.with_hands(can.hand).select(can.plays)
     hands = in_one_hand(some, assign_hands(some, advice=advice))
     some = finger_notes(some.with_hands(hands), variation=VARIATION, seed=seed)

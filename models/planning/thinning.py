@@ -51,8 +51,20 @@ class Thinned:
     """(n,) left out because their key is struck faster than the frames show."""
 
 
-def thinned(notes: Notes, fps: float) -> Thinned:
-    """What two hands can play of notes sorted by onset, shown at ``fps`` frames a second."""
+def thinned(notes: Notes, fps: float, there: NDArray[np.bool_] | None = None) -> Thinned:
+    """What two hands can play of notes sorted by onset, shown at ``fps`` frames a second.
+
+    there: (n,) which of them have a key; None: all.
+    """
+    if there is None or there.all():
+        return _thinned(notes, fps)
+    some = _thinned(notes.select(there), fps)
+    plays, hand, repeated = np.zeros(len(notes), bool), notes.hand.copy(), np.zeros(len(notes), bool)
+    plays[there], hand[there], repeated[there] = some.plays, some.hand, some.repeated
+    return Thinned(plays, hand, repeated)
+
+
+def _thinned(notes: Notes, fps: float) -> Thinned:
     flood = _in_flood(notes)
     plays = ~flood | _on_beat(notes.onset_s, flood, max(FLOOD_STEP_S, STROKE_FRAMES / fps))
     repeated = np.zeros(len(notes), bool)
