@@ -4,24 +4,32 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.body.notes import Notes
 from models.errors import Remark
+from models.planning.fingering_costs import ALL_FINGERS, fingers_of
 from models.planning.thinning import STROKE_FRAMES, Thinned, thinned
 
+_FINGERS_IN_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
-def remarks_on(notes: Notes, fps: float, played: int, of: int) -> list[Remark]:
+
+def remarks_on(
+    notes: Notes, fps: float, played: int, of: int, present: NDArray[np.bool_] = ALL_FINGERS
+) -> list[Remark]:
     """What was thinned before the hands were planned.
 
     Args:
         notes: the take's. fps: its frame rate.
         played: presses that a fingertip hits, ``of`` so many that the 88 keys can play.
+        present: (2, 5) the fingers that the hands have.
     """
-    can = thinned(notes, fps)
+    can = thinned(notes, fps, present)
     remarks = []
     if (~can.plays & ~can.repeated).any():
         sentence = (
-            f"{played:,} of {of:,} notes are played; the others are more keys at once than ten fingers hold."
+            f"{played:,} of {of:,} notes are played; the others are more keys at once than "
+            f"{_FINGERS_IN_WORDS[sum(fingers_of(present))]} fingers hold."
         )
         remarks.append(Remark("more_than_ten_fingers", sentence))
     if can.repeated.any():

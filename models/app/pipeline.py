@@ -23,6 +23,7 @@ from models.app.progress import StageClock
 from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.app.time_estimates import USUAL_STEPS, Expectations, Work
 from models.app.transcriber import forget_transcriber, load_transcriber
+from models.body.hand_file import read_hand_file
 from models.body.take import Take
 from models.body.take_arrays import MOST_FRAMES, MOST_SECONDS
 from models.errors import Remark, UserError, quoted
@@ -84,8 +85,17 @@ class Pipeline:
         clock = clock or StageClock()
         clock("prepare", 0, 1)
         pieces = (piece.path for piece in request.sounds or ())
-        check_output(request.output, request.sound, request.decoded, request.midi, request.keep, *pieces)
+        check_output(
+            request.output,
+            request.sound,
+            request.decoded,
+            request.midi,
+            request.keep,
+            request.hand_geometry,
+            *pieces,
+        )
         keep = Take.load(request.keep) if request.keep is not None else None
+        hands = read_hand_file(request.hand_geometry) if request.hand_geometry is not None else None
         sound = _load_sound(request, lambda: clock("prepare", 0, 1))
         music = None
         if sound is not None and self._listener.must_listen(request, keep, sound):
@@ -114,7 +124,7 @@ class Pipeline:
         if music is None:
             clock("transcribe", 0, 1)
             music = self._music(request, keep, sound, clock)
-        take = _sample(request, model, music, keep, clock)
+        take = _sample(request, model, music, keep, hands, clock)
         clock("write", 0, 1)
         take = dataclasses.replace(take, meta={**take.meta, **music.source})
         facts = _facts(request, model, take, lambda: clock("write", 0, 1))
@@ -214,7 +224,12 @@ def _load_sound(request: GenerateRequest, tell: Callable[[], None]) -> Sound | N
 
 
 def _sample(
-    request: GenerateRequest, model: Model, music: PlayedNotes, keep: Take | None, clock: StageClock
+    request: GenerateRequest,
+    model: Model,
+    music: PlayedNotes,
+    keep: Take | None,
+    hands: dict[str, Any] | None,
+    clock: StageClock,
 ) -> Take:
     from models.generation.generator import GenerateSettings, generate
 
@@ -226,6 +241,7 @@ def _sample(
         fps=request.fps,
         style=dict(request.style),
         device=request.device,
+        hand_geometry=hands,
     )
     return generate(
         model,
@@ -249,7 +265,8 @@ def _told(remarks: Sequence[Remark]) -> list[dict[str, str]]:
 def _remarks_on(take: Take, facts: dict[str, Any]) -> list[Remark]:
     from models.app.left_out import remarks_on
 
-    return remarks_on(take.notes, take.motion.fps, facts["notes_played"], facts["notes"])
+    present = take.geometry.present
+    return remarks_on(take.notes, take.motion.fps, facts["notes_played"], facts["notes"], present)
 
 
 def _facts(request: GenerateRequest, model: Model, take: Take, tick: Callable[[], None]) -> dict[str, Any]:
