@@ -220,7 +220,9 @@ def _hands_kept(settings: GenerateSettings, keep: Take) -> Mapping[str, Any] | N
     own: Mapping[str, Any] | None = keep.meta.get("hand_geometry")
     if settings.hand_geometry is None:
         return own
-    if own is None or not same_hands(hands_of(own), hands_of(settings.hand_geometry)):
+    if own is None and "hand_size" not in keep.meta:  # read back from an armature; it says nothing of its hands
+        return settings.hand_geometry
+    if not same_hands(keep.geometry, settings.hands.geometry):
         raise UserError(
             "other_hands",
             "The take that is kept was made for other hands than those that it shall be redone for; make a whole new "
