@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.app.pipeline import Pipeline
 from models.app.request import GenerateRequest
@@ -65,11 +66,11 @@ def perturbed(seed: int, share: float = 0.15, degrees: float = 10.0) -> HandGeom
     return replace(hands, lengths=lengths, finger_bases=bases, finger_frames=frames)
 
 
-def _turn(axis: np.ndarray, angle: float) -> np.ndarray:
+def _turn(axis: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
     """Rotation about an axis, by Rodrigues."""
     x, y, z = axis / np.linalg.norm(axis)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    turn: np.ndarray = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    turn: NDArray[np.float64] = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
     return turn
 
 
@@ -114,7 +115,7 @@ class Line:
     colliding: int = 0
     outside: int = 0
     in_keys: list[float] = field(default_factory=list)
-    off_key: list[np.ndarray] = field(default_factory=list)
+    off_key: list[NDArray[np.float64]] = field(default_factory=list)
     worst: tuple[float, str] = (1.0, "")
 
     def add(self, name: str, take: Take) -> None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hands of other bodies as a file (docs/formats.md, "Hand geometry"), and as the same object in a take's description.
 
-Each hand has its own true coordinates: metres, the axes of the flat open hand, palm down, fingers along +Y; the thumb of
-the right hand is at -X, that of the left one at +X. Nothing is believed before it has been looked at; each error is one
-sentence that begins with where in the file something is wrong.
+Each hand has its own true coordinates: metres, the axes of the flat open hand, palm down, fingers along +Y; the thumb
+of the right hand is at -X, that of the left one at +X. Nothing is believed before it has been looked at; each error is
+one sentence that says where in the file something is wrong.
 """
 
 from __future__ import annotations
@@ -164,8 +164,8 @@ def _finger(where: str, value: Any, side: int, index: int) -> tuple[_Part, list[
     )
     if not SIZES[0] <= reach / usual <= SIZES[1]:
         raise BadHand(
-            f"{where} is {100 * reach:.1f} cm long from the wrist to its tip, and hands can be "
-            f"{100 * SIZES[0] * usual:.1f} to {100 * SIZES[1] * usual:.1f} cm; check the unit and the scale of the armature"
+            f"{where} is {100 * reach:.1f} cm long from the wrist to its tip, and fingers can be "
+            f"{100 * SIZES[0] * usual:.1f} to {100 * SIZES[1] * usual:.1f} cm long (is the armature's scale right?)"
         )
     locked = value["locked"]
     if not isinstance(locked, list) or not all(type(joint) is int and 1 <= joint <= 3 for joint in locked):

@@ -124,8 +124,10 @@ class HandGeometry:
 
     @cached_property
     def knuckles(self) -> NDArray[np.float64]:
-        """(2, 3) the middle of the long fingers' first joints, from the wrist at rest; of the standard hands where a
-        hand has no long fingers."""
+        """(2, 3) the middle of the long fingers' first joints, from the wrist at rest.
+
+        Where a hand has no long fingers, that of the standard hands.
+        """
         middles = [
             bases[there].mean(0) if there.any() else usual.mean(0)
             for bases, usual, there in zip(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Do fingertips touch the keys that are shown: near the struck key's surface, and through none (docs/definitions.md).
 
-A take says how deep each key is at every moment (`Take.keys`), so this is what one sees in Blender: a fingertip that hovers
-over its lowered key, lies beside it or sinks into any key. Axis letters: n notes, E moments.
+A take says how deep each key is at every moment (`Take.keys`), so this is what one sees in Blender: a fingertip that
+hovers over its lowered key, lies beside it or sinks into any key. Axis letters: n notes, E moments.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class KeyTouch:
     """Of one take; None where no note's key goes down."""
 
     off_key_mm_p50: float | None
-    """Of the notes that are played: how far the finger is from the surface of its key, in the band that strokes ask for, at
-    the moment at which the key is at its bottom."""
+    """Of the notes that are played: how far the finger is from the surface of its key, in the band that strokes ask
+    for, at the moment at which the key is at its bottom."""
     off_key_mm_p95: float | None
     in_keys: float
-    """Share of the moments in which a fingertip is deeper than `THROUGH_M` in a key, as far as the key is not lowered."""
+    """Share of the moments in which a fingertip is `THROUGH_M` or more below a key, as far as that is not lowered."""
 
 
 def key_touch(take: Take, fine: FineMotion) -> KeyTouch:
@@ -49,9 +49,8 @@ def key_touch(take: Take, fine: FineMotion) -> KeyTouch:
     inside = [
         _in_keys(take.keys, fine, slice(begin, begin + _BLOCK)) for begin in range(0, len(fine), _BLOCK)
     ]
-    p50, p95 = np.percentile(away, (50, 95)) if len(away) else (None, None)
-    share = float(np.concatenate(inside).mean()) if inside else 0.0
-    return KeyTouch(*(None if value is None else float(value) for value in (p50, p95)), in_keys=share)
+    p50, p95 = np.percentile(away, (50, 95)).tolist() if len(away) else (None, None)
+    return KeyTouch(p50, p95, float(np.concatenate(inside).mean()) if inside else 0.0)
 
 
 def off_key_m(take: Take, fine: FineMotion) -> Array:

@@ -22,6 +22,7 @@ from models import __version__
 from models.body.arms import natural_arms_of, splice_arms, sway_of_style
 from models.body.edit_mask import EditMask
 from models.body.hand_file import hands_of, same_hands
+from models.body.keyboard_size import STANDARD_KEYBOARD, KeyboardSize
 from models.body.kinematics import clamp_to_limits
 from models.body.motion import Motion
 from models.body.notes import Notes
@@ -63,11 +64,13 @@ class GenerateSettings:
     fps: float = 30.0
     style: Mapping[str, float] = field(default_factory=dict)
     """Any of `models.body.player.STYLES`, 0 average, ±1 the usual extremes."""
+    keyboard: KeyboardSize = STANDARD_KEYBOARD
+    """Which keys there are; ``style`` has the hand size beside them already (`KeyboardSize.style`)."""
     device: str = "auto"
     """As asked for; the model already lies on the device that this meant."""
     hand_geometry: Mapping[str, Any] | None = None
-    """The hands of another body, an object of `models.body.hand_file`. Their size is in it: that of the style counts for
-    nothing then. None for the standard hands, or for those of a take that is kept."""
+    """The hands of another body, an object of `models.body.hand_file`. Their size is in it: that of the style counts
+    for nothing then. None for the standard hands, or for those of a take that is kept."""
 
     def __post_init__(self) -> None:
         if self.sampler is not None and self.sampler not in SAMPLERS:
@@ -83,7 +86,7 @@ class GenerateSettings:
         """The hands that are shown."""
         if self.hand_geometry is None:
             return ShownHands(size=Style.of(self.style).size_factor)
-        return ShownHands(hands_of(self.hand_geometry))
+        return ShownHands(hands_of(self.hand_geometry), 1.0 / self.keyboard.unit)
 
     @cached_property
     def told_style(self) -> Style:
@@ -91,7 +94,7 @@ class GenerateSettings:
         style = Style.of(self.style)
         if self.hand_geometry is None:
             return style
-        nearest = style_of_size(self.hands.geometry.proportion)
+        nearest = style_of_size(self.hands.geometry.proportion * self.hands.size)
         return dataclasses.replace(style, hand_size=float(np.clip(nearest, *STYLE_RANGE)))
 
     @property
@@ -157,6 +160,7 @@ def generate(
         keep=keep,
         edits=edits,
         present=settings.hands.geometry.present,
+        keyboard=settings.keyboard,
     )
 
     player = Player.of_seed(settings.seed, settings.told_style)
@@ -190,6 +194,8 @@ def generate(
     if config.habit_dim:
         meta["habits"] = player.scores.tolist()
     meta["pedal"] = "midi" if told else "estimated"
+    if settings.keyboard != STANDARD_KEYBOARD:
+        meta["keyboard"] = settings.keyboard.facts()
     keys = key_curves(notes, frames, settings.fps, settings.hands.geometry.present)
     return Take(motion, notes, meta, pedal.table, keys, arms)
 
@@ -220,7 +226,9 @@ def _hands_kept(settings: GenerateSettings, keep: Take) -> Mapping[str, Any] | N
     own: Mapping[str, Any] | None = keep.meta.get("hand_geometry")
     if settings.hand_geometry is None:
         return own
-    if own is None and "hand_size" not in keep.meta:  # read back from an armature; it says nothing of its hands
+    if (
+        own is None and "hand_size" not in keep.meta
+    ):  # read back from an armature; it says nothing of its hands
         return settings.hand_geometry
     if not same_hands(keep.geometry, settings.hands.geometry):
         raise UserError(

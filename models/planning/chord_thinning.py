@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which keys of chords that are too full for ten fingers two hands hold: many of them, with little way between chords.
 
-Wherever a hand is, it takes as many keys as it has fingers within its span, as far from each other as its fingers are. Where both
-hands are is found for all chords at once by dynamic programming: each key counts 1, the outer ones more, and way costs.
+Wherever a hand is, it takes as many keys as it has fingers within its span, as far from each other as its fingers are.
+Where both hands are is found for all chords at once by dynamic programming: each key counts 1, the outer ones more, and
+way costs.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.edit_mask import EditMask
+from models.body.keyboard_size import STANDARD_KEYBOARD, KeyboardSize
 from models.body.notes import UNKNOWN, Notes
 from models.body.take import Take
 from models.planning.fingering import finger_notes
@@ -27,6 +28,7 @@ def plan_fingering(
     seed: int,
     keep: Take | None,
     edits: EditMask,
+    keyboard: KeyboardSize = STANDARD_KEYBOARD,
     present: NDArray[np.bool_] = ALL_FINGERS,
 ) -> Notes:
     """The notes with a hand and a finger for each, and when it lets go.
@@ -36,12 +38,13 @@ def plan_fingering(
         seed: of the variation; notes far from each other do not influence each other's.
         keep: a take of the same notes, whose fingering stays where nothing may change; None for none.
         edits: what may change.
+        keyboard: notes beyond its keys are played by nobody.
         present: (2, 5) the fingers that the hands have.
     """
     kept = keep.notes if keep is not None and keep.notes.same_strokes(notes) else None
     if kept is not None:  # the kept hand goes on playing the notes that it plays
         notes = notes.with_hands(np.where(kept.hand >= 0, kept.hand, notes.hand))
-    found = _played(notes, seed, edits.fps, present, advice=kept is None)
+    found = _played(notes, seed, edits.fps, keyboard, present, advice=kept is None)
     if kept is None:
         return found
     new = edits.covers(kept.hand, notes.onset_s)
@@ -52,9 +55,20 @@ def plan_fingering(
     )
 
 
-def _played(notes: Notes, seed: int, fps: float, present: NDArray[np.bool_], *, advice: bool) -> Notes:
-    """The notes with hands and fingers; nobody plays what no two hands can. `advice`: as of `assign_hands`."""
-    can = thinned(notes, fps, present)
+def _played(
+    notes: Notes,
+    seed: int,
+    fps: float,
+    keyboard: KeyboardSize,
+    present: NDArray[np.bool_],
+    *,
+    advice: bool,
+) -> Notes:
+    """The notes with hands and fingers; nobody plays what has no key, or what no two hands can.
+
+    `advice`: as of `assign_hands`.
+    """
+    can = thinned(notes, fps, ~keyboard.beyond(notes), present)
     some = notes.with_hands(can.hand).select(can.plays)
     hands = in_one_hand(some, assign_hands(some, advice=advice, present=present))
     some = finger_notes(some.with_hands(hands), variation=VARIATION, seed=seed, present=present)

@@ -51,11 +51,25 @@ class Thinned:
     """(n,) left out because their key is struck faster than the frames show."""
 
 
-def thinned(notes: Notes, fps: float, present: NDArray[np.bool_] = ALL_FINGERS) -> Thinned:
+def thinned(
+    notes: Notes,
+    fps: float,
+    there: NDArray[np.bool_] | None = None,
+    present: NDArray[np.bool_] = ALL_FINGERS,
+) -> Thinned:
     """What two hands can play of notes sorted by onset, shown at ``fps`` frames a second.
 
-    present: (2, 5) the fingers that the hands have.
+    there: (n,) which of them have a key; None: all. present: (2, 5) the fingers that the hands have.
     """
+    if there is None or there.all():
+        return _thinned(notes, fps, present)
+    some = _thinned(notes.select(there), fps, present)
+    plays, hand, repeated = np.zeros(len(notes), bool), notes.hand.copy(), np.zeros(len(notes), bool)
+    plays[there], hand[there], repeated[there] = some.plays, some.hand, some.repeated
+    return Thinned(plays, hand, repeated)
+
+
+def _thinned(notes: Notes, fps: float, present: NDArray[np.bool_]) -> Thinned:
     flood = _in_flood(notes)
     plays = ~flood | _on_beat(notes.onset_s, flood, max(FLOOD_STEP_S, STROKE_FRAMES / fps))
     repeated = np.zeros(len(notes), bool)
