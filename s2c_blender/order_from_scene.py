@@ -15,8 +15,8 @@ from .core.player import style_of_hand_size
 from .core.skeleton import HANDS
 from .errors import UserError
 from .rig.armature import HAND_SIZE_PROPERTY
-from .rig.bones import hand_bones, piano_frame
 from .rig.choice import find_armature
+from .rig.hands import hands_of, piano_frame
 from .session import preferred_device, session
 from .strip_audio import StripSound, find_strip, strip_sound
 from .takes import layers, read_back
@@ -102,7 +102,7 @@ def order_new_take(context: bpy.types.Context, seed: int) -> TakeOrder:
     edit, strip = find_strip(context, scene.s2c_settings.strip_name)
     window = frame_window(scene)
     armature = find_armature(context)
-    hand_bones(armature)
+    hands_of(armature)
     layers.check_writable(armature)
     sound: StripSound = strip_sound(edit, strip, scene, window, session.temporary_folder())
     own = getattr(strip, "sound", None)  # a scene strip plays the sounds of another edit
@@ -133,7 +133,7 @@ def order_part(
     """
     scene = context.scene
     armature = find_armature(context)
-    hand_bones(armature)
+    hands_of(armature)
     kept = tuple(index for index, name in enumerate(HANDS) if name != hand) if hand else (0, 1)
     keep = read_back.plan_keep(scene, armature, session.temporary_folder(), kept)
     keep = replace(keep, sound=_sound_of(context, keep))

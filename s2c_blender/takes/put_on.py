@@ -10,8 +10,8 @@ import bpy
 import numpy as np
 
 from .. import compat
+from .hands_on import reader_of
 from .layers import can_replace_active, current_action, is_hindered
-from .reading import HandReader
 from .sampling import scene_of_its_own
 from .take_arrays import TakeArrays
 from .take_order import TakeOrder
@@ -76,7 +76,7 @@ def is_seen(armature: bpy.types.Object, order: TakeOrder, take: TakeArrays) -> b
     last = len(take.euler) - 1
     low, high = order.frames if order.frames is not None else (0, last + 1)
     picked = sorted({low, (low + high - 1) // 2, high - 1})
-    reader = HandReader(armature, len(picked))
+    reader = reader_of(armature, len(picked))
     with scene_of_its_own([armature]) as scene:
         for frame in picked:
             scene.frame_set(order.start_frame + frame)
