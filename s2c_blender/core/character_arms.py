@@ -44,7 +44,9 @@ def reached(shoulder: Array, wrist: Array, lengths: Array) -> Reached:
     possible = np.clip(distance, min(shortest, longest), longest)
     unit = np.where(distance[:, None] > 1e-9, way / np.maximum(distance, 1e-9)[:, None], [0.0, 1.0, 0.0])
     kept = possible == distance
-    return Reached(np.where(kept[:, None], wrist, shoulder + unit * possible[:, None]), np.abs(distance - possible))
+    return Reached(
+        np.where(kept[:, None], wrist, shoulder + unit * possible[:, None]), np.abs(distance - possible)
+    )
 
 
 def player_arms(lengths: ArrayLike) -> tuple[ArmGeometry, float]:
@@ -70,7 +72,9 @@ def _joint(shoulder: Array, wrist: Array, near: Array, lengths: Array) -> Array:
     way = wrist - shoulder
     distance = np.linalg.norm(way)
     unit = way / distance
-    along = np.clip((lengths[0] ** 2 - lengths[1] ** 2 + distance**2) / (2 * distance), -lengths[0], lengths[0])
+    along = np.clip(
+        (lengths[0] ** 2 - lengths[1] ** 2 + distance**2) / (2 * distance), -lengths[0], lengths[0]
+    )
     aside = (near - shoulder) - unit * ((near - shoulder) @ unit)
     height = np.sqrt(max(lengths[0] ** 2 - along**2, 0.0))
     joint: Array = shoulder + along * unit + height * aside / np.linalg.norm(aside)
@@ -110,4 +114,3 @@ def elbow_hinge(heads: ArrayLike, forward: ArrayLike, up: ArrayLike) -> Array:
     hinge: Array = across if np.linalg.norm(across) > BENT_AT_REST else shape
     hinge = hinge - upper * (hinge @ upper)
     return hinge / np.linalg.norm(hinge)
-

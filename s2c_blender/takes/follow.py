@@ -14,7 +14,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from .. import compat, fcurves
+from .. import compat
 from ..errors import UserError
 from ..rig.choice import find_armature
 from ..rig.hands import hands_of

@@ -65,9 +65,13 @@ class BuiltInWriter:
             if joint:
                 yield _values(self._find(), bone, self._take.euler[:, hand, joint])
 
-    def out_of_reach(self) -> NDArray[np.float64]:
-        """Nothing is: the shoulder's bone goes after a wrist that is too far."""
-        return np.zeros((len(self._take.euler), 2))
+    def expected(self, frames: list[int]) -> tuple[Array, Array]:
+        """Angles (n, 2, 16, 3) and wrists (n, 2, 3) of some frames: what the take says."""
+        return self._take.euler[frames], self._take.wrist[frames]
+
+    def said(self, hands: tuple[int, ...]) -> list[str]:
+        """Nothing: the shoulder's bone goes after a wrist that is too far."""
+        return []
 
 
 def _values(armature: bpy.types.Object, bone: str, euler: Array, place: Array | None = None) -> BoneValues:

@@ -33,8 +33,11 @@ class Writer(Protocol):
     def values(self, hand: int, near: Near) -> Iterator[BoneValues | None]:
         """The values of every bone of a hand, from the shoulder on; None while something is worked out."""
 
-    def out_of_reach(self) -> NDArray[np.float64]:
-        """(frames, 2) metres by which the arms fall short of the take's wrists."""
+    def expected(self, frames: list[int]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Angles (n, 2, 16, 3) and wrists (n, 2, 3) that are seen in some frames of the take, once it is written."""
+
+    def said(self, hands: tuple[int, ...]) -> list[str]:
+        """Sentences about what `hands` could not be made to do."""
 
 
 class Reader(Protocol):

@@ -79,7 +79,7 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
         if layers.is_plain(find_armature(order)) != plain and order.partial:
             raise UserError("layers_changed", LAYERS_CHANGED)
         memory.release(size)
-        _bind(order, action_uid, slot_handle, take, result, seconds)
+        _bind(order, action_uid, slot_handle, take, writer, result, seconds)
         unfinished.finish()
         memory.release()
         bpy.ops.ed.undo_push(message="S2C Take")
@@ -196,6 +196,7 @@ def _bind(
     action_uid: int,
     slot_handle: int,
     take: TakeArrays,
+    writer: Writer,
     result: dict[str, Any],
     seconds: float,
 ) -> None:
@@ -223,9 +224,9 @@ def _bind(
     clock.write_notes(action, take.notes, take.fingering)
     settings = scene.s2c_settings
     settings.armature, settings.take_path = armature, str(order.output)
-    said = [connect_all(scene, armature)]
+    said = [connect_all(scene, armature), *writer.said(order.hands)]
     bpy.context.view_layer.update()
-    if not is_seen(armature, order, take):
+    if not is_seen(armature, order, len(take.euler), writer):
         said.append(
             "Something else moves the hands, too (a constraint, a driver, a muted curve): "
             "they are not where the take puts them."

@@ -70,7 +70,8 @@ def piano_matrix(mapping: CharacterMapping) -> NDArray[np.float64]:
     matrix = np.array(mapping.piano)
     if abs(np.linalg.det(matrix[:3, :3])) < 1e-12:
         raise UserError(
-            "character_piano", "The place of this character's piano makes no sense: press Use Character again."
+            "character_piano",
+            "The place of this character's piano makes no sense: press Use Character again.",
         )
     return matrix
 
