@@ -27,7 +27,7 @@ def channel_values(matrices: ArrayLike, mode: str, near: tuple[int, ArrayLike] |
     near: a frame, and channels that the result shall be near to there; without it the first frame decides.
     """
     turns = np.asarray(matrices, float)
-    if mode == QUATERNION or mode == AXIS_ANGLE:
+    if mode in (QUATERNION, AXIS_ANGLE):
         found = quaternions(turns)
         if near is not None and len(found):
             wanted = np.asarray(near[1], float)

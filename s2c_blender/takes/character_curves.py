@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 import bpy
@@ -15,13 +15,14 @@ from ..core.arm_chain import ArmPlaces, ChainRest, to_bones
 from ..core.character.hands import CharacterHand, CharacterHands
 from ..core.character.rest_bones import RestBones
 from ..core.character_arms import elbow_hinge, elbows, reached
-from ..core.skeleton import HANDS
+from ..core.skeleton import HANDS, euler_matrices
 from ..core.turns import channel_values
 from ..errors import UserError
 from ..rig.character import stored
 from ..rig.character.carrying import Carrying
 from ..rig.character.checks import check_between, check_bones
-from ..rig.character.limbs import CHAIN, FREE, Limb
+from ..rig.character.controls import basis_of, pole_places, swivel_angles
+from ..rig.character.limbs import CHAIN, FREE, IK, Limb
 from ..rig.character.rest import rest_bones
 from .hand_curves import BoneValues, Near
 from .sampling import sample
@@ -171,7 +172,47 @@ class CharacterWriter:
 
     def _controls(self, arm: _Arm, hand: int, near: Near) -> Iterator[BoneValues | None]:
         """The controls of an arm that finds its way by itself, or a hand without an arm: they move and turn."""
-        raise NotImplementedError
+        limb = arm.limb
+        turn, offset = self._carrying.to_armature(self._piano, self._bones.metres)
+        hand_axes = self._hands.hands[hand].wrist_orientations(self._take.euler[:, hand, 0])
+        pole: list[Array] = []
+        swivel: list[Array] = []
+        for part in self._blocks() if limb.kind == IK else ():
+            shoulder = np.broadcast_to(arm.rest[0], arm.wrist[part].shape)
+            elbow, wrist = (
+                self._to_rest(arm, places, part) for places in (self._elbow[part, hand], arm.wrist[part])
+            )
+            if limb.swivel:
+                swivel.append(swivel_angles(shoulder, elbow, wrist, arm.rest))
+            else:
+                drawn = pole_places(arm.shoulder[part], self._elbow[part, hand], arm.wrist[part])
+                pole.append(drawn)
+            yield None
+        if swivel:
+            angles = np.unwrap(np.concatenate(swivel))
+            yield self._turned(limb.written[0], _about_y(angles), near)
+        elif pole:
+            flat = np.broadcast_to(np.eye(3), hand_axes.shape)
+            values = yield from self._placed(limb.written[0], np.concatenate(pole), flat, turn, offset)
+            yield self._turned(limb.written[0], flat, near, values[0])
+        location, turns = yield from self._placed(limb.written[-1], arm.wrist, hand_axes, turn, offset)
+        yield self._turned(limb.written[-1], turns, near, location)
+
+    def _placed(
+        self, bone: str, places: Array, axes: Array, turn: Array, offset: Array
+    ) -> Generator[None, None, tuple[Array, Array]]:
+        """Location and rotations of a control for places (frames, 3) and axes (frames, 3, 3) in the piano's frame."""
+        parents = self._carrying.parent_pose(bone)
+        found = []
+        for part in self._blocks():
+            own_turn, own_offset = (array if len(array) == 1 else array[part] for array in (turn, offset))
+            poses = np.tile(np.eye(4), (len(places[part]), 1, 1))
+            poses[:, :3, :3] = own_turn @ axes[part]
+            poses[:, :3, 3] = ((own_turn @ places[part][..., None])[..., 0] + own_offset) / self._bones.metres
+            near = parents if parents is None or len(parents) == 1 else parents[part]
+            found.append(basis_of(self._find().pose.bones[bone], poses, near))
+            yield None
+        return np.concatenate([place for place, _ in found]), np.concatenate([turned for _, turned in found])
 
     def _fingers(self, hand: int, near: Near) -> Iterator[BoneValues | None]:
         own = self._hands.hands[hand]
@@ -220,6 +261,10 @@ class CharacterWriter:
                     f"{100 * short.max():.0f} cm: move the character nearer to the piano, or let its body lean."
                 )
         return found
+
+
+def _about_y(angles: Array) -> Array:
+    return euler_matrices(np.stack([np.zeros_like(angles), angles, np.zeros_like(angles)], 1))
 
 
 def _back(turn: Array, places: Array) -> Array:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A character's hands and arms as numbers of a take, from what Blender evaluates: the way back from `character_curves`."""
+"""A character's hands and arms on an evaluated armature as numbers of a take: the way back from `character_curves`."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class BuiltInWriter:
         """Angles (n, 2, 16, 3) and wrists (n, 2, 3) of some frames: what the take says."""
         return self._take.euler[frames], self._take.wrist[frames]
 
-    def said(self, hands: tuple[int, ...]) -> list[str]:
+    def said(self, _hands: tuple[int, ...]) -> list[str]:
         """Nothing: the shoulder's bone goes after a wrist that is too far."""
         return []
 

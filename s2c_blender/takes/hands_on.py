@@ -36,7 +36,7 @@ class Writer(Protocol):
     def expected(self, frames: list[int]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Angles (n, 2, 16, 3) and wrists (n, 2, 3) that are seen in some frames of the take, once it is written."""
 
-    def said(self, hands: tuple[int, ...]) -> list[str]:
+    def said(self, hands: tuple[int, ...], /) -> list[str]:
         """Sentences about what `hands` could not be made to do."""
 
 

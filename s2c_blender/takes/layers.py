@@ -17,6 +17,7 @@ import numpy as np
 from .. import compat
 from ..errors import UserError
 from ..rig.bones import arm_bones, common_parent, hand_bones
+from ..rig.character.checks import check_character
 from ..rig.hands import hands_of, is_character
 
 TAKE_PROPERTY = "s2c_take"
@@ -239,6 +240,8 @@ def check_writable(armature: bpy.types.Object) -> None:
             f'The NLA track "{solo.name}" plays solo, so a new take would not be seen: turn its star off first.',
         )
     check_posed(armature)
+    if is_character(armature):
+        check_character(armature)
 
 
 def check_posed(armature: bpy.types.Object) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Our own hands and arms on an evaluated armature as numbers of a take, whatever animates them, in whatever rotation mode.
+"""Our own hands and arms on an evaluated armature as numbers of a take, whatever animates them, in any rotation mode.
 
 What carries both hands alike (the armature object, the bone they hang on) places the take and is no part of it.
 """

@@ -8,7 +8,9 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
+from s2c_blender.core import skeleton
 from s2c_blender.core.character.mapping import CharacterMapping, HandMapping
+from s2c_blender.core.character_seat import piano_for
 
 RIGS = Path(__file__).with_name("rigs")
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
@@ -63,3 +65,35 @@ def tips_seen(armature, hands, frame):
             tip = np.linalg.inv(rest) @ np.append(finger.axes.heads[-1], 1.0)
             found[hand.hand, finger.finger] = (np.array(evaluated.matrix_world @ bone.matrix) @ tip)[:3]
     return found
+
+
+def geometry_tips(geometry, euler, wrist):
+    """(frames, 2, 5, 3) contact points that the generator's geometry has for a take's angles, piano frame."""
+    found = np.full((len(euler), 2, 5, 3), np.nan)
+    for hand, side in enumerate(("left", "right")):
+        standard = skeleton.rest_bones(hand)[0].frame
+        turns = skeleton.euler_matrices(euler[:, hand])
+        hand_turn = standard @ turns[:, 0] @ standard.T
+        for finger, name in enumerate(FINGERS):
+            own = geometry[side]["fingers"][name]
+            if own is None:
+                continue
+            y, z = np.array(own["y_axis"]), np.array(own["z_axis"])
+            frame = hand_turn @ np.stack([np.cross(y, z), y, z], 1)
+            place = wrist[:, hand] + hand_turn @ np.array(own["base"])
+            for joint, length in zip(skeleton.FINGER_JOINTS[finger], own["lengths"], strict=True):
+                frame = frame @ turns[:, joint]
+                place = place + length * frame[:, :, 1]
+            found[:, hand, finger] = place
+    return found
+
+
+def seated(armature, metres=1.0):
+    """The world-to-piano matrix of a piano in front of a Mixamo-named character; metres in a unit of the world."""
+    world, bones = armature.matrix_world, armature.data.bones
+    ends = [
+        [world @ bones[f"mixamorig:{side}{part}"].head_local for part in ("Arm", "ForeArm", "Hand")]
+        for side in ("Left", "Right")
+    ]
+    lengths = [[(b - a).length * metres for a, b in zip(arm, arm[1:], strict=False)] for arm in ends]
+    return piano_for([list(arm[0]) for arm in ends], lengths, metres)

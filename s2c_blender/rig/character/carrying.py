@@ -53,6 +53,10 @@ class Carrying:
         parent = self._parents[bone]
         return self._poses[parent] if parent else None
 
+    def to_armature(self, piano: Array, metres: float) -> tuple[Array, Array]:
+        """The rigid motion from the piano's frame to the armature's space in metres, as `to_rest` gives it."""
+        return _rigid(metres * np.linalg.inv(piano @ self._world))
+
     def to_rest(self, bone: str, piano: Array, metres: float) -> tuple[Array, Array]:
         """The rigid motion from the piano's frame to the rest space of the arm that begins with `bone`.
 
@@ -71,5 +75,10 @@ class Carrying:
                 f'The body of "{self._name}" is scaled while it moves, so that its arms are not as long as at rest: '
                 f'take the scale off "{parent or self._name}" and what carries it.',
             )
-        u, _, v = np.linalg.svd(turn)
-        return u @ v, matrix[:, :3, 3]
+        return _rigid(matrix)
+
+
+def _rigid(matrices: Array) -> tuple[Array, Array]:
+    """Rotations and offsets of matrices (frames, 4, 4) that hardly scale."""
+    u, _, v = np.linalg.svd(matrices[:, :3, :3])
+    return u @ v, matrices[:, :3, 3]

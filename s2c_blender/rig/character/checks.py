@@ -13,11 +13,20 @@ import numpy as np
 
 from ...core.character.mapping import CharacterMapping
 from ...errors import UserError
+from . import stored
 from .limbs import CHAIN, Limb
 
 SHIFTED, TURNED = 1e-3, 2e-3
 """Bones between the joints count as posed when they shift the next joint by this share of its way, or turn it."""
 UNSCALED = 0.01
+
+
+def check_character(armature: bpy.types.Object) -> None:
+    """Raise UserError for whatever of a character would hide a take, or is no pair of hands any more."""
+    mapping = stored.mapping_of(armature)
+    stored.character_hands(armature)
+    limbs = [stored.limb(armature, mapping, hand) for hand in (0, 1)]
+    check_bones(armature, limbs, [name for own in mapping.hands for name in stored.finger_bones(own)])
 
 
 def check_bones(armature: bpy.types.Object, limbs: Iterable[Limb], fingers: Iterable[str]) -> None:
@@ -82,7 +91,7 @@ def check_between(evaluated: bpy.types.Object, mapping: CharacterMapping, limbs:
 
 
 def _check_pair(evaluated: bpy.types.Object, before: str, after: str) -> None:
-    """The joint of `after` has to be where it is at rest, seen from `before`, and not turned but by its own channels."""
+    """The joint of `after` has to be where it is at rest, seen from `before`, and turned by its own channels alone."""
     pose = evaluated.pose.bones
     first, second = pose[before], pose[after]
     rest = first.bone.matrix_local.inverted_safe() @ second.bone.matrix_local

@@ -82,7 +82,7 @@ def with_piano(mapping: CharacterMapping, piano: NDArray[np.float64]) -> Charact
 
 
 def character_hands(armature: bpy.types.Object) -> CharacterHands:
-    """The hands of a character in metres of its piano's frame. Raises UserError where the mapping is no pair of hands."""
+    """The hands of a character in metres of its piano's frame. Raises UserError where they are no pair of hands."""
     mapping = mapping_of(armature)
     return CharacterHands.of(rest_bones(armature, piano_matrix(mapping)), mapping)
 
