@@ -14,6 +14,8 @@ from . import bones as built_in
 from .character import stored
 from .character.stored import is_character
 
+__all__ = ["Hands", "are_hands", "hands_of", "is_character", "piano_frame"]
+
 
 @dataclass(frozen=True)
 class Hands:
