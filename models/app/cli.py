@@ -30,6 +30,7 @@ from models.app.command_line import Parser, run_command, say
 from models.app.export import EXPORTS
 from models.app.progress import StageClock
 from models.app.request import DEVICES, ENGINES, HANDS, GenerateRequest, TranscribeRequest, from_params
+from models.body.keyboard_size import read_keyboard
 from models.body.player import STYLES
 from models.errors import UserError
 from models.plain_text import printable
@@ -130,6 +131,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     generate.add_argument("--hand", choices=HANDS, help="the hand to make anew")
     generate.add_argument(
+        "--hand-geometry",
+        type=Path,
+        metavar="HANDS.json",
+        help="the hands of another body, on which contact is solved (default: the built-in hands)",
+    )
+    generate.add_argument(
         "--range", type=float, nargs=2, metavar=("START", "END"), help="the seconds to make anew"
     )
     generate.add_argument(
@@ -139,6 +146,12 @@ def build_parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=VALUE",
         help=f"0 is average, -1 and 1 are the usual extremes; names: {', '.join(STYLES)}",
+    )
+    generate.add_argument(
+        "--keyboard",
+        metavar="KEYS_OR_FILE",
+        help="other keys than the 88 usual ones: a number of keys (61), or a JSON file with lowest_pitch, keys, "
+        "white_pitch (metres); notes beyond them are left out",
     )
     generate.set_defaults(run=run_generate)
 
@@ -242,6 +255,7 @@ def run_generate(arguments: argparse.Namespace) -> dict[str, Any]:
         "contact",
         "fps",
         "keep",
+        "hand_geometry",
         "hand",
         "range",
         "device",
@@ -252,6 +266,8 @@ def run_generate(arguments: argparse.Namespace) -> dict[str, Any]:
     params = {name: getattr(arguments, name) for name in names}
     params.update(sound=sound, midi=midi, style=dict(arguments.style))
     params.update(sound_start_s=arguments.sound_start, sound_end_s=arguments.sound_end)
+    if arguments.keyboard is not None:
+        params["keyboard"] = read_keyboard(arguments.keyboard)
     request = from_params(GenerateRequest, params)
     from models.app.pipeline import Pipeline
 

@@ -4,24 +4,48 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from models.body.keyboard_size import STANDARD_KEYBOARD, KeyboardSize
 from models.body.notes import Notes
 from models.errors import Remark
+from models.planning.fingering_costs import ALL_FINGERS, fingers_of
 from models.planning.thinning import STROKE_FRAMES, Thinned, thinned
 
+_FINGERS_IN_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
-def remarks_on(notes: Notes, fps: float, played: int, of: int) -> list[Remark]:
-    """What was thinned before the hands were planned.
+
+def remarks_on(
+    notes: Notes,
+    fps: float,
+    played: int,
+    of: int,
+    keyboard: KeyboardSize = STANDARD_KEYBOARD,
+    present: NDArray[np.bool_] = ALL_FINGERS,
+) -> list[Remark]:
+    """What was left out before the hands were planned.
 
     Args:
         notes: the take's. fps: its frame rate.
         played: presses that a fingertip hits, ``of`` so many that the 88 keys can play.
+        keyboard: what is beyond its keys was not played.
+        present: (2, 5) the fingers that the hands have.
     """
-    can = thinned(notes, fps)
+    beyond = keyboard.beyond(notes)
+    can = thinned(notes, fps, ~beyond, present)
     remarks = []
-    if (~can.plays & ~can.repeated).any():
+    if beyond.any():
+        count = int(beyond.sum())
+        lie = "1 note lies" if count == 1 else f"{count:,} notes lie"
         sentence = (
-            f"{played:,} of {of:,} notes are played; the others are more keys at once than ten fingers hold."
+            f"{lie} beyond the keyboard's {keyboard.keys} keys ({keyboard.range_name}) and "
+            f"{'is' if count == 1 else 'are'} left out."
+        )
+        remarks.append(Remark("beyond_the_keyboard", sentence))
+    if (~can.plays & ~can.repeated & ~beyond).any():
+        sentence = (
+            f"{played:,} of {of:,} notes are played; the others are more keys at once than "
+            f"{_FINGERS_IN_WORDS[sum(fingers_of(present))]} fingers hold."
         )
         remarks.append(Remark("more_than_ten_fingers", sentence))
     if can.repeated.any():

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from models.body.keyboard_size import KeyboardSize
 from models.body.player import STYLES, style_range
 from models.checks import (
     bad_value,
@@ -69,8 +70,12 @@ class GenerateRequest:
     fps: float = 30.0
     """Frames a second of the take."""
     style: Mapping[str, float] = field(default_factory=dict)
+    keyboard: KeyboardSize | None = None
+    """Other keys than the 88 usual ones; a number of keys or an object will do. None: those of `keep`, or else 88."""
     keep: Path | None = None
     """A take to keep outside `hand` and `range`."""
+    hand_geometry: Path | None = None
+    """The hands of another body (`models.body.hand_file`); None for the standard hands, or those of the kept take."""
     hand: str | None = None
     """The hand to make anew; the other is kept."""
     range: tuple[float, float] | None = None
@@ -89,7 +94,7 @@ class GenerateRequest:
         checked_yes_or_no("allow_download", self.allow_download)
         checked_yes_or_no("align", self.align)
         change(self, "output", checked_path("output", self.output))
-        for name in ("sound", "decoded", "midi", "keep"):
+        for name in ("sound", "decoded", "midi", "keep", "hand_geometry"):
             if getattr(self, name) is not None:
                 change(self, name, checked_path(name, getattr(self, name)))
         self._check_sounds()
@@ -107,6 +112,9 @@ class GenerateRequest:
         change(self, "contact", checked_number("contact", self.contact, 0, 1))
         change(self, "fps", checked_number("fps", self.fps, *FPS_RANGE, " frames a second"))
         self._check_style()
+        if self.keyboard is not None:
+            change(self, "keyboard", KeyboardSize.of(self.keyboard))
+            self.keyboard.style(self.style)  # or its UserError
         if self.hand is not None and self.hand not in HANDS:
             raise bad_value("hand", self.hand, " or ".join(HANDS))
         if (self.hand is not None or self.range is not None) and self.keep is None:

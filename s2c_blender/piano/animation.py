@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from .. import compat
 from ..core import keyboard
 from ..core.splicing import LINEAR
-from ..rig.bones import common_parent, joint_bones
+from ..rig.hands import hands_of
 from .build import PRESS_PROPERTY, piano_keys, sustain_pedal
 from .depths import KeyMotion, pedal_frames
 
@@ -40,8 +40,7 @@ def depth_property(pitch: int) -> str:
 
 def carrier(armature: bpy.types.Object) -> str:
     """The bone whose curves hold the keys' depths: the one that carries both hands, else the left wrist."""
-    bone = common_parent(armature)
-    return bone.name if bone is not None else joint_bones(armature)[0][0]
+    return hands_of(armature).carrier
 
 
 def depth_path(bone: str, name: str) -> str:
