@@ -41,6 +41,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train = commands.add_parser("train", help="train one stage of the model on shards or PianoMotion10M")
     train.add_argument("--stage", type=int, choices=(1, 2), required=True, help="1 positions, 2 diffusion")
     train.add_argument("--data", type=Path, required=True, help="folder of shards, or of PianoMotion10M")
+    train.add_argument(
+        "--also", type=Path, nargs="+", default=[], metavar="FOLDER", help="further folders of shards to learn from"
+    )
     train.add_argument("--out", type=Path, required=True, help="training folder, both stages in one")
     train.add_argument("--preset", default="default", help="training preset: default, paper or official")
     train.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting")
@@ -139,8 +142,12 @@ def _train(arguments: argparse.Namespace, device: torch.device) -> int:
     held_out: Windows
     if (arguments.data / INDEX_FILE).is_file():
         windows = pieces = read_pieces(arguments.data, "train", fps=config.fps, limit=arguments.limit)
+        for folder in arguments.also:
+            pieces.extend(read_pieces(folder, "train", fps=config.fps, limit=arguments.limit))
         held_out = read_pieces(arguments.data, "validation", fps=config.fps, limit=arguments.limit or 24)
         what = f"{len(pieces)} pieces, {{:.1f}} hours of motion; {len(held_out)} held out"
+    elif arguments.also:
+        raise ValueError("--also is for folders of shards")
     else:
         windows = open_source(arguments.data, "train", config, uploaders=arguments.uploaders)
         held_out = open_source(arguments.data, "validation", config, uploaders=arguments.uploaders)
