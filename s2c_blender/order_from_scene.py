@@ -14,6 +14,8 @@ from .core import consent
 from .core.player import style_of_hand_size
 from .core.skeleton import HANDS
 from .errors import UserError
+from .piano.frame import keyboard_param
+from .piano.pairing import piano_of
 from .rig.armature import HAND_SIZE_PROPERTY
 from .rig.bones import hand_bones, piano_frame
 from .rig.choice import find_armature
@@ -47,6 +49,7 @@ def common_params(
 ) -> dict[str, Any]:
     """The parameters of `generate` that every order has."""
     settings, render = context.scene.s2c_settings, context.scene.render
+    keyboard = keyboard_param(piano_of(context.scene, armature))
     return {
         "sound": None,
         "midi": None,
@@ -58,6 +61,7 @@ def common_params(
         "contact": settings.contact,
         "fps": render.fps / render.fps_base,
         "style": {**settings.style(), "hand_size": hand_size_style(armature)},
+        **({"keyboard": keyboard} if keyboard is not None else {}),
         "keep": None,
         "hand": None,
         "range": None,

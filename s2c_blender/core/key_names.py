@@ -29,8 +29,8 @@ COPY = re.compile(r"\.\d{3,}$")
 """What Blender puts behind the name of a copy."""
 LOWEST_OF = {88: 21, 76: 28, 73: 28, 61: 36, 49: 36, 37: 48, 32: 53, 25: 48}
 """The usual lowest pitch of a keyboard of so many keys (`models.body.keyboard_size`)."""
-LEAST_SHARE = 0.6
-"""So many of the chosen things must have a name that tells; the others may be the case or the lid."""
+LEAST_SHARE = 0.3
+"""So many of the chosen things must have a name that tells; the others may be the case, or helper bones."""
 FEWEST = 5
 """Fewer names tell no scheme."""
 LONGEST = 200
