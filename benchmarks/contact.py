@@ -53,7 +53,9 @@ class Line:
         """Put the fingers of a take without contact on their keys and measure the result."""
         begin = time.process_time()
         size = hand_size_of(generated)
-        motion = apply_contact(generated.motion, generated.notes, hand_size=size).motion
+        motion = apply_contact(
+            generated.motion, generated.notes, hand_size=size, geometry=generated.geometry
+        ).motion
         self.seconds += time.process_time() - begin
         onsets = take_onsets(Take(motion, generated.notes, generated.meta)).score
         body = biomechanics(motion, fingertips(motion, size), size)

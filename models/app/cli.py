@@ -131,6 +131,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     generate.add_argument("--hand", choices=HANDS, help="the hand to make anew")
     generate.add_argument(
+        "--hand-geometry",
+        type=Path,
+        metavar="HANDS.json",
+        help="the hands of another body, on which contact is solved (default: the built-in hands)",
+    )
+    generate.add_argument(
         "--range", type=float, nargs=2, metavar=("START", "END"), help="the seconds to make anew"
     )
     generate.add_argument(
@@ -249,6 +255,7 @@ def run_generate(arguments: argparse.Namespace) -> dict[str, Any]:
         "contact",
         "fps",
         "keep",
+        "hand_geometry",
         "hand",
         "range",
         "device",

@@ -23,7 +23,9 @@ from models.app.progress import StageClock
 from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.app.time_estimates import USUAL_STEPS, Expectations, Work
 from models.app.transcriber import forget_transcriber, load_transcriber
+from models.body.hand_file import hands_of, read_hand_file
 from models.body.keyboard_size import STANDARD_KEYBOARD, KeyboardSize, keyboard_of
+from models.body.player import style_of_size
 from models.body.take import Take
 from models.body.take_arrays import MOST_FRAMES, MOST_SECONDS
 from models.errors import Remark, UserError, quoted
@@ -85,8 +87,17 @@ class Pipeline:
         clock = clock or StageClock()
         clock("prepare", 0, 1)
         pieces = (piece.path for piece in request.sounds or ())
-        check_output(request.output, request.sound, request.decoded, request.midi, request.keep, *pieces)
+        check_output(
+            request.output,
+            request.sound,
+            request.decoded,
+            request.midi,
+            request.keep,
+            request.hand_geometry,
+            *pieces,
+        )
         keep = Take.load(request.keep) if request.keep is not None else None
+        hands = read_hand_file(request.hand_geometry) if request.hand_geometry is not None else None
         sound = _load_sound(request, lambda: clock("prepare", 0, 1))
         music = None
         if sound is not None and self._listener.must_listen(request, keep, sound):
@@ -116,7 +127,7 @@ class Pipeline:
             clock("transcribe", 0, 1)
             music = self._music(request, keep, sound, clock)
         keyboard = _keyboard(request, keep)
-        take = _sample(request, model, music, keep, keyboard, clock)
+        take = _sample(request, model, music, keep, keyboard, hands, clock)
         clock("write", 0, 1)
         take = dataclasses.replace(take, meta={**take.meta, **music.source})
         facts = _facts(request, model, take, lambda: clock("write", 0, 1))
@@ -228,6 +239,7 @@ def _sample(
     music: PlayedNotes,
     keep: Take | None,
     keyboard: KeyboardSize,
+    hands: dict[str, Any] | None,
     clock: StageClock,
 ) -> Take:
     from models.generation.generator import GenerateSettings, generate
@@ -238,8 +250,9 @@ def _sample(
         steps=request.steps,
         contact=request.contact,
         fps=request.fps,
-        style=keyboard.style(request.style),
+        style=_style(request, keyboard, hands),
         device=request.device,
+        hand_geometry=hands,
         keyboard=keyboard,
     )
     return generate(
@@ -256,6 +269,16 @@ def _sample(
     )
 
 
+def _style(
+    request: GenerateRequest, keyboard: KeyboardSize, hands: dict[str, Any] | None
+) -> dict[str, float]:
+    """The style, with the hand size beside these keys; other bodies bring their own size, which has to fit, too."""
+    if hands is None:
+        return keyboard.style(request.style)
+    keyboard.style({"hand_size": style_of_size(hands_of(hands).proportion)})  # or its UserError
+    return {**request.style, "hand_size": 0.0}
+
+
 def _told(remarks: Sequence[Remark]) -> list[dict[str, str]]:
     """Remarks as plain JSON values."""
     return [{"code": remark.code, "sentence": remark.sentence} for remark in remarks]
@@ -264,7 +287,8 @@ def _told(remarks: Sequence[Remark]) -> list[dict[str, str]]:
 def _remarks_on(take: Take, facts: dict[str, Any], keyboard: KeyboardSize) -> list[Remark]:
     from models.app.left_out import remarks_on
 
-    return remarks_on(take.notes, take.motion.fps, facts["notes_played"], facts["notes"], keyboard)
+    present = take.geometry.present
+    return remarks_on(take.notes, take.motion.fps, facts["notes_played"], facts["notes"], keyboard, present)
 
 
 def _facts(request: GenerateRequest, model: Model, take: Take, tick: Callable[[], None]) -> dict[str, Any]:

@@ -74,6 +74,8 @@ class GenerateRequest:
     """Other keys than the 88 usual ones; a number of keys or an object will do. None: those of `keep`, or else 88."""
     keep: Path | None = None
     """A take to keep outside `hand` and `range`."""
+    hand_geometry: Path | None = None
+    """The hands of another body (`models.body.hand_file`); None for the standard hands, or those of the kept take."""
     hand: str | None = None
     """The hand to make anew; the other is kept."""
     range: tuple[float, float] | None = None
@@ -92,7 +94,7 @@ class GenerateRequest:
         checked_yes_or_no("allow_download", self.allow_download)
         checked_yes_or_no("align", self.align)
         change(self, "output", checked_path("output", self.output))
-        for name in ("sound", "decoded", "midi", "keep"):
+        for name in ("sound", "decoded", "midi", "keep", "hand_geometry"):
             if getattr(self, name) is not None:
                 change(self, name, checked_path(name, getattr(self, name)))
         self._check_sounds()

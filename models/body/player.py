@@ -55,6 +55,11 @@ def size_factor(hand_size: Any) -> Any:
     return 1 + HAND_SIZE_STEP * hand_size
 
 
+def style_of_size(factor: float) -> float:
+    """The style value `hand_size` of hands that are so many times as long as usual."""
+    return (factor - 1) / HAND_SIZE_STEP
+
+
 @dataclass(frozen=True, kw_only=True)
 class Style:
     """How somebody plays; each number is 0 on average and ±1 at the usual extremes.

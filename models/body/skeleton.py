@@ -22,7 +22,8 @@ which the mirrored bone frame is ``M B diag(-1, 1, 1)``: flexion stays +X on bot
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,9 @@ class HandGeometry:
     radii: NDArray[np.float64]
     """(2, 5, 4) of the flesh at the three joints and at the tip."""
     limits: NDArray[np.float64]
-    """(2, 16, 3, 2) lowest and highest X, Y, Z of each joint."""
+    """(2, 16, 3, 2) lowest and highest X, Y, Z of each joint; a joint that a body does not have is locked, 0 to 0."""
+    present: NDArray[np.bool_] = field(default_factory=lambda: np.ones((2, 5), bool))
+    """(2, 5) whether the body has this finger. One that it has not is a stub behind the wrist, and never plays."""
 
     def __post_init__(self) -> None:
         shapes = {
@@ -73,6 +76,7 @@ class HandGeometry:
             "lengths": (2, 5, 3),
             "radii": (2, 5, 4),
             "limits": (2, 16, 3, 2),
+            "present": (2, 5),
         }
         for name, shape in shapes.items():
             found = getattr(self, name).shape
@@ -101,6 +105,36 @@ class HandGeometry:
         """(2, 5, 4, 2) lowest and highest of the four angles of each finger."""
         joints = self.limits[:, FINGER_JOINTS]  # (2, 5, 3, 3, 2)
         return joints[:, :, [0, 1, 2, 0], [0, 0, 0, 2]]
+
+    @cached_property
+    def locked(self) -> NDArray[np.bool_]:
+        """(2, 5, 3) joints of fingers that cannot move."""
+        return (self.limits[:, FINGER_JOINTS] == 0).all((-2, -1))
+
+    @cached_property
+    def proportion(self) -> float:
+        """How long these hands are, as a factor on the standard ones: of the long fingers, from wrist to tip."""
+        long = self.present.copy()
+        long[:, 0] = False
+        own, usual = (
+            np.linalg.norm(hands.finger_bases, axis=-1) + hands.lengths.sum(-1)
+            for hands in (self, STANDARD_HANDS)
+        )
+        return float((own / usual)[long if long.any() else self.present].mean())
+
+    @cached_property
+    def knuckles(self) -> NDArray[np.float64]:
+        """(2, 3) the middle of the long fingers' first joints, from the wrist at rest.
+
+        Where a hand has no long fingers, that of the standard hands.
+        """
+        middles = [
+            bases[there].mean(0) if there.any() else usual.mean(0)
+            for bases, usual, there in zip(
+                self.finger_bases[:, 1:], STANDARD_HANDS.finger_bases[:, 1:], self.present[:, 1:], strict=True
+            )
+        ]
+        return np.array(middles)
 
 
 def _frame(axes: dict[str, Any]) -> NDArray[np.float64]:

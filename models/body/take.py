@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.arms import Arms, natural_arms_of, resample_arms, sway_of_style
+from models.body.hand_file import BadHand, hands_of
 from models.body.motion import Motion
 from models.body.notes import Notes
+from models.body.skeleton import STANDARD_HANDS, HandGeometry
 from models.body.take_arrays import DAMAGED, FORMATS, OtherFormat, Spoiled, read_arrays
 from models.errors import UserError, quoted
 from models.whole_file import write_bytes_whole
@@ -31,7 +33,8 @@ class Take:
     notes: Notes
     """What it plays and with which fingers, sorted by onset."""
     meta: dict[str, Any] = field(default_factory=dict)
-    """Format version, seed, preset, hashes, sampler, steps, style, software version."""
+    """Format version, seed, preset, hashes, sampler, steps, style, software version; hands that are not the standard
+    ones (`models.body.hand_file`)."""
     pedal: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     """(m, 2) second from which on the sustain pedal is so far down, 0 to 1; sorted by time."""
     keys: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 3), np.float32))
@@ -39,6 +42,12 @@ class Take:
     pitch, then second; straight between knots. Without any, the keys go by the notes."""
     given_arms: Arms | None = None
     """None for natural arms."""
+
+    @cached_property
+    def geometry(self) -> HandGeometry:
+        """The hands that it was made for, at `hand_size` 1: those that `meta` describes, else the standard ones."""
+        described = self.meta.get("hand_geometry")
+        return STANDARD_HANDS if described is None else hands_of(described)
 
     @cached_property
     def arms(self) -> Arms:
@@ -103,4 +112,15 @@ class Take:
         if found.elbow is not None and found.shoulder is not None:
             arms = Arms(found.elbow, found.shoulder)
         motion = Motion(found.euler, found.wrist, found.fps)
-        return cls(motion, notes, found.meta, found.pedal, found.keys, arms)
+        take = cls(motion, notes, found.meta, found.pedal, found.keys, arms)
+        take._check_hands(path)
+        return take
+
+    def _check_hands(self, path: Path) -> None:
+        try:
+            _ = self.geometry
+        except BadHand as error:
+            sentence = (
+                f"The take {quoted(path)} describes hands that cannot be, because {error}; generate it again."
+            )
+            raise UserError("take_corrupt", sentence, repr(error)) from error

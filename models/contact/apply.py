@@ -98,11 +98,11 @@ def apply_contact(
     edits.check_fits(motion.frames, motion.fps)
     if strength == 0 or not edits.hands:
         return ContactResult(motion, notes)
-    presses = plan_presses(notes, motion.fps, style.energy)
+    presses = plan_presses(notes, motion.fps, style.energy, geometry.present)
     generated = Variables.of_motion(motion, geometry).unhooked(edits.free)
     tips = _calm_tips(generated, geometry, hand_size, motion.fps)
     wrists = generated.values[:, PLACE].transpose(1, 0, 2).copy()
-    wanted = Variables.of_motion(carried(motion, presses, edits, hand_size, style), geometry)
+    wanted = Variables.of_motion(carried(motion, presses, edits, hand_size, style, geometry), geometry)
     # Over the keys, fingers go with their hand; in height it turns about them.
     sideways = wanted.values[:, PLACE].transpose(1, 0, 2)[:2] - wrists[:2]
     tips[:2] += sideways[:, :, None]
@@ -187,12 +187,14 @@ def _joined(motion: Motion, solved: Motion, edits: EditMask, parts: Sequence[Spa
 
 def _fingered(motion: Motion, notes: Notes, hand_size: float, geometry: HandGeometry) -> Notes:
     """The notes with hands and fingers that agree with the motion."""
-    notes = notes.with_hands(assign_hands(notes, motion.wrist[..., 0], motion.fps))
+    there = geometry.present
+    notes = notes.with_hands(assign_hands(notes, motion.wrist[..., 0], motion.fps, present=there))
     if not motion.frames or not len(notes):
-        return finger_notes(notes)
+        return finger_notes(notes, present=there)
     frame = np.clip(np.round(notes.onset_s * motion.fps).astype(int), 0, motion.frames - 1)
     euler, wrist = (part[frame].astype(np.float32) for part in (motion.euler, motion.wrist))
-    return finger_notes(notes, forward_kinematics(euler, wrist, hand_size, geometry).tips[..., 0])
+    tips = forward_kinematics(euler, wrist, hand_size, geometry).tips
+    return finger_notes(notes, tips[..., 0], present=there)
 
 
 def _stretches(first: int, last: int, length: int) -> Iterator[tuple[int, int]]:

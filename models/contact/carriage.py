@@ -23,6 +23,7 @@ from models.body.edit_mask import EditMask
 from models.body.motion import Motion
 from models.body.player import AVERAGE, Style
 from models.body.resampling import splice
+from models.body.skeleton import STANDARD_HANDS, HandGeometry
 from models.contact import touch
 from models.contact.rests import calmed
 from models.contact.schedule import Presses
@@ -87,7 +88,12 @@ class _Strokes:
 
 
 def carried(
-    motion: Motion, presses: Presses, edits: EditMask, hand_size: float, style: Style = AVERAGE
+    motion: Motion,
+    presses: Presses,
+    edits: EditMask,
+    hand_size: float,
+    style: Style = AVERAGE,
+    geometry: HandGeometry = STANDARD_HANDS,
 ) -> Motion:
     """The motion with its wrists carried through the strokes, where it may change.
 
@@ -95,6 +101,8 @@ def carried(
     ``wrist_height`` how high they are.
     """
     euler, wrist = motion.euler.copy(), motion.wrist.copy()
+    hand_size = hand_size * geometry.proportion
+    level = LEVEL + (_elevation(geometry) - _elevation(STANDARD_HANDS))
     # Hands that meet were generated over and under each other; so they stay.
     apart = 1 - _meet(motion, hand_size)[:, None]
     strays = np.array(_STRAYS) * (hand_size, hand_size, 1, 1)
@@ -104,10 +112,18 @@ def carried(
         moved, sideways = own.copy(), [0, 1, 4, 5]
         moved[:, sideways] = calmed(own[:, sideways], strokes.time, strokes.ends, motion.fps, strays)
         if len(strokes.time):
-            moved[:, 2], moved[:, 3] = _lifted(own[:, 2], own[:, 3], strokes, motion.fps, hand_size, style)
+            moved[:, 2], moved[:, 3] = _lifted(
+                own[:, 2], own[:, 3], strokes, motion.fps, hand_size, style, float(level[hand])
+            )
             moved = own + apart * (moved - own)
         wrist[:, hand], euler[:, hand, 0] = moved[:, :3], moved[:, 3:]
     return splice(motion, Motion(euler, wrist, motion.fps), edits)
+
+
+def _elevation(geometry: HandGeometry) -> Array:
+    """(2,) radians that the knuckles of each hand are above the wrist at rest."""
+    found: Array = np.arctan2(geometry.knuckles[:, 2], geometry.knuckles[:, 1])
+    return found
 
 
 def _meet(motion: Motion, hand_size: float) -> Array:
@@ -121,7 +137,13 @@ def _meet(motion: Motion, hand_size: float) -> Array:
 
 
 def _lifted(
-    own: Array, bend: Array, strokes: _Strokes, fps: float, hand_size: float, style: Style
+    own: Array,
+    bend: Array,
+    strokes: _Strokes,
+    fps: float,
+    hand_size: float,
+    style: Style,
+    level: float = LEVEL,
 ) -> tuple[Array, Array]:
     """Heights of one hand's wrist (frames,) and its bend that goes with them, for those that were generated."""
     slow = gaussian_filter1d(own, _DRIFT_S * fps, mode="nearest")
@@ -130,7 +152,7 @@ def _lifted(
     height = WHITE_M + _HIGHER_M * style.wrist_height + (1 + _LIVELIER * style.energy) * moved
     height += _DRIFT * loose * (slow - usual)
     wanted = hand_size * np.clip(height, _LOWEST_M, _HIGHEST_M)
-    hangs = LEVEL + (wanted / hand_size - WHITE_M) / KNUCKLES_M
+    hangs = level + (wanted / hand_size - WHITE_M) / KNUCKLES_M
     # What the hand does besides, for instance for fingers that reach, it goes on doing.
     besides = bend - (np.median(bend) + (own - usual) / (KNUCKLES_M * hand_size))
     return wanted, hangs + 0.5 * loose * besides

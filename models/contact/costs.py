@@ -36,6 +36,7 @@ _EDGE_M = 0.002
 """Metres that keys on a finger's way have to be higher than its own for it to come down beyond them."""
 _RISES_FRAMES, _RISES_M_S = 3, 0.2
 """So many frames before a higher key is in its way a finger begins to rise, and so fast."""
+_NEIGHBOURS = ((1, 2), (2, 3), (3, 4), (1, 3), (2, 4), (1, 4))
 _EARLY_M = 0.0002
 """Metres below its stroke that a finger may be before it strikes: less would strike early."""
 
@@ -173,13 +174,20 @@ def order(equations: NormalEquations, state: State) -> None:
     side = np.array([-1.0, 1.0])[:, None, None]
     across = side * geometry.finger_bases[..., 0, None]  # rising from index to little finger on both hands
     forward = geometry.finger_bases[..., 1, None]
-    abduction = values[:, ABDUCTIONS]
-    slope = side * np.tan(abduction)  # (2, 5, F)
+    # Fingers may lie beside each other at rest, or spread.
+    rest = np.arctan2(geometry.finger_frames[..., 0, 1], geometry.finger_frames[..., 1, 1])
+    turned = rest[..., None] + values[:, ABDUCTIONS]
+    slope = side * np.tan(turned)  # (2, 5, F)
     # Seen from above the keys, which is near enough.
     reach = np.hypot(*(state.points.tips - state.points.heads[:, :, :, 0])[:2]) / state.size
-    end = forward + reach * np.cos(abduction)
+    end = forward + reach * np.cos(turned)
     firm = state.strokes.firm
-    for one, other in ((1, 2), (2, 3), (3, 4)):
+    there = geometry.present.astype(float)[..., None]
+    for one, other in _NEIGHBOURS:
+        # Across a finger that is not there its neighbours are neighbours.
+        beside = there[:, one] * there[:, other] * (1 - there[:, one + 1 : other]).prod(1)
+        if not beside.any():
+            continue
         level = np.minimum(end[:, one], end[:, other])
         arms = [np.maximum(level - forward[:, finger], 0.02) for finger in (one, other)]
         gap = across[:, other] + slope[:, other] * arms[1] - across[:, one] - slope[:, one] * arms[0]
@@ -187,6 +195,7 @@ def order(equations: NormalEquations, state: State) -> None:
         weight = (
             (1 - firm[:, one] * firm[:, other]) * state.squared(state.weights.order / state.size) * (lack > 0)
         )
+        weight *= beside
         pulls = [side[:, 0] * arm * (1 + slope[:, f] ** 2) for arm, f in zip(arms, (one, other), strict=True)]
         first, second = 3 * one + 2, 3 * other + 2
         equations.slope[:, first] += weight * lack * pulls[0]

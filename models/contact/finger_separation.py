@@ -15,7 +15,7 @@ from scipy.ndimage import convolve1d, maximum_filter1d
 from models.body.bones import PAIRS
 from models.contact.near_bones import too_near
 from models.contact.solver import Problem
-from models.contact.variables import FINGER_VARIABLES, Variables
+from models.contact.variables import FINGER_VARIABLES, Variables, limits_of
 
 _LIFTED = np.array([-0.1, 0.15, 0.0] + 4 * [-0.1, 0.3, 0.0])[:, None]
 """(15, 1) flexion, middle joint and abduction of each finger, radians, thumb to little finger."""
@@ -27,6 +27,8 @@ def separate_fingers(problem: Problem, variables: Variables) -> Variables:
     free = ~problem.fixed.T
     need = np.zeros(free.shape, bool)
     opened, touching = variables, _touching(problem, variables)
+    low, high = (bound[:, :FINGER_VARIABLES] for bound in limits_of(problem.geometry, 0.0))
+    lifted = np.clip(_LIFTED, low, high)
     reach = max(round(_EASE_S * problem.fps), 1)
     kernel = np.hanning(2 * reach + 3)[1:-1]
     while (touching & ~need).any():
@@ -38,7 +40,7 @@ def separate_fingers(problem: Problem, variables: Variables) -> Variables:
         share = np.where(free, np.where(need, 1.0, bump), 0.0)[:, None]
         values = variables.values.copy()
         fingers = values[:, :FINGER_VARIABLES]
-        fingers += share * (_LIFTED - fingers)
+        fingers += share * (lifted - fingers)
         opened = variables.with_values(values)
         touching = _touching(problem, opened)
     return opened

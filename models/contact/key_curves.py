@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from models.body.notes import Notes
 from models.contact.schedule import Presses, cut_presses, plan_presses
 from models.contact.strokes import StrokeSampler
+from models.planning.fingering_costs import ALL_FINGERS
 
 _BLOCK_S = 30.0
 """Seconds of music that are worked out at a time."""
@@ -16,7 +17,9 @@ _SAME = 1.5e-3
 """Shares of the way that a knot may be off the line between its neighbours to be left out."""
 
 
-def key_curves(notes: Notes, frames: int, fps: float) -> NDArray[np.float32]:
+def key_curves(
+    notes: Notes, frames: int, fps: float, present: NDArray[np.bool_] = ALL_FINGERS
+) -> NDArray[np.float32]:
     """Knots (m, 3) of the keys' depths: pitch, second, depth from 0 (up) to 1 (down), sorted by pitch, then second.
 
     Knots lie on frames; between them depths run straight, as fingers do between frames. Keys that nobody plays have
@@ -25,8 +28,9 @@ def key_curves(notes: Notes, frames: int, fps: float) -> NDArray[np.float32]:
     Args:
         notes: with the fingers that play them, their ``release_s`` known.
         frames: of the take, at ``fps`` frames a second.
+        present: (2, 5) the fingers that the hands have.
     """
-    presses = plan_presses(notes, fps)
+    presses = plan_presses(notes, fps, present=present)
     length = max(round(_BLOCK_S * fps), 1)
     parts = [_depths(presses, start, min(start + length, frames), fps) for start in range(0, frames, length)]
     pitch, frame, depth = (np.concatenate(column) for column in zip(*parts, strict=True))

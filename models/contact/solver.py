@@ -115,6 +115,7 @@ def minimise(
         values = variables.values
         # What would leave its limits stays at them in this step.
         stuck = held | ((values <= low) & (equations.slope > 0)) | ((values >= high) & (equations.slope < 0))
+        stuck |= low == high  # a joint that is locked
         change = np.clip(equations.solve(damping, stuck), -_LONGEST_STEP, _LONGEST_STEP)
         variables = variables.with_values(np.where(held, values, np.clip(values + change, low, high)))
     return variables

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from models.body.bones import BLOCK_FRAMES, FINGERS_CLOSER_M, HANDS_CLOSER_M, Bones
 from models.body.kinematics import Joints, forward_kinematics, outside_limits
 from models.body.motion import Motion
+from models.body.skeleton import STANDARD_HANDS, HandGeometry
 
 
 @dataclass(frozen=True)
@@ -76,27 +77,35 @@ def _mean(values: NDArray[np.floating[Any]]) -> float:
     return float(values.mean(dtype=np.float64)) if len(values) else 0.0
 
 
-def fingertips(motion: Motion, hand_size: float = 1.0) -> NDArray[np.float32]:
+def fingertips(
+    motion: Motion, hand_size: float = 1.0, geometry: HandGeometry = STANDARD_HANDS
+) -> NDArray[np.float32]:
     """Contact points (F, 2, 5, 3) of a motion in the piano frame, metres."""
     tips = np.zeros((motion.frames, 2, 5, 3), np.float32)
     for start in range(0, motion.frames, BLOCK_FRAMES):
         block = slice(start, start + BLOCK_FRAMES)
-        tips[block] = _joints(motion, block, hand_size).tips
+        tips[block] = _joints(motion, block, hand_size, geometry).tips
     return tips
 
 
-def _joints(motion: Motion, block: slice, hand_size: float) -> Joints:
+def _joints(motion: Motion, block: slice, hand_size: float, geometry: HandGeometry) -> Joints:
     euler, wrist = (np.asarray(part[block], np.float32) for part in (motion.euler, motion.wrist))
-    return forward_kinematics(euler, wrist, hand_size)
+    return forward_kinematics(euler, wrist, hand_size, geometry)
 
 
-def biomechanics(motion: Motion, tips: NDArray[np.floating[Any]], hand_size: float = 1.0) -> Biomechanics:
+def biomechanics(
+    motion: Motion,
+    tips: NDArray[np.floating[Any]],
+    hand_size: float = 1.0,
+    geometry: HandGeometry = STANDARD_HANDS,
+) -> Biomechanics:
     """Figures of a motion with fingertips (F, 2, 5, 3), see `fingertips`."""
     limits, fingers, hands = (np.zeros(motion.frames, bool) for _ in range(3))
     for start in range(0, motion.frames, BLOCK_FRAMES):
         block = slice(start, start + BLOCK_FRAMES)
-        joints = _joints(motion, block, hand_size)
-        limits[block] = outside_limits(np.asarray(motion.euler[block], np.float32)).any(-1)
+        joints = _joints(motion, block, hand_size, geometry)
+        euler = np.asarray(motion.euler[block], np.float32)
+        limits[block] = outside_limits(euler, geometry=geometry).any(-1)
         fingers[block] = fingers_touch(joints).any(-1)
         hands[block] = hands_collide(joints)
     return Biomechanics(

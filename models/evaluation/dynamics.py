@@ -16,7 +16,7 @@ from models.body.bones import BLOCK_FRAMES
 from models.body.kinematics import forward_kinematics
 from models.body.motion import Motion
 from models.body.notes import Notes
-from models.body.skeleton import FINGER_JOINTS
+from models.body.skeleton import FINGER_JOINTS, STANDARD_HANDS, HandGeometry
 from models.body.take import Take
 from models.evaluation.carriage import carriage
 from models.evaluation.fine_motion import FineMotion
@@ -75,12 +75,12 @@ class JointFigures:
     joint_speed_p999: float
     """99.9th percentile of the speeds of all angles of fingers and wrists between neighbouring frames, rad/s."""
     joint_speed_max: float
-    mcp_deg: list[float] | None
+    mcp_deg: list[float | None] | None
     """Median bend of the first joints, index to little finger, in the frames in which the hand plays: the angle between
-    the bones before and after the joint, in any direction."""
-    pip_deg: list[float] | None
+    the bones before and after the joint, in any direction. None for a finger that neither hand has."""
+    pip_deg: list[float | None] | None
     """The same of the middle joints."""
-    dip_deg: list[float] | None
+    dip_deg: list[float | None] | None
     """The same of the last joints."""
 
 
@@ -109,22 +109,30 @@ def stroke_figures(strokes: KeyStrokes) -> StrokeFigures:
     )
 
 
-def joint_figures(motion: Motion, notes: Notes) -> JointFigures:
+def joint_figures(motion: Motion, notes: Notes, geometry: HandGeometry = STANDARD_HANDS) -> JointFigures:
     """Speeds and bends of joints."""
     speed = np.abs(np.diff(motion.euler.astype(np.float64), axis=0)) * motion.fps
     plays = playing_fingers(notes, motion.frames, motion.fps).any(-1)  # (F, 2)
-    bend = finger_bends(motion)[plays]  # (m, 4, 3)
-    medians = np.median(bend, axis=0).T.tolist() if len(bend) else (None, None, None)
+    bend = finger_bends(motion, geometry)  # (F, 2, 4, 3)
+    medians = [
+        [
+            _median(bend[:, has, finger, joint][plays[:, has]])
+            for finger, has in enumerate(geometry.present[:, 1:].T)
+        ]
+        if plays.any()
+        else None
+        for joint in range(3)
+    ]
     usual = float(np.percentile(speed, 99.9)) if speed.size else 0.0
     return JointFigures(usual, float(speed.max(initial=0.0)), *medians)
 
 
-def finger_bends(motion: Motion) -> NDArray[np.float32]:
+def finger_bends(motion: Motion, geometry: HandGeometry = STANDARD_HANDS) -> NDArray[np.float32]:
     """Degrees (F, 2, 4, 3) between successive bones of index to little finger, from the palm's bone on."""
     bends = np.zeros((motion.frames, 2, 4, 3), np.float32)
     for begin in range(0, motion.frames, BLOCK_FRAMES):
         block = slice(begin, begin + BLOCK_FRAMES)
-        joints = forward_kinematics(motion.euler[block], motion.wrist[block])
+        joints = forward_kinematics(motion.euler[block], motion.wrist[block], geometry=geometry)
         fingers = joints.position[:, :, FINGER_JOINTS[1:]]  # (f, 2, 4, 3, 3)
         palm = np.broadcast_to(motion.wrist[block, :, None, None], fingers[..., :1, :].shape)
         bones = np.diff(np.concatenate([palm, fingers, joints.tips[:, :, 1:, None]], -2), axis=-2)
@@ -145,7 +153,7 @@ def dynamics(take: Take, fine: FineMotion, true_notes: Notes | None = None) -> d
     return {
         **asdict(stroke_figures(take_strokes(take, fine, true_notes))),
         **asdict(carriage(fine, take.notes)),
-        **asdict(joint_figures(take.motion, take.notes)),
+        **asdict(joint_figures(take.motion, take.notes, take.geometry)),
     }
 
 
@@ -173,7 +181,7 @@ def _near(velocity: NDArray[np.float64], values: NDArray[np.float64]) -> dict[st
     return {str(centre): _median(values[np.abs(velocity - centre) <= NEAR]) for centre in VELOCITIES}
 
 
-def _median(values: NDArray[np.float64]) -> float | None:
+def _median(values: NDArray[np.floating[Any]]) -> float | None:
     return float(np.nanmedian(values)) if len(values) and not np.isnan(values).all() else None
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from models.body.arms import Arms, wrist_bend
 from models.body.kinematics import forward_kinematics
 from models.body.motion import Motion
-from models.body.skeleton import FINGER_JOINTS
+from models.body.skeleton import FINGER_JOINTS, STANDARD_HANDS, HandGeometry
 
 LEAST_RATE = 240.0
 """Moments a second."""
@@ -47,7 +47,12 @@ class FineMotion:
         return len(self.tips)
 
 
-def fine_motion(motion: Motion, hand_size: float = 1.0, arms: Arms | None = None) -> FineMotion:
+def fine_motion(
+    motion: Motion,
+    hand_size: float = 1.0,
+    arms: Arms | None = None,
+    geometry: HandGeometry = STANDARD_HANDS,
+) -> FineMotion:
     """The motion at `LEAST_RATE` or the next multiple of its rate; with arms, how wrists bend against them."""
     rate, count = moments(motion)
     fine = FineMotion(
@@ -58,7 +63,7 @@ def fine_motion(motion: Motion, hand_size: float = 1.0, arms: Arms | None = None
         None if arms is None else np.zeros((count, 2), np.float32),
     )
     begin = 0
-    for part in fine_blocks(motion, hand_size, arms):
+    for part in fine_blocks(motion, hand_size, arms, geometry):
         block = slice(begin, begin + len(part))
         fine.tips[block], fine.wrist[block], fine.knuckles[block] = part.tips, part.wrist, part.knuckles
         if fine.bend is not None and part.bend is not None:
@@ -73,18 +78,30 @@ def moments(motion: Motion) -> tuple[float, int]:
     return motion.fps * steps, (motion.frames - 1) * steps + 1 if motion.frames else 0
 
 
-def fine_blocks(motion: Motion, hand_size: float = 1.0, arms: Arms | None = None) -> Iterator[FineMotion]:
+def fine_blocks(
+    motion: Motion,
+    hand_size: float = 1.0,
+    arms: Arms | None = None,
+    geometry: HandGeometry = STANDARD_HANDS,
+) -> Iterator[FineMotion]:
     """`fine_motion` in blocks that follow each other, for those who need not keep it."""
     steps = _steps(motion)
+    there = _long_fingers(geometry)
     for begin in range(0, motion.frames, _BLOCK):
         euler, wrist = (_between(part, begin, steps) for part in (motion.euler, motion.wrist))
-        joints = forward_kinematics(euler, wrist, hand_size)
+        joints = forward_kinematics(euler, wrist, hand_size, geometry)
         bend = None
         if arms is not None:
-            there = Arms(*(_between(part, begin, steps) for part in (arms.elbow, arms.shoulder)))
-            bend = wrist_bend(Motion(euler, wrist, motion.fps * steps), there)[..., 0].astype(np.float32)
-        knuckles = joints.position[..., _KNUCKLES, 2].mean(-1)
+            own = Arms(*(_between(part, begin, steps) for part in (arms.elbow, arms.shoulder)))
+            bend = wrist_bend(Motion(euler, wrist, motion.fps * steps), own)[..., 0].astype(np.float32)
+        knuckles = joints.position[..., _KNUCKLES, 2].mean(-1, where=there)
         yield FineMotion(motion.fps * steps, joints.tips, wrist, knuckles, bend)
+
+
+def _long_fingers(geometry: HandGeometry) -> NDArray[np.bool_]:
+    """(2, 4) those that each hand has; all where it has none."""
+    there = geometry.present[:, 1:]
+    return there | ~there.any(1, keepdims=True)
 
 
 def _steps(motion: Motion) -> int:

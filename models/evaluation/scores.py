@@ -167,7 +167,7 @@ def take_onsets(take: Take, tick: Callable[[], None] = lambda: None) -> Onsets:
     state, before = KeyState(), np.zeros((1, KEYS), bool)
     strikes: list[NDArray[np.int64]] = []
     begin = 0
-    for block in fine_blocks(take.motion, hand_size_of(take)):
+    for block in fine_blocks(take.motion, hand_size_of(take), geometry=take.geometry):
         down = state.next(block.tips)
         strikes.append(np.argwhere(down & ~np.concatenate([before, down[:-1]])) + (begin, 0))
         before, begin = down[-1:], begin + len(down)
@@ -180,7 +180,7 @@ def take_onsets(take: Take, tick: Callable[[], None] = lambda: None) -> Onsets:
 
 def shown(take: Take) -> FineMotion:
     """The take as Blender shows it, between its frames too."""
-    return fine_motion(take.motion, hand_size_of(take), take.arms)
+    return fine_motion(take.motion, hand_size_of(take), take.arms, take.geometry)
 
 
 def evaluate_take(
@@ -196,7 +196,7 @@ def evaluate_take(
     it is at hand. Notes that no key of 88 can play are left out.
     """
     hand_size = hand_size_of(take)
-    tips = fingertips(take.motion, hand_size)
+    tips = fingertips(take.motion, hand_size, take.geometry)
     fine = shown(take) if fine is None else fine
     down = struck_keys(fine.tips)
     notes = playable(notes)
@@ -223,8 +223,10 @@ def evaluate_take(
         "frame_f1": frame.f1,
         "frame_precision": frame.precision,
         "frame_recall": frame.recall,
-        **asdict(biomechanics(take.motion, tips, hand_size)),
-        "real_motion_distance": real_motion_distance(take.motion, tips),
+        **asdict(biomechanics(take.motion, tips, hand_size, take.geometry)),
+        "real_motion_distance": real_motion_distance(take.motion, tips)
+        if take.geometry.present.all()
+        else None,
         **asdict(posture_metrics(take)),
         "dynamics": dynamics(take, fine, notes),
     }

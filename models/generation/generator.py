@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,11 +21,12 @@ import numpy as np
 from models import __version__
 from models.body.arms import natural_arms_of, splice_arms, sway_of_style
 from models.body.edit_mask import EditMask
+from models.body.hand_file import hands_of, same_hands
 from models.body.keyboard_size import STANDARD_KEYBOARD, KeyboardSize
 from models.body.kinematics import clamp_to_limits
 from models.body.motion import Motion
 from models.body.notes import Notes
-from models.body.player import Player, Style
+from models.body.player import STYLE_RANGE, Player, Style, style_of_size
 from models.body.resampling import frame_count, resample_motion, splice
 from models.body.skeleton import HANDS
 from models.body.take import Take
@@ -33,6 +35,7 @@ from models.conditioning.windows import Listener, ModelInput
 from models.config import SAMPLER_NAMES
 from models.contact import apply_contact
 from models.contact.key_curves import key_curves
+from models.contact.refitting import ShownHands, refitted
 from models.contact.separation import separate_hands
 from models.diffusion.samplers import SAMPLERS
 from models.errors import Progress, UserError, no_progress
@@ -65,6 +68,9 @@ class GenerateSettings:
     """Which keys there are; ``style`` has the hand size beside them already (`KeyboardSize.style`)."""
     device: str = "auto"
     """As asked for; the model already lies on the device that this meant."""
+    hand_geometry: Mapping[str, Any] | None = None
+    """The hands of another body, an object of `models.body.hand_file`. Their size is in it: that of the style counts
+    for nothing then. None for the standard hands, or for those of a take that is kept."""
 
     def __post_init__(self) -> None:
         if self.sampler is not None and self.sampler not in SAMPLERS:
@@ -75,10 +81,26 @@ class GenerateSettings:
         check_ranges(self, contact=(0, 1), fps=(1, 960))
         Style.of(self.style)  # or its ValueError
 
+    @cached_property
+    def hands(self) -> ShownHands:
+        """The hands that are shown."""
+        if self.hand_geometry is None:
+            return ShownHands(size=Style.of(self.style).size_factor)
+        return ShownHands(hands_of(self.hand_geometry), 1.0 / self.keyboard.unit)
+
+    @cached_property
+    def told_style(self) -> Style:
+        """The style that the networks are told: of other bodies, the size that is nearest to theirs."""
+        style = Style.of(self.style)
+        if self.hand_geometry is None:
+            return style
+        nearest = style_of_size(self.hands.geometry.proportion * self.hands.size)
+        return dataclasses.replace(style, hand_size=float(np.clip(nearest, *STYLE_RANGE)))
+
     @property
-    def hand_size(self) -> float:
-        """Factor on the lengths of the hand."""
-        return Style.of(self.style).size_factor
+    def networks_hands(self) -> ShownHands:
+        """The hands whose motion the networks make: shown ones, but for other bodies."""
+        return self.hands if self.hand_geometry is None else ShownHands(size=self.told_style.size_factor)
 
 
 def generate(
@@ -123,6 +145,8 @@ def generate(
             f"The model {model.preset!r} takes 1 to {config.schedule.steps} steps; {steps} were asked for.",
         )
     settings = dataclasses.replace(settings, sampler=settings.sampler or config.sampler, steps=steps)
+    if keep is not None:
+        settings = dataclasses.replace(settings, hand_geometry=_hands_kept(settings, keep))
     frames = frame_count(duration_s, settings.fps)
     kept = resample_motion(keep.motion, settings.fps, frames) if keep is not None else None
     new_hands = (0, 1) if keep_hand is None else (HANDS.index(keep_hand),)
@@ -135,10 +159,11 @@ def generate(
         seed=settings.seed,
         keep=keep,
         edits=edits,
+        present=settings.hands.geometry.present,
         keyboard=settings.keyboard,
     )
 
-    player = Player.of_seed(settings.seed, Style.of(settings.style))
+    player = Player.of_seed(settings.seed, settings.told_style)
     if keep is not None:  # only a hand that is new throughout has a new player
         player = player.keeping(keep.meta, {0, 1} - set(new_hands if redo_range is None else ()))
     sampling = SamplingSettings(
@@ -153,13 +178,15 @@ def generate(
     parts = passages(notes, duration_s)
     heard, spans = frame_spans(parts, config.fps, length), frame_spans(parts, settings.fps, frames)
     shift = song_shift(model, music, length, sampling.player_vector, heard)
-    sampled = sample_song(model, music, length, sampling, kept, edits_of_model, progress, shift, heard)
+    known = None if kept is None else _carried_over(kept, settings.hands, settings.networks_hands)
+    sampled = sample_song(model, music, length, sampling, known, edits_of_model, progress, shift, heard)
     motion = resample_motion(sampled, settings.fps, frames)
+    motion = _carried_over(motion, settings.networks_hands, settings.hands)
     if kept is not None:
-        motion = _inside_limits(splice(kept, motion, edits), edits)
+        motion = _inside_limits(splice(kept, motion, edits), edits, settings.hands)
     motion = _contact(motion, notes, settings, edits, progress, spans)
     motion = _rested(motion, spans, settings, edits)
-    size, sway = settings.hand_size, sway_of_style(settings.style)
+    size, sway = settings.hands.size, sway_of_style(settings.style)
     arms = natural_arms_of(motion, size, sway)
     if keep is not None and kept is not None:
         arms = splice_arms(keep.arms_on(kept, size, sway), arms, motion, edits, size)
@@ -169,7 +196,7 @@ def generate(
     meta["pedal"] = "midi" if told else "estimated"
     if settings.keyboard != STANDARD_KEYBOARD:
         meta["keyboard"] = settings.keyboard.facts()
-    keys = key_curves(notes, frames, settings.fps)
+    keys = key_curves(notes, frames, settings.fps, settings.hands.geometry.present)
     return Take(motion, notes, meta, pedal.table, keys, arms)
 
 
@@ -191,9 +218,35 @@ def _listener(model: Model, sound: Audio | None) -> Listener | None:
     return listener
 
 
-def _inside_limits(motion: Motion, edits: EditMask) -> Motion:
+def _hands_kept(settings: GenerateSettings, keep: Take) -> Mapping[str, Any] | None:
+    """The hands of a take that is redone in part, which are those asked for or none are asked for.
+
+    Angles are of the hand that they were made for: on another one, kept fingertips would lie beside their keys.
+    """
+    own: Mapping[str, Any] | None = keep.meta.get("hand_geometry")
+    if settings.hand_geometry is None:
+        return own
+    if (
+        own is None and "hand_size" not in keep.meta
+    ):  # read back from an armature; it says nothing of its hands
+        return settings.hand_geometry
+    if not same_hands(keep.geometry, settings.hands.geometry):
+        raise UserError(
+            "other_hands",
+            "The take that is kept was made for other hands than those that it shall be redone for; make a whole new "
+            "take for these hands.",
+        )
+    return settings.hand_geometry
+
+
+def _carried_over(motion: Motion, own: ShownHands, to: ShownHands) -> Motion:
+    """The motion on other hands (`refitted`); as it is where these are the same."""
+    return motion if own == to else refitted(motion, own, to)
+
+
+def _inside_limits(motion: Motion, edits: EditMask, hands: ShownHands) -> Motion:
     """The redone part inside the joint limits: bending it to meet the kept part may have led out of them."""
-    limited = clamp_to_limits(motion.euler)
+    limited = clamp_to_limits(motion.euler, hands.geometry)
     euler = np.where(edits.free[..., None, None], limited, motion.euler)
     return Motion(euler, motion.wrist, motion.fps)
 
@@ -211,7 +264,8 @@ def _contact(
         motion,
         notes,
         strength=settings.contact,
-        hand_size=settings.hand_size,
+        hand_size=settings.hands.size,
+        geometry=settings.hands.geometry,
         style=Style.of(settings.style),
         edits=edits,
         progress=progress,
@@ -229,7 +283,10 @@ def _rested(motion: Motion, spans: list[Span], settings: GenerateSettings, edits
     for low, high in silences(spans, *edits.span):
         part = slice(max(high - round(2 * REACHES_S * motion.fps), low), high)
         way = Motion(motion.euler[part], motion.wrist[part], motion.fps)
-        motion.wrist[part] = separate_hands(way, edits.part(part.start, part.stop), settings.hand_size)
+        apart = separate_hands(
+            way, edits.part(part.start, part.stop), settings.hands.size, settings.hands.geometry
+        )
+        motion.wrist[part] = apart
     return motion
 
 
@@ -248,10 +305,12 @@ def _meta(
         "sampler": settings.sampler,
         "steps": settings.steps,
         "style": {name: float(value) for name, value in settings.style.items()},
-        "hand_size": settings.hand_size,
+        "hand_size": settings.hands.size,
         "contact": settings.contact,
         "version": __version__,
     }
+    if settings.hand_geometry is not None:
+        meta["hand_geometry"] = dict(settings.hand_geometry)
     if keep is not None:
         meta["redone"] = {
             "hand": keep_hand,

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which keys of chords that are too full for ten fingers two hands hold: many of them, with little way between chords.
 
-Wherever a hand is, it takes up to five keys within its span, as far from each other as its fingers are. Where both
-hands are is found for all chords at once by dynamic programming: each key counts 1, the outer ones more, and way costs.
+Wherever a hand is, it takes as many keys as it has fingers within its span, as far from each other as its fingers are.
+Where both hands are is found for all chords at once by dynamic programming: each key counts 1, the outer ones more, and
+way costs.
 """
 
 from __future__ import annotations
@@ -38,26 +39,28 @@ class Chord:
     """(k,) where the keys are, ascending, metres."""
 
 
-def held_keys(chords: list[Chord]) -> list[tuple[list[int], list[int]]]:
-    """For each chord the keys (indices of its ``x``) of the left and of the right hand."""
+def held_keys(
+    chords: list[Chord], fingers: tuple[int, int] = (FINGERS, FINGERS)
+) -> list[tuple[list[int], list[int]]]:
+    """For each chord the keys (indices of its ``x``) of the left and of the right hand, which have so many fingers."""
     held: list[tuple[list[int], list[int]]] = []
     before: tuple[float, NDArray[np.float64]] | None = None
     for first in range(0, len(chords), _BLOCK):
         block = chords[first : first + _BLOCK]
-        reach = [_within_reach(chord.x) for chord in block]
+        reach = [tuple(_within_reach(chord.x, count) for count in fingers) for chord in block]
         path, total = _best_path(block, reach, before)
-        held += [(keys[i], keys[j]) for keys, (i, j) in zip(reach, path, strict=True)]
+        held += [(left[i], right[j]) for (left, right), (i, j) in zip(reach, path, strict=True)]
         before = block[-1].time_s, total
     return held
 
 
-def _within_reach(x: NDArray[np.float64]) -> list[list[int]]:
+def _within_reach(x: NDArray[np.float64], fingers: int) -> list[list[int]]:
     """The keys that a hand takes at each of `_PLACES`."""
     places, taken = x.tolist(), []
     for place in _PLACES.tolist():
         keys: list[int] = []
         for key in range(int(np.searchsorted(x, place)), len(places)):
-            if len(keys) == FINGERS or places[key] - place > SPAN_M:
+            if len(keys) == fingers or places[key] - place > SPAN_M:
                 break
             if not keys or places[key] - places[keys[-1]] >= SPACING_M:
                 keys.append(key)
@@ -65,16 +68,16 @@ def _within_reach(x: NDArray[np.float64]) -> list[list[int]]:
     return taken
 
 
-def _worth(chord: Chord, reach: list[list[int]]) -> NDArray[np.float64]:
+def _worth(chord: Chord, reach: tuple[list[list[int]], ...]) -> NDArray[np.float64]:
     """(left, right) what both hands take from their places; minus infinity where they would meet."""
     highest = len(chord.x) - 1
-    worth = np.array([len(keys) + OUTER * ((0 in keys) + (highest in keys)) for keys in reach])
-    span = np.array([chord.x[keys[-1]] - chord.x[keys[0]] if keys else 0.0 for keys in reach])
+    worth = np.array([[len(keys) + OUTER * ((0 in keys) + (highest in keys)) for keys in of] for of in reach])
+    span = np.array([[chord.x[keys[-1]] - chord.x[keys[0]] if keys else 0.0 for keys in of] for of in reach])
     worth -= STRETCH * np.maximum(span - COMFORTABLE_M, 0.0)
-    last = np.array([chord.x[keys[-1]] if keys else -np.inf for keys in reach])
-    first = np.array([chord.x[keys[0]] if keys else np.inf for keys in reach])
+    last = np.array([chord.x[keys[-1]] if keys else -np.inf for keys in reach[0]])
+    first = np.array([chord.x[keys[0]] if keys else np.inf for keys in reach[1]])
     apart = (first - last[:, None] >= SPACING_M) & (_PLACES - _PLACES[:, None] >= HANDS_M)
-    return np.where(apart, worth[:, None] + worth, -np.inf)
+    return np.where(apart, worth[0][:, None] + worth[1], -np.inf)
 
 
 def _way_cost(seconds: float) -> NDArray[np.float64]:
@@ -84,7 +87,9 @@ def _way_cost(seconds: float) -> NDArray[np.float64]:
 
 
 def _best_path(
-    chords: list[Chord], reach: list[list[list[int]]], before: tuple[float, NDArray[np.float64]] | None
+    chords: list[Chord],
+    reach: list[tuple[list[list[int]], ...]],
+    before: tuple[float, NDArray[np.float64]] | None,
 ) -> tuple[list[tuple[int, int]], NDArray[np.float64]]:
     """Places of the left and the right hand at each chord; and what the last chord is worth by where the path ends.
 

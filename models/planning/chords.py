@@ -41,13 +41,16 @@ class Chords:
     """(notes,) when each finger has to leave its key, seconds."""
 
 
-def group_chords(notes: Notes, pitch: NDArray[np.integer[Any]], x: NDArray[np.floating[Any]]) -> Chords:
+def group_chords(
+    notes: Notes, pitch: NDArray[np.integer[Any]], x: NDArray[np.floating[Any]], fingers: int = FINGERS
+) -> Chords:
     """Chords of one hand's notes, sorted by onset.
 
     Args:
         pitch: (n,) as the right hand sees it. x: (n,) metres, likewise.
+        fingers: that the hand has.
     """
-    hand = _Hand(notes, pitch.tolist(), x.tolist())
+    hand = _Hand(notes, pitch.tolist(), x.tolist(), fingers)
     times: list[float] = []
     members: list[list[int]] = []
     strikes: list[list[bool]] = []
@@ -73,7 +76,8 @@ def group_chords(notes: Notes, pitch: NDArray[np.integer[Any]], x: NDArray[np.fl
 class _Hand:
     """What one hand holds as time goes on."""
 
-    def __init__(self, notes: Notes, pitch: list[int], x: list[float]) -> None:
+    def __init__(self, notes: Notes, pitch: list[int], x: list[float], fingers: int) -> None:
+        self._fingers = fingers
         self.onset: list[float] = notes.onset_s.tolist()
         self.ends: list[float] = notes.offset_s.tolist()
         self._needed: list[float] = self.ends if notes.needed_s is None else notes.needed_s.tolist()
@@ -87,7 +91,7 @@ class _Hand:
         x, pitch = self._x, self._pitch
         struck = sorted(chord, key=x.__getitem__)
         struck = [i for k, i in enumerate(struck) if k == 0 or pitch[i] != pitch[struck[k - 1]]]
-        while len(struck) > FINGERS or x[struck[-1]] - x[struck[0]] > MAX_SPAN:
+        while len(struck) > self._fingers or x[struck[-1]] - x[struck[0]] > MAX_SPAN:
             struck.pop(_least_needed([x[i] for i in struck]))
         return struck
 
@@ -103,7 +107,7 @@ class _Hand:
             low, high = min(lowest, x[i]), max(highest, x[i])
             if (
                 needed[i] <= time
-                or len(struck) + len(kept) >= FINGERS
+                or len(struck) + len(kept) >= self._fingers
                 or high - low > (_OPEN_REACH if last - first > _OPEN_SPAN else MAX_SPAN)
                 or any(self._pitch[i] == self._pitch[j] for j in struck)
             ):

@@ -18,7 +18,7 @@ from models.body.notes import UNKNOWN, Notes
 from models.body.skeleton import LEFT, RIGHT
 from models.music.notes import CHORD_WINDOW_S
 from models.planning.chords import HELD_S, MAX_SPAN
-from models.planning.fingering_costs import FINGERS, FingeringCosts, load_tables
+from models.planning.fingering_costs import ALL_FINGERS, FINGERS, FingeringCosts, load_tables
 from models.planning.fingering_lattice import (
     STATE_COUNT,
     STATE_FINGERS,
@@ -26,12 +26,16 @@ from models.planning.fingering_lattice import (
     lattice_costs,
     mirrored_pitch,
     own_costs,
+    states_with,
 )
 from models.planning.fingering_noise import finger_noise
 from models.planning.gestures import glissandi, sliding_fingers
 from models.planning.letting_go import leave_in_time
 
 __all__ = ["CHORD_WINDOW_S", "HELD_S", "MAX_SPAN", "FingeringCosts", "finger_notes"]
+
+_NOT_THERE = np.float32(1e4)
+"""A finger that the hand does not have: more than all that fingers cost in a song."""
 
 
 def cheapest_path(
@@ -82,18 +86,21 @@ class FingeringSearch:
         hand: int,
         tips_x: NDArray[np.floating[Any]] | None = None,
         given: NDArray[np.integer[Any]] | None = None,
+        present: NDArray[np.bool_] = ALL_FINGERS[0],
     ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
         """Finger the notes of one hand (0 left, 1 right), sorted by onset.
 
         ``tips_x`` (n, 5), if given, is the X of the hand's fingertips in the generated motion at each onset;
-        ``given`` (n,) the fingers that are known, -1 for the others.
+        ``given`` (n,) the fingers that are known, -1 for the others; ``present`` (5,) those that the hand has.
         Returns the fingers (n,), -1 for a note left out, and when each finger has to leave its key (n,), seconds.
         """
         finger = np.full(len(notes), -1, np.int8)
         if len(notes) == 0:
             return finger, np.zeros(0)
-        lattice = build_lattice(notes, hand, self.costs)
+        lattice = build_lattice(notes, hand, self.costs, int(present.sum()))
         own, step, skip = lattice_costs(lattice, self.tables)
+        if not present.all():
+            own = own + _NOT_THERE * states_with(np.flatnonzero(~present))[lattice.size]
         extra = self._extra(notes, hand, tips_x, given)
         if extra is not None:
             own = own + own_costs(lattice, extra[np.where(lattice.member >= 0, lattice.member, 0)])
@@ -135,6 +142,7 @@ def finger_notes(
     *,
     variation: float = 0.0,
     seed: int = 0,
+    present: NDArray[np.bool_] = ALL_FINGERS,
 ) -> Notes:
     """The notes with their fingers, and when each has to leave its key; -1, -1 where no hand can play the note.
 
@@ -145,6 +153,7 @@ def finger_notes(
         variation: how far ``seed`` may lead away from the optimum, in units of costs; 0 is the optimum itself, 1 lets
             finger choices change that are a matter of taste. What is drawn for a note depends on its onset, pitch
             and hand only, not on the other notes.
+        present: (2, 5) the fingers that the hands have; the others play nothing.
     """
     search = FingeringSearch(costs, variation=variation, seed=seed)
     fingers = np.full(len(notes), UNKNOWN, np.int8)
@@ -153,25 +162,31 @@ def finger_notes(
         index = np.flatnonzero(notes.hand == hand)
         if len(index):
             tips = None if tips_x is None else tips_x[index, hand]
-            fingers[index], release[index] = _with_slides(search, notes.select(index), hand, tips)
+            fingers[index], release[index] = _with_slides(
+                search, notes.select(index), hand, tips, present[hand]
+            )
     hands = np.where(fingers >= 0, notes.hand, np.int8(UNKNOWN))
     return replace(notes, hand=hands, finger=fingers, release_s=release)
 
 
 def _with_slides(
-    search: FingeringSearch, notes: Notes, hand: int, tips_x: NDArray[np.floating[Any]] | None
+    search: FingeringSearch,
+    notes: Notes,
+    hand: int,
+    tips_x: NDArray[np.floating[Any]] | None,
+    present: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     """Fingers and releases (n,) of one hand's notes; the search sees of a glissando its first and its last key."""
     found = glissandi(notes)
     if not found:
-        return search(notes, hand, tips_x)
-    finger, release = sliding_fingers(notes, found, hand), notes.offset_s.astype(float)
+        return search(notes, hand, tips_x, present=present)
+    finger, release = sliding_fingers(notes, found, hand, present), notes.offset_s.astype(float)
     searched, slid = np.ones(len(notes), bool), finger >= 0
     for one in found:
         searched[one.index[1:-1]] = False
     index = np.flatnonzero(searched)
     fingers, release[index] = search(
-        notes.select(index), hand, None if tips_x is None else tips_x[index], finger[index]
+        notes.select(index), hand, None if tips_x is None else tips_x[index], finger[index], present
     )
     finger[index] = np.where(finger[index] >= 0, finger[index], fingers)
     for one in found:

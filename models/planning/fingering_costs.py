@@ -22,6 +22,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FINGERS = 5
+ALL_FINGERS = np.ones((2, FINGERS), bool)
+"""The fingers that two hands have, where none is missing."""
+
+
+def fingers_of(present: NDArray[np.bool_]) -> tuple[int, int]:
+    """How many fingers the left and the right hand have, of (2, 5) those that are there."""
+    left, right = present.sum(1).tolist()
+    return left, right
+
+
 WIDEST = 24
 """Semitones beyond which a distance counts as this one."""
 ROWS = (2 * WIDEST + 1) * 4

@@ -76,11 +76,11 @@ def mirrored_pitch(notes: Notes, hand: int) -> NDArray[np.int64]:
     return pitch if hand == 1 else keyboard.MIRROR_PITCH_SUM - pitch
 
 
-def build_lattice(notes: Notes, hand: int, costs: FingeringCosts) -> Lattice:
-    """The lattice of one hand's notes, sorted by onset; ``hand`` 0 left, 1 right."""
+def build_lattice(notes: Notes, hand: int, costs: FingeringCosts, fingers: int = FINGERS) -> Lattice:
+    """The lattice of one hand's notes, sorted by onset; ``hand`` 0 left, 1 right, with so many fingers."""
     pitch = mirrored_pitch(notes, hand)
     x = keyboard.key_x(pitch)
-    chords = group_chords(notes, pitch, x)
+    chords = group_chords(notes, pitch, x, fingers)
     time, member, struck, release = chords.time, chords.member, chords.struck, chords.release
     size = (member >= 0).sum(1)
     known = np.where(member >= 0, member, 0)
@@ -182,6 +182,14 @@ def own_costs(lattice: Lattice, note_cost: NDArray[np.float32]) -> NDArray[np.fl
     fingers = _FINGER[lattice.size]  # (chords, 5, 10)
     each = np.take_along_axis(note_cost, fingers, axis=2)
     return (each * lattice.struck[:, :, None]).sum(1, dtype=np.float32)
+
+
+def states_with(fingers: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    """(6, 10) whether a chord's state takes any of these fingers, by the number of its keys."""
+    found = np.zeros((FINGERS + 1, STATES), bool)
+    for keys, states in enumerate(STATE_FINGERS):
+        found[keys, : len(states)] = np.isin(states, fingers).any(1)
+    return found
 
 
 def lattice_costs(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from models.body import keyboard
 from models.body.notes import UNKNOWN, Notes
 from models.body.skeleton import RIGHT
+from models.planning.fingering_costs import ALL_FINGERS
 
 FEWEST_KEYS = 7
 """Shorter rows are ornaments, which fingers play."""
@@ -117,17 +118,24 @@ def _sliding_hand(notes: Notes, hands: NDArray[np.int8], one: Glissando, sounds:
     return int((hands[one.index] == RIGHT).mean() >= 0.5)
 
 
-def sliding_fingers(notes: Notes, found: list[Glissando], hand: int) -> NDArray[np.int8]:
-    """(n,) the finger of each note of one hand that is slid through, -1 for the others."""
+def sliding_fingers(
+    notes: Notes, found: list[Glissando], hand: int, present: NDArray[np.bool_] = ALL_FINGERS[0]
+) -> NDArray[np.int8]:
+    """(n,) the finger of each note of one hand that is slid through, -1 for the others.
+
+    present: (5,) the fingers that the hand has; the nearest of them takes the place of one that it has not.
+    """
+    there = np.flatnonzero(present)
     finger = np.full(len(notes), UNKNOWN, np.int8)
     for one in found:
         outward = one.rises == (hand == RIGHT)
         beside = _parallel(notes, one, found)
         if beside is None:
-            finger[one.index] = 2 if outward else 1
+            wanted = 2 if outward else 1
         else:
             higher = notes.pitch[one.index].mean() > notes.pitch[beside.index].mean()
-            finger[one.index] = 4 if higher == (hand == RIGHT) else 0
+            wanted = 4 if higher == (hand == RIGHT) else 0
+        finger[one.index] = there[np.abs(there - wanted).argmin()]
     return finger
 
 

@@ -41,7 +41,7 @@ class HandCosts:
     impossible: float = 60.0
     """Each metre beyond the widest span."""
     left_out: float = 8.0
-    """Each key more than five, and a chord that is too wide: a note that nobody plays."""
+    """Each key more than fingers, and a chord that is too wide: a note that nobody plays."""
     lets_go: float = 6.0
     """Each second that a key is left too early."""
     moves: float = 4.0
@@ -101,15 +101,17 @@ def search_hands(
     chords: Sequence[tuple[float, Sequence[Key]]],
     prices: Sequence[Sequence[tuple[float, float]]],
     costs: HandCosts,
+    fingers: tuple[int, int] = (FINGERS, FINGERS),
 ) -> list[int]:
     """The hand (0 or 1) of every key, in the order of the chords.
 
     Args:
         chords: time in seconds, and keys by X. prices: of each key, the cost of the left and of the right hand.
+        fingers: that the left and the right hand have.
     """
     ways = [_Way(0.0, (_IDLE, _IDLE), (), None)]
     for (time, keys), price in zip(chords, prices, strict=True):
-        ways = _played(ways, time, keys, price, costs)
+        ways = _played(ways, time, keys, price, costs, fingers)
     found: list[tuple[int, ...]] = []
     way: _Way | None = min(ways, key=lambda way: way.cost)
     while way is not None:
@@ -124,6 +126,7 @@ def _played(
     keys: Sequence[Key],
     price: Sequence[tuple[float, float]],
     costs: HandCosts,
+    fingers: tuple[int, int],
 ) -> list[_Way]:
     """The cheapest ways with one chord more."""
     shares = _shares(price)
@@ -137,7 +140,9 @@ def _played(
                 part = (state, share, hand)
                 if part not in parts:
                     struck = [key for key, of in zip(keys, share, strict=True) if of == hand]
-                    parts[part] = _strike(state, time, struck, costs) if struck else (state, 0.0)
+                    parts[part] = (
+                        _strike(state, time, struck, costs, fingers[hand]) if struck else (state, 0.0)
+                    )
                 state, cost = parts[part]
                 after.append(state)
                 total += cost
@@ -186,11 +191,13 @@ def _shares(price: Sequence[tuple[float, float]]) -> list[tuple[tuple[int, ...],
     return sorted((share, cost) for share, cost in found.items() if cost < most)
 
 
-def _strike(state: HandState, time: float, struck: list[Key], costs: HandCosts) -> tuple[HandState, float]:
-    """A hand after it has struck keys, and what that costs."""
+def _strike(
+    state: HandState, time: float, struck: list[Key], costs: HandCosts, fingers: int
+) -> tuple[HandState, float]:
+    """A hand of so many fingers after it has struck keys, and what that costs."""
     low, high, count = struck[0].x, struck[-1].x, len(struck)
     cost = _span_cost(high - low, costs)
-    cost += costs.left_out * (max(count - FINGERS, 0) + (high - low > MAX_SPAN))
+    cost += costs.left_out * (max(count - fingers, 0) + (high - low > MAX_SPAN))
     shift = max(high - state.low - _EASY_SPAN, state.high - low - _EASY_SPAN, 0.0)
     if shift and time - state.time < 4 * _NEAR_S:
         reach = _SPEED * max(time - state.time - _SETTLES_S, 0.0)
@@ -200,13 +207,13 @@ def _strike(state: HandState, time: float, struck: list[Key], costs: HandCosts) 
         if key.ends <= time + HELD_S:
             continue
         wide = max(high, key.x) - min(low, key.x)
-        if count < FINGERS and wide <= (MAX_SPAN if key.needed > time else _EASY_SPAN):
+        if count < fingers and wide <= (MAX_SPAN if key.needed > time else _EASY_SPAN):
             cost += _span_cost(wide, costs) - _span_cost(high - low, costs)
             low, high, count = min(low, key.x), max(high, key.x), count + 1
             held.append(key)
         else:
             cost += costs.lets_go * min(max(key.needed - time, 0.0), _LONGEST_S)
-    return HandState((*held, *struck[:FINGERS]), low, high, time), cost
+    return HandState((*held, *struck[:fingers]), low, high, time), cost
 
 
 def _span_cost(span: float, costs: HandCosts) -> float:

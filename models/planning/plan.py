@@ -6,12 +6,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.body.edit_mask import EditMask
 from models.body.keyboard_size import STANDARD_KEYBOARD, KeyboardSize
 from models.body.notes import UNKNOWN, Notes
 from models.body.take import Take
 from models.planning.fingering import finger_notes
+from models.planning.fingering_costs import ALL_FINGERS
 from models.planning.gestures import in_one_hand
 from models.planning.hands import assign_hands
 from models.planning.thinning import thinned
@@ -27,6 +29,7 @@ def plan_fingering(
     keep: Take | None,
     edits: EditMask,
     keyboard: KeyboardSize = STANDARD_KEYBOARD,
+    present: NDArray[np.bool_] = ALL_FINGERS,
 ) -> Notes:
     """The notes with a hand and a finger for each, and when it lets go.
 
@@ -36,11 +39,12 @@ def plan_fingering(
         keep: a take of the same notes, whose fingering stays where nothing may change; None for none.
         edits: what may change.
         keyboard: notes beyond its keys are played by nobody.
+        present: (2, 5) the fingers that the hands have.
     """
     kept = keep.notes if keep is not None and keep.notes.same_strokes(notes) else None
     if kept is not None:  # the kept hand goes on playing the notes that it plays
         notes = notes.with_hands(np.where(kept.hand >= 0, kept.hand, notes.hand))
-    found = _played(notes, seed, edits.fps, keyboard, advice=kept is None)
+    found = _played(notes, seed, edits.fps, keyboard, present, advice=kept is None)
     if kept is None:
         return found
     new = edits.covers(kept.hand, notes.onset_s)
@@ -51,15 +55,23 @@ def plan_fingering(
     )
 
 
-def _played(notes: Notes, seed: int, fps: float, keyboard: KeyboardSize, *, advice: bool) -> Notes:
+def _played(
+    notes: Notes,
+    seed: int,
+    fps: float,
+    keyboard: KeyboardSize,
+    present: NDArray[np.bool_],
+    *,
+    advice: bool,
+) -> Notes:
     """The notes with hands and fingers; nobody plays what has no key, or what no two hands can.
 
     `advice`: as of `assign_hands`.
     """
-    can = thinned(notes, fps, ~keyboard.beyond(notes))
+    can = thinned(notes, fps, ~keyboard.beyond(notes), present)
     some = notes.with_hands(can.hand).select(can.plays)
-    hands = in_one_hand(some, assign_hands(some, advice=advice))
-    some = finger_notes(some.with_hands(hands), variation=VARIATION, seed=seed)
+    hands = in_one_hand(some, assign_hands(some, advice=advice, present=present))
+    some = finger_notes(some.with_hands(hands), variation=VARIATION, seed=seed, present=present)
     if can.plays.all():
         return some
     hand, finger, release = (np.full(len(notes), UNKNOWN, kind) for kind in (np.int8, np.int8, float))

@@ -21,7 +21,7 @@ from models.body.notes import Notes
 from models.body.skeleton import LEFT, RIGHT
 from models.music.notes import CHORD_WINDOW_S
 from models.planning.chord_thinning import SPAN_M, Chord, held_keys
-from models.planning.fingering_costs import FINGERS
+from models.planning.fingering_costs import ALL_FINGERS, fingers_of
 
 STROKE_FRAMES = 2.05
 """From stroke to stroke of one key: one frame down, one up, and something for rounding."""
@@ -51,20 +51,25 @@ class Thinned:
     """(n,) left out because their key is struck faster than the frames show."""
 
 
-def thinned(notes: Notes, fps: float, there: NDArray[np.bool_] | None = None) -> Thinned:
+def thinned(
+    notes: Notes,
+    fps: float,
+    there: NDArray[np.bool_] | None = None,
+    present: NDArray[np.bool_] = ALL_FINGERS,
+) -> Thinned:
     """What two hands can play of notes sorted by onset, shown at ``fps`` frames a second.
 
-    there: (n,) which of them have a key; None: all.
+    there: (n,) which of them have a key; None: all. present: (2, 5) the fingers that the hands have.
     """
     if there is None or there.all():
-        return _thinned(notes, fps)
-    some = _thinned(notes.select(there), fps)
+        return _thinned(notes, fps, present)
+    some = _thinned(notes.select(there), fps, present)
     plays, hand, repeated = np.zeros(len(notes), bool), notes.hand.copy(), np.zeros(len(notes), bool)
     plays[there], hand[there], repeated[there] = some.plays, some.hand, some.repeated
     return Thinned(plays, hand, repeated)
 
 
-def _thinned(notes: Notes, fps: float) -> Thinned:
+def _thinned(notes: Notes, fps: float, present: NDArray[np.bool_]) -> Thinned:
     flood = _in_flood(notes)
     plays = ~flood | _on_beat(notes.onset_s, flood, max(FLOOD_STEP_S, STROKE_FRAMES / fps))
     repeated = np.zeros(len(notes), bool)
@@ -72,11 +77,13 @@ def _thinned(notes: Notes, fps: float) -> Thinned:
     plays &= ~repeated
     repeated &= ~flood
     hand = notes.hand.copy()
-    full = _full_chords(notes, np.flatnonzero(plays), flood)
+    fingers = fingers_of(present)
+    full = _full_chords(notes, np.flatnonzero(plays), flood, sum(fingers))
     keys = [np.unique(notes.pitch[chord], return_index=True)[1] for chord in full]
     distinct = [chord[first] for chord, first in zip(full, keys, strict=True)]
     held = held_keys(
-        [Chord(float(notes.onset_s[chord[0]]), keyboard.key_x(notes.pitch[chord])) for chord in distinct]
+        [Chord(float(notes.onset_s[chord[0]]), keyboard.key_x(notes.pitch[chord])) for chord in distinct],
+        fingers,
     )
     for everything, chord, hands in zip(full, distinct, held, strict=True):
         plays[everything] = False
@@ -170,13 +177,15 @@ def _on_beat(
     return played
 
 
-def _full_chords(notes: Notes, index: NDArray[np.int64], flood: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+def _full_chords(
+    notes: Notes, index: NDArray[np.int64], flood: NDArray[np.bool_], fingers: int
+) -> list[NDArray[np.int64]]:
     """Of some notes those that begin together in a flood, or on more keys than there are fingers, a chord each."""
     chords, onset = [], notes.onset_s[index]
     start = 0
     while start < len(index):
         stop = int(np.searchsorted(onset, onset[start] + CHORD_WINDOW_S, side="right"))
-        if flood[index[start]] or len(set(notes.pitch[index[start:stop]].tolist())) > 2 * FINGERS:
+        if flood[index[start]] or len(set(notes.pitch[index[start:stop]].tolist())) > fingers:
             chords.append(index[start:stop])
         start = stop
     return chords

@@ -309,6 +309,9 @@ def _meta(text: NDArray[Any]) -> dict[str, Any]:
         value = meta.get(name)
         if value is not None and not (isinstance(value, str) and _HASH.fullmatch(value)):
             raise Spoiled(f'its description has a "{name}" that is no hash')
+    hands = meta.get("hand_geometry")
+    if hands is not None and not isinstance(hands, dict):
+        raise Spoiled('its description has a "hand_geometry" that is no object')
     habits = meta.get("habits")
     if habits is not None and not _are_habits(habits):
         raise Spoiled('its description has "habits" that are none')

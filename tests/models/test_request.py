@@ -204,7 +204,7 @@ ODD_VALUES = {
 GENERATE_NAMES = [
     "output", "sound", "sounds", "decoded", "midi", "seed", "preset", "sampler", "steps", "contact", "fps", "style",
     "keep", "hand", "range", "keyboard", "device", "engine", "sound_start_s", "sound_end_s", "allow_download", "align",
-    "part", "midi_pieces",
+    "part", "midi_pieces", "hand_geometry",
 ]  # fmt: skip
 
 

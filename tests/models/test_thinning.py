@@ -130,7 +130,9 @@ def test_the_plan_leaves_them_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(
         plan,
         "thinned",
-        lambda notes, fps, _there: thinning.Thinned(np.ones(len(notes), bool), notes.hand, notes.hand < -1),
+        lambda notes, fps, _there, _present: thinning.Thinned(
+            np.ones(len(notes), bool), notes.hand, notes.hand < -1
+        ),
     )
     more = plan_fingering(notes, seed=1, keep=None, edits=EditMask.everything(120, 30.0))
     assert more.played[~can.plays].any()

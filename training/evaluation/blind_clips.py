@@ -76,7 +76,7 @@ def clip_of_paths(paths: Paths) -> Clip:
 
 def clip_of_take(take: Take) -> Clip:
     """All bones of a take, with forearms."""
-    joints = forward_kinematics(take.motion.euler, take.motion.wrist, hand_size_of(take))
+    joints = forward_kinematics(take.motion.euler, take.motion.wrist, hand_size_of(take), take.geometry)
     fingers = np.concatenate([joints.position[:, :, FINGER_JOINTS], joints.tips[:, :, :, None]], 3)
     frames = take.motion.frames
     ends = (joints.position[:, :, :1], fingers.reshape(frames, 2, 20, 3), take.arms.elbow[:, :, None])

@@ -38,7 +38,7 @@ class Row:
 
 def measure(kind: str, take: Take, true_notes: Notes, music_s: float, seconds: dict[str, float]) -> Row:
     """All figures of a take against the notes that were performed."""
-    tips, fine = fingertips(take.motion, hand_size_of(take)), shown(take)
+    tips, fine = fingertips(take.motion, hand_size_of(take), take.geometry), shown(take)
     early = anticipation(tips, take.notes, take.motion.fps)
     figures = {
         "music_s": music_s,
@@ -141,6 +141,6 @@ def looks_lines(kinds: dict[str, list[Row]]) -> list[str]:
 
 def median_difference_mm(one: Take, other: Take) -> float:
     """Median distance between the same fingertips of two takes of one piece, millimetres."""
-    tips = [fingertips(take.motion, hand_size_of(take)) for take in (one, other)]
+    tips = [fingertips(take.motion, hand_size_of(take), take.geometry) for take in (one, other)]
     frames = min(len(part) for part in tips)
     return float(np.median(np.linalg.norm(tips[0][:frames] - tips[1][:frames], axis=-1)) * 1000)

@@ -44,7 +44,7 @@ class Paths:
     @classmethod
     def of_take(cls, take: Take) -> Paths:
         """What a take shows at the moments of the tracked videos."""
-        fine = fine_motion(take.motion, hand_size_of(take))
+        fine = fine_motion(take.motion, hand_size_of(take), geometry=take.geometry)
         count = int((len(fine) - 1) / fine.rate * REAL_FPS + 1e-6) + 1 if len(fine) else 0
         at = np.minimum(np.rint(np.arange(count) * (fine.rate / REAL_FPS)).astype(int), len(fine) - 1)
         return cls(fine.wrist[at, :, :2].astype(np.float64), fine.tips[at, :, :, :2].astype(np.float64))

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Do fingertips touch the keys that are shown: near the struck key's surface, and through none (docs/definitions.md).
+
+A take says how deep each key is at every moment (`Take.keys`), so this is what one sees in Blender: a fingertip that
+hovers over its lowered key, lies beside it or sinks into any key. Axis letters: n notes, E moments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.body import keyboard
+from models.body.take import Take
+from models.body.take_arrays import KEY_DEPTH, KEY_PITCH, KEY_SECOND
+from models.evaluation.fine_motion import FineMotion
+
+Array = NDArray[np.float64]
+
+DOWN = 0.99
+"""A key is at its bottom at this share of its way."""
+LATEST_S = 0.1
+"""It gets there at most so long after the note's onset, and not before `EARLIEST_S` before it."""
+EARLIEST_S = 0.05
+BANDS = ((0.012, 0.078), (0.059, 0.092))
+"""Metres from the front edge between which strokes ask for a white and for a black key's surface."""
+THROUGH_M = 0.002
+"""A fingertip that is this far below the surface of the key under it is in the key."""
+_BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class KeyTouch:
+    """Of one take; None where no note's key goes down."""
+
+    off_key_mm_p50: float | None
+    """Of the notes that are played: how far the finger is from the surface of its key, in the band that strokes ask
+    for, at the moment at which the key is at its bottom."""
+    off_key_mm_p95: float | None
+    in_keys: float
+    """Share of the moments in which a fingertip is `THROUGH_M` or more below a key, as far as that is not lowered."""
+
+
+def key_touch(take: Take, fine: FineMotion) -> KeyTouch:
+    """How the fingertips of a take touch its keys; ``fine`` is its motion between the frames, too."""
+    away = 1000 * off_key_m(take, fine)
+    inside = [
+        _in_keys(take.keys, fine, slice(begin, begin + _BLOCK)) for begin in range(0, len(fine), _BLOCK)
+    ]
+    p50, p95 = np.percentile(away, (50, 95)).tolist() if len(away) else (None, None)
+    return KeyTouch(p50, p95, float(np.concatenate(inside).mean()) if inside else 0.0)
+
+
+def off_key_m(take: Take, fine: FineMotion) -> Array:
+    """(n,) metres of each note that is played, whose key gets to its bottom."""
+    notes = take.notes.select(take.notes.played & (take.notes.hand >= 0)).astype(np.float64)
+    found: list[float] = []
+    for pitch in np.unique(notes.pitch.astype(int)).tolist():
+        curve = take.keys[take.keys[:, KEY_PITCH] == pitch].astype(np.float64)
+        bottoms = curve[curve[:, KEY_DEPTH] >= DOWN]
+        for i in np.flatnonzero(notes.pitch.astype(int) == pitch):
+            after = np.searchsorted(bottoms[:, KEY_SECOND], notes.onset_s[i] - EARLIEST_S)
+            if after == len(bottoms) or bottoms[after, KEY_SECOND] > notes.onset_s[i] + LATEST_S:
+                continue
+            moment = min(int(np.rint(bottoms[after, KEY_SECOND] * fine.rate)), len(fine) - 1)
+            tip = fine.tips[moment, notes.hand[i], notes.finger[i]].astype(np.float64)
+            found.append(_from_surface(tip, pitch, float(bottoms[after, KEY_DEPTH])))
+    return np.array(found)
+
+
+def _from_surface(tip: Array, pitch: int, depth: float) -> float:
+    """Metres from a point (3,) to the nearest of a key's surface that strokes ask for, the key so far down (0 to 1)."""
+    y = float(np.clip(tip[1], *BANDS[int(keyboard.is_black(pitch))]))
+    left, right = keyboard.playable_x(pitch, not keyboard.is_black(pitch) and y > keyboard.BLACK_FRONT)
+    height = keyboard.key_surface(pitch) - depth * keyboard.bottom_depth(pitch, y)
+    nearest = np.array([np.clip(tip[0], left, right), y, height])
+    return float(np.linalg.norm(tip - nearest))
+
+
+def _in_keys(keys: NDArray[np.float32], fine: FineMotion, block: slice) -> NDArray[np.bool_]:
+    """(E,) moments in which a fingertip is in a key."""
+    tips = fine.tips[block].astype(np.float64)
+    seconds = np.arange(block.start, block.start + len(tips)) / fine.rate
+    depth = np.zeros((len(tips), keyboard.KEYS))
+    for pitch in np.unique(keys[:, KEY_PITCH]).astype(int).tolist():
+        curve = keys[keys[:, KEY_PITCH] == pitch]
+        depth[:, pitch - keyboard.LOWEST_PITCH] = np.interp(
+            seconds, curve[:, KEY_SECOND], curve[:, KEY_DEPTH]
+        )
+    under = keyboard.key_under(tips)
+    over_key, pitch = under >= 0, under + keyboard.LOWEST_PITCH
+    lowered = depth[np.arange(len(tips))[:, None, None], np.maximum(under, 0)]
+    surface = keyboard.key_surface(pitch) - lowered * keyboard.bottom_depth(pitch, tips[..., 1])
+    inside: NDArray[np.bool_] = (over_key & (tips[..., 2] < surface - THROUGH_M)).any((1, 2))
+    return inside
