@@ -112,7 +112,7 @@ def by_frame(boxes: Boxes, colours: NDArray[np.bool_] | None) -> NDArray[np.int6
 
     Raises UserError where two things are nearest to one key, or one lies far from all.
     """
-    pitches = np.array(keyboard.PITCHES)
+    pitches = np.array(keyboard.PITCHES, np.int64)
     off = np.abs(boxes.middle[:, :1] - [keyboard.key_x(pitch) for pitch in keyboard.PITCHES])
     if colours is not None:
         own = np.array([keyboard.is_black(pitch) for pitch in keyboard.PITCHES])
@@ -122,7 +122,8 @@ def by_frame(boxes: Boxes, colours: NDArray[np.bool_] | None) -> NDArray[np.int6
         raise _unclear("some lie beside the keyboard that Fit Piano found")
     if len(set(nearest.tolist())) != len(nearest):
         raise _unclear("two of them lie on one key")
-    return pitches[nearest]
+    found: NDArray[np.int64] = pitches[nearest]
+    return found
 
 
 def misplaced(boxes: Boxes, pitches: NDArray[np.integer[Any]]) -> float:

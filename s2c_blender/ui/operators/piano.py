@@ -102,7 +102,7 @@ class S2C_OT_fit_piano(AddOperator, bpy.types.Operator):
         if event.type == "C":
             self._clicks.append((context.scene.cursor.location.copy(), ""))
         else:
-            hit = hit_under(context, (event.mouse_region_x, event.mouse_region_y))
+            hit = hit_under(context, event.mouse_x, event.mouse_y)
             if hit is None:
                 self.say("There is nothing under the mouse: click a key.", "WARNING")
                 return {"RUNNING_MODAL"}
@@ -138,8 +138,8 @@ class S2C_OT_fit_piano(AddOperator, bpy.types.Operator):
         fitted = fit_piano(
             scene,
             ends,
-            objects=objects[order] if objects is not None else None,  # type: ignore[arg-type]
-            points=points[order] if points is not None else None,  # type: ignore[arg-type]
+            objects=objects[order] if objects is not None else None,
+            points=points[order] if points is not None else None,
             lean=self.lean,
             lift=self.lift,
         )
@@ -173,9 +173,12 @@ def two_chosen(context: bpy.types.Context) -> tuple[bpy.types.Object, bpy.types.
     return (chosen[1], chosen[0]) if active == chosen[0] else (chosen[0], chosen[1])
 
 
-def hit_under(context: bpy.types.Context, at: tuple[int, int]) -> tuple[Vector, str] | None:
-    """What a point of the 3D view shows: its place in the world and the object's name."""
-    view = context.region, context.space_data.region_3d, at
+def hit_under(context: bpy.types.Context, x: int, y: int) -> tuple[Vector, str] | None:
+    """What a pixel of the window shows in this 3D view: its place in the world and the object's name."""
+    window = next((region for region in context.area.regions if region.type == "WINDOW"), None)
+    if window is None:
+        return None
+    view = window, context.area.spaces.active.region_3d, (x - window.x, y - window.y)
     origin = view3d_utils.region_2d_to_origin_3d(*view)
     direction = view3d_utils.region_2d_to_vector_3d(*view)
     hit, place, _, _, item, _ = context.scene.ray_cast(context.evaluated_depsgraph_get(), origin, direction)
