@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from .. import compat
 from ..core import keyboard
 from ..core.splicing import LINEAR
-from ..rig.bones import common_parent, joint_bones
+from ..rig.hands import hands_of
 from .depths import KeyMotion, pedal_frames
 from .parts import PEDAL_DEPTH, VARIABLE, Channel, Part, depth_property, parts_of
 from .users_motion import is_ours, own_curves, own_drivers
@@ -32,8 +32,7 @@ PEDAL_GROUP = "Piano Pedal"
 
 def carrier(armature: bpy.types.Object) -> str:
     """The bone whose curves hold the keys' depths: the one that carries both hands, else the left wrist."""
-    bone = common_parent(armature)
-    return bone.name if bone is not None else joint_bones(armature)[0][0]
+    return hands_of(armature).carrier
 
 
 def depth_path(bone: str, name: str) -> str:

@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import bpy
+import numpy as np
 from mathutils import Matrix
 
 from ..core import keyboard
 from ..core.key_names import LOWEST_OF, key_of
 from ..core.piano_fit import PianoFit, fit, remarks
+from ..core.seat import seat_remark
 from ..errors import UserError
 from ..rig.armature import units_in_a_metre
-from ..rig.bones import piano_frame
+from ..rig.character import stored
 from ..rig.choice import pairs_of_hands
+from ..rig.hands import is_character, piano_frame
 from .animation import connect
-from .frame import own_piano, place_frame
+from .frame import key_range, own_piano, place_frame
 from .measure import common_parent, keys_of_objects
 from .own_keys import let_up, mark_again
 from .parts import own_parts
@@ -124,9 +127,16 @@ def fit_piano(
 
 
 def bring_hands(piano: bpy.types.Object, hands: bpy.types.Object) -> list[str]:
-    """Let the built-in hands play at a piano: move them there, with its size. Returns what should be known."""
+    """Let hands play at a piano: ours go there, with its size; a character is told where its piano is.
+
+    Returns what should be known. Raises UserError for a character whose hands cannot be read.
+    """
     if hands.library is not None:
         return [f'The hands "{hands.name}" are linked from another file and stay where they are.']
+    if is_character(hands):
+        frame = np.array(piano.matrix_world.inverted_safe(), np.float64)
+        stored.remember(hands, stored.with_piano(stored.mapping_of(hands), frame))
+        return [text for text in (seat_of(hands, piano), connect(piano, hands)) if text]
     before = hands.matrix_world.to_scale().x
     hands.matrix_world = piano.matrix_world @ piano_frame(hands).matrix.inverted()
     bpy.context.view_layer.update()
@@ -140,8 +150,29 @@ def bring_hands(piano: bpy.types.Object, hands: bpy.types.Object) -> list[str]:
     return [text for text in said if text]
 
 
+def seat_of(character: bpy.types.Object, piano: bpy.types.Object) -> str:
+    """One sentence where a character sits badly at a piano, else nothing."""
+    to_frame = piano.matrix_world.inverted_safe() @ character.matrix_world
+    mapping = stored.mapping_of(character)
+    limbs = [stored.limb(character, mapping, hand) for hand in (0, 1)]
+    if any(len(limb.chain) < 3 for limb in limbs):
+        return ""  # hands without arms sit nowhere
+    joints = np.array(
+        [[to_frame @ character.pose.bones[name].head for name in limb.chain] for limb in limbs], np.float64
+    )
+    keys = key_range(piano)
+    metre = piano.matrix_world.to_scale().x / units_in_a_metre(bpy.context.scene)
+    return seat_remark(
+        joints[:, 0],
+        np.linalg.norm(np.diff(joints, axis=1), axis=2).sum(1),
+        low_pitch=keys[0],
+        high_pitch=keys[-1],
+        unit=metre,
+    )
+
+
 def hands_for(scene: bpy.types.Scene, chosen: bpy.types.Object | None) -> bpy.types.Object | None:
-    """The built-in hands that a fitted piano is for: those of the panel, or the only ones."""
+    """The hands that a fitted piano is for: those of the panel, or the only ones."""
     hands = pairs_of_hands(scene)
     if chosen in hands:
         return chosen

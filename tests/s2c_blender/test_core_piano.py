@@ -11,6 +11,7 @@ from s2c_blender.core.key_names import key_of, pedal_of, pitches_of
 from s2c_blender.core.key_places import Boxes, by_frame, by_pattern, misplaced, rough_axes
 from s2c_blender.core.piano_fit import axes_of_line, fit, remarks
 from s2c_blender.core.seat import seat_remark
+from s2c_blender.core.skeleton import STANDARD_ARMS
 from s2c_blender.errors import UserError
 
 ALL = list(keyboard.PITCHES)
@@ -201,8 +202,8 @@ def test_axes_point_from_bass_to_treble_and_away_from_the_player() -> None:
 
 
 def test_a_seat_is_judged_and_a_better_one_proposed() -> None:
-    good = np.array([[-0.18, -0.44, 0.32], [0.18, -0.44, 0.32]])
-    arms = np.array([0.55, 0.55])
+    good = STANDARD_ARMS.shoulder
+    arms = STANDARD_ARMS.upper_arm + STANDARD_ARMS.forearm
     assert seat_remark(good, arms) == ""
     assert "10 cm forward" in seat_remark(good - (0, 0.1, 0), arms)
     assert "15 cm lower" in seat_remark(good + (0, 0, 0.15), arms)
@@ -210,4 +211,15 @@ def test_a_seat_is_judged_and_a_better_one_proposed() -> None:
     assert "half a turn" in seat_remark(good[::-1], arms)
     far = seat_remark(good - (0, 0.5, 0), arms)
     assert "50 cm forward (A0 and C8 are out of reach)" in far
-    assert seat_remark(good - (0, 0.5, 0), arms, 60, 72).count("C4") == 1
+    near = seat_remark(good - (0, 0.15, 0), arms, low_pitch=36, high_pitch=96)
+    assert "15 cm forward:" in near, "what lies beyond the keyboard need not be reached"
+    assert "45 cm forward" in seat_remark(good - (0, 0.5, 0), arms, unit=0.9)
+
+
+def test_long_arms_sit_farther_away() -> None:
+    arms = STANDARD_ARMS.upper_arm + STANDARD_ARMS.forearm
+    seat, wrist = STANDARD_ARMS.shoulder, STANDARD_ARMS.wrist
+    assert seat_remark(wrist + 1.3 * (seat - wrist), 1.3 * arms) == ""
+    assert "back" in seat_remark(seat, 1.3 * arms) and "higher" in seat_remark(seat, 1.3 * arms)
+    short = seat_remark(wrist + 0.5 * (seat - wrist), 0.5 * arms)
+    assert short.startswith("With the trunk leaning A0 and C8 are out of reach")

@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from character_helpers import mixamo_mapping, mpfb_armature, seated
 from mathutils import Euler, Matrix
 from piano_helpers import add_keys, down, front_of, save_take, select
 
@@ -17,6 +18,7 @@ from s2c_blender.order_from_scene import common_params
 from s2c_blender.piano.frame import KEYS_PROPERTY, LOWEST_PROPERTY, key_range, own_piano
 from s2c_blender.piano.pairing import piano_of
 from s2c_blender.rig.bones import piano_frame
+from s2c_blender.rig.character import stored
 
 
 @pytest.fixture(autouse=True)
@@ -148,15 +150,15 @@ def test_fit_piano_is_undone_in_one_step() -> None:
 
 def test_the_order_names_the_keys_that_there_are() -> None:
     bpy.ops.s2c.add_hands()
-    assert "keyboard" not in common_params(bpy.context, hands(), Path("a.npz"), 1)
+    assert "keyboard" not in common_params(bpy.context, hands(), Path("a.npz"), 1, Path())
     frame = somewhere()
     points: dict[str, Any] = {"low_point": front_of(36, frame), "high_point": front_of(96, frame)}
     bpy.ops.s2c.fit_piano(keys="61", **points)
-    params = common_params(bpy.context, hands(), Path("a.npz"), 1)
+    params = common_params(bpy.context, hands(), Path("a.npz"), 1, Path())
     assert params["keyboard"] == {"lowest_pitch": 36, "keys": 61}
     for odd in (7, "many", 10**6, -1):  # of a stranger's file
         fitted()[KEYS_PROPERTY] = odd
-        assert "keyboard" not in common_params(bpy.context, hands(), Path("a.npz"), 1)
+        assert "keyboard" not in common_params(bpy.context, hands(), Path("a.npz"), 1, Path())
 
 
 def test_new_hands_at_narrow_keys_have_the_usual_size_in_the_world_and_a_larger_one_beside_the_keys() -> None:
@@ -165,7 +167,7 @@ def test_new_hands_at_narrow_keys_have_the_usual_size_in_the_world_and_a_larger_
     bpy.ops.s2c.add_hands(hand_size=1.1)
     assert_frame(hands(), frame)
     assert piano_frame(hands()).hand_size == pytest.approx(1.1 / 0.9, rel=1e-4)
-    style = common_params(bpy.context, hands(), Path("a.npz"), 1)["style"]
+    style = common_params(bpy.context, hands(), Path("a.npz"), 1, Path())["style"]
     assert 1 + 0.1 * style["hand_size"] == pytest.approx(1.1 / 0.9, rel=1e-4)
 
 
@@ -190,3 +192,42 @@ def test_the_seats_and_frames_of_both_pianos_stay_apart(tmp_path: Path) -> None:
     now, full = down(keys[60], 60, frame, 1 + 0.7 * 30)
     assert now == pytest.approx(full, abs=1e-4)
     assert keyboard.key_name(key_range(fitted())[0]) == "C2"
+
+
+@pytest.fixture
+def character() -> bpy.types.Object:
+    """A character that sits at a piano of its own, chosen in the panel."""
+    armature = mpfb_armature()
+    piano = seated(armature)
+    stored.remember(armature, stored.with_piano(mixamo_mapping(armature), piano))
+    bpy.context.scene.s2c_settings.armature = armature
+    return armature
+
+
+def sat_at(character: bpy.types.Object) -> Matrix:
+    """The frame of the piano at which a character sits."""
+    return Matrix(stored.piano_matrix(stored.mapping_of(character)).tolist()).inverted()
+
+
+def test_a_character_is_told_where_its_piano_is_and_stays_where_it_sits(character: bpy.types.Object) -> None:
+    frame, place = sat_at(character), character.matrix_world.copy()
+    bpy.ops.s2c.fit_piano(low_point=front_of(21, frame), high_point=front_of(108, frame))
+    assert_frame(fitted(), frame)
+    np.testing.assert_allclose(np.array(sat_at(character)), np.array(frame), atol=1e-5)
+    np.testing.assert_allclose(np.array(character.matrix_world), np.array(place), atol=1e-9)
+    assert piano_of(bpy.context.scene, character) == fitted()
+    assert "sit better" not in bpy.context.scene.s2c_settings.piano_said
+    away = frame @ Matrix.Translation((0.0, 0.2, -0.1))
+    bpy.ops.s2c.fit_piano(low_point=front_of(21, away), high_point=front_of(108, away))
+    assert "would sit better 20 cm forward and 10 cm lower" in bpy.context.scene.s2c_settings.piano_said
+    turned = frame @ Matrix.Rotation(np.pi, 4, "Z")
+    bpy.ops.s2c.fit_piano(low_point=front_of(21, turned), high_point=front_of(108, turned))
+    assert "half a turn" in bpy.context.scene.s2c_settings.piano_said
+
+
+def test_a_characters_hands_are_larger_beside_narrow_keys(character: bpy.types.Object) -> None:
+    frame = sat_at(character)
+    usual = stored.character_hands(character).size
+    narrow = frame @ Matrix.Scale(0.9, 4)
+    bpy.ops.s2c.fit_piano(low_point=front_of(21, narrow), high_point=front_of(108, narrow))
+    assert stored.character_hands(character).size == pytest.approx(usual / 0.9, rel=1e-5)

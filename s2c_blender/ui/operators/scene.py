@@ -12,9 +12,9 @@ from ...piano.animation import connect
 from ...piano.build import create_piano
 from ...piano.pairing import free_piano, piano_of
 from ...rig.armature import create_armature, units_in_a_metre
-from ...rig.bones import piano_frame
 from ...rig.choice import pairs_of_hands
 from ...rig.hand_mesh import create_hand_mesh
+from ...rig.hands import piano_frame
 from .base import OperatorBase
 
 
