@@ -2,9 +2,8 @@
 """A motion of one pair of hands for another: the fingertips stay where they were over the keys.
 
 Networks know the standard hands, of some size, and nobody else's. What they make is carried over before contact is
-solved: each hand turns as it lies over the keys (`lie`), its wrist goes as far as the middle of its fingertips is off, then the
-fingers bend for the rest. The same way
-back, what is kept of a take is told to the networks.
+solved: each hand turns as it lies over the keys (`lie`), its wrist goes as far as the middle of its fingertips is off,
+then the fingers bend for the rest. The same way back, what is kept of a take is told to the networks.
 """
 
 from __future__ import annotations

@@ -28,12 +28,14 @@ from models.contact.equations import NormalEquations
 from models.contact.refitting import ShownHands, refitted
 from models.contact.schedule import plan_presses
 from models.contact.variables import ABDUCTIONS
+from models.contact.weights import OUR_WEIGHTS
 from models.errors import UserError
 from models.evaluation.key_touch import key_touch
 from models.evaluation.scores import evaluate_take, onset_score, shown
 from models.music.midi import write_midi
 from models.planning.fingering import finger_notes
 from models.planning.plan import plan_fingering
+from models.planning.playing_hands import PlayingHands
 from models.planning.thinning import thinned
 
 THUMB, RING, LITTLE = 0, 3, 4
@@ -85,7 +87,7 @@ def tips(motion: Motion, geometry: HandGeometry, size: float = 1.0) -> np.ndarra
 def planned(rows: list[list[float]], geometry: HandGeometry, hand: int | None = None, seed: int = 1) -> Notes:
     notes = Notes.from_arrays(rows, hand=hand)
     edits = EditMask.everything(int(30 * (notes.offset_s.max() + 1)), 30.0)
-    return plan_fingering(notes, seed=seed, keep=None, edits=edits, present=geometry.present)
+    return plan_fingering(notes, seed=seed, keep=None, edits=edits, playing=PlayingHands.of(geometry))
 
 
 # -- planning -----------------------------------------------------------------------------------------------
@@ -115,7 +117,7 @@ def test_a_chord_has_no_more_keys_than_the_hand_has_fingers() -> None:
     rows = [[0.5 + beat, 1.2 + beat, pitch, 70] for beat in range(3) for pitch in five]
     notes = Notes.from_arrays(rows, hand=RIGHT)
     for hands, most in ((STANDARD_HANDS, 5), (without("ring"), 4), (without("ring", "pinky"), 3)):
-        found = finger_notes(notes, present=hands.present)
+        found = finger_notes(notes, playing=PlayingHands.of(hands))
         played = found.select(found.played)
         assert [int((played.onset_s == beat + 0.5).sum()) for beat in range(3)] == [most] * 3
         assert {60, 67} <= set(played.pitch.astype(int).tolist())
@@ -138,11 +140,11 @@ def test_hands_share_a_chord_by_the_fingers_that_they_have() -> None:
 def test_more_keys_than_fingers_are_thinned_and_told() -> None:
     keys = [40, 43, 45, 47, 48, 60, 62, 64, 67]
     notes = Notes.from_arrays([[1.0, 2.0, pitch, 70] for pitch in keys])
-    present = without("ring").present
+    playing = PlayingHands.of(without("ring"))
     assert thinned(notes, 30.0).plays.all()
-    assert thinned(notes, 30.0, present=present).plays.sum() <= 8
+    assert thinned(notes, 30.0, playing=playing).plays.sum() <= 8
     assert not remarks_on(notes, 30.0, 9, 9)
-    (remark,) = remarks_on(notes, 30.0, 8, 9, present=present)
+    (remark,) = remarks_on(notes, 30.0, 8, 9, playing=playing)
     assert remark.code == "more_than_ten_fingers" and "8 of 9" in remark.sentence
     assert "eight fingers" in remark.sentence
 
@@ -169,7 +171,7 @@ def test_fingers_that_slide_are_there() -> None:
 def test_hands_that_are_ours_in_another_size_play_as_ours_of_that_size(size: float) -> None:
     notes, motion = melody(), relaxed_motion(4.0, 30.0)
     one = apply_contact(motion, notes, hand_size=size).motion
-    other = apply_contact(motion, notes, geometry=scaled(size)).motion
+    other = apply_contact(motion, notes, geometry=scaled(size), weights=OUR_WEIGHTS).motion
     away = np.linalg.norm(tips(one, STANDARD_HANDS, size) - tips(other, scaled(size)), axis=-1)
     assert np.median(away) < 1e-5 and away.max() < 1e-3
     assert np.abs(one.wrist - other.wrist).max() < 1e-3
