@@ -96,6 +96,6 @@ class ContactWeights:
 
 OUR_WEIGHTS = ContactWeights()
 """Of our hands, whose motion the networks make."""
-OTHER_WEIGHTS = ContactWeights(stroke_side=0.0004, place_acceleration=2.0, turn_acceleration=24.0)
+OTHER_WEIGHTS = ContactWeights(stroke_side=0.0005, place_acceleration=1.4, turn_acceleration=17.0)
 """Of other bodies. Their fingers differ each by its own, so wrists have to correct from note to note what was made for
-ours: they may do so twice as quickly, and the keys pull fingers more."""
+ours: they may do so more quickly, and keys pull their fingers more (`benchmarks.other_hands`)."""
