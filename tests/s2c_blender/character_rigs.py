@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from models.body.kinematics import forward_kinematics
-from models.body.skeleton import FINGERS, HANDS, STANDARD_HANDS, HandGeometry
+from models.body.skeleton import FINGER_JOINTS, FINGERS, HANDS, JOINTS, STANDARD_HANDS, HandGeometry
+from s2c_blender.core.character.hands import CharacterHands
 from s2c_blender.core.character.mapping import CharacterMapping, HandMapping
 from s2c_blender.core.character.rest_bones import RestBones
 
@@ -160,3 +162,98 @@ def by_names(wrist: str, finger: str, fingers: tuple[str, ...], sides: tuple[str
                 bones[f"{name}{n}"] = finger.format(side=side, finger=word, n=n)
         hands.append(HandMapping(bones))
     return CharacterMapping("by hand", *hands)
+
+
+def angles(seed: int, hands: CharacterHands) -> np.ndarray:
+    """Random poses within the limits (2, 16, 3); joints that a rig lacks stay at 0."""
+    limits = STANDARD_HANDS.limits
+    euler = np.random.default_rng(seed).uniform(limits[..., 0], limits[..., 1])
+    for hand in hands.hands:
+        for finger in filter(None, hand.fingers):
+            for joint in finger.locked:
+                euler[hand.hand, FINGER_JOINTS[finger.finger, joint - 1]] = 0.0
+    return euler
+
+
+def check_exact(bones: RestBones, mapping: CharacterMapping, seed: int) -> None:
+    """Posed bones are where the generator's kinematics of the geometry file put them."""
+    hands = CharacterHands.of(bones, mapping)
+    euler = angles(seed, hands)
+    random = np.random.default_rng(seed)
+    wrist, turn, origin = random.normal(size=(2, 3)), rotation(random.normal(size=4)), random.normal(size=3)
+    wanted, tips = kinematics(hands.geometry("x"), euler, wrist)
+    rotations = hands.finger_rotations(euler)
+    for hand, own in zip(hands.hands, mapping.hands, strict=True):
+        place = turn @ wrist[hand.hand] / bones.metres + origin
+        axes = turn @ hand.wrist_orientations(euler[hand.hand, 0])
+        heads, frames = posed(bones, rotations, hand.wrist, place, axes)
+        for joint, name in enumerate(JOINTS):
+            if name not in own.bones:
+                continue
+            found = turn.T @ (heads[bones.index[own.bones[name]]] - origin) * bones.metres
+            assert found == pytest.approx(wanted[hand.hand, joint], abs=1e-9), (name, HANDS[hand.hand])
+        for finger in filter(None, hand.fingers):
+            last = bones.index[finger.bones[-1]]
+            tip = heads[last] + frames[last] @ bones.in_bone_space(last, finger.axes.heads[-1])
+            found = turn.T @ (tip - origin) * bones.metres
+            assert found == pytest.approx(tips[hand.hand, finger.finger], abs=1e-9), FINGERS[finger.finger]
+
+
+def check_flexion(bones: RestBones, mapping: CharacterMapping) -> None:
+    """20 degrees at every joint bring every tip toward the palm, by 5 mm and more."""
+    hands = CharacterHands.of(bones, mapping)
+    rest, bent = np.zeros((2, 16, 3)), np.zeros((2, 16, 3))
+    bent[:, 1:, 0] = np.radians(20)
+    for hand in hands.hands:
+        palm = _palm(bones, mapping, hand.hand)
+        heads, frames = posed(bones, hands.finger_rotations(rest))
+        heads2, frames2 = posed(bones, hands.finger_rotations(bent))
+        for finger in filter(None, hand.fingers):
+            last = bones.index[finger.bones[-1]]
+            point = bones.in_bone_space(last, finger.axes.heads[-1])
+            tip, tip2 = (h[last] + f[last] @ point for h, f in ((heads, frames), (heads2, frames2)))
+            way = (tip2 - tip) * bones.metres
+            assert way @ palm > 0.005, (HANDS[hand.hand], FINGERS[finger.finger])
+
+
+def _palm(bones: RestBones, mapping: CharacterMapping, hand: int) -> np.ndarray:
+    """Where the palm faces: first knuckle x last knuckle from the wrist, worked out apart from the code."""
+    own = mapping.hands[hand].bones
+    fingers = [name for name in ("index1", "middle1", "ring1", "pinky1") if name in own]
+    wrist, first, last = (bones.heads[bones.index[own[name]]] for name in ("wrist", fingers[0], fingers[-1]))
+    normal = np.cross(first - wrist, last - wrist) * (1 if hand else -1)
+    return normal / np.linalg.norm(normal)
+
+
+def with_parent(bones: RestBones, below: str, name: str, share: float) -> RestBones:
+    """A new bone between `below` and its parent, at this share of the way from the parent."""
+    child = bones.index[below]
+    parent = int(bones.parents[child])
+    head = bones.heads[parent] * (1 - share) + bones.heads[child] * share
+    grown = with_leaf(bones, bones.names[parent], name, head)
+    parents = grown.parents.copy()
+    parents[child] = len(bones.names)
+    return replace(grown, parents=parents)
+
+
+def with_leaf(bones: RestBones, parent: str, name: str, head: np.ndarray) -> RestBones:
+    """A new bone without children, whose axes and tail say nothing."""
+    frame = rotation(np.random.default_rng(len(bones.names)).normal(size=4))
+    return RestBones(
+        (*bones.names, name),
+        np.append(bones.parents, bones.index[parent]),
+        np.vstack([bones.heads, head]),
+        np.vstack([bones.tails, head + 0.01 / bones.metres * frame[:, 1]]),
+        np.concatenate([bones.frames, frame[None]]),
+        bones.metres,
+    )
+
+
+def without_bone(bones: RestBones, name: str) -> RestBones:
+    """The bones without one of them; its children hang on its parent."""
+    gone = bones.index[name]
+    parents = np.where(bones.parents == gone, bones.parents[gone], bones.parents)
+    keep = np.arange(len(bones.names)) != gone
+    parents = np.where(parents > gone, parents - 1, parents)[keep]
+    names = tuple(other for other in bones.names if other != name)
+    return RestBones(names, parents, bones.heads[keep], bones.tails[keep], bones.frames[keep], bones.metres)

@@ -5,7 +5,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from character_rigs import by_names, kinematics, measured, mirrored, moved, posed, rolled, rotation
+from character_rigs import (
+    angles,
+    by_names,
+    check_exact,
+    check_flexion,
+    measured,
+    mirrored,
+    moved,
+    rolled,
+    rotation,
+)
 
 from models.body.skeleton import FINGER_JOINTS, FINGERS, HANDS, JOINTS, STANDARD_HANDS
 from s2c_blender.core import skeleton
@@ -41,41 +51,6 @@ RIGS = {
 }
 
 
-def angles(seed: int, hands: CharacterHands) -> np.ndarray:
-    """Random poses within the limits (2, 16, 3); joints that a rig lacks stay at 0."""
-    limits = STANDARD_HANDS.limits
-    euler = np.random.default_rng(seed).uniform(limits[..., 0], limits[..., 1])
-    for hand in hands.hands:
-        for finger in filter(None, hand.fingers):
-            for joint in finger.locked:
-                euler[hand.hand, FINGER_JOINTS[finger.finger, joint - 1]] = 0.0
-    return euler
-
-
-def check_exact(bones: RestBones, mapping: CharacterMapping, seed: int) -> None:
-    """Posed bones are where the generator's kinematics of the geometry file put them."""
-    hands = CharacterHands.of(bones, mapping)
-    euler = angles(seed, hands)
-    random = np.random.default_rng(seed)
-    wrist, turn, origin = random.normal(size=(2, 3)), rotation(random.normal(size=4)), random.normal(size=3)
-    wanted, tips = kinematics(hands.geometry("x"), euler, wrist)
-    rotations = hands.finger_rotations(euler)
-    for hand, own in zip(hands.hands, mapping.hands, strict=True):
-        place = turn @ wrist[hand.hand] / bones.metres + origin
-        axes = turn @ hand.wrist_orientations(euler[hand.hand, 0])
-        heads, frames = posed(bones, rotations, hand.wrist, place, axes)
-        for joint, name in enumerate(JOINTS):
-            if name not in own.bones:
-                continue
-            found = turn.T @ (heads[bones.index[own.bones[name]]] - origin) * bones.metres
-            assert found == pytest.approx(wanted[hand.hand, joint], abs=1e-9), (name, HANDS[hand.hand])
-        for finger in filter(None, hand.fingers):
-            last = bones.index[finger.bones[-1]]
-            tip = heads[last] + frames[last] @ bones.in_bone_space(last, finger.axes.heads[-1])
-            found = turn.T @ (tip - origin) * bones.metres
-            assert found == pytest.approx(tips[hand.hand, finger.finger], abs=1e-9), FINGERS[finger.finger]
-
-
 @pytest.mark.parametrize("name", RIGS)
 def test_posed_bones_are_where_the_generator_has_the_joints(name: str) -> None:
     for seed in range(3):
@@ -100,29 +75,7 @@ def test_angles_survive_the_way_to_the_bones_and_back(name: str) -> None:
 
 @pytest.mark.parametrize("name", RIGS)
 def test_flexion_brings_every_tip_toward_the_palm_on_both_sides(name: str) -> None:
-    bones = measured(name)
-    hands = CharacterHands.of(bones, RIGS[name])
-    rest, bent = np.zeros((2, 16, 3)), np.zeros((2, 16, 3))
-    bent[:, 1:, 0] = np.radians(20)
-    for hand in hands.hands:
-        palm = _palm(bones, RIGS[name], hand.hand)
-        heads, frames = posed(bones, hands.finger_rotations(rest))
-        heads2, frames2 = posed(bones, hands.finger_rotations(bent))
-        for finger in filter(None, hand.fingers):
-            last = bones.index[finger.bones[-1]]
-            point = bones.in_bone_space(last, finger.axes.heads[-1])
-            tip, tip2 = (h[last] + f[last] @ point for h, f in ((heads, frames), (heads2, frames2)))
-            way = (tip2 - tip) * bones.metres
-            assert way @ palm > 0.005, (HANDS[hand.hand], FINGERS[finger.finger])
-
-
-def _palm(bones: RestBones, mapping: CharacterMapping, hand: int) -> np.ndarray:
-    """Where the palm faces: first knuckle x last knuckle from the wrist, worked out apart from the code."""
-    own = mapping.hands[hand].bones
-    fingers = [name for name in ("index1", "middle1", "ring1", "pinky1") if name in own]
-    wrist, first, last = (bones.heads[bones.index[own[name]]] for name in ("wrist", fingers[0], fingers[-1]))
-    normal = np.cross(first - wrist, last - wrist) * (1 if hand else -1)
-    return normal / np.linalg.norm(normal)
+    check_flexion(measured(name), RIGS[name])
 
 
 def built_in(scale: float = 1.0) -> RestBones:

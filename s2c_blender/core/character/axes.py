@@ -21,6 +21,7 @@ from ..skeleton import DATA, FINGER_JOINTS, FINGERS, HANDS, LEFT, MIRROR, rest_b
 Array = NDArray[np.float64]
 
 THUMB = 0
+FINGER_WORDS = ("thumb", "index finger", "middle finger", "ring finger", "little finger")
 STANDARD_LENGTHS = np.array([DATA["fingers"][finger]["lengths"] for finger in FINGERS])  # (5, 3) metres
 STANDARD_RADII = np.array([DATA["fingers"][finger]["radii"] for finger in FINGERS])  # (5, 4) metres
 STANDARD_BASES = np.array(
@@ -95,18 +96,18 @@ def finger_axes(hand: int, finger: int, frame: Array, heads: Array) -> FingerAxe
     lengths = np.linalg.norm(steps, axis=1)
     reach = np.linalg.norm(heads[-1] - heads[0])
     if lengths.min() <= 1e-6 * max(lengths.max(), 1e-30):
-        raise NoAxesError(f"has two joints of the {FINGERS[finger]} finger at one place")
+        raise NoAxesError(f"has two joints of the {FINGER_WORDS[finger]} at one place")
     along = steps / lengths[:, None]
     palmar = (
         frame @ standard_frames(hand)[1][finger][:, 2]
     )  # the way that +X flexion moves the tip of a straight finger
     hinge = np.cross(heads[-1] - heads[0], palmar)
     if np.linalg.norm(hinge) < 0.2 * reach or reach < 0.3 * lengths.sum():
-        raise NoAxesError(f"has its {FINGERS[finger]} finger bent into a fist at rest")
+        raise NoAxesError(f"has its {FINGER_WORDS[finger]} bent into a fist at rest")
     hinges = hinge - np.sum(along * hinge, axis=1)[:, None] * along
     size = np.linalg.norm(hinges, axis=1)
     if size.min() < 0.3 * np.linalg.norm(hinge):
-        raise NoAxesError(f"has its {FINGERS[finger]} finger bent sideways at rest")
+        raise NoAxesError(f"has its {FINGER_WORDS[finger]} bent sideways at rest")
     hinges /= size[:, None]
     return FingerAxes(heads, np.stack([hinges, along, np.cross(hinges, along)], axis=-1))
 
@@ -142,10 +143,10 @@ def why_wrong(hand: int, wrist: Array, frame: Array, fingers: dict[int, FingerAx
         )
     for finger, places in own.items():
         if finger != THUMB and np.linalg.norm(places[-1]) <= np.linalg.norm(places[0]):
-            return f"has a tip of the {FINGERS[finger]} finger that is nearer to the wrist than its knuckle"
+            return f"has a tip of the {FINGER_WORDS[finger]} that is nearer to the wrist than its knuckle"
     if THUMB in own and own[THUMB].mean(0)[0] * ulnar >= np.mean(across):
         return "has its thumb on the side of the little finger"
-    if _bend(own) < -WRONG_BEND:
+    if how_wrong(frame, fingers) > WRONG_BEND:
         other = HANDS[1 - hand]
         return f"bends backwards: it looks like a {other} hand, so exchange the two hands' bones"
     return None
@@ -155,15 +156,16 @@ WRONG_BEND = 0.15
 """Radians; a hand that bends farther the wrong way belongs to the other side."""
 
 
-def _bend(own: dict[int, Array]) -> float:
-    """How far the fingers bend toward the palm at rest, plus how far the thumb points before it: radians."""
+def how_wrong(frame: Array, fingers: dict[int, FingerAxes]) -> float:
+    """How far the fingers bend backwards at rest, plus how far the thumb points behind the palm: radians."""
     bends, thumb = [0.0], 0.0
-    for finger, places in own.items():
+    for finger, axes in fingers.items():
+        steps = np.diff(axes.heads, axis=0) @ frame  # canonical axes
         if finger == THUMB:
-            thumb = _below(places[-1] - places[0])
+            thumb = _below(steps.sum(0))
         else:
-            bends.append(_below(places[-1] - places[-2]) - _below(places[1] - places[0]))
-    return thumb + float(np.sum(bends)) / max(len(bends) - 1, 1)
+            bends.append(_below(steps[-1]) - _below(steps[0]))
+    return -thumb - float(np.sum(bends)) / max(len(bends) - 1, 1)
 
 
 def _below(way: Array) -> float:

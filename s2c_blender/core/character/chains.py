@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from ...errors import UserError
 from ..skeleton import FINGERS, HANDS
+from .axes import FINGER_WORDS
 from .mapping import HandMapping
 from .rest_bones import RestBones
 
@@ -14,7 +15,9 @@ def wrist_bone(bones: RestBones, mapping: HandMapping, hand: int) -> int:
     name = mapping.bones.get("wrist")
     if name is None:
         raise UserError(
-            "character_hand", f"The {HANDS[hand]} hand has no wrist; choose its bone in the list."
+            "character_hand",
+            f"The {HANDS[hand]} hand has no wrist bone; choose it in the list, or join the armature with that hand "
+            "to this one (Object > Join).",
         )
     return _bone(bones, name, hand)
 
@@ -24,7 +27,7 @@ def finger_chain(bones: RestBones, mapping: HandMapping, hand: int, finger: int)
 
     Bones that nobody mapped may lie in between (palm, twist, control bones): they stay at rest and pass rotations on.
     """
-    where = f"The {HANDS[hand]} hand's {FINGERS[finger]} finger"
+    where = f"The {HANDS[hand]} hand's {FINGER_WORDS[finger]}"
     numbers = [i for i in (1, 2, 3) if f"{FINGERS[finger]}{i}" in mapping.bones]
     if numbers != list(range(1, len(numbers) + 1)):
         raise UserError(

@@ -18,6 +18,7 @@ from ...errors import UserError
 from ..euler import euler_angles
 from ..skeleton import FINGER_JOINTS, FINGERS, HANDS, euler_matrices
 from .axes import (
+    FINGER_WORDS,
     THUMB,
     FingerAxes,
     NoAxesError,
@@ -227,7 +228,7 @@ def _tip(bones: RestBones, mapping: CharacterMapping, hand: int, finger: int, ch
     bone = bones.index.get(tip[0])
     if bone is None or (bone != chain[-1] and chain[-1] not in bones.ancestors(bone)):
         raise _refused(
-            hand, f'has the tip of its {FINGERS[finger]} finger on "{tip[0]}", which is not its last bone'
+            hand, f'has the tip of its {FINGER_WORDS[finger]} on "{tip[0]}", which is not its last bone'
         )
     return bones.in_armature_space(bone, tip[1])
 

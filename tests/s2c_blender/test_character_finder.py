@@ -1,0 +1,591 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whose character is this? Each family is found by its names, both hands, and plays; or else the shape tells."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from character_rigs import (
+    NUMBERS,
+    check_exact,
+    check_flexion,
+    joined,
+    measured,
+    mirrored,
+    moved,
+    renamed,
+    rolled,
+    with_leaf,
+    with_parent,
+    without_bone,
+)
+
+from models.body.skeleton import FINGERS
+from s2c_blender.core.character.families import families, family
+from s2c_blender.core.character.finder import find
+from s2c_blender.core.character.hands import CharacterHands
+from s2c_blender.core.character.rest_bones import RestBones
+from s2c_blender.errors import UserError
+
+PARTS = ("wrist", "forearm", "upper_arm", "shoulder")
+DONOR = dict(zip(PARTS, ("hand", "lowerarm", "upperarm", "clavicle"), strict=True))
+"""Parts in the names of the armature that the families without files are made from."""
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How a family names its bones, as its makers and users have it."""
+
+    parts: tuple[str, ...]
+    """Of `PARTS`, as far as there are names."""
+    thumb: tuple[str, ...]
+    """Names of the thumb's bones; fewer than three where its first ones are missing."""
+    finger: str
+    words: tuple[str, ...]
+    """Index to little finger."""
+    numbers: tuple[str, ...] = ("1", "2", "3")
+    sides: tuple[str, str] = ("L", "R")
+    more: Callable[[RestBones, str], RestBones] = lambda bones, side: bones
+    """What else such a rig has, for one side."""
+
+    def expected(self, side: str) -> dict[str, str]:
+        """Part to bone name."""
+        bones = {part: name.format(s=side) for part, name in zip(PARTS, self.parts)}
+        bones |= {f"thumb{i + 1}": name.format(s=side) for i, name in enumerate(self.thumb)}
+        for finger, word in zip(FINGERS[1:], self.words, strict=True):
+            for i, n in enumerate(self.numbers):
+                bones[f"{finger}{i + 1}"] = self.finger.format(s=side, w=word, n=n.format(w=word))
+        return bones
+
+    def armature(self) -> RestBones:
+        """An armature of this family with the proportions of MPFB's."""
+        bones = measured("mpfb_game_engine")
+        for own, side in zip(("_l", "_r"), self.sides, strict=True):
+            if len(self.thumb) < 3:
+                bones = without_bone(bones, f"thumb_01{own}")
+            first = 4 - len(self.thumb)
+            table = {f"thumb_0{first + i}{own}": name.format(s=side) for i, name in enumerate(self.thumb)}
+            for part, name in zip(PARTS, self.parts):
+                table[DONOR[part] + own] = name.format(s=side)
+            for finger, word in zip(FINGERS[1:], self.words, strict=True):
+                for i, n in enumerate(self.numbers):
+                    table[f"{finger}_0{i + 1}{own}"] = self.finger.format(s=side, w=word, n=n.format(w=word))
+            bones = self.more(renamed(bones, table), side)
+        return bones
+
+
+def metacarpals(pattern: str, first: str, words: tuple[str, ...]) -> Callable[[RestBones, str], RestBones]:
+    """Adds a bone of the palm before each finger's first one."""
+
+    def add(bones: RestBones, side: str) -> RestBones:
+        for word in words:
+            bones = with_parent(bones, first.format(s=side, w=word), pattern.format(s=side, w=word), 0.3)
+        return bones
+
+    return add
+
+
+def tips(pattern: str, last: str, words: tuple[str, ...]) -> Callable[[RestBones, str], RestBones]:
+    """Adds a joint at each finger's tip."""
+
+    def add(bones: RestBones, side: str) -> RestBones:
+        for word in words:
+            name = last.format(s=side, w=word)
+            bones = with_leaf(bones, name, pattern.format(s=side, w=word), bones.tails[bones.index[name]])
+        return bones
+
+    return add
+
+
+def unreal5(bones: RestBones, side: str) -> RestBones:
+    bones = metacarpals("{w}_metacarpal_{s}", "{w}_01_{s}", FINGERS[1:])(bones, side)
+    for bone, helper in (
+        ("lowerarm", "lowerarm_twist_01"),
+        ("lowerarm", "lowerarm_correctiveRoot"),
+        ("hand", "wrist_inner"),
+    ):
+        head = bones.heads[bones.index[f"{bone}_{side}"]]
+        bones = with_leaf(bones, f"{bone}_{side}", f"{helper}_{side}", head)
+    return bones
+
+
+def metahuman(bones: RestBones, side: str) -> RestBones:
+    bones = unreal5(bones, side)
+    wrist = bones.heads[bones.index[f"hand_{side}"]]
+    bones = with_leaf(bones, f"hand_{side}", f"hand_correctiveRoot_{side}", wrist)
+    for finger in FINGERS[1:]:  # helpers on the way of the fingers
+        knuckle = f"{finger}_01_{side}"
+        bones = with_leaf(bones, knuckle, f"{finger}_01_half_{side}", bones.heads[bones.index[knuckle]])
+    return bones
+
+
+def auto_rig_pro(bones: RestBones, side: str) -> RestBones:
+    bones = metacarpals("c_{w}1_base{s}", "c_{w}1{s}", FINGERS[1:])(bones, side)
+    wrist = bones.heads[bones.index[f"hand{side}"]]
+    for name in ("c_hand_ik", "c_hand_fk"):
+        bones = with_leaf(bones, f"c_shoulder{side}", name + side, wrist)
+    return bones
+
+
+def mmd(bones: RestBones, side: str) -> RestBones:
+    bones = with_parent(bones, f"{side}手首", f"{side}手捩", 0.5)
+    return with_parent(bones, f"{side}ひじ", f"{side}腕捩", 0.5)
+
+
+CAPITAL = ("Index", "Middle", "Ring", "Pinky")
+LITTLE = ("Index", "Middle", "Ring", "Little")
+MID = ("Index", "Mid", "Ring", "Pinky")
+PHALANGES = ("Proximal", "Intermediate", "Distal")
+LEFT_RIGHT = ("Left", "Right")
+XR, UPPER = "XR_HAND_JOINT_{w}_{n}_EXT.{s}", tuple(map(str.upper, LITTLE))
+MADE = {
+    "unreal5": Scheme(
+        ("hand_{s}", "lowerarm_{s}", "upperarm_{s}", "clavicle_{s}"),
+        ("thumb_01_{s}", "thumb_02_{s}", "thumb_03_{s}"),
+        "{w}_{n}_{s}",
+        FINGERS[1:],
+        ("01", "02", "03"),
+        ("l", "r"),
+        unreal5,
+    ),
+    "metahuman_body": Scheme(
+        ("hand_{s}", "lowerarm_{s}", "upperarm_{s}", "clavicle_{s}"),
+        ("thumb_01_{s}", "thumb_02_{s}", "thumb_03_{s}"),
+        "{w}_{n}_{s}",
+        FINGERS[1:],
+        ("01", "02", "03"),
+        ("l", "r"),
+        metahuman,
+    ),
+    "character_creator": Scheme(
+        ("CC_Base_{s}_Hand", "CC_Base_{s}_Forearm", "CC_Base_{s}_Upperarm", "CC_Base_{s}_Clavicle"),
+        ("CC_Base_{s}_Thumb1", "CC_Base_{s}_Thumb2", "CC_Base_{s}_Thumb3"),
+        "CC_Base_{s}_{w}{n}",
+        MID,
+    ),
+    "accurig": Scheme(
+        ("CC_Base_{s}_Hand", "CC_Base_{s}_Forearm", "CC_Base_{s}_Upperarm", "CC_Base_{s}_Clavicle"),
+        ("CC_Base_{s}_Finger00", "CC_Base_{s}_Finger01", "CC_Base_{s}_Finger02"),
+        "CC_Base_{s}_Finger{w}{n}",
+        tuple("1234"),
+        tuple("012"),
+    ),
+    "iclone": Scheme(
+        ("{s}_Hand", "{s}_Forearm", "{s}_Upperarm", "{s}_Clavicle"),
+        ("{s}_Thumb1", "{s}_Thumb2", "{s}_Thumb3"),
+        "{s}_{w}{n}",
+        MID,
+    ),
+    "auto_rig_pro": Scheme(
+        ("hand{s}", "forearm{s}", "arm{s}", "c_shoulder{s}"),
+        ("c_thumb1{s}", "c_thumb2{s}", "c_thumb3{s}"),
+        "c_{w}{n}{s}",
+        FINGERS[1:],
+        sides=(".l", ".r"),
+        more=auto_rig_pro,
+    ),
+    "auto_rig_pro_export": Scheme(
+        ("hand{s}", "forearm_stretch{s}", "arm_stretch{s}", "shoulder{s}"),
+        ("thumb1{s}", "c_thumb2{s}", "c_thumb3{s}"),
+        "{n}{s}",
+        FINGERS[1:],
+        ("{w}1", "c_{w}2", "c_{w}3"),
+        (".l", ".r"),
+    ),
+    "vroid": Scheme(
+        ("J_Bip_{s}_Hand", "J_Bip_{s}_LowerArm", "J_Bip_{s}_UpperArm", "J_Bip_{s}_Shoulder"),
+        ("J_Bip_{s}_Thumb1", "J_Bip_{s}_Thumb2", "J_Bip_{s}_Thumb3"),
+        "J_Bip_{s}_{w}{n}",
+        LITTLE,
+    ),
+    "vroid_symmetric": Scheme(
+        ("Hand_{s}", "LowerArm_{s}", "UpperArm_{s}", "Shoulder_{s}"),
+        ("Thumb1_{s}", "Thumb2_{s}", "Thumb3_{s}"),
+        "{w}{n}_{s}",
+        LITTLE,
+    ),
+    "humanoid": Scheme(
+        ("{s}Hand", "{s}LowerArm", "{s}UpperArm", "{s}Shoulder"),
+        ("{s}ThumbMetacarpal", "{s}ThumbProximal", "{s}ThumbDistal"),
+        "{s}{w}{n}",
+        LITTLE,
+        PHALANGES,
+        LEFT_RIGHT,
+    ),
+    "mmd": Scheme(
+        ("{s}手首", "{s}ひじ", "{s}腕", "{s}肩"),
+        ("{s}親指１", "{s}親指２"),
+        "{s}{w}{n}",
+        ("人指", "中指", "薬指", "小指"),
+        tuple("１２３"),
+        ("左", "右"),
+        mmd,
+    ),
+    "mmd_suffix": Scheme(
+        ("手首.{s}", "ひじ.{s}", "腕.{s}", "肩.{s}"),
+        ("親指０.{s}", "親指１.{s}", "親指２.{s}"),
+        "{w}{n}.{s}",
+        ("人差指", "中指", "薬指", "小指"),
+        tuple("１２３"),
+    ),
+    "mmd_english": Scheme(
+        ("Wrist_{s}", "Elbow_{s}", "Arm_{s}", "Shoulder_{s}"),
+        ("Thumb1_{s}", "Thumb2_{s}"),
+        "{w}Finger{n}_{s}",
+        LITTLE,
+    ),
+    "smplx": Scheme(
+        ("{s}_wrist", "{s}_elbow", "{s}_shoulder", "{s}_collar"),
+        ("{s}_thumb1", "{s}_thumb2", "{s}_thumb3"),
+        "{s}_{w}{n}",
+        FINGERS[1:],
+        sides=("left", "right"),
+    ),
+    "openxr": Scheme(
+        ("XR_HAND_JOINT_WRIST_EXT.{s}",),
+        tuple(XR.format(w="THUMB", n=n, s="{s}") for n in ("METACARPAL", "PROXIMAL", "DISTAL")),
+        XR,
+        UPPER,
+        tuple(map(str.upper, PHALANGES)),
+        more=metacarpals(XR.replace("{n}", "METACARPAL"), XR.replace("{n}", "PROXIMAL"), UPPER),
+    ),
+    "meta_hands": Scheme(
+        ("b_{s}_wrist", "b_{s}_forearm_stub"),
+        ("b_{s}_thumb1", "b_{s}_thumb2", "b_{s}_thumb3"),
+        "b_{s}_{w}{n}",
+        FINGERS[1:],
+        sides=("l", "r"),
+    ),
+    "rokoko": Scheme(
+        ("{s}Hand", "{s}ForeArm", "{s}Arm", "{s}Shoulder"),
+        ("{s}Finger1Metacarpal", "{s}Finger1Proximal", "{s}Finger1Distal"),
+        "{s}Finger{w}{n}",
+        tuple("2345"),
+        ("Proximal", "Medial", "Distal"),
+        LEFT_RIGHT,
+        metacarpals("{s}Finger{w}Metacarpal", "{s}Finger{w}Proximal", tuple("2345")),
+    ),
+    "xsens": Scheme(
+        ("{s}Hand", "{s}ForeArm", "{s}UpperArm", "{s}Shoulder"),
+        ("{s}FirstMC", "{s}FirstPP", "{s}FirstDP"),
+        "{s}{w}{n}",
+        ("Second", "Third", "Fourth", "Fifth"),
+        ("PP", "MP", "DP"),
+        LEFT_RIGHT,
+        metacarpals("{s}{w}MC", "{s}{w}PP", ("Second", "Third", "Fourth", "Fifth")),
+    ),
+}
+
+
+def test_there_is_a_test_for_every_family() -> None:
+    tested = {*MADE, *(key for key, _, _ in MEASURED.values()), "webxr", "unity_xr", "s2c"}
+    on_rigs = {"rigify_generated"}  # see test_character_rigs.py
+    names_of_others = {
+        "humgen3d",
+        "mhx",
+        "cc_game_base",
+        "cats",
+    }  # Rigify's, Unreal's and MikuMikuDance's with a mark
+    assert {one.key for one in families()} == tested | on_rigs | names_of_others
+
+
+def check_found(bones: RestBones, key: str, expected: list[dict[str, str]]) -> None:
+    """The family, the bones of both hands, and that these hands play."""
+    found = find(bones)
+    assert found.problem is None, found.problem
+    assert found.mapping.family == key
+    one = family(key)
+    assert one is not None and found.title == one.title
+    for hand, own in zip(found.mapping.hands, expected, strict=True):
+        assert {part: hand.bones.get(part) for part in own} == own
+        assert set(hand.bones) - set(own) <= set(PARTS[1:])
+        assert hand.arm == one.arm
+    check_exact(bones, found.mapping, 0)
+    check_flexion(bones, found.mapping)
+
+
+@pytest.mark.parametrize("key", MADE)
+def test_a_family_without_files_is_found_on_an_armature_made_from_its_names(key: str) -> None:
+    scheme = MADE[key]
+    bones = scheme.armature()
+    expected = [scheme.expected(side) for side in scheme.sides]
+    check_found(bones, key, expected)
+    check_found(moved(rolled(bones, 3), 4, 0.01), key, expected)
+
+
+FIVE = ("thumb", "index", "middle", "ring", "pinky")
+RIGIFY = ("thumb", "f_index", "f_middle", "f_ring", "f_pinky")
+HANDS_OF_MIXAMO = ("Thumb", *CAPITAL)
+DAZ = ("Thumb", *MID)
+MEASURED: dict[str, tuple[str, tuple[str, ...], tuple[str, tuple[str, ...], tuple[str, str]]]] = {
+    # armature: family; wrist, forearm, upper arm, shoulder; scheme and words of fingers, sides
+    "rigify_metarig": (
+        "rigify_metarig",
+        ("hand{s}", "forearm{s}", "upper_arm{s}", "shoulder{s}"),
+        ("{w}.0{n}{s}", RIGIFY, (".L", ".R")),
+    ),
+    "rigify_deform": (
+        "rigify_deform",
+        ("DEF-hand{s}", "DEF-forearm{s}", "DEF-upper_arm{s}", "DEF-shoulder{s}"),
+        ("DEF-{w}.0{n}{s}", RIGIFY, (".L", ".R")),
+    ),
+    "makehuman": (
+        "makehuman_default",
+        ("wrist{s}", "lowerarm01{s}", "upperarm01{s}", "clavicle{s}"),
+        ("finger{w}-{n}{s}", tuple("12345"), (".L", ".R")),
+    ),
+    "mpfb_game_engine": (
+        "mpfb_game_engine",
+        ("hand_{s}", "lowerarm_{s}", "upperarm_{s}", "clavicle_{s}"),
+        ("{w}_0{n}_{s}", FIVE, ("l", "r")),
+    ),
+    "unreal4": (
+        "unreal4",
+        ("hand_{s}", "lowerarm_{s}", "upperarm_{s}", "clavicle_{s}"),
+        ("{w}_0{n}_{s}", FIVE, ("l", "r")),
+    ),
+    "gdquest": (
+        "gdquest",
+        ("hand{s}", "lowerarm{s}", "upperarm{s}", "clavicle{s}"),
+        ("{w}_0{n}{s}", FIVE[:4], (".l", ".r")),
+    ),
+    "mixamo_fbx": (
+        "mixamo",
+        ("mixamorig:{s}Hand", "mixamorig:{s}ForeArm", "mixamorig:{s}Arm", "mixamorig:{s}Shoulder"),
+        ("mixamorig:{s}Hand{w}{n}", HANDS_OF_MIXAMO, LEFT_RIGHT),
+    ),
+    "mixamo_glb": (
+        "mixamo",
+        ("mixamorig_{s}Hand", "mixamorig_{s}ForeArm", "mixamorig_{s}Arm", "mixamorig_{s}Shoulder"),
+        ("mixamorig_{s}Hand{w}{n}", HANDS_OF_MIXAMO, LEFT_RIGHT),
+    ),
+    "ready_player_me": (
+        "humanik",
+        ("{s}Hand", "{s}ForeArm", "{s}Arm", "{s}Shoulder"),
+        ("{s}Hand{w}{n}", HANDS_OF_MIXAMO, LEFT_RIGHT),
+    ),
+    "daz_genesis8": (
+        "daz_genesis8",
+        ("{s}Hand", "{s}ForearmBend", "{s}ShldrBend", "{s}Collar"),
+        ("{s}{w}{n}", DAZ, ("l", "r")),
+    ),
+    "daz_genesis9": (
+        "daz_genesis9",
+        ("{s}_hand", "{s}_forearm", "{s}_upperarm", "{s}_shoulder"),
+        ("{s}_{w}{n}", tuple(map(str.lower, DAZ)), ("l", "r")),
+    ),
+    "vrm_addon": (
+        "vrm_addon",
+        ("hand.{s}", "lower_arm.{s}", "upper_arm.{s}", "shoulder.{s}"),
+        ("{w}_{n}.{s}", tuple(map(str.lower, ("Thumb", *LITTLE))), ("L", "R")),
+    ),
+    "rocketbox_biped": (
+        "biped",
+        ("Bip01 {s} Hand", "Bip01 {s} Forearm", "Bip01 {s} UpperArm", "Bip01 {s} Clavicle"),
+        ("Bip01 {s} Finger{w}{n}", tuple("01234"), ("L", "R")),
+    ),
+}
+NUMBERED = {"vrm_addon": tuple(map(str.lower, PHALANGES)), "biped": ("", "1", "2")}
+
+
+def expected_of(name: str) -> list[dict[str, str]]:
+    """The bones of both hands of a measured armature."""
+    key, parts, (finger, words, sides) = MEASURED[name]
+    hands = []
+    for side in sides:
+        own = {part: pattern.format(s=side) for part, pattern in zip(PARTS, parts, strict=True)}
+        for which, word in zip(FINGERS, words):
+            for i, n in enumerate(NUMBERED.get(key, ("1", "2", "3"))):
+                own[f"{which}{i + 1}"] = finger.format(s=side, w=word, n=n)
+        hands.append(own)
+    return hands
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_a_family_is_found_on_a_measured_armature(name: str) -> None:
+    bones = measured(name)
+    check_found(bones, MEASURED[name][0], expected_of(name))
+    check_found(moved(rolled(bones, 1), 2, 40.0), MEASURED[name][0], expected_of(name))
+
+
+RENAMED = {
+    "another prefix of Mixamo": ("mixamo_fbx", lambda name: name.replace("mixamorig:", "mixamorig12:")),
+    "colon lost": ("mixamo_fbx", lambda name: name.replace("mixamorig:", "mixamorig")),
+    "a namespace": ("ready_player_me", lambda name: f"Model:{name}"),
+    "a word behind": ("rigify_metarig", lambda name: f"{name}_Armature"),
+    "numbers behind": ("ready_player_me", lambda name: f"{name}_{sum(map(ord, name)) % 900:03d}"),
+    "dots lost": ("rigify_deform", lambda name: name.replace(".", "")),
+    "underscores for blanks": ("rocketbox_biped", lambda name: name.replace(" ", "_")),
+    "another Biped": ("rocketbox_biped", lambda name: name.replace("Bip01", "ValveBiped.Bip001")),
+    "capitals": ("unreal4", str.upper),
+}
+
+
+@pytest.mark.parametrize("how", RENAMED)
+def test_what_exporters_do_to_names_does_not_matter(how: str) -> None:
+    name, change = RENAMED[how]
+    bones = measured(name)
+    table = {old: change(old) for old in bones.names}
+    expected = [{part: table[bone] for part, bone in own.items()} for own in expected_of(name)]
+    check_found(renamed(bones, table), MEASURED[name][0], expected)
+
+
+def test_unity_and_web_hands_need_both_hands_in_one_armature_and_parents() -> None:
+    left = measured("unity_xr_left")
+    found = find(left)
+    assert found.mapping.family == "unity_xr" and "right hand has no wrist" in str(found.problem)
+    assert "Object > Join" in str(found.problem)
+    right = mirrored(left, {name: f"R{name[1:]}" for name in left.names})
+    both = find(joined(left, right))
+    assert both.problem is None and both.mapping.right.bones["pinky1"] == "R_LittleProximal"
+    check_exact(joined(left, right), both.mapping, 0)
+    check_flexion(joined(left, right), both.mapping)
+
+    web = [_hung(measured(name)) for name in ("webxr_left", "webxr_right")]
+    web[1] = renamed(web[1], {name: f"{name}.001" for name in web[1].names})
+    for pair in (web, web[::-1]):  # the shape says which one is the left
+        bones = joined(*pair)
+        found = find(bones)
+        assert found.problem is None and found.mapping.family == "webxr"
+        assert found.mapping.left.bones["index1"] == "index-finger-phalanx-proximal"
+        assert found.mapping.right.bones["thumb1"] == "thumb-metacarpal.001"
+        check_exact(bones, found.mapping, 0)
+        check_flexion(bones, found.mapping)
+    flat = joined(
+        measured("webxr_left"), renamed(measured("webxr_right"), {n: f"{n}.001" for n in web[0].names})
+    )
+    assert "does not hang on" in str(find(flat).problem)
+
+
+def _hung(bones: RestBones) -> RestBones:
+    """The flat bones of a WebXR hand, each hung on the one before it."""
+    return replace(bones, parents=np.array([_before(bones, name) for name in bones.names]))
+
+
+def _before(bones: RestBones, name: str) -> int:
+    if name == "wrist":
+        return -1
+    finger = "-".join(name.split("-")[:2]) if "finger" in name else "thumb"
+    own = [
+        n
+        for j in ("metacarpal", "phalanx-proximal", "phalanx-intermediate", "phalanx-distal", "tip")
+        if (n := f"{finger}-{j}") in bones.index
+    ]
+    place = own.index(name)
+    return bones.index["wrist" if place == 0 else own[place - 1]]
+
+
+VRM_0 = {
+    "Hand": "hand.{s}_Armature",
+    "LowerArm": "lowerarm.{s}_Armature",
+    "UpperArm": "upper_arm.{s}_Armature",
+    "ThumbProximal": "thumb.1.{s}_Armature",
+    "ThumbIntermediate": "thumb.2.{s}_Armature",
+    "ThumbDistal": "thumb.3.{s}_Armature",
+    "IndexProximal": "Finger.{s}_Armature",
+    "IndexIntermediate": "Finger.001.{s}_Armature",
+    "IndexDistal": "Finger.002.{s}_Armature",
+    "MiddleProximal": "f2a.{s}_Armature",
+    "MiddleIntermediate": "f2b.{s}_Armature",
+    "MiddleDistal": "f2c.{s}_Armature",
+    "LittleProximal": "f3a.{s}_Armature",
+    "LittleIntermediate": "f3b.{s}_Armature",
+    "LittleDistal": "f3c.{s}_Armature",
+}
+
+
+@pytest.mark.parametrize("name", ["godette_vrm", "godette_gltf"])
+@pytest.mark.parametrize("version", [0, 1])
+def test_the_vrm_add_ons_list_comes_first(name: str, version: int) -> None:
+    words = {"ThumbProximal": "ThumbMetacarpal", "ThumbIntermediate": "ThumbProximal"} if version else {}
+    listed = {
+        f"{side}{words.get(human, human)}": bone.format(s=side[0])
+        for side in ("left", "right")
+        for human, bone in VRM_0.items()
+    }
+    bones = measured(name)
+    found = find(bones, {**listed, "hips": "pelvis_Armature", "jaw": ""})
+    assert (
+        found.problem is None and found.mapping.family == f"vrm{version}" and found.title == f"VRM {version}"
+    )
+    for hand, side in zip(found.mapping.hands, "lr", strict=True):
+        assert hand.bones["thumb1"] == f"thumb.1.{side}_Armature" and "ring1" not in hand.bones
+        assert (
+            hand.bones["pinky3"] == f"f3c.{side}_Armature"
+            and hand.bones["forearm"] == f"lowerarm.{side}_Armature"
+        )
+    check_exact(bones, found.mapping, 0)
+    check_flexion(bones, found.mapping)
+
+
+def test_numbers_that_begin_at_the_metacarpal_are_told_by_lengths() -> None:
+    """LeftHandIndex1 is a phalanx in Mixamo and a metacarpal in some motion captures."""
+    table, bones = {}, measured("mpfb_game_engine")
+    for own, side in zip(("_l", "_r"), LEFT_RIGHT, strict=True):
+        table |= {
+            f"{DONOR[p]}{own}": f"{side}{n}" for p, n in zip(PARTS, ("Hand", "ForeArm", "Arm", "Shoulder"))
+        }
+        table |= {f"thumb_0{n}{own}": f"{side}HandThumb{n}" for n in (1, 2, 3)}
+        for finger, word in zip(FIVE[1:], CAPITAL, strict=True):
+            table |= {f"{finger}_0{n}{own}": f"{side}Hand{word}{n + 1}" for n in (1, 2, 3)}
+    bones = renamed(bones, table)
+    for side in LEFT_RIGHT:
+        bones = metacarpals("{s}Hand{w}1", "{s}Hand{w}2", CAPITAL)(bones, side)
+    expected = expected_of("ready_player_me")
+    for own in expected:
+        for finger in FIVE[1:]:
+            own |= {f"{finger}{n}": own[f"{finger}{n}"][:-1] + str(n + 1) for n in (1, 2, 3)}
+    check_found(bones, "humanik", expected)
+
+
+def test_a_last_bone_without_length_is_a_tip() -> None:
+    bones = measured("unreal4")
+    for side in "lr":  # ring_03 is where ring_02 is: the finger has two joints
+        heads = bones.heads.copy()
+        heads[bones.index[f"ring_03_{side}"]] = heads[bones.index[f"ring_02_{side}"]]
+        bones = replace(bones, heads=heads)
+    found = find(bones)
+    assert found.problem is None and found.mapping.left.finger_bones(3) == ("ring_01_l", "ring_02_l")
+    assert CharacterHands.of(bones, found.mapping).geometry("x")["right"]["fingers"]["ring"]["locked"] == [3]
+
+
+BLIND = [name for name in NUMBERS if not name.startswith(("webxr", "unity"))]
+
+
+@pytest.mark.parametrize("name", BLIND)
+def test_a_hand_is_seen_by_its_shape_where_names_say_nothing(name: str) -> None:
+    bones = measured(name)
+    table = {old: f"bone {i}" for i, old in enumerate(bones.names)}
+    found = find(renamed(bones, table))
+    assert found.problem is None and found.mapping.family == "shape"
+    known = find(bones).mapping
+    for hand, own in zip(found.mapping.hands, known.hands, strict=True):
+        fingers = {part: table[bone] for part, bone in own.bones.items() if part not in PARTS[1:]}
+        assert {part: hand.bones[part] for part in fingers} == fingers
+        for part in ("forearm", "upper_arm"):
+            assert hand.bones[part] == table[own.bones[part]]
+    check_exact(renamed(bones, table), found.mapping, 0)
+
+
+def test_no_hands_are_said_to_be_none() -> None:
+    legs = RestBones(
+        ("root", "a", "b"),
+        np.array([-1, 0, 1]),
+        np.zeros((3, 3)),
+        np.ones((3, 3)),
+        np.tile(np.eye(3), (3, 1, 1)),
+    )
+    with pytest.raises(UserError, match="No hands were found"):
+        find(legs)
+    feet = measured("daz_genesis9")
+    toes = [name for name in feet.names if "toe" in name]
+    assert len(toes) == 16 and not set(toes) & set(find(feet).mapping.left.bones.values())
+
+
+def test_thousands_of_other_bones_do_not_hide_the_hands() -> None:
+    bones = own = measured("unreal4")
+    for copy in range(60):
+        bones = joined(bones, renamed(own, {name: f"{name} copy {copy}" for name in own.names}))
+    assert len(bones.names) > 2800
+    check_found(bones, "unreal4", expected_of("unreal4"))
