@@ -144,9 +144,10 @@ class Line:
         f1 = 2 * self.hits / max(2 * self.hits + self.false + self.missed, 1)
         off = 1000 * np.concatenate(self.off_key)
         p50, p95 = np.percentile(off, (50, 95)) if len(off) else (np.nan, np.nan)
+        between = 100 * np.mean(self.in_keys_between)
         return (
             f"| {self.kind} | {f1:.4f} | {self.worst[0]:.4f} | {self.false} | {self.missed} of "
-            f"{self.hits + self.missed} | {p50:.2f} | {p95:.2f} | {self.in_keys} | {100 * np.mean(self.in_keys_between):.2f} "
+            f"{self.hits + self.missed} | {p50:.2f} | {p95:.2f} | {self.in_keys} | {between:.2f} "
             f"| {self.touching} | {self.colliding} | {self.outside} | {np.mean(self.fastest):.1f} | {self.frames} |"
         )
 

@@ -23,19 +23,22 @@ from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.skeleton import FINGER_JOINTS, LEFT, RIGHT, STANDARD_HANDS, HandGeometry
 from models.body.take import Take
-from models.contact import apply_contact, costs
+from models.contact import apply, apply_contact, costs
 from models.contact.equations import NormalEquations
+from models.contact.lie import lie_of
 from models.contact.refitting import ShownHands, refitted
 from models.contact.schedule import plan_presses
+from models.contact.solver import Problem, minimise
 from models.contact.variables import ABDUCTIONS
-from models.contact.weights import OUR_WEIGHTS
+from models.contact.weights import OTHER_WEIGHTS, OUR_WEIGHTS, ContactWeights
 from models.errors import UserError
 from models.evaluation.key_touch import key_touch
 from models.evaluation.scores import evaluate_take, onset_score, shown
 from models.music.midi import write_midi
 from models.planning.fingering import finger_notes
+from models.planning.fingering_costs import FingeringCosts, load_tables, relation
 from models.planning.plan import plan_fingering
-from models.planning.playing_hands import PlayingHands
+from models.planning.playing_hands import OUR_HANDS, PlayingHands
 from models.planning.thinning import thinned
 
 THUMB, RING, LITTLE = 0, 3, 4
@@ -164,7 +167,70 @@ def test_fingers_that_slide_are_there() -> None:
         assert len(used) == 2 and all(hands.present[RIGHT, finger] for finger in used)
 
 
+def test_hands_that_are_spread_less_far_reach_less_and_larger_ones_no_more() -> None:
+    assert PlayingHands.of(STANDARD_HANDS).reach == (1.0, 1.0)
+    assert PlayingHands.of(STANDARD_HANDS, 0.85).reach == pytest.approx((0.85, 0.85))
+    assert PlayingHands.of(scaled(0.85)).reach == pytest.approx((0.85, 0.85))
+    assert PlayingHands.of(scaled(1.2)).reach == (1.0, 1.0)
+    left, right = PlayingHands.of(without("ring", "pinky", hands=("left",))).reach
+    assert left < 0.98 and right == 1.0
+
+
+def test_what_is_too_far_apart_for_small_hands_is_shared_or_left_out() -> None:
+    """A tenth of one hand, 211 mm from key to key."""
+    rows = [[0.5 + beat, 1.2 + beat, pitch, 70] for beat in range(3) for pitch in (60, 67, 76)]
+    small = PlayingHands.of(scaled(0.8))
+    ours, theirs = (
+        finger_notes(Notes.from_arrays(rows, hand=RIGHT), playing=playing) for playing in (OUR_HANDS, small)
+    )
+    assert ours.played.all() and theirs.played.sum() == 6
+    held = theirs.pitch[theirs.played]
+    assert np.ptp(keyboard.key_x(np.unique(held).astype(int))) < 0.225 * 0.8
+    assert planned(rows, scaled(0.8), RIGHT).played.all()  # the left hand helps
+
+
+def test_fingers_are_chosen_by_the_reach() -> None:
+    """A fourth that is played over and over by thumb and index needs a farther finger in small hands."""
+    costs = FingeringCosts(fitted=False)
+    keys = relation([5, 7], 0, 0)
+    pair = 0 * 5 + 1
+    ours, theirs = (load_tables(replace(costs, reach=reach)).chord[keys, pair] for reach in (1.0, 0.75))
+    assert (theirs > ours).all()
+    with pytest.raises(ValueError, match="reach"):
+        FingeringCosts(reach=0.0)
+
+
 # -- contact ------------------------------------------------------------------------------------------------
+
+
+def test_a_palm_lies_lower_where_its_fingers_are_shorter() -> None:
+    assert not lie_of(STANDARD_HANDS).any()
+    assert np.abs(lie_of(scaled(1.2))).max() < 1e-9
+    short = replace(STANDARD_HANDS, lengths=0.85 * STANDARD_HANDS.lengths)
+    bend, roll = lie_of(short).T
+    assert (bend > 0.02).all() and np.abs(roll).max() < 0.05  # hangs: the knuckles come down
+    lengths = STANDARD_HANDS.lengths.copy()
+    lengths[:, LITTLE] *= 0.7
+    bend, roll = lie_of(replace(STANDARD_HANDS, lengths=lengths)).T
+    assert roll[LEFT] < -0.03 and roll[RIGHT] == pytest.approx(-roll[LEFT], abs=1e-9)
+    euler = np.zeros((1, 2, 16, 3))
+    euler[0, :, 0, 1] = roll
+    joints = forward_kinematics(euler, np.zeros((1, 2, 3))).position[0]
+    little, index = joints[:, FINGER_JOINTS[LITTLE, 0], 2], joints[:, FINGER_JOINTS[1, 0], 2]
+    assert (little < index - 0.005).all()
+
+
+def test_wrists_of_other_bodies_may_go_more_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = []
+
+    def noted(problem: Problem, *arguments: Any) -> Any:
+        used.append(problem.weights)
+        return minimise(problem, *arguments)
+
+    monkeypatch.setattr(apply, "minimise", noted)
+    for geometry in (STANDARD_HANDS, stretched(1)):
+        apply_contact(relaxed_motion(2.0, 30.0), melody(), geometry=geometry)
+    assert used == [OUR_WEIGHTS, OTHER_WEIGHTS] and ContactWeights() == OUR_WEIGHTS
 
 
 @pytest.mark.parametrize("size", [0.85, 1.2])
