@@ -200,8 +200,8 @@ def _strike(
     cost += costs.left_out * (max(count - fingers, 0) + (high - low > most))
     shift = max(high - state.low - easy, state.high - low - easy, 0.0)
     if shift and time - state.time < 4 * _NEAR_S:
-        reach = _SPEED * max(time - state.time - _SETTLES_S, 0.0)
-        cost += costs.moves * shift + costs.hurries * max(shift - reach, 0.0)
+        goes = _SPEED * max(time - state.time - _SETTLES_S, 0.0)
+        cost += costs.moves * shift + costs.hurries * max(shift - goes, 0.0)
     held: list[Key] = []
     for key in sorted(state.held, key=lambda key: -key.needed):
         if key.ends <= time + HELD_S:
