@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bulk reading and writing of the curves of one bone. Left and right are the same code.
 
-A bone has the rotation channels of its rotation mode (three of `rotation_euler` on the built-in rig). The first bone
-of a hand (the shoulder's, or the wrist's of a hand without an arm) has three `location` channels besides, in that
-bone's rest frame, as pose bones have them.
+A bone has the rotation channels of its rotation mode (three of `rotation_euler` on the built-in rig). A bone that moves
+(the shoulder's, or the wrist's of a hand without an arm) has three `location` channels besides, in its rest frame.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from numpy.typing import NDArray
 from . import compat
 from .core.splicing import LINEAR, Keys, Stretch, splice
 from .errors import UserError
-from .rig.bones import hand_bones, joint_bones
+from .rig.hands import hands_of
 
-__all__ = ["channels", "evaluate", "hand_channels", "joint_bones", "splice_channel", "write_channel"]
+__all__ = ["channels", "evaluate", "hand_channels", "splice_channel", "write_channel"]
 
 _FLAG, _ENUM, _NUMBER = np.bool_, np.int32, np.float32
 KEY_ATTRIBUTES: dict[str, tuple[type, int]] = {
@@ -60,8 +59,9 @@ def channels(bone: str, mode: str = "XYZ", *, moves: bool = False) -> list[tuple
 def hand_channels(armature: bpy.types.Object, hand: int) -> list[tuple[str, int]]:
     """Data path and index of every channel that a take writes for a hand and its arm."""
     found: list[tuple[str, int]] = []
-    for index, bone in enumerate(hand_bones(armature)[hand]):
-        found += channels(bone, armature.pose.bones[bone].rotation_mode, moves=index == 0)
+    hands = hands_of(armature)
+    for bone in hands.bones[hand]:
+        found += channels(bone, armature.pose.bones[bone].rotation_mode, moves=bone in hands.moving)
     return found
 
 

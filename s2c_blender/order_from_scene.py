@@ -14,9 +14,12 @@ from .core import consent
 from .core.player import style_of_hand_size
 from .core.skeleton import HANDS
 from .errors import UserError
+from .piano.frame import keyboard_param
+from .piano.pairing import piano_of
 from .rig.armature import HAND_SIZE_PROPERTY
-from .rig.bones import hand_bones, piano_frame
+from .rig.character.geometry_file import write_geometry
 from .rig.choice import find_armature
+from .rig.hands import hands_of, is_character, piano_frame
 from .session import preferred_device, session
 from .strip_audio import StripSound, find_strip, strip_sound
 from .takes import layers, read_back
@@ -43,11 +46,14 @@ def frame_window(scene: bpy.types.Scene) -> tuple[int, int] | None:
 
 
 def common_params(
-    context: bpy.types.Context, armature: bpy.types.Object, output: Path, seed: int
+    context: bpy.types.Context, armature: bpy.types.Object, output: Path, seed: int, folder: Path
 ) -> dict[str, Any]:
-    """The parameters of `generate` that every order has."""
+    """The parameters of `generate` that every order has. folder: of the job's temporary files."""
     settings, render = context.scene.s2c_settings, context.scene.render
+    own = {"hand_geometry": str(write_geometry(armature, folder))} if is_character(armature) else {}
+    keyboard = keyboard_param(piano_of(context.scene, armature))
     return {
+        **own,
         "sound": None,
         "midi": None,
         "output": str(output),
@@ -58,6 +64,7 @@ def common_params(
         "contact": settings.contact,
         "fps": render.fps / render.fps_base,
         "style": {**settings.style(), "hand_size": hand_size_style(armature)},
+        **({"keyboard": keyboard} if keyboard is not None else {}),
         "keep": None,
         "hand": None,
         "range": None,
@@ -102,14 +109,15 @@ def order_new_take(context: bpy.types.Context, seed: int) -> TakeOrder:
     edit, strip = find_strip(context, scene.s2c_settings.strip_name)
     window = frame_window(scene)
     armature = find_armature(context)
-    hand_bones(armature)
+    hands_of(armature)
     layers.check_writable(armature)
-    sound: StripSound = strip_sound(edit, strip, scene, window, session.temporary_folder())
+    folder = session.temporary_folder()
+    sound: StripSound = strip_sound(edit, strip, scene, window, folder)
     own = getattr(strip, "sound", None)  # a scene strip plays the sounds of another edit
     named = own.filepath if own is not None and not sound.silent else str(sound.path)
     title = recording_title(named, strip.name)
     output = take_path(session.takes_folder(), title, seed)
-    params = common_params(context, armature, output, seed)
+    params = common_params(context, armature, output, seed, folder)
     params.update(sound.params())
     if sound.midi is not None and scene.s2c_settings.chosen_part():
         params["part"] = scene.s2c_settings.chosen_part()
@@ -133,7 +141,7 @@ def order_part(
     """
     scene = context.scene
     armature = find_armature(context)
-    hand_bones(armature)
+    hands_of(armature)
     kept = tuple(index for index, name in enumerate(HANDS) if name != hand) if hand else (0, 1)
     keep = read_back.plan_keep(scene, armature, session.temporary_folder(), kept)
     keep = replace(keep, sound=_sound_of(context, keep))
@@ -143,7 +151,7 @@ def order_part(
     )
     scene_frames = (keep.start_frame + frames[0], keep.start_frame + frames[1] - 1) if frames else None
     output = take_path(session.takes_folder(), title, seed, hand, scene_frames)
-    params = common_params(context, armature, output, seed)
+    params = common_params(context, armature, output, seed, keep.path.parent)
     params.update(keep=str(keep.path), hand=hand or None)
     listens = scene.s2c_settings.model_folder and keep.sound is not None and not keep.sound.silent
     if listens and keep.sound is not None:  # a model of the user's own; the notes are those of the take

@@ -81,11 +81,36 @@ def natural_arms(
     mirrored = places * SIDES
     shoulder = _leaning(mirrored, arms, fps, sway)
     shoulder = arms.within_reach(shoulder + _help(shoulder, mirrored, arms, fps), mirrored)
-    pull = _smooth(_outward_pull(mirrored, angles, shoulder, arms), CALM_S, fps)
-    hang = arms.elbow - arms.shoulder + pull[..., None] * np.array([1.0, 0.0, 0.0])
-    elbow = arms.elbow_near(shoulder + hang, shoulder, mirrored)
-    elbow = arms.elbow_near(_smooth(elbow, CALM_S, fps), shoulder, mirrored)  # it has weight
+    elbow = _elbows(shoulder, mirrored, angles, arms, fps)
     return (shoulder * SIDES).astype(np.float32), (elbow * SIDES).astype(np.float32)
+
+
+def natural_elbows(
+    shoulder: ArrayLike,
+    wrist: ArrayLike,
+    wrist_euler: ArrayLike,
+    fps: float,
+    hand_size: float,
+    geometry: ArmGeometry,
+) -> Array:
+    """Elbows (frames, 2, 3) of arms whose shoulders (frames, 2, 3) are where somebody else put them.
+
+    The other arguments are those of `natural_arms`. Wrists have to be within the arms' reach.
+    """
+    root, places, angles = (np.asarray(array, float) for array in (shoulder, wrist, wrist_euler))
+    if not len(places):
+        return np.zeros((0, 2, 3))
+    arms = RightArms(geometry, hand_size)
+    elbow: Array = _elbows(root * SIDES, places * SIDES, angles, arms, fps) * SIDES
+    return elbow
+
+
+def _elbows(shoulder: Array, wrist: Array, euler: Array, arms: RightArms, fps: float) -> Array:
+    """Elbows (frames, 2, 3), mirrored like shoulders and wrists: they hang, give way to the hand, and have weight."""
+    pull = _smooth(_outward_pull(wrist, euler, shoulder, arms), CALM_S, fps)
+    hang = arms.elbow - arms.shoulder + pull[..., None] * np.array([1.0, 0.0, 0.0])
+    elbow = arms.elbow_near(shoulder + hang, shoulder, wrist)
+    return arms.elbow_near(_smooth(elbow, CALM_S, fps), shoulder, wrist)
 
 
 def _leaning(wrist: Array, arms: RightArms, fps: float, sway: float) -> Array:

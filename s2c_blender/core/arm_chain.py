@@ -35,6 +35,8 @@ class ChainRest:
     """(4, 3): inner end of the collarbone, shoulder joint, elbow, wrist."""
     frames: Array
     """(4, 3, 3), columns X, Y, Z of each bone."""
+    hinge: Array | None = None
+    """(3,) the axis about which the elbow bends; None takes it from the rest pose."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for other shapes, and where upper arm or forearm has no length."""
@@ -134,6 +136,8 @@ def _joined(rest: ChainRest, places: ArmPlaces) -> tuple[Array, Array]:
 
 def _hinge_at_rest(rest: ChainRest, ways: Array) -> Array:
     """The elbow's hinge (3,): across the plane of the rest pose, or X of the forearm where the arm is straight."""
+    if rest.hinge is not None:
+        return _unit(rest.hinge)
     across = np.cross(ways[0], ways[1])
     return _unit(across if np.linalg.norm(across) > 1e-3 else rest.frames[2][:, 0])
 

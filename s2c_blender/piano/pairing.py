@@ -6,8 +6,8 @@ from __future__ import annotations
 import bpy
 
 from ..errors import UserError
-from ..rig.bones import piano_frame
 from ..rig.choice import pairs_of_hands
+from ..rig.hands import piano_frame
 from .animation import connect, connected_hands
 from .build import PIANO_PROPERTY
 

@@ -53,6 +53,11 @@ def joint_bones(armature: bpy.types.Object) -> list[list[str]]:
     ]
 
 
+def are_built_in(armature: bpy.types.Object) -> bool:
+    """Whether an armature holds joints of the built-in hands."""
+    return any(JOINT_PROPERTY in bone for bone in armature.data.bones)
+
+
 def _the_bone(armature: bpy.types.Object, marked: dict[str, list[str]], joint: int, hand: int) -> str:
     label = joint_label(joint, hand)
     found = marked.get(label, [])

@@ -6,13 +6,12 @@ from __future__ import annotations
 import bpy
 
 from ..errors import UserError
-from .armature import JOINT_PROPERTY
+from .hands import are_hands
 
 
 def pairs_of_hands(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """The armatures of a scene that are hands."""
-    armatures = [item for item in scene.objects if item.type == "ARMATURE"]
-    return [item for item in armatures if any(JOINT_PROPERTY in bone for bone in item.data.bones)]
+    return [item for item in scene.objects if are_hands(item)]
 
 
 def find_armature(context: bpy.types.Context) -> bpy.types.Object:

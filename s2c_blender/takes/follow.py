@@ -14,9 +14,10 @@ from typing import Any
 import bpy
 import numpy as np
 
-from .. import compat, fcurves
+from .. import compat
 from ..errors import UserError
 from ..rig.choice import find_armature
+from ..rig.hands import hands_of
 from ..strip_audio import StripSound, find_strip, strip_sound
 from . import clock, layers, read_back
 
@@ -45,7 +46,7 @@ def pace_of_hands(armature: bpy.types.Object) -> Pace | None:
     marks = read_back.read_marks(layer.action) if layer is not None else None
     if layer is None or marks is None:
         return None
-    channels = [clock.clock_channel(names[0]) for names in fcurves.joint_bones(armature)]
+    channels = [clock.clock_channel(wrist) for wrist in hands_of(armature).wrists]
     for curve in layer.curves:
         if (curve.data_path, curve.array_index) in channels and len(curve.keyframe_points) > 1:
             first, last = curve.keyframe_points[0].co, curve.keyframe_points[-1].co

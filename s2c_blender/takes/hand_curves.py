@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The values of the curves of one hand and its arm, from a take, a bone a step."""
+"""The values of the curves of our own hands and their arms, from a take, a bone a step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from .. import fcurves
 from ..core import skeleton
 from ..core.arm_chain import ArmPlaces, to_bones
 from ..core.euler import euler_angles, unwrapped
-from ..rig.bones import arm_bones, bone_rest, chain_rest, joint_bones
+from ..rig.bones import arm_bones, bone_rest, chain_rest, joint_bones, piano_frame
+from .natural import with_arms
 from .take_arrays import TakeArrays
 
 BLOCK_FRAMES = 1500
@@ -23,7 +24,7 @@ BLOCK_FRAMES = 1500
 
 Array = NDArray[np.floating[Any]]
 Near = Callable[[str], tuple[int, Array] | None]
-"""For a bone: a frame of the take, and the XYZ angles (3,) that the bone's shall be near to there; None for any."""
+"""For a bone: a frame of the take, and the rotation channels that the bone's shall be near to there; None for any."""
 
 
 @dataclass(frozen=True)
@@ -37,22 +38,40 @@ class BoneValues:
     """(frames, channels)"""
 
 
-def hand_values(
-    find: Callable[[], bpy.types.Object], take: TakeArrays, hand: int, near: Near
-) -> Iterator[BoneValues | None]:
-    """The values of every bone of a hand, from the shoulder on; None while an arm is worked out.
+class BuiltInWriter:
+    """Writes takes onto our own hands (`hands_on.Writer`)."""
 
-    find: the armature, found again in every step, because undo between two steps frees what was found before.
-    """
-    yield from _arm_values(find, take, hand, near)
-    for joint, bone in enumerate(joint_bones(find())[hand]):
-        if joint:
-            yield _values(find(), bone, take.euler[:, hand, joint])
+    def __init__(self, find: Callable[[], bpy.types.Object], take: TakeArrays) -> None:
+        self._find, self._take = find, take
 
+    def prepare(self) -> Iterator[None]:
+        """Give the take arms where the armature has arms."""
+        armature = self._find()
+        if not any(arm_bones(armature)):
+            return
+        arming = with_arms(self._take, piano_frame(armature).hand_size)
+        while (armed := next(arming)) is None:
+            yield None
+        self._take = armed
 
-def bones_to_write(armature: bpy.types.Object, hand: int) -> int:
-    """How many bones `hand_values` yields."""
-    return len(arm_bones(armature)[hand]) + len(skeleton.JOINTS)
+    def bones(self, hand: int) -> int:
+        """How many bones `values` yields for a hand."""
+        return len(arm_bones(self._find())[hand]) + len(skeleton.JOINTS)
+
+    def values(self, hand: int, near: Near) -> Iterator[BoneValues | None]:
+        """The values of every bone of a hand, from the shoulder on; None while an arm is worked out."""
+        yield from _arm_values(self._find, self._take, hand, near)
+        for joint, bone in enumerate(joint_bones(self._find())[hand]):
+            if joint:
+                yield _values(self._find(), bone, self._take.euler[:, hand, joint])
+
+    def expected(self, frames: list[int]) -> tuple[Array, Array]:
+        """Angles (n, 2, 16, 3) and wrists (n, 2, 3) of some frames: what the take says."""
+        return self._take.euler[frames], self._take.wrist[frames]
+
+    def said(self, _hands: tuple[int, ...]) -> list[str]:
+        """Nothing: the shoulder's bone goes after a wrist that is too far."""
+        return []
 
 
 def _values(armature: bpy.types.Object, bone: str, euler: Array, place: Array | None = None) -> BoneValues:
@@ -90,5 +109,6 @@ def _arm_values(
         sway[part], turns[part] = to_bones(rest, places)
         yield None
     for index, bone in enumerate(bones):
-        euler = unwrapped(euler_angles(turns[:, index]), near(bone))
+        plain = find().pose.bones[bone].rotation_mode == "XYZ"
+        euler = unwrapped(euler_angles(turns[:, index]), near(bone) if plain else None)
         yield _values(find(), bone, euler, rest.heads[0] + sway if index == 0 else None)

@@ -17,6 +17,8 @@ import numpy as np
 from .. import compat
 from ..errors import UserError
 from ..rig.bones import arm_bones, common_parent, hand_bones
+from ..rig.character.checks import check_character
+from ..rig.hands import hands_of, is_character
 
 TAKE_PROPERTY = "s2c_take"
 """Custom property of an action that holds a take."""
@@ -121,7 +123,7 @@ def is_direct(armature: bpy.types.Object) -> bool:
     """
     if not is_plain(armature) or current_action(armature) is None:
         return False
-    if is_hindered(armature):
+    if is_hindered(armature):  # as a character always counts
         return False
     chains = [
         names[1 : len(arm) + 1] for names, arm in zip(hand_bones(armature), arm_bones(armature), strict=True)
@@ -134,6 +136,8 @@ def is_direct(armature: bpy.types.Object) -> bool:
 
 def is_hindered(armature: bpy.types.Object) -> bool:
     """Whether something else than actions has a say in where the hands are, or a curve of the active one is muted."""
+    if is_character(armature):
+        return True  # the body that the arms hang on, and whatever moves it
     data = armature.animation_data
     if data is None or any(curve.data_path.startswith("pose.bones") for curve in data.drivers):
         return True
@@ -174,7 +178,7 @@ def seen_span(armature: bpy.types.Object, hands: tuple[int, ...] | None = None) 
     """
     wanted = None
     if hands is not None:
-        bones = hand_bones(armature)
+        bones = hands_of(armature).bones
         wanted = tuple(
             f'pose.bones["{bpy.utils.escape_identifier(name)}"].' for hand in hands for name in bones[hand]
         )
@@ -236,6 +240,8 @@ def check_writable(armature: bpy.types.Object) -> None:
             f'The NLA track "{solo.name}" plays solo, so a new take would not be seen: turn its star off first.',
         )
     check_posed(armature)
+    if is_character(armature):
+        check_character(armature)
 
 
 def check_posed(armature: bpy.types.Object) -> None:

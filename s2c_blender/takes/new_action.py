@@ -18,6 +18,7 @@ import bpy
 from .. import compat, fcurves
 from ..errors import UserError
 from ..piano.animation import is_piano_curve
+from ..rig.hands import hands_of
 from . import unfinished
 from .clock import clock_channel
 from .layers import can_replace_active, current_action, is_plain
@@ -80,7 +81,7 @@ def copied_bytes(order: TakeOrder) -> int:
 def begin_action(order: TakeOrder) -> tuple[int, int]:
     """A new action, perhaps a copy of what is played where some of that stays; `session_uid` and slot handle."""
     armature = find_armature(order)
-    fcurves.joint_bones(armature)
+    hands_of(armature)
     kept = _kept_action(order)
     if order.partial and kept is None and is_plain(armature):
         raise UserError(
@@ -113,7 +114,7 @@ def _kept_action(order: TakeOrder) -> bpy.types.Action | None:
 
 def replaced(order: TakeOrder, armature: bpy.types.Object) -> set[tuple[str, int]]:
     """Channels of the hands that the take writes anew from the first frame to the last."""
-    anew = {clock_channel(names[0]) for names in fcurves.joint_bones(armature)}
+    anew = {clock_channel(wrist) for wrist in hands_of(armature).wrists}
     if order.frames is None:
         for hand in order.hands:
             anew.update(fcurves.hand_channels(armature, hand))

@@ -10,10 +10,9 @@ import bpy
 import numpy as np
 
 from .. import compat
+from .hands_on import Writer, reader_of
 from .layers import can_replace_active, current_action, is_hindered
-from .reading import HandReader
 from .sampling import scene_of_its_own
-from .take_arrays import TakeArrays
 from .take_order import TakeOrder
 
 NEAR_M, NEAR_RAD = 1e-3, 0.02
@@ -69,19 +68,19 @@ def _push_down(data: bpy.types.AnimData) -> None:
         strip.influence = data.action_influence
 
 
-def is_seen(armature: bpy.types.Object, order: TakeOrder, take: TakeArrays) -> bool:
-    """Whether the hands that were written are where the take puts them: looked at in three frames where in doubt."""
+def is_seen(armature: bpy.types.Object, order: TakeOrder, frames: int, writer: Writer) -> bool:
+    """Whether the hands that were written are where the take of so many frames puts them: looked at where in doubt."""
     if not is_hindered(armature):
         return True  # their action lies on top of all others
-    last = len(take.euler) - 1
-    low, high = order.frames if order.frames is not None else (0, last + 1)
+    low, high = order.frames if order.frames is not None else (0, frames)
     picked = sorted({low, (low + high - 1) // 2, high - 1})
-    reader = HandReader(armature, len(picked))
+    reader = reader_of(armature, len(picked))
     with scene_of_its_own([armature]) as scene:
         for frame in picked:
             scene.frame_set(order.start_frame + frame)
             reader(armature.evaluated_get(scene.view_layers[0].depsgraph))
     hands = list(order.hands)
-    off = np.abs(reader.wrist[:, hands] - take.wrist[picked][:, hands]).max()
-    turn = np.abs(np.sin((reader.euler[:, hands] - take.euler[picked][:, hands]) / 2)).max()
+    euler, wrist = writer.expected(picked)
+    off = np.abs(reader.wrist[:, hands] - wrist[:, hands]).max()
+    turn = np.abs(np.sin((reader.euler[:, hands] - euler[:, hands]) / 2)).max()
     return bool(off < NEAR_M and turn < NEAR_RAD)

@@ -21,12 +21,13 @@ from .. import compat, fcurves
 from ..core.protocol import is_number
 from ..errors import UserError
 from ..piano.animation import is_pedal_curve, pedal_positions
+from ..rig.hands import hands_of
 from ..strip_audio import StripSound, write_packed
 from . import clock, layers
+from .hands_on import reader_of
 from .layers import TAKE_PROPERTY as MARK
 from .layers import current_action
 from .lookup import by_uid
-from .reading import HandReader
 from .sampling import sample
 from .take_arrays import OFFSET, ONSET
 from .take_file import FPS_TOLERANCE, load_take
@@ -195,8 +196,8 @@ def plan_keep(
 
 def _in_time(layer: layers.Layer, armature: bpy.types.Object, rate: float) -> bool:
     """Whether the clock of a take runs as fast as the scene, whatever rate the take was made for."""
-    for names in fcurves.joint_bones(armature):
-        path, index = clock.clock_channel(names[0])
+    for wrist in hands_of(armature).wrists:
+        path, index = clock.clock_channel(wrist)
         curve = next((c for c in layer.curves if c.data_path == path and c.array_index == index), None)
         if curve is None or len(curve.keyframe_points) < 2:
             return False
@@ -229,7 +230,7 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
     be written.
     """
     armature = _find(keep)
-    reader = HandReader(armature, keep.frames)
+    reader = reader_of(armature, keep.frames)
     if layers.is_direct(armature):
         for done, _ in enumerate(reader.read_curves(armature, keep.start_frame)):
             yield (done + 1) / 32
@@ -252,7 +253,7 @@ def write_keep(keep: Keep, params: dict[str, Any]) -> Iterator[float]:
             notes=notes,
             fingering=fingering,
             pedal=_seen_pedal(keep),
-            meta=np.array(json.dumps({**meta, "format": 2 if reader.has_arms else 1})),
+            meta=np.array(json.dumps({**meta, **reader.meta, "format": 2 if reader.has_arms else 1})),
             **({"elbow": reader.elbow, "shoulder": reader.shoulder} if reader.has_arms else {}),
         )
     except OSError as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hands and arms of an evaluated armature as numbers of a take, whatever animates them, in whatever rotation mode.
+"""Our own hands and arms on an evaluated armature as numbers of a take, whatever animates them, in any rotation mode.
 
 What carries both hands alike (the armature object, the bone they hang on) places the take and is no part of it.
 """
@@ -7,6 +7,7 @@ What carries both hands alike (the armature object, the bone they hang on) place
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import bpy
 import numpy as np
@@ -62,6 +63,11 @@ class HandReader:
     def has_arms(self) -> bool:
         """Whether both hands hang on arms."""
         return all(self._arms)
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """Nothing: the hands are ours."""
+        return {}
 
     def __call__(self, evaluated: bpy.types.Object) -> None:
         """Read one frame. Must be called in the order of the frames, because angles are unwrapped in time."""

@@ -22,10 +22,9 @@ from ..errors import UserError
 from ..piano.animation import add_depths, carrier, is_piano_curve, write_depths, write_pedal
 from ..piano.depths import KeyMotion, motion_of_knots, motion_of_notes
 from ..piano.pairing import connect_all
-from ..rig.bones import arm_bones, piano_frame
+from ..rig.hands import hands_of
 from . import clock, follow, layers, remarks, unfinished
-from .hand_curves import bones_to_write, hand_values
-from .natural import with_arms
+from .hands_on import Writer, writer_of
 from .new_action import (
     action_bytes,
     begin_action,
@@ -62,6 +61,8 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
     layers.check_writable(armature)
     plain = layers.is_plain(armature)
     take = yield from _load(order)
+    writer = writer_of(lambda: find_armature(order), take, order.start_frame)
+    yield from writer.prepare()
     memory = WarmMemory()
     yield from memory.warm(copied_bytes(order))
     memory.release()
@@ -70,7 +71,7 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
     try:
         yield None
         yield from copy_kept(order, action_uid, slot_handle)
-        yield from _write_hands(order, action_uid, slot_handle, take, spliced=plain)
+        yield from _write_hands(order, action_uid, slot_handle, take, writer, spliced=plain)
         yield from _write_music(order, action_uid, slot_handle, take)
         size = action_bytes(find_action(action_uid))
         yield from memory.warm(2 * size)
@@ -78,7 +79,7 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
         if layers.is_plain(find_armature(order)) != plain and order.partial:
             raise UserError("layers_changed", LAYERS_CHANGED)
         memory.release(size)
-        _bind(order, action_uid, slot_handle, take, result, seconds)
+        _bind(order, action_uid, slot_handle, take, writer, result, seconds)
         unfinished.finish()
         memory.release()
         bpy.ops.ed.undo_push(message="S2C Take")
@@ -92,22 +93,15 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
 
 
 def _load(order: TakeOrder) -> Generator[None, None, TakeArrays]:
-    """The take of an order at the scene's rate, with arms where the armature has arms."""
+    """The take of an order at the scene's rate."""
     loading = load_take(order.output)
     while (take := next(loading)) is None:
         yield None
-    take = at_scene_rate(take, _find_scene(order))
-    armature = find_armature(order)
-    if any(arm_bones(armature)):
-        arming = with_arms(take, piano_frame(armature).hand_size)
-        while (armed := next(arming)) is None:
-            yield None
-        return armed
-    return take
+    return at_scene_rate(take, _find_scene(order))
 
 
 def _write_hands(
-    order: TakeOrder, action_uid: int, slot_handle: int, take: TakeArrays, *, spliced: bool
+    order: TakeOrder, action_uid: int, slot_handle: int, take: TakeArrays, writer: Writer, *, spliced: bool
 ) -> Iterator[float | None]:
     """Write the curves of the hands that are new, one a step; of a range, its frames in every curve.
 
@@ -121,20 +115,23 @@ def _write_hands(
         return find_armature(order)
 
     def near(bone: str) -> tuple[int, NDArray[np.float32]] | None:
-        """The angles of a bone beside the range, which go on there."""
+        """The rotation of a bone beside the range, which goes on there."""
         if order.frames is None or not spliced:
             return None
         frame = order.frames[0] - 1 if order.frames[0] else order.frames[1]
-        if frame >= len(take.euler) or armature().pose.bones[bone].rotation_mode != "XYZ":
+        if frame >= len(take.euler):
             return None
         at = np.array([order.start_frame + frame], np.float32)
-        curves = [bag().fcurves.find(path, index=index) for path, index in fcurves.channels(bone)]
-        return frame, np.array([fcurves.evaluate(c, at)[0] if c is not None else 0.0 for c in curves])
+        channels = fcurves.channels(bone, armature().pose.bones[bone].rotation_mode)
+        curves = [bag().fcurves.find(path, index=index) for path, index in channels]
+        if any(curve is None for curve in curves):
+            return None
+        return frame, np.array([fcurves.evaluate(c, at)[0] for c in curves])
 
-    count = sum(bones_to_write(armature(), hand) for hand in order.hands)
+    count = sum(writer.bones(hand) for hand in order.hands)
     done = 0
     for hand in order.hands:
-        for found in hand_values(armature, take, hand, near):
+        for found in writer.values(hand, near):
             if found is None:
                 yield None
                 continue
@@ -154,7 +151,7 @@ def _write_hands(
 def _write_music(order: TakeOrder, action_uid: int, slot_handle: int, take: TakeArrays) -> Iterator[None]:
     """Write the take's clock onto both wrists, and the piano's motion where the kept curves hold none."""
     for hand in (0, 1):
-        bone = fcurves.joint_bones(find_armature(order))[hand][0]
+        bone = hands_of(find_armature(order)).wrists[hand]
         bag = find_bag(action_uid, slot_handle)
         clock.write_clock(bag, bone, order.start_frame, len(take.euler), take.fps)
         yield
@@ -199,13 +196,14 @@ def _bind(
     action_uid: int,
     slot_handle: int,
     take: TakeArrays,
+    writer: Writer,
     result: dict[str, Any],
     seconds: float,
 ) -> None:
     """The armature plays the new action, and the scene says so. Blender copies all keys here, for evaluation."""
     armature, action, scene = find_armature(order), find_action(action_uid), _find_scene(order)
-    for names in fcurves.joint_bones(armature):
-        clock.add_clock(armature.pose.bones[names[0]])
+    for wrist in hands_of(armature).wrists:
+        clock.add_clock(armature.pose.bones[wrist])
     add_depths(armature)
     put_on(armature, action, find_slot(action, slot_handle))
     sound = (
@@ -226,9 +224,9 @@ def _bind(
     clock.write_notes(action, take.notes, take.fingering)
     settings = scene.s2c_settings
     settings.armature, settings.take_path = armature, str(order.output)
-    said = [connect_all(scene, armature)]
+    said = [connect_all(scene, armature), *writer.said(order.hands)]
     bpy.context.view_layer.update()
-    if not is_seen(armature, order, take):
+    if not is_seen(armature, order, len(take.euler), writer):
         said.append(
             "Something else moves the hands, too (a constraint, a driver, a muted curve): "
             "they are not where the take puts them."

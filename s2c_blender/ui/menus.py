@@ -21,6 +21,8 @@ class S2C_MT_add(bpy.types.Menu):
         layout.separator()
         layout.operator("s2c.add_hands", icon="VIEW_PAN")
         layout.operator("s2c.add_piano", icon="MOD_ARRAY")
+        layout.operator("s2c.fit_piano", icon="PIVOT_CURSOR")
+        layout.operator("s2c.use_keys", icon="MOD_ARRAY")
         layout.operator("s2c.add_recording", icon="SOUND")
 
 

@@ -21,6 +21,7 @@ from s2c_blender import compat, fcurves
 from s2c_blender.core.jobs import Job, JobMachine, Request
 from s2c_blender.core.worker_client import WorkerConfig
 from s2c_blender.errors import UserError
+from s2c_blender.rig.bones import joint_bones
 from s2c_blender.session import SessionConfig, session
 from s2c_blender.takes.take_file import load_take
 
@@ -101,7 +102,7 @@ class Scene:
         action = bpy.data.actions.new("take 1")
         slot = action.slots.new(id_type="OBJECT", name=armature.name)
         bag = compat.channelbag(action, slot, create=True)
-        for hand, bones in enumerate(fcurves.joint_bones(armature)):
+        for hand, bones in enumerate(joint_bones(armature)):
             for joint, bone in enumerate(bones):
                 for channel in fcurves.channels(bone, joint):
                     values = np.full(FRAMES, 0.05 * hand, np.float32)

@@ -16,7 +16,7 @@ from s2c_blender import compat, fcurves
 from s2c_blender.core import skeleton
 from s2c_blender.core.natural_arms import natural_arms
 from s2c_blender.rig.armature import JOINT_PROPERTY
-from s2c_blender.rig.bones import arm_bones, chain_rest, hand_bones
+from s2c_blender.rig.bones import arm_bones, chain_rest, hand_bones, joint_bones
 from s2c_blender.session import SessionConfig, session
 from s2c_blender.takes import layers, sampling
 from s2c_blender.takes.natural import with_arms
@@ -85,7 +85,7 @@ def is_on_the_arms(take: dict[str, np.ndarray], frame: int, size: float = 1.0) -
         wanted = skeleton.forward_kinematics(
             take["euler"][frame, hand], take["wrist"][frame, hand], hand, size
         )
-        names = fcurves.joint_bones(hands())[hand]
+        names = joint_bones(hands())[hand]
         tips = [pose[names[joint]].tail for joint in skeleton.FINGER_JOINTS[:, 2]]
         np.testing.assert_allclose(np.array(tips), wanted[1], atol=2e-5)
         turn = np.array(pose["hand" + side].matrix)[:3, :3]

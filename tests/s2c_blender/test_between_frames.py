@@ -12,8 +12,8 @@ from session_helpers import write_take
 import s2c_blender
 from models.body.motion import Motion
 from models.evaluation.fine_motion import fine_motion
-from s2c_blender import fcurves
 from s2c_blender.core import skeleton
+from s2c_blender.rig.bones import joint_bones
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def test_fingertips_between_frames_are_those_that_blender_shows(
     bpy.ops.s2c.add_hands(hands_only=hands_only)
     bpy.ops.s2c.apply_take(filepath=str(tmp_path / "take.npz"), frame_start=1)
     scene, armature = bpy.context.scene, bpy.context.scene.s2c_settings.armature
-    names = fcurves.joint_bones(armature)
+    names = joint_bones(armature)
     fine = fine_motion(Motion(euler, wrist, 30.0))
     assert fine.rate == 240
     for moment in (0, 3, 37, 100, 205):

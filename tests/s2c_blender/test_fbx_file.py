@@ -17,6 +17,7 @@ from s2c_blender import compat, fcurves
 from s2c_blender.errors import UserError
 from s2c_blender.export.fbx import export_fbx
 from s2c_blender.rig.armature import create_armature
+from s2c_blender.rig.bones import joint_bones
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, devices and permissions of POSIX")
 
@@ -29,7 +30,7 @@ def armature() -> bpy.types.Object:
     action = bpy.data.actions.new("Hands take")
     slot = action.slots.new(id_type="OBJECT", name=armature.name)
     bag = compat.channelbag(action, slot, create=True)
-    bone = fcurves.joint_bones(armature)[0][1]
+    bone = joint_bones(armature)[0][1]
     for channel in fcurves.channels(bone):
         fcurves.write_channel(bag, bone, channel, 1, np.linspace(0, 0.2, 5, dtype=np.float32))
     compat.bind_action(armature, action, slot)

@@ -10,6 +10,7 @@ import s2c_blender
 from s2c_blender import compat, fcurves
 from s2c_blender.core.splicing import LINEAR, Stretch, splice
 from s2c_blender.rig.armature import create_armature
+from s2c_blender.rig.bones import joint_bones
 from s2c_blender.session import SessionConfig, session
 
 START = 11
@@ -116,7 +117,7 @@ def test_everything_outside_is_bit_identical(scene, tmp_path, hand):
         assert old[LAST - START + 1 :] == pytest.approx(new[LAST - START + 1 :], abs=1e-6)
     for index, side in enumerate("LR"):
         bone = f"f_index.02.{side}"
-        joint = fcurves.joint_bones(hands())[index].index(bone)
+        joint = joint_bones(hands())[index].index(bone)
         read = read_bone(bag(), bone, FIRST, LAST - FIRST + 1)
         new = hand == "BOTH" or hand[0] == side
         assert np.array_equal(read, euler[first : LAST - START + 1, index, joint]) == new

@@ -11,8 +11,9 @@ import pytest
 from session_helpers import HAND_CURVES
 
 import s2c_blender
-from s2c_blender import compat, fcurves
+from s2c_blender import compat
 from s2c_blender.core import skeleton
+from s2c_blender.rig.bones import joint_bones
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +48,7 @@ def write_take(
 
 def tips(armature: bpy.types.Object) -> np.ndarray:
     """(2, 5, 3) contact points of the evaluated armature, in its own space."""
-    names = fcurves.joint_bones(armature)
+    names = joint_bones(armature)
     return np.array(
         [[armature.pose.bones[names[h][j]].tail for j in skeleton.FINGER_JOINTS[:, 2]] for h in (0, 1)]
     )
@@ -105,7 +106,7 @@ def test_takes_of_another_rate_keep_their_time(tmp_path: Path, fps: int, base: f
     second = 1.3
     at = 1 + second * rate
     scene.frame_set(int(at), subframe=at - int(at))
-    bone = armature.pose.bones[fcurves.joint_bones(armature)[1][5]]
+    bone = armature.pose.bones[joint_bones(armature)[1][5]]
     expected = euler[int(second * 30), 1, 5]
     np.testing.assert_allclose(bone.rotation_euler, expected, atol=5e-3)
 

@@ -28,12 +28,13 @@ from session_helpers import (
 )
 
 import s2c_blender
-from s2c_blender import compat, fcurves
+from s2c_blender import compat
 from s2c_blender import handlers as handlers_module
 from s2c_blender.core import temporary
 from s2c_blender.core.jobs import State
 from s2c_blender.errors import UserError
 from s2c_blender.rig.armature import create_armature
+from s2c_blender.rig.bones import joint_bones
 from s2c_blender.session import SessionConfig, View, session
 from s2c_blender.takes import clock, follow, read_back
 from s2c_blender.takes.take_paths import is_reserved
@@ -82,7 +83,7 @@ def test_a_channel_that_never_changes_gets_two_keys(scene, tmp_path):
     assert tuple(hands().animation_data.action.frame_range) == (11, 11 + FRAMES - 1)
     for hand in (0, 1):
         for joint in range(1, 16):
-            bone = fcurves.joint_bones(hands())[hand][joint]
+            bone = joint_bones(hands())[hand][joint]
             np.testing.assert_array_equal(read_bone(bag, bone, 11, FRAMES), euler[:, hand, joint])
 
 
@@ -133,12 +134,12 @@ def test_generate_writes_both_hands_in_one_undo_step(scene, tmp_path):
     assert len([c for c in bag.fcurves if '"]["' not in c.data_path]) == HAND_CURVES
     for hand in (0, 1):
         for joint in range(1, 16):
-            bone = fcurves.joint_bones(armature)[hand][joint]
+            bone = joint_bones(armature)[hand][joint]
             np.testing.assert_array_equal(read_bone(bag, bone, 11, FRAMES), euler[:, hand, joint])
             assert armature.pose.bones[bone].rotation_mode == "XYZ"
     scene.frame_set(11 + 40)
     for hand in (0, 1):
-        head = armature.pose.bones[fcurves.joint_bones(armature)[hand][0]].head
+        head = armature.pose.bones[joint_bones(armature)[hand][0]].head
         assert tuple(head) == pytest.approx(tuple(wrist[40, hand]), abs=1e-5)
     settings = scene.s2c_settings
     assert "seed 1: 1 of 2 notes played, made in " in settings.result

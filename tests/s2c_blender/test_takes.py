@@ -16,7 +16,7 @@ from ui_helpers import draw
 import s2c_blender
 from s2c_blender import compat, fcurves
 from s2c_blender.core import skeleton
-from s2c_blender.rig.bones import piano_frame
+from s2c_blender.rig.bones import joint_bones, piano_frame
 from s2c_blender.session import SessionConfig, session
 from s2c_blender.takes import clock, follow, layers, read_back, sampling
 from s2c_blender.takes.reading import HandReader
@@ -338,7 +338,7 @@ def test_scenes_for_reading_are_in_no_file_and_come_back_by_no_undo(
 
 def test_a_hand_on_quaternion_keys_stays_and_can_be_made_anew(scene: bpy.types.Scene, tmp_path: Path) -> None:
     armature = hands()
-    right = fcurves.joint_bones(armature)[1]
+    right = joint_bones(armature)[1]
     before = {frame: seen(frame, "f_middle.03.R") for frame in (START, START + 31)}
     for bone in right:  # as Pose > Convert Rotation Modes does it
         turns = []
@@ -380,7 +380,7 @@ def test_a_take_is_written_in_the_mode_of_each_bone(
     scene.frame_set(START + 17)
     for hand in (0, 1):
         tips = skeleton.forward_kinematics(euler[17, hand], wrist[17, hand], hand)[1]
-        bones = fcurves.joint_bones(hands())[hand]
+        bones = joint_bones(hands())[hand]
         found = [hands().pose.bones[bones[joint]].tail for joint in skeleton.FINGER_JOINTS[:, 2]]
         np.testing.assert_allclose(np.array(found), tips, atol=2e-5)
 

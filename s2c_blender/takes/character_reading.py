@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A character's hands and arms on an evaluated armature as numbers of a take: the way back from `character_curves`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.character.hands import CharacterHands
+from ..core.euler import unwrapped
+from ..rig.character import stored
+from ..rig.character.rest import rest_bones
+from .clock import read_clock
+
+BLOCK_FRAMES = 500
+"""Frames that are worked out in one step."""
+
+
+class CharacterReader:
+    """Reads frame after frame (`hands_on.Reader`)."""
+
+    def __init__(self, armature: bpy.types.Object, frames: int) -> None:
+        mapping = stored.mapping_of(armature)
+        self._piano = stored.piano_matrix(mapping)
+        bones = rest_bones(armature, self._piano)
+        self._hands = CharacterHands.of(bones, mapping)
+        self._clocks = [stored.limb(armature, mapping, hand).written[-1] for hand in (0, 1)]
+        arms = [[own.bones.get(part) for part in ("upper_arm", "forearm")] for own in mapping.hands]
+        self._arms = [[name for name in arm if name is not None] for arm in arms]
+        self._names = [
+            name
+            for hand, arm in zip(self._hands.hands, self._arms, strict=True)
+            for name in (hand.wrist, *(bone for f in hand.fingers if f is not None for bone in f.bones), *arm)
+        ]
+        self._column = {name: index for index, name in enumerate(self._names)}
+        self._rest = {name: bones.frames[bones.index[name]] for name in self._names}
+        self._label = armature.name
+        self._frames, self._frame, self._done = frames, 0, 0
+        self._poses = np.empty((min(BLOCK_FRAMES, frames), len(self._names), 4, 4))
+        self._worlds = np.empty((len(self._poses), 4, 4))
+        self.euler = np.zeros((frames, 2, 16, 3), np.float32)
+        self.wrist, self.elbow, self.shoulder = (np.zeros((frames, 2, 3), np.float32) for _ in range(3))
+        self.clock = np.full((frames, 2), np.nan)
+
+    @property
+    def has_arms(self) -> bool:
+        """Whether both hands hang on arms."""
+        return all(len(arm) == 2 for arm in self._arms)
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """The hands' own geometry."""
+        return {"hand_geometry": self._hands.geometry(self._label)}
+
+    def __call__(self, evaluated: bpy.types.Object) -> None:
+        """Read one frame. Must be called in the order of the frames, because angles are unwrapped in time."""
+        row = self._frame - self._done
+        pose = evaluated.pose.bones
+        self._worlds[row] = evaluated.matrix_world
+        self._poses[row] = [pose[name].matrix for name in self._names]
+        self.clock[self._frame] = [read_clock(evaluated, name) for name in self._clocks]
+        self._frame += 1
+        if self._frame == self._frames or row + 1 == len(self._poses):
+            self._work_out()
+
+    def read_curves(self, _armature: bpy.types.Object, _first: int) -> Iterator[None]:
+        """No character's curves alone say where its hands are (`layers.is_direct`)."""
+        raise NotImplementedError("a character is read as Blender evaluates it")
+
+    def _work_out(self) -> None:
+        """Turn the matrices that were read into numbers of a take."""
+        start, stop = self._done, self._frame
+        poses, worlds = self._poses[: stop - start], self._worlds[: stop - start]
+        to_piano = self._piano @ worlds
+        for hand, own in enumerate(self._hands.hands):
+            wrist = self._pose(poses, own.wrist)
+            placed = to_piano @ wrist
+            self.wrist[start:stop, hand] = placed[:, :3, 3]
+            euler = own.finger_euler(self._finger_turns(poses, hand))
+            euler[:, 0] = own.wrist_euler(_rotation(placed))
+            for joint in range(16):
+                near = (0, self.euler[start - 1, hand, joint]) if start else None
+                self.euler[start:stop, hand, joint] = unwrapped(euler[:, joint], near)
+            for part, name in zip((self.shoulder, self.elbow), self._arms[hand], strict=False):
+                part[start:stop, hand] = (to_piano @ self._pose(poses, name))[:, :3, 3]
+        self._done = stop
+
+    def _finger_turns(self, poses: NDArray[np.float64], hand: int) -> dict[str, NDArray[np.float64]]:
+        """How each bone of the fingers is turned from rest, seen from the joint before it."""
+        own, turns = self._hands.hands[hand], {}
+        for finger in own.fingers:
+            before = own.wrist
+            for bone in finger.bones if finger is not None else ():
+                above, turned = (_rotation(self._pose(poses, name)) for name in (before, bone))
+                turns[bone] = (self._rest[before].T @ self._rest[bone]).T @ (
+                    np.swapaxes(above, 1, 2) @ turned
+                )
+                before = bone
+        return turns
+
+    def _pose(self, poses: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+        return poses[:, self._column[name]]
+
+
+def _rotation(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rotation of matrices (n, 4, 4), without their scale."""
+    axes = matrices[:, :3, :3]
+    u, _, v = np.linalg.svd(axes)
+    return u @ v

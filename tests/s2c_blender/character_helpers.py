@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Armatures of characters to test with, made from rest data; what Blender makes of them."""
+
+import json
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Vector
+
+from s2c_blender.core import skeleton
+from s2c_blender.core.character.mapping import CharacterMapping, HandMapping
+from s2c_blender.core.character_seat import piano_for
+
+RIGS = Path(__file__).with_name("rigs")
+FINGERS = ("thumb", "index", "middle", "ring", "pinky")
+
+
+def mpfb_armature(name="mixamo", scale=1.0):
+    """An armature from MPFB's rest data (CC0). scale: armature units in a metre; the object is scaled back."""
+    bones = json.loads((RIGS / f"mpfb_{name}.json").read_text())
+    data = bpy.data.armatures.new("Character")
+    armature = bpy.data.objects.new("Character", data)
+    bpy.context.scene.collection.objects.link(armature)
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    for bone, rest in bones.items():
+        edit = data.edit_bones.new(bone)
+        edit.head = Vector(rest["head"]) * scale
+        edit.tail = Vector(rest["tail"]) * scale
+        edit.roll = rest["roll"]
+    for bone, rest in bones.items():
+        edit = data.edit_bones[bone]
+        if rest["parent"]:
+            edit.parent = data.edit_bones[rest["parent"]]
+            edit.use_connect = rest["use_connect"]
+    bpy.ops.object.mode_set(mode="OBJECT")
+    armature.scale = (1 / scale,) * 3
+    bpy.context.view_layer.update()
+    return armature
+
+
+def mixamo_mapping(armature, piano=None):
+    """The mapping of Mixamo's names."""
+    hands = []
+    for side in ("Left", "Right"):
+        bones = {"wrist": f"mixamorig:{side}Hand", "forearm": f"mixamorig:{side}ForeArm"}
+        bones.update(upper_arm=f"mixamorig:{side}Arm", shoulder=f"mixamorig:{side}Shoulder")
+        for finger in FINGERS:
+            for joint in (1, 2, 3):
+                bones[f"{finger}{joint}"] = f"mixamorig:{side}Hand{finger.title()}{joint}"
+        hands.append(HandMapping(bones))
+    return CharacterMapping("mixamo", *hands, piano=piano)
+
+
+def tips_seen(armature, hands, frame):
+    """(2, 5, 3) the fingers' contact points in the world at a frame, as Blender evaluates the bones."""
+    bpy.context.scene.frame_set(frame)
+    evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    found = np.full((2, 5, 3), np.nan)
+    for hand in hands.hands:
+        for finger in filter(None, hand.fingers):
+            bone = evaluated.pose.bones[finger.bones[-1]]
+            rest = np.array(bone.bone.matrix_local)
+            tip = np.linalg.inv(rest) @ np.append(finger.axes.heads[-1], 1.0)
+            found[hand.hand, finger.finger] = (np.array(evaluated.matrix_world @ bone.matrix) @ tip)[:3]
+    return found
+
+
+def geometry_tips(geometry, euler, wrist):
+    """(frames, 2, 5, 3) contact points that the generator's geometry has for a take's angles, piano frame."""
+    found = np.full((len(euler), 2, 5, 3), np.nan)
+    for hand, side in enumerate(("left", "right")):
+        standard = skeleton.rest_bones(hand)[0].frame
+        turns = skeleton.euler_matrices(euler[:, hand])
+        hand_turn = standard @ turns[:, 0] @ standard.T
+        for finger, name in enumerate(FINGERS):
+            own = geometry[side]["fingers"][name]
+            if own is None:
+                continue
+            y, z = np.array(own["y_axis"]), np.array(own["z_axis"])
+            frame = hand_turn @ np.stack([np.cross(y, z), y, z], 1)
+            place = wrist[:, hand] + hand_turn @ np.array(own["base"])
+            for joint, length in zip(skeleton.FINGER_JOINTS[finger], own["lengths"], strict=True):
+                frame = frame @ turns[:, joint]
+                place = place + length * frame[:, :, 1]
+            found[:, hand, finger] = place
+    return found
+
+
+def seated(armature, metres=1.0):
+    """The world-to-piano matrix of a piano in front of a Mixamo-named character; metres in a unit of the world."""
+    world, bones = armature.matrix_world, armature.data.bones
+    ends = [
+        [world @ bones[f"mixamorig:{side}{part}"].head_local for part in ("Arm", "ForeArm", "Hand")]
+        for side in ("Left", "Right")
+    ]
+    lengths = [[(b - a).length * metres for a, b in zip(arm, arm[1:], strict=False)] for arm in ends]
+    return piano_for([list(arm[0]) for arm in ends], lengths, metres)
