@@ -32,7 +32,7 @@ KEYBOARDS = (
 )
 SHAPED = ("MESH", "CURVE", "SURFACE", "META", "FONT", "EMPTY")
 WIDEST = 1 / 6.5
-"""A key is no wider than this part of the way from the lowest to the highest key: there are seven white ones at least."""
+"""A key is no wider than this part of the way from the lowest to the highest: seven white ones lie there at least."""
 FIRST = "Click the front edge of the lowest key"
 SECOND = "Now click the front edge of the highest key"
 HELP = "C: take the 3D cursor.  Esc: cancel"
