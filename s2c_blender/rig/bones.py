@@ -66,7 +66,7 @@ def _the_bone(armature: bpy.types.Object, marked: dict[str, list[str]], joint: i
     if not found:
         raise UserError(
             "not_hands",
-            f'The armature "{armature.name}" lacks bones of the S2C hands: use the one that Add Hands makes.',
+            f'The armature "{armature.name}" is no pair of S2C hands: press Use Character to let it play, or Add Hands.',
             f"missing {label}",
         )
     weighted = _weighted(armature)
