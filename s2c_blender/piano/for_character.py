@@ -16,7 +16,7 @@ from .pairing import free_piano, pianos
 
 
 def piano_in_scene(scene: bpy.types.Scene, armature: bpy.types.Object) -> bpy.types.Object | None:
-    """The piano that the character plays, else one that no hands play, else the scene's last; None where it has none."""
+    """The piano that the character plays, else one that nobody plays, else the scene's last; None where it has none."""
     own = stored.piano_object(armature)
     if own is not None and own.name in scene.objects:
         return own

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.body.hand_file import hands_of
 from models.body.kinematics import forward_kinematics
-from models.body.skeleton import FINGER_JOINTS, FINGERS, HANDS, JOINTS, STANDARD_HANDS, HandGeometry
+from models.body.skeleton import FINGER_JOINTS, FINGERS, HANDS, JOINTS, STANDARD_HANDS
 from s2c_blender.core.character.hands import CharacterHands
 from s2c_blender.core.character.mapping import CharacterMapping, HandMapping
 from s2c_blender.core.character.rest_bones import RestBones
@@ -127,28 +128,9 @@ def posed(
     return heads, frames
 
 
-def hand_geometry(data: dict[str, Any]) -> HandGeometry:
-    """A hand geometry file as the generator's hands; missing fingers are the standard ones."""
-    parts = {
-        name: np.array(getattr(STANDARD_HANDS, name))
-        for name in ("finger_bases", "finger_frames", "lengths", "radii")
-    }
-    for hand, side in enumerate(HANDS):
-        for index, name in enumerate(FINGERS):
-            finger = data[side]["fingers"][name]
-            if finger is None:
-                continue
-            y, z = np.array(finger["y_axis"]), np.array(finger["z_axis"])
-            parts["finger_bases"][hand, index] = finger["base"]
-            parts["finger_frames"][hand, index] = np.stack([np.cross(y, z), y, z], axis=1)
-            parts["lengths"][hand, index] = finger["lengths"]
-            parts["radii"][hand, index] = finger["radii"]
-    return replace(STANDARD_HANDS, **parts)
-
-
 def kinematics(data: dict[str, Any], euler: np.ndarray, wrist: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Joints (2, 16, 3) and tips (2, 5, 3) by the generator's own kinematics, piano frame."""
-    joints = forward_kinematics(euler, wrist, geometry=hand_geometry(data))
+    joints = forward_kinematics(euler, wrist, geometry=hands_of(data))
     return joints.position, joints.tips
 
 

@@ -257,3 +257,17 @@ def test_scale_in_metres_and_scales_that_are_refused() -> None:
     ):
         with pytest.raises(UserError, match=word):
             metres_of(matrix)
+
+
+def test_hands_of_another_size_than_a_piano_is_made_for_are_refused() -> None:
+    bones, mapping = measured("unreal4"), RIGS["unreal4"]
+    for metres in (0.1, 0.001):
+        hands = CharacterHands.of(replace(bones, metres=metres), mapping)
+        with pytest.raises(UserError, match="scale the character"):
+            hands.geometry("x")
+    radii = ((9.0, 9.0, 9.0, 9.0), None, None, None, None)
+    thick = replace(mapping, left=replace(mapping.left, radii=radii))
+    with pytest.raises(UserError, match="18 cm thick"):
+        CharacterHands.of(bones, thick).geometry("x")
+    longest = CharacterHands.of(bones, mapping).geometry("A\n" * 200)["name"]
+    assert len(longest) <= 120 and longest.isprintable()

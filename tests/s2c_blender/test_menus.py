@@ -53,6 +53,8 @@ def test_every_menu_has_its_entry(registered):
         "s2c.new_scene",
         "s2c.add_hands",
         "s2c.add_piano",
+        "s2c.fit_piano",
+        "s2c.use_keys",
         "s2c.add_recording",
     }
     assert by_menu["SEQUENCER_MT_add"] == {"s2c.add_recording"}

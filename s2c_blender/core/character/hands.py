@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import UserError
 from ..euler import euler_angles
-from ..skeleton import FINGER_JOINTS, FINGERS, HANDS, euler_matrices
+from ..skeleton import FINGER_JOINTS, HANDS, euler_matrices
 from .axes import (
     FINGER_WORDS,
     THUMB,
@@ -32,12 +32,11 @@ from .axes import (
 )
 from .chains import finger_chain, wrist_bone
 from .fingertips import contact_point
+from .geometry import geometry_of
 from .mapping import CharacterMapping
 from .rest_bones import RestBones
 
 Array = NDArray[np.float64]
-
-FORMAT = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,8 +159,8 @@ class CharacterHands:
         return float(np.mean(sizes))
 
     def geometry(self, name: str) -> dict[str, Any]:
-        """The hand geometry file for the generator (docs/formats.md): metres, canonical axes."""
-        return {"format": FORMAT, "name": name, **{HANDS[h.hand]: _geometry(h) for h in self.hands}}
+        """The hand geometry file for the generator (docs/formats.md). Raises UserError for hands too large or small."""
+        return geometry_of(self.hands, name)
 
     def finger_rotations(self, euler: ArrayLike) -> dict[str, Array]:
         """Rotations (frames, 3, 3) of all fingers' bones for a take's angles (frames, 2, 16, 3)."""
@@ -171,21 +170,6 @@ class CharacterHands:
     def finger_euler(self, rotations: Mapping[str, ArrayLike]) -> Array:
         """The angles (frames, 2, 16, 3) of such rotations; wrists and joints that are not there are 0."""
         return np.stack([hand.finger_euler(rotations) for hand in self.hands], axis=-3)
-
-
-def _geometry(hand: CharacterHand) -> dict[str, Any]:
-    frames = standard_frames(hand.hand)[1]
-    fingers: dict[str, Any] = dict.fromkeys(FINGERS)
-    for finger in filter(None, hand.fingers):
-        fingers[FINGERS[finger.finger]] = {
-            "base": finger.base.tolist(),
-            "y_axis": frames[finger.finger][:, 1].tolist(),
-            "z_axis": frames[finger.finger][:, 2].tolist(),
-            "lengths": finger.lengths.tolist(),
-            "radii": finger.radii.tolist(),
-            "locked": list(finger.locked),
-        }
-    return {"fingers": fingers}
 
 
 def _hand(bones: RestBones, mapping: CharacterMapping, hand: int) -> CharacterHand:

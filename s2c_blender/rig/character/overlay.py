@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from ...core.character.hands import CharacterHand
 from ...errors import UserError
 from .. import materials
+from ..armature import OVERLAY_PROPERTY
 from .stored import character_hands
 
 Array = NDArray[np.float64]
 
-PROPERTY = "s2c_mapping_of"
-"""Custom property of the mesh object: the armature that it shows."""
 NAME = "S2C Mapping"
 COLOURS = {
     "palm": (0.75, 0.75, 0.75),
@@ -36,7 +35,7 @@ FACES = ((0, 1, 2), (0, 2, 3), (0, 3, 4), (0, 4, 1), (5, 2, 1), (5, 3, 2), (5, 4
 
 def overlay_of(armature: bpy.types.Object) -> bpy.types.Object | None:
     """The picture of an armature's mapping; None while it is not shown."""
-    return next((item for item in bpy.data.objects if item.get(PROPERTY) == armature), None)
+    return next((item for item in bpy.data.objects if item.get(OVERLAY_PROPERTY) == armature), None)
 
 
 def hide_overlay(armature: bpy.types.Object) -> None:
@@ -54,7 +53,7 @@ def show_overlay(armature: bpy.types.Object) -> bpy.types.Object:
         raise UserError("character_nowhere", f'"{armature.name}" is in no collection: link it to one first.')
     mesh = bpy.data.meshes.new(NAME)
     item = bpy.data.objects.new(NAME, mesh)
-    item[PROPERTY] = armature
+    item[OVERLAY_PROPERTY] = armature
     collection.objects.link(item)
     vertices: list[Array] = []
     faces: list[tuple[int, ...]] = []
@@ -71,7 +70,8 @@ def show_overlay(armature: bpy.types.Object) -> bpy.types.Object:
         mesh.materials.append(materials.plain(f"{NAME} {name}", colour, 0.6))
     mesh.polygons.foreach_set("material_index", colours)
     for bone, first in owners:
-        group = item.vertex_groups.get(bone) or item.vertex_groups.new(name=bone)
+        name = _deforming(armature, bone)
+        group = item.vertex_groups.get(name) or item.vertex_groups.new(name=name)
         group.add(list(range(first, first + 6)), 1.0, "REPLACE")
     item.parent = armature
     item.modifiers.new("Armature", "ARMATURE").object = armature
@@ -79,9 +79,14 @@ def show_overlay(armature: bpy.types.Object) -> bpy.types.Object:
     return item
 
 
-def _pieces(
-    armature: bpy.types.Object, hand: CharacterHand
-) -> list[tuple[str, int, Array, Array, float]]:
+def _deforming(armature: bpy.types.Object, bone: str) -> str:
+    """The bone that moves skin where this one goes: of a control, the one that follows it."""
+    follows = armature.data.bones.get(f"DEF-{bone}")
+    moves = armature.data.bones[bone].use_deform
+    return follows.name if follows is not None and follows.use_deform and not moves else bone
+
+
+def _pieces(armature: bpy.types.Object, hand: CharacterHand) -> list[tuple[str, int, Array, Array, float]]:
     """Bone, colour, both ends in armature space and width of all that is drawn of a hand."""
     wrist = np.array(armature.data.bones[hand.wrist].head_local)
     found = []

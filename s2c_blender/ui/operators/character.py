@@ -26,6 +26,7 @@ from ...rig.character.overlay import hide_overlay, overlay_of, show_overlay
 from ...rig.character.rest import rest_bones
 from ...rig.character.skin import with_skin
 from ...rig.character.vrm import human_bones
+from ...rig.choice import chosen_character
 from .base import OperatorBase
 from .scene import AddOperator, hide_relationship_lines, new_collection
 
@@ -33,14 +34,6 @@ SIZES = (0.5, 2.0)
 """Smallest and largest hands that the generator takes, 1 is an average adult's."""
 NONE = "NONE"
 """The choice of no bone."""
-
-
-def chosen_character(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The armature that Use Character is about: the panel's, else the active one; None for our own hands."""
-    chosen = context.scene.s2c_settings.armature or context.active_object
-    if chosen is None or chosen.type != "ARMATURE" or are_built_in(chosen):
-        return None
-    return chosen
 
 
 def use_character(context: bpy.types.Context, armature: bpy.types.Object) -> list[str]:
@@ -87,16 +80,23 @@ class S2C_OT_use_character(AddOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     armature: StringProperty(
-        name="Armature", description="Name of the character's armature; empty takes the chosen or the active one"
+        name="Armature",
+        description="Name of the character's armature; empty takes the chosen or the active one",
     )
 
     def run(self, context: bpy.types.Context) -> set[str]:
         item = context.scene.objects.get(self.armature) if self.armature else chosen_character(context)
         if item is None or item.type != "ARMATURE":
-            named = f'There is no armature "{self.armature}" in this scene' if self.armature else "No armature is chosen"
+            named = (
+                f'There is no armature "{self.armature}" in this scene'
+                if self.armature
+                else "No armature is chosen"
+            )
             raise UserError("no_character", f"{named}: select the character's armature first.")
         if are_built_in(item):
-            raise UserError("own_hands", f'"{item.name}" are the S2C hands, which play as they are: press Generate.')
+            raise UserError(
+                "own_hands", f'"{item.name}" are the S2C hands, which play as they are: press Generate.'
+            )
         if item.library is not None:
             raise UserError(
                 "hands_linked",
@@ -127,7 +127,10 @@ _items: list[tuple[str, str, str]] = []
 def _bone_items(_self: object, context: bpy.types.Context | None) -> list[tuple[str, str, str]]:
     chosen = chosen_character(context) if context is not None else None
     names = [bone.name for bone in chosen.data.bones] if chosen is not None else []
-    _items[:] = [(NONE, "None", "This hand has no such joint"), *((n, shown(n, 63), "") for n in sorted(names))]
+    _items[:] = [
+        (NONE, "None", "This hand has no such joint"),
+        *((n, shown(n, 63), "") for n in sorted(names)),
+    ]
     return _items
 
 
@@ -162,13 +165,9 @@ class S2C_OT_choose_bone(CharacterOperator, bpy.types.Operator):
         if name:
             bones[self.part] = name
         changed = replace(own, bones={part: bones[part] for part in PARTS if part in bones}, tips=(None,) * 5)
-        self._keep(context, armature, replace(mapping, **{HANDS[self.hand]: replace(changed, radii=(None,) * 5)}))
+        changed = replace(changed, radii=(None,) * 5)
+        take_mapping(context, armature, replace(mapping, **{HANDS[self.hand]: changed}), self)
         return {"FINISHED"}
-
-    def _keep(
-        self, context: bpy.types.Context, armature: bpy.types.Object, mapping: CharacterMapping
-    ) -> None:
-        take_mapping(context, armature, mapping, self)
 
 
 def take_mapping(
@@ -216,7 +215,9 @@ class S2C_OT_save_mapping(CharacterOperator, bpy.types.Operator):
             with whole_file(path) as part:
                 part.write_text(mapping.to_json(), encoding="utf-8")
         except OSError as error:
-            raise UserError("mapping_unwritten", f'"{path}" cannot be written: choose another folder.', str(error)) from error
+            raise UserError(
+                "mapping_unwritten", f'"{path}" cannot be written: choose another folder.', str(error)
+            ) from error
         self.say(f"Wrote {path.name}.")
         return {"FINISHED"}
 
@@ -248,7 +249,9 @@ class S2C_OT_load_mapping(CharacterOperator, bpy.types.Operator):
         if path is None or not path.is_file():
             raise UserError("mapping_missing", "There is no such file: choose a mapping, a .json file.")
         mapping = read_mapping(_text(path))
-        missing = next((b for own in mapping.hands for b in own.bones.values() if b not in armature.data.bones), None)
+        missing = next(
+            (b for own in mapping.hands for b in own.bones.values() if b not in armature.data.bones), None
+        )
         if missing is not None:
             raise UserError(
                 "mapping_other",
@@ -266,7 +269,9 @@ def _text(path: Path) -> str:
         return data.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            "mapping_unreadable", f'"{path.name}" cannot be read as a mapping: choose another file.', str(error)
+            "mapping_unreadable",
+            f'"{path.name}" cannot be read as a mapping: choose another file.',
+            str(error),
         ) from error
 
 

@@ -43,6 +43,17 @@ def hands_without_piano(context: bpy.types.Context, piano: bpy.types.Object) -> 
     return next((armature for armature in hands if piano_of(scene, armature, but=piano) is None), None)
 
 
+def size_beside(piano: bpy.types.Object, hand_size: float, unit: float) -> float:
+    """The size that hands have beside the keys of a piano, whose frame they are scaled by.
+
+    On narrow keys hands of the usual size are larger. On a doll's piano play a doll's hands: what would be beyond our
+    range stays as it is, beside the keys.
+    """
+    relative = hand_size * unit / max(piano.matrix_world.to_scale().x, 1e-9)
+    low, high = HAND_SIZE_RANGE
+    return relative if low <= relative <= high else hand_size
+
+
 def add_hands(context: bpy.types.Context, hand_size: float, *, hands_only: bool = False) -> bpy.types.Object:
     """Two hands on their arms at a piano that has none, or at the scene's origin; selected, and the scene's choice.
 
@@ -54,6 +65,8 @@ def add_hands(context: bpy.types.Context, hand_size: float, *, hands_only: bool 
         item.select_set(False)
     collection = new_collection(context, "S2C Hands")
     piano, unit = free_piano(context.scene), units_in_a_metre(context.scene)
+    if piano is not None:
+        hand_size = size_beside(piano, hand_size, unit)
     armature = create_armature(context, hand_size, collection, unit=unit, arms=not hands_only)
     for hand in (skeleton.LEFT, skeleton.RIGHT):
         create_hand_mesh(armature, hand, hand_size, collection, unit).hide_select = True
