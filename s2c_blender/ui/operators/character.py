@@ -17,6 +17,7 @@ from ...core.whole_file import whole_file
 from ...errors import UserError
 from ...piano.animation import connect
 from ...piano.build import create_piano
+from ...piano.fit_piano import seat_of
 from ...piano.for_character import piano_in_scene, place_for_piano
 from ...plain_text import shown
 from ...rig.armature import units_in_a_metre
@@ -62,18 +63,18 @@ def place_piano(context: bpy.types.Context, armature: bpy.types.Object) -> list[
         hide_relationship_lines()
     context.view_layer.update()
     stored.play_at(armature, piano)
-    said = [connect(piano, armature)]
+    said = [seat_of(armature, piano), connect(piano, armature)]
     size = stored.character_hands(armature).size
     if not SIZES[0] <= size <= SIZES[1]:
         said.append(
-            f"Its hands are {size:.2g} times as large as a pianist's, beside the keys: scale the piano or the character "
-            f"so that they are {SIZES[0]:g} to {SIZES[1]:g} times as large."
+            f"Beside the keys its hands are {size:.2g} times as large as a pianist's: scale the piano or the "
+            f"character so that they are {SIZES[0]:g} to {SIZES[1]:g} times as large."
         )
     return [text for text in said if text]
 
 
 class S2C_OT_use_character(AddOperator, bpy.types.Operator):
-    """Let the hands of this character's own armature play: finds its bones, and puts a piano before it if there is none"""
+    """Let the hands of this character's own armature play: finds its bones, and puts a piano before it"""
 
     bl_idname = "s2c.use_character"
     bl_label = "Use Character"
@@ -88,9 +89,7 @@ class S2C_OT_use_character(AddOperator, bpy.types.Operator):
         item = context.scene.objects.get(self.armature) if self.armature else chosen_character(context)
         if item is None or item.type != "ARMATURE":
             named = (
-                f'There is no armature "{self.armature}" in this scene'
-                if self.armature
-                else "No armature is chosen"
+                f'There is no armature "{self.armature}" here' if self.armature else "No armature is chosen"
             )
             raise UserError("no_character", f"{named}: select the character's armature first.")
         if are_built_in(item):
