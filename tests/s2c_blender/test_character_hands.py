@@ -17,6 +17,7 @@ from character_rigs import (
     rotation,
 )
 
+from models.body.hand_file import hands_of
 from models.body.skeleton import FINGER_JOINTS, FINGERS, HANDS, JOINTS, STANDARD_HANDS
 from s2c_blender.core import skeleton
 from s2c_blender.core.character.hands import CharacterHands
@@ -271,3 +272,35 @@ def test_hands_of_another_size_than_a_piano_is_made_for_are_refused() -> None:
         CharacterHands.of(bones, thick).geometry("x")
     longest = CharacterHands.of(bones, mapping).geometry("A\n" * 200)["name"]
     assert len(longest) <= 120 and longest.isprintable()
+
+
+def test_any_mapping_and_any_armature_give_hands_or_a_sentence() -> None:
+    random = np.random.default_rng(7)
+    full, bones = RIGS["unreal4"], measured("unreal4")
+    heads, played, refusals = bones.heads, 0, set()
+    for turn in range(400):
+        own = [dict(hand.bones) for hand in full.hands]
+        for _ in range(turn % 4):  # other bones, or none
+            hand, part = random.integers(2), str(random.choice(list(full.left.bones)))
+            own[hand][part] = str(random.choice(bones.names))
+            if random.random() < 0.3:
+                del own[hand][part]
+        places = heads.copy()
+        chosen = random.random(len(places)) < 0.05 * (turn % 3)
+        kinds = (np.zeros(3), heads[3], heads[random.permutation(len(heads))[0]], 100 * random.normal(size=3))
+        places[chosen] = kinds[turn % 4]
+        try:
+            with np.errstate(all="raise"):
+                hands = CharacterHands.of(
+                    replace(bones, heads=places), CharacterMapping("x", *(HandMapping(hand) for hand in own))
+                )
+                geometry = hands.geometry("x")
+        except UserError as error:
+            refusals.add(error.code)
+            continue
+        played += 1
+        hands_of(geometry)  # the generator takes whatever is given to it
+        assert all(
+            np.isfinite(turns).all() for turns in hands.finger_rotations(np.zeros((2, 16, 3))).values()
+        )
+    assert played > 40 and refusals >= {"character_hand", "character_chain", "character_size"}
