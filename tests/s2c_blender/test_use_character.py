@@ -199,7 +199,9 @@ def test_fingertips_and_thickness_are_measured_on_the_skin() -> None:
     for hand in hands.hands:
         tips, palm = hand.fingers[1].axes.heads[-1], -hand.frame[:, 2]
         bone = armature.data.bones[hand.fingers[1].bones[-1]]
-        assert (tips - np.array(bone.tail_local)) @ palm > 0.001, "the contact point is not on the palm's side"
+        assert (tips - np.array(bone.tail_local)) @ palm > 0.001, (
+            "the contact point is not on the palm's side"
+        )
     bpy.data.objects.remove(skin)
 
 
@@ -246,7 +248,10 @@ def test_a_mapping_goes_through_a_file_to_another_character(tmp_path: Path) -> N
         (b"{}", "format"),
         (b"\xff\xfe\x00", "cannot be read"),
         (b"[" * 3000, "JSON"),
-        (b'{"format": 1, "family": "x", "left": {"bones": {"wrist": "Nobody"}}, "right": {"bones": {}}}', "Nobody"),
+        (
+            b'{"format": 1, "family": "x", "left": {"bones": {"wrist": "Nobody"}}, "right": {"bones": {}}}',
+            "Nobody",
+        ),
         (b" " * 900_000, "longer"),
     ],
 )
@@ -270,8 +275,14 @@ def test_the_picture_shows_every_finger_follows_the_pose_and_is_no_skin(tmp_path
     assert not skinned_meshes(bpy.data.objects, armature)
     colours = np.empty(len(picture.data.polygons), np.int32)
     picture.data.polygons.foreach_get("material_index", colours)
-    assert np.bincount(colours).tolist() == [80] + [48] * 5  # palms, then two hands of three bones of eight faces
-    tips = [tip for hand in stored.character_hands(armature).hands for tip in [f.axes.heads[-1] for f in hand.fingers]]
+    assert (
+        np.bincount(colours).tolist() == [80] + [48] * 5
+    )  # palms, then two hands of three bones of eight faces
+    tips = [
+        tip
+        for hand in stored.character_hands(armature).hands
+        for tip in [f.axes.heads[-1] for f in hand.fingers]
+    ]
     places = np.array([list(v.co) for v in picture.data.vertices])
     assert all(np.linalg.norm(places - tip, axis=1).min() < 1e-6 for tip in tips)
     armature.pose.bones["mixamorig:LeftHandIndex1"].rotation_quaternion = (0.9, 0.43, 0, 0)

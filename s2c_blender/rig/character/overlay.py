@@ -66,8 +66,8 @@ def show_overlay(armature: bpy.types.Object) -> bpy.types.Object:
             colours += [colour] * len(FACES)
             vertices += list(_octahedron(start, end, wide))
     mesh.from_pydata([list(vertex) for vertex in vertices], [], faces)
-    for name, colour in COLOURS.items():
-        mesh.materials.append(materials.plain(f"{NAME} {name}", colour, 0.6))
+    for name, shade in COLOURS.items():
+        mesh.materials.append(materials.plain(f"{NAME} {name}", shade, 0.6))
     mesh.polygons.foreach_set("material_index", colours)
     for bone, first in owners:
         name = _deforming(armature, bone)

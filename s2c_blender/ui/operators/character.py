@@ -12,7 +12,6 @@ from mathutils import Matrix
 
 from ...core.character.finder import find
 from ...core.character.mapping import LONGEST_FILE, PARTS, CharacterMapping, read_mapping
-from ...core.skeleton import HANDS
 from ...core.whole_file import whole_file
 from ...errors import UserError
 from ...piano.animation import connect
@@ -144,7 +143,7 @@ class S2C_OT_choose_bone(CharacterOperator, bpy.types.Operator):
     hand: IntProperty(name="Hand", description="0 is the left hand, 1 the right one", min=0, max=1)
     part: StringProperty(name="Joint", description="Which joint or part of the arm", default="wrist")
     bone: StringProperty(name="Bone", description="Name of the bone; empty for none", options={"SKIP_SAVE"})
-    choice: EnumProperty(name="Bone", items=_bone_items)
+    choice: EnumProperty(name="Bone", description="The bone that is this joint", items=_bone_items)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         context.window_manager.invoke_search_popup(self)
@@ -165,7 +164,8 @@ class S2C_OT_choose_bone(CharacterOperator, bpy.types.Operator):
             bones[self.part] = name
         changed = replace(own, bones={part: bones[part] for part in PARTS if part in bones}, tips=(None,) * 5)
         changed = replace(changed, radii=(None,) * 5)
-        take_mapping(context, armature, replace(mapping, **{HANDS[self.hand]: changed}), self)
+        changed_mapping = replace(mapping, right=changed) if self.hand else replace(mapping, left=changed)
+        take_mapping(context, armature, changed_mapping, self)
         return {"FINISHED"}
 
 
