@@ -243,7 +243,11 @@ def draw_left_out(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     body = unfold(layout, context, "s2c_left_out", title, f"{total} left out")
     if body is None:
         return
-    draw_text(body, context, "Too many keys at once, too far apart or too soon after others for the hands.")
+    draw_text(
+        body,
+        context,
+        "Too many keys at once, too far apart or too soon after others for the hands, or not on the keyboard.",
+    )
     rows = min(LIST_ROWS, max(listed, 1))
     body.template_list(
         S2C_UL_left_out.bl_idname, "", settings, "left_out", settings, "left_out_shown", rows=rows
