@@ -209,7 +209,7 @@ def character() -> bpy.types.Object:
 
 def sat_at(character: bpy.types.Object) -> Matrix:
     """The frame of the piano at which a character sits."""
-    return Matrix(stored.piano_matrix(stored.mapping_of(character)).tolist()).inverted()
+    return Matrix(stored.piano_matrix(character, stored.mapping_of(character)).tolist()).inverted()
 
 
 def test_a_character_is_told_where_its_piano_is_and_stays_where_it_sits(character: bpy.types.Object) -> None:
