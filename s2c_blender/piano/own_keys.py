@@ -13,7 +13,7 @@ from mathutils import Matrix, Vector
 from ..core import keyboard
 from ..core.piano_fit import remarks
 from ..errors import UserError
-from .animation import connect, connected_hands, release, users_own
+from .animation import connect, hands_of_parts, release, users_own
 from .build import PEDAL_ANGLE, PITCH_PROPERTY, SUSTAIN
 from .frame import own_piano, place_frame
 from .measure import OwnKey, boxes_in, common_parent, keys_of_bones, keys_of_objects
@@ -121,9 +121,13 @@ def forget(piano: bpy.types.Object) -> None:
 
 
 def let_up(piano: bpy.types.Object | None) -> bpy.types.Object | None:
-    """Let the user's keys come up, so that they can be measured; returns the hands that they followed."""
-    hands = connected_hands(piano) if piano is not None else None
-    for part in own_parts(piano) if piano is not None else ():
+    """Let the user's keys come up, so that they can be measured; returns the hands that they followed.
+
+    piano: None for keys whose piano was deleted.
+    """
+    parts = own_parts(piano)
+    hands = hands_of_parts(parts)
+    for part in parts:
         release(part)
     bpy.context.view_layer.update()
     return hands

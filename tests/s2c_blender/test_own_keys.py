@@ -399,3 +399,48 @@ def test_use_keys_is_undone_in_one_step() -> None:
     bpy.ops.ed.undo()
     assert own_piano(bpy.context.scene) is None
     assert not any(OWN_KEY in bpy.data.objects[name] for name in names)
+
+
+def test_keys_whose_frame_was_deleted_are_used_again_from_where_they_are_up(tmp_path: Path) -> None:
+    keys = add_keys(FRAME)
+    select(keys.values())
+    bpy.ops.s2c.use_keys()
+    bpy.ops.s2c.apply_take(filepath=save_take(tmp_path / "a.npz", NOTES))
+    bpy.context.scene.frame_set(round(MIDDLE))
+    select([own()])
+    bpy.ops.object.delete()
+    assert own_piano(bpy.context.scene) is None
+    select(keys.values())
+    bpy.ops.s2c.use_keys()
+    np.testing.assert_allclose(np.array(own().matrix_world), np.array(FRAME), atol=1e-5)
+    assert_all_go_down(keys, FRAME, tmp_path)
+
+
+def test_a_saved_file_plays_on_and_the_next_take_too(tmp_path: Path) -> None:
+    keys = add_keys(FRAME)
+    names = {pitch: key.name for pitch, key in keys.items()}
+    select(keys.values())
+    bpy.ops.s2c.use_keys()
+    bpy.ops.s2c.apply_take(filepath=save_take(tmp_path / "b.npz", [[0.5, 0.9, 60, 80]], seed=2))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"), use_scripts=False)
+    found = {pitch: bpy.data.objects[name] for pitch, name in names.items()}
+    now, full = down(found[60], 60, FRAME, MIDDLE)
+    assert now == pytest.approx(full, abs=1e-4)
+    assert len(own_parts(own())) == 88
+    assert_all_go_down(found, FRAME, tmp_path)
+
+
+def test_of_an_armature_in_pose_mode_the_chosen_bones_are_the_keys() -> None:
+    rig = add_bones("XYZ")
+    select([rig])
+    bpy.ops.object.mode_set(mode="POSE")
+    wanted = {keyboard.key_name(pitch) for pitch in range(36, 97)}
+    for bone in rig.pose.bones:
+        (bone if bpy.app.version >= (5, 0) else bone.bone).select = bone.name in wanted
+    bpy.ops.s2c.use_keys()
+    assert {bone.name for bone in rig.pose.bones if OWN_KEY in bone} == wanted
+    bpy.ops.object.mode_set(mode="OBJECT")
+    bpy.context.view_layer.objects.active = None
+    bpy.ops.s2c.use_keys(armature="Rig")
+    assert sum(OWN_KEY in bone for bone in rig.pose.bones) == 88

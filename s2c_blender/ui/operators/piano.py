@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import bpy
+import numpy as np
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, StringProperty
 from bpy_extras import view3d_utils
 from mathutils import Vector
@@ -30,6 +31,8 @@ KEYBOARDS = (
     ("OTHER", "Other", "The lowest and the highest key are named below"),
 )
 SHAPED = ("MESH", "CURVE", "SURFACE", "META", "FONT", "EMPTY")
+WIDEST = 1 / 6.5
+"""A key is no wider than this part of the way from the lowest to the highest: seven white ones lie there at least."""
 FIRST = "Click the front edge of the lowest key"
 SECOND = "Now click the front edge of the highest key"
 HELP = "C: take the 3D cursor.  Esc: cancel"
@@ -193,8 +196,10 @@ def are_keys(scene: bpy.types.Scene, low: str, high: str) -> bool:
     keys = keys_of_objects([items[0], items[1]])
     if len(keys) < 2 or not all(len(key.points) for key in keys):
         return False
-    apart = float(((keys[0].points.mean(0) - keys[1].points.mean(0)) ** 2).sum() ** 0.5)
-    return all(float((key.points.max(0) - key.points.min(0)).max()) < apart / 2 for key in keys)
+    line = keys[1].points.mean(0) - keys[0].points.mean(0)
+    apart = float((line**2).sum() ** 0.5)
+    widths = [float(np.ptp(key.points @ (line / max(apart, 1e-9)))) for key in keys]
+    return all(width < WIDEST * apart for width in widths)
 
 
 class S2C_OT_use_keys(AddOperator, bpy.types.Operator):
