@@ -114,7 +114,9 @@ class Line:
     touching: int = 0
     colliding: int = 0
     outside: int = 0
-    in_keys: list[float] = field(default_factory=list)
+    in_keys: int = 0
+    in_keys_between: list[float] = field(default_factory=list)
+    fastest: list[float] = field(default_factory=list)
     off_key: list[NDArray[np.float64]] = field(default_factory=list)
     worst: tuple[float, str] = (1.0, "")
 
@@ -129,7 +131,11 @@ class Line:
         self.touching += round(body.fingers_closer_3mm * take.motion.frames)
         self.colliding += round(body.hands_colliding * take.motion.frames)
         self.outside += round(body.outside_limits * take.motion.frames)
-        self.in_keys.append(key_touch(take, fine).in_keys)
+        touch = key_touch(take, fine)
+        self.in_keys += round(touch.in_keys * take.motion.frames)
+        self.in_keys_between.append(touch.in_keys_between)
+        speed = np.abs(np.diff(take.motion.euler.astype(float), axis=0)) * take.motion.fps
+        self.fastest.append(float(np.percentile(speed, 99.9)))
         self.off_key.append(off_key_m(take, fine))
         self.worst = min(self.worst, (onsets.f1, name))
 
@@ -138,17 +144,18 @@ class Line:
         f1 = 2 * self.hits / max(2 * self.hits + self.false + self.missed, 1)
         off = 1000 * np.concatenate(self.off_key)
         p50, p95 = np.percentile(off, (50, 95)) if len(off) else (np.nan, np.nan)
+        between = 100 * np.mean(self.in_keys_between)
         return (
             f"| {self.kind} | {f1:.4f} | {self.worst[0]:.4f} | {self.false} | {self.missed} of "
-            f"{self.hits + self.missed} | {p50:.2f} | {p95:.2f} | {100 * np.mean(self.in_keys):.2f} "
-            f"| {self.touching} | {self.colliding} | {self.outside} | {self.frames} |"
+            f"{self.hits + self.missed} | {p50:.2f} | {p95:.2f} | {self.in_keys} | {between:.2f} "
+            f"| {self.touching} | {self.colliding} | {self.outside} | {np.mean(self.fastest):.1f} | {self.frames} |"
         )
 
 
 HEAD = (
     "| hands | onset F1 | worst piece | false | missed | off its key, mm, median | 95 % "
-    f"| % of moments > {1000 * THROUGH_M:g} mm in a key | frames with fingers < 3 mm | hands colliding "
-    "| joints beyond limits | frames |\n|" + "---|" * 12
+    f"| frames with one > {1000 * THROUGH_M:g} mm in a key | % of all moments | with fingers < 3 mm | hands colliding "
+    "| joints beyond limits | joint speed 99.9 %, rad/s | frames |\n|" + "---|" * 14
 )
 
 

@@ -14,6 +14,8 @@ from .core import consent
 from .core.player import style_of_hand_size
 from .core.skeleton import HANDS
 from .errors import UserError
+from .piano.frame import keyboard_param
+from .piano.pairing import piano_of
 from .rig.armature import HAND_SIZE_PROPERTY
 from .rig.character.geometry_file import write_geometry
 from .rig.choice import find_armature
@@ -49,6 +51,7 @@ def common_params(
     """The parameters of `generate` that every order has. folder: of the job's temporary files."""
     settings, render = context.scene.s2c_settings, context.scene.render
     own = {"hand_geometry": str(write_geometry(armature, folder))} if is_character(armature) else {}
+    keyboard = keyboard_param(piano_of(context.scene, armature))
     return {
         **own,
         "sound": None,
@@ -61,6 +64,7 @@ def common_params(
         "contact": settings.contact,
         "fps": render.fps / render.fps_base,
         "style": {**settings.style(), "hand_size": hand_size_style(armature)},
+        **({"keyboard": keyboard} if keyboard is not None else {}),
         "keep": None,
         "hand": None,
         "range": None,

@@ -12,15 +12,29 @@ from . import handlers
 from .core import edition
 from .takes import sampling
 from .ui import manual, menus, panels, preferences, properties
-from .ui.operators import export, follow, jobs, new_scene, notes, recording, runtime, scene, take
+from .ui.operators import (
+    character,
+    export,
+    follow,
+    jobs,
+    new_scene,
+    notes,
+    piano,
+    recording,
+    runtime,
+    scene,
+    take,
+)
 
 OPERATORS: tuple[ModuleType, ...] = (
     scene,
+    piano,
     new_scene,
     recording,
     jobs,
     take,
     follow,
+    character,
     export,
     runtime,
     notes,

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.body.keyboard_size import STANDARD_KEYBOARD, KeyboardSize
 from models.body.notes import Notes
 from models.errors import Remark
-from models.planning.fingering_costs import ALL_FINGERS, fingers_of
+from models.planning.playing_hands import OUR_HANDS, PlayingHands
 from models.planning.thinning import STROKE_FRAMES, Thinned, thinned
 
 _FINGERS_IN_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -21,7 +20,7 @@ def remarks_on(
     played: int,
     of: int,
     keyboard: KeyboardSize = STANDARD_KEYBOARD,
-    present: NDArray[np.bool_] = ALL_FINGERS,
+    playing: PlayingHands = OUR_HANDS,
 ) -> list[Remark]:
     """What was left out before the hands were planned.
 
@@ -29,10 +28,10 @@ def remarks_on(
         notes: the take's. fps: its frame rate.
         played: presses that a fingertip hits, ``of`` so many that the 88 keys can play.
         keyboard: what is beyond its keys was not played.
-        present: (2, 5) the fingers that the hands have.
+        playing: the hands that play.
     """
     beyond = keyboard.beyond(notes)
-    can = thinned(notes, fps, ~beyond, present)
+    can = thinned(notes, fps, ~beyond, playing)
     remarks = []
     if beyond.any():
         count = int(beyond.sum())
@@ -45,7 +44,7 @@ def remarks_on(
     if (~can.plays & ~can.repeated & ~beyond).any():
         sentence = (
             f"{played:,} of {of:,} notes are played; the others are more keys at once than "
-            f"{_FINGERS_IN_WORDS[sum(fingers_of(present))]} fingers hold."
+            f"{_FINGERS_IN_WORDS[sum(playing.fingers)]} fingers hold."
         )
         remarks.append(Remark("more_than_ten_fingers", sentence))
     if can.repeated.any():

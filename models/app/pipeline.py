@@ -286,9 +286,10 @@ def _told(remarks: Sequence[Remark]) -> list[dict[str, str]]:
 
 def _remarks_on(take: Take, facts: dict[str, Any], keyboard: KeyboardSize) -> list[Remark]:
     from models.app.left_out import remarks_on
+    from models.planning.playing_hands import PlayingHands
 
-    present = take.geometry.present
-    return remarks_on(take.notes, take.motion.fps, facts["notes_played"], facts["notes"], keyboard, present)
+    playing = PlayingHands.of(take.geometry, float(take.meta["hand_size"]))
+    return remarks_on(take.notes, take.motion.fps, facts["notes_played"], facts["notes"], keyboard, playing)
 
 
 def _facts(request: GenerateRequest, model: Model, take: Take, tick: Callable[[], None]) -> dict[str, Any]:

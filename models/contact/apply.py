@@ -33,11 +33,12 @@ from models.contact.schedule import plan_presses
 from models.contact.separation import separate_hands
 from models.contact.solver import Problem, minimise
 from models.contact.variables import PLACE, Array, Variables
-from models.contact.weights import ContactWeights
+from models.contact.weights import OTHER_WEIGHTS, OUR_WEIGHTS, ContactWeights
 from models.errors import Progress
 from models.music.passages import Span
 from models.planning.fingering import finger_notes
 from models.planning.hands import assign_hands
+from models.planning.playing_hands import PlayingHands
 
 STAGE = "contact"
 STRETCH_S = 30.0
@@ -84,7 +85,7 @@ def apply_contact(
         style: how wrists are carried and fingers lifted; its hand size counts for nothing here.
         geometry: the hands at size 1.
         edits: what may change, frame by frame of the motion; the rest is returned as it came. None for everything.
-        weights: of the costs.
+        weights: of the costs; None: `OUR_WEIGHTS`, or `OTHER_WEIGHTS` for hands that are not ours.
         progress: called at every step; raises to cancel.
         stretch_s: seconds worked on at a time, at least two.
         spans: the frames in which there is music, some seconds apart; the others stay. None for all.
@@ -117,7 +118,7 @@ def apply_contact(
         motion.fps,
         hand_size,
         geometry,
-        weights or ContactWeights(),
+        weights or (OUR_WEIGHTS if geometry is STANDARD_HANDS else OTHER_WEIGHTS),
     )
     first, last = edits.span
     parts = [(0, motion.frames)] if spans is None else spans
@@ -187,14 +188,14 @@ def _joined(motion: Motion, solved: Motion, edits: EditMask, parts: Sequence[Spa
 
 def _fingered(motion: Motion, notes: Notes, hand_size: float, geometry: HandGeometry) -> Notes:
     """The notes with hands and fingers that agree with the motion."""
-    there = geometry.present
-    notes = notes.with_hands(assign_hands(notes, motion.wrist[..., 0], motion.fps, present=there))
+    playing = PlayingHands.of(geometry, hand_size)
+    notes = notes.with_hands(assign_hands(notes, motion.wrist[..., 0], motion.fps, playing=playing))
     if not motion.frames or not len(notes):
-        return finger_notes(notes, present=there)
+        return finger_notes(notes, playing=playing)
     frame = np.clip(np.round(notes.onset_s * motion.fps).astype(int), 0, motion.frames - 1)
     euler, wrist = (part[frame].astype(np.float32) for part in (motion.euler, motion.wrist))
     tips = forward_kinematics(euler, wrist, hand_size, geometry).tips
-    return finger_notes(notes, tips[..., 0], present=there)
+    return finger_notes(notes, tips[..., 0], playing=playing)
 
 
 def _stretches(first: int, last: int, length: int) -> Iterator[tuple[int, int]]:

@@ -25,18 +25,17 @@ from models.body.player import AVERAGE, Style
 from models.body.resampling import splice
 from models.body.skeleton import STANDARD_HANDS, HandGeometry
 from models.contact import touch
+from models.contact.lie import LEVEL, WHITE_M, lie_of
 from models.contact.rests import calmed
 from models.contact.schedule import Presses
 from models.music.notes import CHORD_WINDOW_S
 
 Array = NDArray[np.float64]
 
-WHITE_M, BLACK_M = 0.038, 0.009
-"""Height of the wrist where white keys are played, and what black ones add."""
+BLACK_M = 0.009
+"""What black keys add to the wrist's height at white ones, `WHITE_M`."""
 KNUCKLES_M = 0.095
 """From the wrist to the knuckles, which stay where they are when the wrist rises."""
-LEVEL = -0.25
-"""Radians of the hand's bend at `WHITE_M`: knuckles are a little above the wrist."""
 _LOW_S = 0.04
 """A wrist is lowest so long after the keys are down."""
 _HIGH_SHARE = 0.55
@@ -102,7 +101,7 @@ def carried(
     """
     euler, wrist = motion.euler.copy(), motion.wrist.copy()
     hand_size = hand_size * geometry.proportion
-    level = LEVEL + (_elevation(geometry) - _elevation(STANDARD_HANDS))
+    level = LEVEL + lie_of(geometry)[:, 0]
     # Hands that meet were generated over and under each other; so they stay.
     apart = 1 - _meet(motion, hand_size)[:, None]
     strays = np.array(_STRAYS) * (hand_size, hand_size, 1, 1)
@@ -118,12 +117,6 @@ def carried(
             moved = own + apart * (moved - own)
         wrist[:, hand], euler[:, hand, 0] = moved[:, :3], moved[:, 3:]
     return splice(motion, Motion(euler, wrist, motion.fps), edits)
-
-
-def _elevation(geometry: HandGeometry) -> Array:
-    """(2,) radians that the knuckles of each hand are above the wrist at rest."""
-    found: Array = np.arctan2(geometry.knuckles[:, 2], geometry.knuckles[:, 1])
-    return found
 
 
 def _meet(motion: Motion, hand_size: float) -> Array:

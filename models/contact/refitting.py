@@ -2,8 +2,8 @@
 """A motion of one pair of hands for another: the fingertips stay where they were over the keys.
 
 Networks know the standard hands, of some size, and nobody else's. What they make is carried over before contact is
-solved: each wrist goes as far as the middle of its fingertips is off, then the fingers bend for the rest. The same way
-back, what is kept of a take is told to the networks.
+solved: each hand turns as it lies over the keys (`lie`), its wrist goes as far as the middle of its fingertips is off,
+then the fingers bend for the rest. The same way back, what is kept of a take is told to the networks.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from models.body.bones import BLOCK_FRAMES
 from models.body.motion import Motion
 from models.body.skeleton import STANDARD_HANDS, HandGeometry
 from models.contact.hand_points import find_points
+from models.contact.lie import lie_of
 from models.contact.reaching import reached
-from models.contact.variables import FINGER_VARIABLES, PLACE, Array, Variables
+from models.contact.variables import FINGER_VARIABLES, PLACE, TURN, Array, Variables
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ def refitted(motion: Motion, own: ShownHands, to: ShownHands) -> Motion:
     # The thumb is what hands differ in most; the long fingers say where the hand is.
     shared[:, 0] *= ~shared[:, 1:].any(1)
     shared = (shared / shared.sum(1, keepdims=True))[None, :, :, None]
+    turned = (lie_of(to.geometry) - lie_of(own.geometry))[..., None]
     euler, wrist = np.empty_like(motion.euler), np.empty_like(motion.wrist)
     for start in range(0, motion.frames, BLOCK_FRAMES):
         block = slice(start, start + BLOCK_FRAMES)
@@ -45,6 +47,8 @@ def refitted(motion: Motion, own: ShownHands, to: ShownHands) -> Motion:
         wanted = own.tips(Variables.of_motion(part, own.geometry))
         moved = Variables.of_motion(part, to.geometry)
         values = moved.values.copy()
+        values[:, TURN.start : TURN.start + 2] += turned
+        moved = moved.with_values(values.copy())
         values[:, PLACE] += ((wanted - to.tips(moved)) * shared).sum(2).transpose(1, 0, 2)
         free = np.ones((part.frames, 2), bool)
         found = reached(moved.with_values(values), wanted, free, to.geometry, to.size)

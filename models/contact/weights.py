@@ -92,3 +92,10 @@ class ContactWeights:
                 raise ValueError(f"{item.name} is {value}; it must be above 0")
         if len(self.least_arch) != 5 or not np.less(self.least_arch, self.most_arch).all():
             raise ValueError("least_arch must have five numbers, each below that of most_arch")
+
+
+OUR_WEIGHTS = ContactWeights()
+"""Of our hands, whose motion the networks make."""
+OTHER_WEIGHTS = ContactWeights(stroke_side=0.0005, place_acceleration=1.4, turn_acceleration=17.0)
+"""Of other bodies. Their fingers differ each by its own, so wrists have to correct from note to note what was made for
+ours: they may do so more quickly, and keys pull their fingers more (`benchmarks.other_hands`)."""

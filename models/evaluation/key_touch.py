@@ -40,7 +40,9 @@ class KeyTouch:
     for, at the moment at which the key is at its bottom."""
     off_key_mm_p95: float | None
     in_keys: float
-    """Share of the moments in which a fingertip is `THROUGH_M` or more below a key, as far as that is not lowered."""
+    """Share of the frames in which a fingertip is `THROUGH_M` or more below a key, as far as that is not lowered."""
+    in_keys_between: float
+    """The same of all moments. Between two frames fingers go straight on, so some cut the edge of a key."""
 
 
 def key_touch(take: Take, fine: FineMotion) -> KeyTouch:
@@ -50,7 +52,9 @@ def key_touch(take: Take, fine: FineMotion) -> KeyTouch:
         _in_keys(take.keys, fine, slice(begin, begin + _BLOCK)) for begin in range(0, len(fine), _BLOCK)
     ]
     p50, p95 = np.percentile(away, (50, 95)).tolist() if len(away) else (None, None)
-    return KeyTouch(p50, p95, float(np.concatenate(inside).mean()) if inside else 0.0)
+    moments = np.concatenate(inside or [np.zeros(1, bool)])
+    frames = moments[:: max(round(fine.rate / take.motion.fps), 1)]
+    return KeyTouch(p50, p95, float(frames.mean()), float(moments.mean()))
 
 
 def off_key_m(take: Take, fine: FineMotion) -> Array:

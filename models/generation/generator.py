@@ -45,6 +45,7 @@ from models.music.holding import estimated_pedal, needed_until
 from models.music.passages import REACHES_S, Span, frame_spans, passages, rest, silences
 from models.music.pedal import Pedal
 from models.planning.plan import plan_fingering
+from models.planning.playing_hands import PlayingHands
 
 if TYPE_CHECKING:
     from models.music.audio import Audio
@@ -159,7 +160,7 @@ def generate(
         seed=settings.seed,
         keep=keep,
         edits=edits,
-        present=settings.hands.geometry.present,
+        playing=PlayingHands.of(settings.hands.geometry, settings.hands.size),
         keyboard=settings.keyboard,
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body import keyboard
-from models.planning.fingering_costs import FINGERS
+from models.planning.playing_hands import OUR_HANDS, PlayingHands
 
 SPAN_M, SPACING_M = 0.215, 0.018
 """Between a hand's outer keys at most, and from key to key at least."""
@@ -39,28 +39,32 @@ class Chord:
     """(k,) where the keys are, ascending, metres."""
 
 
-def held_keys(
-    chords: list[Chord], fingers: tuple[int, int] = (FINGERS, FINGERS)
-) -> list[tuple[list[int], list[int]]]:
-    """For each chord the keys (indices of its ``x``) of the left and of the right hand, which have so many fingers."""
+def held_keys(chords: list[Chord], playing: PlayingHands = OUR_HANDS) -> list[tuple[list[int], list[int]]]:
+    """For each chord the keys (indices of its ``x``) of the left and of the right hand."""
     held: list[tuple[list[int], list[int]]] = []
     before: tuple[float, NDArray[np.float64]] | None = None
     for first in range(0, len(chords), _BLOCK):
         block = chords[first : first + _BLOCK]
-        reach = [tuple(_within_reach(chord.x, count) for count in fingers) for chord in block]
+        reach = [
+            tuple(
+                _within_reach(chord.x, count, SPAN_M * far)
+                for count, far in zip(playing.fingers, playing.reach, strict=True)
+            )
+            for chord in block
+        ]
         path, total = _best_path(block, reach, before)
         held += [(left[i], right[j]) for (left, right), (i, j) in zip(reach, path, strict=True)]
         before = block[-1].time_s, total
     return held
 
 
-def _within_reach(x: NDArray[np.float64], fingers: int) -> list[list[int]]:
+def _within_reach(x: NDArray[np.float64], fingers: int, span: float) -> list[list[int]]:
     """The keys that a hand takes at each of `_PLACES`."""
     places, taken = x.tolist(), []
     for place in _PLACES.tolist():
         keys: list[int] = []
         for key in range(int(np.searchsorted(x, place)), len(places)):
-            if len(keys) == fingers or places[key] - place > SPAN_M:
+            if len(keys) == fingers or places[key] - place > span:
                 break
             if not keys or places[key] - places[keys[-1]] >= SPACING_M:
                 keys.append(key)

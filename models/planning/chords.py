@@ -47,7 +47,7 @@ def group_chords(
     """Chords of one hand's notes, sorted by onset.
 
     Args:
-        pitch: (n,) as the right hand sees it. x: (n,) metres, likewise.
+        pitch: (n,) as the right hand sees it. x: (n,) metres, likewise, of a hand that reaches as far as ours.
         fingers: that the hand has.
     """
     hand = _Hand(notes, pitch.tolist(), x.tolist(), fingers)

@@ -31,6 +31,7 @@ from models.planning.fingering_lattice import (
 from models.planning.fingering_noise import finger_noise
 from models.planning.gestures import glissandi, sliding_fingers
 from models.planning.letting_go import leave_in_time
+from models.planning.playing_hands import OUR_HANDS, PlayingHands
 
 __all__ = ["CHORD_WINDOW_S", "HELD_S", "MAX_SPAN", "FingeringCosts", "finger_notes"]
 
@@ -97,7 +98,7 @@ class FingeringSearch:
         finger = np.full(len(notes), -1, np.int8)
         if len(notes) == 0:
             return finger, np.zeros(0)
-        lattice = build_lattice(notes, hand, self.costs, int(present.sum()))
+        lattice = build_lattice(notes, hand, self.costs, int(present.sum()), self.costs.reach)
         own, step, skip = lattice_costs(lattice, self.tables)
         if not present.all():
             own = own + _NOT_THERE * states_with(np.flatnonzero(~present))[lattice.size]
@@ -142,7 +143,7 @@ def finger_notes(
     *,
     variation: float = 0.0,
     seed: int = 0,
-    present: NDArray[np.bool_] = ALL_FINGERS,
+    playing: PlayingHands = OUR_HANDS,
 ) -> Notes:
     """The notes with their fingers, and when each has to leave its key; -1, -1 where no hand can play the note.
 
@@ -153,17 +154,19 @@ def finger_notes(
         variation: how far ``seed`` may lead away from the optimum, in units of costs; 0 is the optimum itself, 1 lets
             finger choices change that are a matter of taste. What is drawn for a note depends on its onset, pitch
             and hand only, not on the other notes.
-        present: (2, 5) the fingers that the hands have; the others play nothing.
+        playing: the hands that play; fingers that they do not have play nothing.
     """
-    search = FingeringSearch(costs, variation=variation, seed=seed)
+    costs = costs or FingeringCosts()
     fingers = np.full(len(notes), UNKNOWN, np.int8)
     release = notes.offset_s.astype(float)
     for hand in (LEFT, RIGHT):
         index = np.flatnonzero(notes.hand == hand)
         if len(index):
+            own = replace(costs, reach=costs.reach * playing.reach[hand])
+            search = FingeringSearch(own, variation=variation, seed=seed)
             tips = None if tips_x is None else tips_x[index, hand]
             fingers[index], release[index] = _with_slides(
-                search, notes.select(index), hand, tips, present[hand]
+                search, notes.select(index), hand, tips, playing.present[hand]
             )
     hands = np.where(fingers >= 0, notes.hand, np.int8(UNKNOWN))
     return replace(notes, hand=hands, finger=fingers, release_s=release)

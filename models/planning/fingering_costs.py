@@ -24,14 +24,6 @@ from numpy.typing import ArrayLike, NDArray
 FINGERS = 5
 ALL_FINGERS = np.ones((2, FINGERS), bool)
 """The fingers that two hands have, where none is missing."""
-
-
-def fingers_of(present: NDArray[np.bool_]) -> tuple[int, int]:
-    """How many fingers the left and the right hand have, of (2, 5) those that are there."""
-    left, right = present.sum(1).tolist()
-    return left, right
-
-
 WIDEST = 24
 """Semitones beyond which a distance counts as this one."""
 ROWS = (2 * WIDEST + 1) * 4
@@ -83,6 +75,8 @@ class FingeringCosts:
     """Between onsets this far apart, transitions cost half."""
     generated: float = 60.0
     """Each metre between a finger of the generated motion and the key, up to two white keys."""
+    reach: float = 1.0
+    """How far the hand reaches, as a factor on ours: spans are as much wider or narrower."""
     fitted: bool = True
     """Add what was fitted to printed fingering."""
 
@@ -96,8 +90,10 @@ class FingeringCosts:
         )
         if min(costs) < 0:
             raise ValueError(f"fingering costs must not be negative: {self}")
-        if min(self.rest_s, self.slow_s) <= 0:
-            raise ValueError(f"rest_s is {self.rest_s}, slow_s {self.slow_s}; they must be above 0")
+        if min(self.rest_s, self.slow_s, self.reach) <= 0:
+            raise ValueError(
+                f"rest_s is {self.rest_s}, slow_s {self.slow_s}, reach {self.reach}; they must be above 0"
+            )
 
 
 @dataclass(frozen=True)
@@ -121,7 +117,7 @@ def relation(semitones: ArrayLike, first_black: ArrayLike, second_black: ArrayLi
 
 
 def _span_cost(
-    span: tuple[int, ...], semitones: NDArray[np.integer[Any]], stretch: tuple[float, float, float]
+    span: tuple[int, ...], semitones: NDArray[np.floating[Any]], stretch: tuple[float, float, float]
 ) -> NDArray[np.float64]:
     """Cost of two fingers with the higher one so many semitones towards the treble."""
     m0, m1, m2, x2, x1, x0 = span
@@ -147,8 +143,8 @@ def ergonomic_tables(costs: FingeringCosts) -> Tables:
                 chord[:, a, a] = costs.held_finger_changes
                 continue
             low, high, towards = (a, b, distance) if a < b else (b, a, -distance)
-            chord[:, a, b] = _span_cost(_CHORD_SPANS[low, high], towards, costs.stretch)
-            near = np.minimum(_span_cost(SPANS[low, high], towards, costs.stretch), 12.0)
+            chord[:, a, b] = _span_cost(_CHORD_SPANS[low, high], towards / costs.reach, costs.stretch)
+            near = np.minimum(_span_cost(SPANS[low, high], towards / costs.reach, costs.stretch), 12.0)
             crosses = (low == 0) & (towards < 0)
             step[:, a, b] = near + costs.crossing * crosses
     moved = distance[:, None, None] - (_NATURAL[None, None, :] - _NATURAL[None, :, None])

@@ -76,11 +76,17 @@ def mirrored_pitch(notes: Notes, hand: int) -> NDArray[np.int64]:
     return pitch if hand == 1 else keyboard.MIRROR_PITCH_SUM - pitch
 
 
-def build_lattice(notes: Notes, hand: int, costs: FingeringCosts, fingers: int = FINGERS) -> Lattice:
-    """The lattice of one hand's notes, sorted by onset; ``hand`` 0 left, 1 right, with so many fingers."""
+def build_lattice(
+    notes: Notes, hand: int, costs: FingeringCosts, fingers: int = FINGERS, reach: float = 1.0
+) -> Lattice:
+    """The lattice of one hand's notes, sorted by onset.
+
+    Args:
+        hand: 0 left, 1 right. fingers: that it has. reach: how far it reaches, as a factor on ours.
+    """
     pitch = mirrored_pitch(notes, hand)
     x = keyboard.key_x(pitch)
-    chords = group_chords(notes, pitch, x, fingers)
+    chords = group_chords(notes, pitch, x / reach, fingers)
     time, member, struck, release = chords.time, chords.member, chords.struck, chords.release
     size = (member >= 0).sum(1)
     known = np.where(member >= 0, member, 0)

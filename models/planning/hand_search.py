@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from models.checks import check_ranges
 from models.planning.chords import HELD_S, MAX_SPAN
-from models.planning.fingering_costs import FINGERS
+from models.planning.playing_hands import OUR_HANDS, PlayingHands
 
 _EASY_SPAN, _WIDEST_SPAN = 0.165, 0.215  # metres between outer keys
 _SPEED = 1.2  # metres a second
@@ -101,17 +101,17 @@ def search_hands(
     chords: Sequence[tuple[float, Sequence[Key]]],
     prices: Sequence[Sequence[tuple[float, float]]],
     costs: HandCosts,
-    fingers: tuple[int, int] = (FINGERS, FINGERS),
+    playing: PlayingHands = OUR_HANDS,
 ) -> list[int]:
     """The hand (0 or 1) of every key, in the order of the chords.
 
     Args:
         chords: time in seconds, and keys by X. prices: of each key, the cost of the left and of the right hand.
-        fingers: that the left and the right hand have.
+        playing: the hands that play.
     """
     ways = [_Way(0.0, (_IDLE, _IDLE), (), None)]
     for (time, keys), price in zip(chords, prices, strict=True):
-        ways = _played(ways, time, keys, price, costs, fingers)
+        ways = _played(ways, time, keys, price, costs, playing)
     found: list[tuple[int, ...]] = []
     way: _Way | None = min(ways, key=lambda way: way.cost)
     while way is not None:
@@ -126,10 +126,11 @@ def _played(
     keys: Sequence[Key],
     price: Sequence[tuple[float, float]],
     costs: HandCosts,
-    fingers: tuple[int, int],
+    playing: PlayingHands,
 ) -> list[_Way]:
     """The cheapest ways with one chord more."""
     shares = _shares(price)
+    able = list(zip(playing.fingers, playing.reach, strict=True))
     parts: dict[tuple[HandState, tuple[int, ...], int], tuple[HandState, float]] = {}
     best: dict[tuple[HandState, HandState], _Way] = {}
     for way in ways:
@@ -140,9 +141,7 @@ def _played(
                 part = (state, share, hand)
                 if part not in parts:
                     struck = [key for key, of in zip(keys, share, strict=True) if of == hand]
-                    parts[part] = (
-                        _strike(state, time, struck, costs, fingers[hand]) if struck else (state, 0.0)
-                    )
+                    parts[part] = _strike(state, time, struck, costs, *able[hand]) if struck else (state, 0.0)
                 state, cost = parts[part]
                 after.append(state)
                 total += cost
@@ -192,23 +191,24 @@ def _shares(price: Sequence[tuple[float, float]]) -> list[tuple[tuple[int, ...],
 
 
 def _strike(
-    state: HandState, time: float, struck: list[Key], costs: HandCosts, fingers: int
+    state: HandState, time: float, struck: list[Key], costs: HandCosts, fingers: int, reach: float
 ) -> tuple[HandState, float]:
-    """A hand of so many fingers after it has struck keys, and what that costs."""
+    """A hand of so many fingers and such a reach after it has struck keys, and what that costs."""
     low, high, count = struck[0].x, struck[-1].x, len(struck)
-    cost = _span_cost(high - low, costs)
-    cost += costs.left_out * (max(count - fingers, 0) + (high - low > MAX_SPAN))
-    shift = max(high - state.low - _EASY_SPAN, state.high - low - _EASY_SPAN, 0.0)
+    easy, most = _EASY_SPAN * reach, MAX_SPAN * reach
+    cost = _span_cost(high - low, costs, reach)
+    cost += costs.left_out * (max(count - fingers, 0) + (high - low > most))
+    shift = max(high - state.low - easy, state.high - low - easy, 0.0)
     if shift and time - state.time < 4 * _NEAR_S:
-        reach = _SPEED * max(time - state.time - _SETTLES_S, 0.0)
-        cost += costs.moves * shift + costs.hurries * max(shift - reach, 0.0)
+        goes = _SPEED * max(time - state.time - _SETTLES_S, 0.0)
+        cost += costs.moves * shift + costs.hurries * max(shift - goes, 0.0)
     held: list[Key] = []
     for key in sorted(state.held, key=lambda key: -key.needed):
         if key.ends <= time + HELD_S:
             continue
         wide = max(high, key.x) - min(low, key.x)
-        if count < fingers and wide <= (MAX_SPAN if key.needed > time else _EASY_SPAN):
-            cost += _span_cost(wide, costs) - _span_cost(high - low, costs)
+        if count < fingers and wide <= (most if key.needed > time else easy):
+            cost += _span_cost(wide, costs, reach) - _span_cost(high - low, costs, reach)
             low, high, count = min(low, key.x), max(high, key.x), count + 1
             held.append(key)
         else:
@@ -216,7 +216,8 @@ def _strike(
     return HandState((*held, *struck[:fingers]), low, high, time), cost
 
 
-def _span_cost(span: float, costs: HandCosts) -> float:
-    if span <= _EASY_SPAN:
+def _span_cost(span: float, costs: HandCosts, reach: float) -> float:
+    easy, widest = _EASY_SPAN * reach, _WIDEST_SPAN * reach
+    if span <= easy:
         return 0.0
-    return costs.wide * (span - _EASY_SPAN) + costs.impossible * max(span - _WIDEST_SPAN, 0.0)
+    return costs.wide * (span - easy) + costs.impossible * max(span - widest, 0.0)

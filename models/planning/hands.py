@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from models.body import keyboard
 from models.body.notes import UNKNOWN, Notes
-from models.planning.fingering_costs import ALL_FINGERS, fingers_of
 from models.planning.hand_odds import by_chord_and_pitch, note_features, right_hand_odds, stored_weights
 from models.planning.hand_search import HandCosts, Key, search_hands
+from models.planning.playing_hands import OUR_HANDS, PlayingHands
 
 _LAW = 1e3  # more than any other cost of a note
 
@@ -30,7 +30,7 @@ def assign_hands(
     costs: HandCosts | None = None,
     *,
     advice: bool = False,
-    present: NDArray[np.bool_] = ALL_FINGERS,
+    playing: PlayingHands = OUR_HANDS,
 ) -> NDArray[np.int8]:
     """A hand for every note.
 
@@ -41,7 +41,7 @@ def assign_hands(
         costs: of the search.
         advice: hands that the notes name are what a file says of its tracks, not law: where the named hand cannot do
             it and the other one can, the other one does.
-        present: (2, 5) the fingers that the hands have.
+        playing: the hands that play.
 
     Returns:
         (n,) int8, 0 or 1.
@@ -69,5 +69,5 @@ def assign_hands(
     parts = [slice(start, stop) for start, stop in zip(bounds, bounds[1:], strict=False)]
     times = notes.onset_s[bounds[:-1]].tolist()
     chords = [(time, keys[part]) for time, part in zip(times, parts, strict=True)]
-    hands[order] = search_hands(chords, [prices[part] for part in parts], costs, fingers_of(present))
+    hands[order] = search_hands(chords, [prices[part] for part in parts], costs, playing)
     return hands

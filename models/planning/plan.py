@@ -6,16 +6,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.body.edit_mask import EditMask
 from models.body.keyboard_size import STANDARD_KEYBOARD, KeyboardSize
 from models.body.notes import UNKNOWN, Notes
 from models.body.take import Take
 from models.planning.fingering import finger_notes
-from models.planning.fingering_costs import ALL_FINGERS
 from models.planning.gestures import in_one_hand
 from models.planning.hands import assign_hands
+from models.planning.playing_hands import OUR_HANDS, PlayingHands
 from models.planning.thinning import thinned
 
 VARIATION = 0.5
@@ -29,7 +28,7 @@ def plan_fingering(
     keep: Take | None,
     edits: EditMask,
     keyboard: KeyboardSize = STANDARD_KEYBOARD,
-    present: NDArray[np.bool_] = ALL_FINGERS,
+    playing: PlayingHands = OUR_HANDS,
 ) -> Notes:
     """The notes with a hand and a finger for each, and when it lets go.
 
@@ -39,12 +38,12 @@ def plan_fingering(
         keep: a take of the same notes, whose fingering stays where nothing may change; None for none.
         edits: what may change.
         keyboard: notes beyond its keys are played by nobody.
-        present: (2, 5) the fingers that the hands have.
+        playing: the hands that play.
     """
     kept = keep.notes if keep is not None and keep.notes.same_strokes(notes) else None
     if kept is not None:  # the kept hand goes on playing the notes that it plays
         notes = notes.with_hands(np.where(kept.hand >= 0, kept.hand, notes.hand))
-    found = _played(notes, seed, edits.fps, keyboard, present, advice=kept is None)
+    found = _played(notes, seed, edits.fps, keyboard, playing, advice=kept is None)
     if kept is None:
         return found
     new = edits.covers(kept.hand, notes.onset_s)
@@ -60,7 +59,7 @@ def _played(
     seed: int,
     fps: float,
     keyboard: KeyboardSize,
-    present: NDArray[np.bool_],
+    playing: PlayingHands,
     *,
     advice: bool,
 ) -> Notes:
@@ -68,10 +67,10 @@ def _played(
 
     `advice`: as of `assign_hands`.
     """
-    can = thinned(notes, fps, ~keyboard.beyond(notes), present)
+    can = thinned(notes, fps, ~keyboard.beyond(notes), playing)
     some = notes.with_hands(can.hand).select(can.plays)
-    hands = in_one_hand(some, assign_hands(some, advice=advice, present=present))
-    some = finger_notes(some.with_hands(hands), variation=VARIATION, seed=seed, present=present)
+    hands = in_one_hand(some, assign_hands(some, advice=advice, playing=playing))
+    some = finger_notes(some.with_hands(hands), variation=VARIATION, seed=seed, playing=playing)
     if can.plays.all():
         return some
     hand, finger, release = (np.full(len(notes), UNKNOWN, kind) for kind in (np.int8, np.int8, float))

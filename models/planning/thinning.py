@@ -21,7 +21,7 @@ from models.body.notes import Notes
 from models.body.skeleton import LEFT, RIGHT
 from models.music.notes import CHORD_WINDOW_S
 from models.planning.chord_thinning import SPAN_M, Chord, held_keys
-from models.planning.fingering_costs import ALL_FINGERS, fingers_of
+from models.planning.playing_hands import OUR_HANDS, PlayingHands
 
 STROKE_FRAMES = 2.05
 """From stroke to stroke of one key: one frame down, one up, and something for rounding."""
@@ -55,21 +55,21 @@ def thinned(
     notes: Notes,
     fps: float,
     there: NDArray[np.bool_] | None = None,
-    present: NDArray[np.bool_] = ALL_FINGERS,
+    playing: PlayingHands = OUR_HANDS,
 ) -> Thinned:
     """What two hands can play of notes sorted by onset, shown at ``fps`` frames a second.
 
-    there: (n,) which of them have a key; None: all. present: (2, 5) the fingers that the hands have.
+    there: (n,) which of them have a key; None: all. playing: the hands that play.
     """
     if there is None or there.all():
-        return _thinned(notes, fps, present)
-    some = _thinned(notes.select(there), fps, present)
+        return _thinned(notes, fps, playing)
+    some = _thinned(notes.select(there), fps, playing)
     plays, hand, repeated = np.zeros(len(notes), bool), notes.hand.copy(), np.zeros(len(notes), bool)
     plays[there], hand[there], repeated[there] = some.plays, some.hand, some.repeated
     return Thinned(plays, hand, repeated)
 
 
-def _thinned(notes: Notes, fps: float, present: NDArray[np.bool_]) -> Thinned:
+def _thinned(notes: Notes, fps: float, playing: PlayingHands) -> Thinned:
     flood = _in_flood(notes)
     plays = ~flood | _on_beat(notes.onset_s, flood, max(FLOOD_STEP_S, STROKE_FRAMES / fps))
     repeated = np.zeros(len(notes), bool)
@@ -77,13 +77,12 @@ def _thinned(notes: Notes, fps: float, present: NDArray[np.bool_]) -> Thinned:
     plays &= ~repeated
     repeated &= ~flood
     hand = notes.hand.copy()
-    fingers = fingers_of(present)
-    full = _full_chords(notes, np.flatnonzero(plays), flood, sum(fingers))
+    full = _full_chords(notes, np.flatnonzero(plays), flood, sum(playing.fingers))
     keys = [np.unique(notes.pitch[chord], return_index=True)[1] for chord in full]
     distinct = [chord[first] for chord, first in zip(full, keys, strict=True)]
     held = held_keys(
         [Chord(float(notes.onset_s[chord[0]]), keyboard.key_x(notes.pitch[chord])) for chord in distinct],
-        fingers,
+        playing,
     )
     for everything, chord, hands in zip(full, distinct, held, strict=True):
         plays[everything] = False

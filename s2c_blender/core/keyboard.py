@@ -22,6 +22,8 @@ KEY_HEIGHT = 0.021
 KEYBOARD_WIDTH = 52 * _KEYS["white_pitch"]
 WHITE_LENGTH: float = _KEYS["white_length"]
 BLACK_HEIGHT: float = _KEYS["black_height"]
+WHITE_PITCH: float = _KEYS["white_pitch"]
+"""From the middle of a white key to the middle of the next."""
 
 _GAP = 0.0005  # between a black key's foot and its white neighbours
 _EDGE = 0.0008  # width of the rounded-off edges
@@ -63,6 +65,22 @@ def key_x(pitch: int) -> float:
     return float(x)
 
 
+def key_front(pitch: int) -> float:
+    """Y of the key's front edge, on top."""
+    return float(_KEYS["black_front"]) if is_black(pitch) else 0.0
+
+
+def key_top(pitch: int) -> float:
+    """Z of the key's top at rest."""
+    return BLACK_HEIGHT if is_black(pitch) else 0.0
+
+
+def press_angle(pitch: int) -> float:
+    """Turn about the hinge that takes the front all the way down, radians."""
+    dip = _KEYS["black_dip"] if is_black(pitch) else _KEYS["white_dip"]
+    return float(np.arcsin(dip / (HINGE_Y - key_front(pitch))))
+
+
 def key_shapes() -> list[KeyShape]:
     """All 88 keys, lowest first."""
     return [_black_key(pitch) if is_black(pitch) else _white_key(pitch) for pitch in PITCHES]
@@ -92,9 +110,10 @@ def _white_key(pitch: int) -> KeyShape:
     corners = [
         p for i, p in enumerate(corners) if not _straight(corners[i - 1], p, corners[(i + 1) % len(corners)])
     ]
-    angle = float(np.arcsin(_KEYS["white_dip"] / HINGE_Y))
     vertices, faces = _prism(np.array(corners), -KEY_HEIGHT, 0.0)
-    return KeyShape(pitch, key_name(pitch), x, False, angle, vertices - (0.0, 0.0, HINGE_Z), faces)
+    return KeyShape(
+        pitch, key_name(pitch), x, False, press_angle(pitch), vertices - (0.0, 0.0, HINGE_Z), faces
+    )
 
 
 def _black_key(pitch: int) -> KeyShape:
@@ -105,8 +124,8 @@ def _black_key(pitch: int) -> KeyShape:
     high = np.array([(-top, front - _EDGE), (top, front - _EDGE), (top, back), (-top, back)])
     rings = [(low, -KEY_HEIGHT / 2), (high, BLACK_HEIGHT - _EDGE), (_inset(high, _EDGE), BLACK_HEIGHT)]
     vertices, faces = _stack(rings)
-    angle = float(np.arcsin(_KEYS["black_dip"] / (HINGE_Y - _KEYS["black_front"])))
-    return KeyShape(pitch, key_name(pitch), key_x(pitch), True, angle, vertices - (0.0, 0.0, HINGE_Z), faces)
+    shape = vertices - (0.0, 0.0, HINGE_Z)
+    return KeyShape(pitch, key_name(pitch), key_x(pitch), True, press_angle(pitch), shape, faces)
 
 
 def _straight(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:

@@ -9,7 +9,7 @@ that is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import bpy
@@ -20,22 +20,14 @@ from .. import compat
 from ..core import keyboard
 from ..core.splicing import LINEAR
 from ..rig.hands import hands_of
-from .build import PRESS_PROPERTY, piano_keys, sustain_pedal
 from .depths import KeyMotion, pedal_frames
+from .parts import PEDAL_DEPTH, VARIABLE, Channel, Part, depth_property, parts_of
+from .users_motion import is_ours, own_curves, own_drivers
 
 EARLIER_PROPERTY = "s2c_piano_take"
 """Custom property of the actions that earlier versions put on the keys."""
-VARIABLE = "depth"
-"""Name of the variable of our drivers."""
 GROUP = "Piano Keys"
-PEDAL_DEPTH = "pedal sustain"
-"""Custom property of the carrying bone that says how far the sustain pedal is down, 0 to 1."""
 PEDAL_GROUP = "Piano Pedal"
-
-
-def depth_property(pitch: int) -> str:
-    """Custom property of the carrying bone that says how far a key is down, 0 to 1."""
-    return f"key {keyboard.key_name(pitch)}"
 
 
 def carrier(armature: bpy.types.Object) -> str:
@@ -140,64 +132,75 @@ def connect(piano: bpy.types.Object, armature: bpy.types.Object) -> str:
         )
     add_depths(armature)
     bone = carrier(armature)
-    parts = {depth_property(pitch): key for pitch, key in piano_keys(piano).items()}
-    pedal = sustain_pedal(piano)
-    if pedal is not None:
-        parts[PEDAL_DEPTH] = pedal
-    for name, part in parts.items():
+    for part in parts_of(piano):
         _forget_earlier(part)
-        if not _users_own(part):
-            _drive(part, armature, depth_path(bone, name), float(part[PRESS_PROPERTY]))
+        if not users_own(part):
+            for channel in part.channels:
+                _drive(part.owner, channel, armature, depth_path(bone, part.depth))
     return ""
 
 
 def connected_hands(piano: bpy.types.Object) -> bpy.types.Object | None:
     """The armature that the keys of a piano follow."""
-    for key in piano_keys(piano).values():
-        curve = _our_driver(key)
-        if curve is not None:
-            return curve.driver.variables[0].targets[0].id
+    return hands_of_parts(parts_of(piano))
+
+
+def hands_of_parts(parts: Iterable[Part]) -> bpy.types.Object | None:
+    """The armature that the first of some keys follows that follows any."""
+    for part in parts:
+        for channel in part.channels:
+            curve = _our_driver(part.owner, channel)
+            if curve is not None:
+                return curve.driver.variables[0].targets[0].id
     return None
 
 
-def _drive(key: bpy.types.Object, armature: bpy.types.Object, path: str, angle: float) -> None:
-    curve = _our_driver(key)
+def release(part: Part) -> None:
+    """Take our drivers off a key of the user's, which then is as it was at rest."""
+    for channel in part.channels:
+        if _our_driver(part.owner, channel) is not None:
+            part.owner.driver_remove(channel.path, channel.index)
+            part.owner.path_resolve(channel.path)[channel.index] = channel.rest
+
+
+def _drive(owner: bpy.types.Object, channel: Channel, armature: bpy.types.Object, path: str) -> None:
+    curve = _our_driver(owner, channel)
     if curve is None:
-        curve = key.driver_add("rotation_euler", 0)
+        curve = owner.driver_add(channel.path, channel.index)
         variable = curve.driver.variables.new()
         variable.name, variable.type = VARIABLE, "SINGLE_PROP"
     target = curve.driver.variables[0].targets[0]
     if target.id != armature or target.data_path != path:
         target.id, target.data_path = armature, path
-    expression = f"{VARIABLE} * {angle:.6f}"
-    if curve.driver.type != "SCRIPTED" or curve.driver.expression != expression:
-        curve.driver.type, curve.driver.expression = "SCRIPTED", expression
+    if curve.driver.type != "SCRIPTED" or curve.driver.expression != channel.expression:
+        curve.driver.type, curve.driver.expression = "SCRIPTED", channel.expression
 
 
-def _our_driver(key: bpy.types.Object) -> bpy.types.FCurve | None:
-    curve = _driver(key)
-    ours = (
-        curve is not None and len(curve.driver.variables) == 1 and curve.driver.variables[0].name == VARIABLE
-    )
-    return curve if ours else None
+def _our_driver(owner: bpy.types.Object, channel: Channel) -> bpy.types.FCurve | None:
+    curve = _driver(owner, channel)
+    return curve if curve is not None and is_ours(curve) else None
 
 
-def _driver(key: bpy.types.Object) -> bpy.types.FCurve | None:
-    data = key.animation_data
-    return data.drivers.find("rotation_euler", index=0) if data is not None else None
+def _driver(owner: bpy.types.Object, channel: Channel) -> bpy.types.FCurve | None:
+    data = owner.animation_data
+    return data.drivers.find(channel.path, index=channel.index) if data is not None else None
 
 
-def _users_own(key: bpy.types.Object) -> bool:
+def users_own(part: Part) -> bool:
     """Whether the user moves a key: by an action, a strip or another driver."""
-    data = key.animation_data
+    if not part.built_in:
+        return any(own_curves(part.owner, part.bone)) or bool(own_drivers(part.owner, part.bone))
+    data = part.owner.animation_data
     if data is None:
         return False
-    return data.action is not None or len(data.nla_tracks) > 0 or _driver(key) != _our_driver(key)
+    (channel,) = part.channels
+    other = _driver(part.owner, channel) != _our_driver(part.owner, channel)
+    return data.action is not None or len(data.nla_tracks) > 0 or other
 
 
-def _forget_earlier(key: bpy.types.Object) -> None:
+def _forget_earlier(part: Part) -> None:
     """Take off an action that an earlier version put on a key; the takes of that version keep it for themselves."""
-    data = key.animation_data
-    if data is not None and data.action is not None and EARLIER_PROPERTY in data.action:
+    data = part.owner.animation_data
+    if part.built_in and data is not None and data.action is not None and EARLIER_PROPERTY in data.action:
         data.action = None
-        key.rotation_euler.x = 0.0
+        part.owner.rotation_euler.x = 0.0

@@ -18,10 +18,11 @@ from ..errors import UserError
 from ..order_from_scene import hand_size_style, redo_window
 from ..plain_text import shown
 from ..rig.armature import HAND_SIZE_PROPERTY
-from ..rig.choice import find_armature
+from ..rig.choice import chosen_character, find_armature
 from ..session import View, session
 from ..takes import follow, read_back
 from . import refusals
+from .character_list import draw_character
 from .drawing import (
     ICON,
     MARGIN,
@@ -38,7 +39,15 @@ from .showing import CATEGORY
 
 REDO_HANDS = (("LEFT", "Redo Left"), ("RIGHT", "Redo Right"))
 REDO_RANGE = (("BOTH", "Redo Range"), ("LEFT", "Left"), ("RIGHT", "Right"))
-OPEN = {"s2c_redo": False, "s2c_choices": False, "s2c_style": False, "s2c_files": False, "s2c_left_out": True}
+OPEN = {
+    "s2c_redo": False,
+    "s2c_choices": False,
+    "s2c_character": False,
+    "s2c_piano": False,
+    "s2c_style": False,
+    "s2c_files": False,
+    "s2c_left_out": True,
+}
 """Whether a part of the panel is unfolded when it is first drawn."""
 LIST_ROWS = 4
 FIELD_AT = 0.4
@@ -95,6 +104,8 @@ class S2CPanel:
         draw_state(layout, context, view, said)
         folds = layout.column()
         draw_choices(folds, context)
+        draw_own_character(folds, context)
+        draw_piano(folds, context, said)
         draw_style(folds, context)
         draw_files(folds, context, said)
         draw_generator(folds, context, step, said)
@@ -232,7 +243,11 @@ def draw_left_out(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     body = unfold(layout, context, "s2c_left_out", title, f"{total} left out")
     if body is None:
         return
-    draw_text(body, context, "Too many keys at once, too far apart or too soon after others for the hands.")
+    draw_text(
+        body,
+        context,
+        "Too many keys at once, too far apart or too soon after others for the hands, or not on the keyboard.",
+    )
     rows = min(LIST_ROWS, max(listed, 1))
     body.template_list(
         S2C_UL_left_out.bl_idname, "", settings, "left_out", settings, "left_out_shown", rows=rows
@@ -262,6 +277,31 @@ def draw_choices(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         column.use_property_split = False
         column.prop(settings, "frame_start")
         column.prop(settings, "frame_end")
+
+
+def draw_piano(layout: bpy.types.UILayout, context: bpy.types.Context, said: set[str]) -> None:
+    """The user's own keyboard: where it is, and keys of it that play."""
+    body = unfold(layout, context, "s2c_piano", "Piano")
+    if body is None:
+        return
+    column = buttons(body, context)
+    column.operator("s2c.fit_piano", icon="PIVOT_CURSOR")
+    column.operator("s2c.use_keys", icon="MOD_ARRAY")
+    say(body, context, why_grey(context, "s2c.fit_piano"), said)
+    known = context.scene.s2c_settings.piano_said
+    say(
+        body, context, known or "Your own piano: choose its lowest and its highest key, then Fit Piano.", said
+    )
+
+
+def draw_own_character(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The armature that is chosen or active, where it is not our own hands."""
+    armature = chosen_character(context)
+    if armature is None:
+        return
+    body = unfold(layout, context, "s2c_character", "Character")
+    if body is not None:
+        draw_character(body, context, armature)
 
 
 def draw_recording(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -177,6 +177,7 @@ class S2C_Settings(bpy.types.PropertyGroup):
         name="Left Out", description="How many notes the hands could not play; the list may hold fewer"
     )
     remarks: CollectionProperty(type=S2C_Remark, description="What was remarked about the last take's music")
+    piano_said: StringProperty(name="Piano", description="What is known of your own piano", default="")
     take_path: StringProperty(
         name="Take", description="File of the last take", default="", subtype="FILE_PATH"
     )

@@ -23,17 +23,22 @@ from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.skeleton import FINGER_JOINTS, LEFT, RIGHT, STANDARD_HANDS, HandGeometry
 from models.body.take import Take
-from models.contact import apply_contact, costs
+from models.contact import apply, apply_contact, costs
 from models.contact.equations import NormalEquations
+from models.contact.lie import lie_of
 from models.contact.refitting import ShownHands, refitted
 from models.contact.schedule import plan_presses
+from models.contact.solver import Problem, minimise
 from models.contact.variables import ABDUCTIONS
+from models.contact.weights import OTHER_WEIGHTS, OUR_WEIGHTS, ContactWeights
 from models.errors import UserError
 from models.evaluation.key_touch import key_touch
 from models.evaluation.scores import evaluate_take, onset_score, shown
 from models.music.midi import write_midi
 from models.planning.fingering import finger_notes
+from models.planning.fingering_costs import FingeringCosts, load_tables, relation
 from models.planning.plan import plan_fingering
+from models.planning.playing_hands import OUR_HANDS, PlayingHands
 from models.planning.thinning import thinned
 
 THUMB, RING, LITTLE = 0, 3, 4
@@ -85,7 +90,7 @@ def tips(motion: Motion, geometry: HandGeometry, size: float = 1.0) -> np.ndarra
 def planned(rows: list[list[float]], geometry: HandGeometry, hand: int | None = None, seed: int = 1) -> Notes:
     notes = Notes.from_arrays(rows, hand=hand)
     edits = EditMask.everything(int(30 * (notes.offset_s.max() + 1)), 30.0)
-    return plan_fingering(notes, seed=seed, keep=None, edits=edits, present=geometry.present)
+    return plan_fingering(notes, seed=seed, keep=None, edits=edits, playing=PlayingHands.of(geometry))
 
 
 # -- planning -----------------------------------------------------------------------------------------------
@@ -115,7 +120,7 @@ def test_a_chord_has_no_more_keys_than_the_hand_has_fingers() -> None:
     rows = [[0.5 + beat, 1.2 + beat, pitch, 70] for beat in range(3) for pitch in five]
     notes = Notes.from_arrays(rows, hand=RIGHT)
     for hands, most in ((STANDARD_HANDS, 5), (without("ring"), 4), (without("ring", "pinky"), 3)):
-        found = finger_notes(notes, present=hands.present)
+        found = finger_notes(notes, playing=PlayingHands.of(hands))
         played = found.select(found.played)
         assert [int((played.onset_s == beat + 0.5).sum()) for beat in range(3)] == [most] * 3
         assert {60, 67} <= set(played.pitch.astype(int).tolist())
@@ -138,11 +143,11 @@ def test_hands_share_a_chord_by_the_fingers_that_they_have() -> None:
 def test_more_keys_than_fingers_are_thinned_and_told() -> None:
     keys = [40, 43, 45, 47, 48, 60, 62, 64, 67]
     notes = Notes.from_arrays([[1.0, 2.0, pitch, 70] for pitch in keys])
-    present = without("ring").present
+    playing = PlayingHands.of(without("ring"))
     assert thinned(notes, 30.0).plays.all()
-    assert thinned(notes, 30.0, present=present).plays.sum() <= 8
+    assert thinned(notes, 30.0, playing=playing).plays.sum() <= 8
     assert not remarks_on(notes, 30.0, 9, 9)
-    (remark,) = remarks_on(notes, 30.0, 8, 9, present=present)
+    (remark,) = remarks_on(notes, 30.0, 8, 9, playing=playing)
     assert remark.code == "more_than_ten_fingers" and "8 of 9" in remark.sentence
     assert "eight fingers" in remark.sentence
 
@@ -162,14 +167,77 @@ def test_fingers_that_slide_are_there() -> None:
         assert len(used) == 2 and all(hands.present[RIGHT, finger] for finger in used)
 
 
+def test_hands_that_are_spread_less_far_reach_less_and_larger_ones_no_more() -> None:
+    assert PlayingHands.of(STANDARD_HANDS).reach == (1.0, 1.0)
+    assert PlayingHands.of(STANDARD_HANDS, 0.85).reach == pytest.approx((0.85, 0.85))
+    assert PlayingHands.of(scaled(0.85)).reach == pytest.approx((0.85, 0.85))
+    assert PlayingHands.of(scaled(1.2)).reach == (1.0, 1.0)
+    left, right = PlayingHands.of(without("ring", "pinky", hands=("left",))).reach
+    assert left < 0.98 and right == 1.0
+
+
+def test_what_is_too_far_apart_for_small_hands_is_shared_or_left_out() -> None:
+    """A tenth of one hand, 211 mm from key to key."""
+    rows = [[0.5 + beat, 1.2 + beat, pitch, 70] for beat in range(3) for pitch in (60, 67, 76)]
+    small = PlayingHands.of(scaled(0.8))
+    ours, theirs = (
+        finger_notes(Notes.from_arrays(rows, hand=RIGHT), playing=playing) for playing in (OUR_HANDS, small)
+    )
+    assert ours.played.all() and theirs.played.sum() == 6
+    held = theirs.pitch[theirs.played]
+    assert np.ptp(keyboard.key_x(np.unique(held).astype(int))) < 0.225 * 0.8
+    assert planned(rows, scaled(0.8), RIGHT).played.all()  # the left hand helps
+
+
+def test_fingers_are_chosen_by_the_reach() -> None:
+    """A fourth that is played over and over by thumb and index needs a farther finger in small hands."""
+    costs = FingeringCosts(fitted=False)
+    keys = relation([5, 7], 0, 0)
+    pair = 0 * 5 + 1
+    ours, theirs = (load_tables(replace(costs, reach=reach)).chord[keys, pair] for reach in (1.0, 0.75))
+    assert (theirs > ours).all()
+    with pytest.raises(ValueError, match="reach"):
+        FingeringCosts(reach=0.0)
+
+
 # -- contact ------------------------------------------------------------------------------------------------
+
+
+def test_a_palm_lies_lower_where_its_fingers_are_shorter() -> None:
+    assert not lie_of(STANDARD_HANDS).any()
+    assert np.abs(lie_of(scaled(1.2))).max() < 1e-9
+    short = replace(STANDARD_HANDS, lengths=0.85 * STANDARD_HANDS.lengths)
+    bend, roll = lie_of(short).T
+    assert (bend > 0.02).all() and np.abs(roll).max() < 0.05  # hangs: the knuckles come down
+    lengths = STANDARD_HANDS.lengths.copy()
+    lengths[:, LITTLE] *= 0.7
+    bend, roll = lie_of(replace(STANDARD_HANDS, lengths=lengths)).T
+    assert roll[LEFT] < -0.03 and roll[RIGHT] == pytest.approx(-roll[LEFT], abs=1e-9)
+    euler = np.zeros((1, 2, 16, 3))
+    euler[0, :, 0, 1] = roll
+    joints = forward_kinematics(euler, np.zeros((1, 2, 3))).position[0]
+    little, index = joints[:, FINGER_JOINTS[LITTLE, 0], 2], joints[:, FINGER_JOINTS[1, 0], 2]
+    assert (little < index - 0.005).all()
+
+
+def test_wrists_of_other_bodies_may_go_more_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = []
+
+    def noted(problem: Problem, *arguments: Any) -> Any:
+        used.append(problem.weights)
+        return minimise(problem, *arguments)
+
+    monkeypatch.setattr(apply, "minimise", noted)
+    for geometry in (STANDARD_HANDS, stretched(1)):
+        apply_contact(relaxed_motion(2.0, 30.0), melody(), geometry=geometry)
+    assert used == [OUR_WEIGHTS, OTHER_WEIGHTS] and ContactWeights() == OUR_WEIGHTS
 
 
 @pytest.mark.parametrize("size", [0.85, 1.2])
 def test_hands_that_are_ours_in_another_size_play_as_ours_of_that_size(size: float) -> None:
     notes, motion = melody(), relaxed_motion(4.0, 30.0)
     one = apply_contact(motion, notes, hand_size=size).motion
-    other = apply_contact(motion, notes, geometry=scaled(size)).motion
+    other = apply_contact(motion, notes, geometry=scaled(size), weights=OUR_WEIGHTS).motion
     away = np.linalg.norm(tips(one, STANDARD_HANDS, size) - tips(other, scaled(size)), axis=-1)
     assert np.median(away) < 1e-5 and away.max() < 1e-3
     assert np.abs(one.wrist - other.wrist).max() < 1e-3

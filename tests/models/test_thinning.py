@@ -130,7 +130,7 @@ def test_the_plan_leaves_them_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(
         plan,
         "thinned",
-        lambda notes, fps, _there, _present: thinning.Thinned(
+        lambda notes, fps, _there, _playing: thinning.Thinned(
             np.ones(len(notes), bool), notes.hand, notes.hand < -1
         ),
     )

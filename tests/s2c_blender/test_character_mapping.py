@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The mapping in a .blend or a file, which anybody may have written: all is checked before it is used."""
 
+import contextlib
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from s2c_blender.core.character.mapping import CharacterMapping, HandMapping, read_mapping
@@ -78,3 +80,15 @@ def test_a_strangers_mapping_is_refused_in_one_sentence_with_the_way_out(words: 
 def test_odd_texts_are_refused(text: str) -> None:
     with pytest.raises(UserError, match="The mapping of the character"):
         read_mapping(text)
+
+
+def test_a_mapping_with_any_bytes_changed_is_a_mapping_or_a_sentence() -> None:
+    random, text = np.random.default_rng(3), MAPPING.to_json()
+    letters, read = '{}[]:,"0123456789.-e ntrfalsu\\左', 0
+    for _ in range(2000):
+        broken = list(text)
+        for place in random.integers(len(broken), size=random.integers(1, 4)):
+            broken[place] = letters[random.integers(len(letters))]
+        with contextlib.suppress(UserError):
+            read += isinstance(read_mapping("".join(broken)), CharacterMapping)
+    assert read > 100

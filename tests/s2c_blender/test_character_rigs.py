@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Real rigs in Blender, by its importers or Rigify: found, posed, and where Blender's own evaluation puts them."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
+from character_helpers import mpfb_armature
 from character_rigs import angles, kinematics
 from mathutils import Matrix
 
@@ -15,7 +15,7 @@ from models.body.skeleton import JOINTS
 from s2c_blender.core.character.finder import find
 from s2c_blender.core.character.hands import CharacterHands
 from s2c_blender.core.character.mapping import CharacterMapping
-from s2c_blender.core.character.rest_bones import RestBones, metres_of
+from s2c_blender.rig.character.rest import rest_bones
 
 RIGS = Path(__file__).parent / "rigs"
 
@@ -27,43 +27,10 @@ def empty() -> Iterator[None]:
     bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
-def rest_of(armature: bpy.types.Object) -> RestBones:
-    bones = list(armature.data.bones)
-    names = tuple(bone.name for bone in bones)
-    return RestBones(
-        names,
-        np.array([names.index(bone.parent.name) if bone.parent else -1 for bone in bones]),
-        np.array([bone.head_local for bone in bones]),
-        np.array([bone.tail_local for bone in bones]),
-        np.array([bone.matrix_local.to_3x3() for bone in bones]),
-        metres_of(np.array(armature.matrix_world)),
-        np.array([bone.use_inherit_rotation for bone in bones]),
-    )
-
-
 def the_armature() -> bpy.types.Object:
     bpy.context.view_layer.update()
     (armature,) = (thing for thing in bpy.data.objects if thing.type == "ARMATURE")
     return armature
-
-
-def mpfb(name: str) -> bpy.types.Object:
-    """An armature of MPFB's rest data."""
-    data = bpy.data.armatures.new(name)
-    armature = bpy.data.objects.new(name, data)
-    bpy.context.scene.collection.objects.link(armature)
-    bpy.context.view_layer.objects.active = armature
-    bpy.ops.object.mode_set(mode="EDIT")
-    rows = json.loads((RIGS / f"{name}.json").read_text(encoding="utf-8"))
-    for bone, rest in rows.items():
-        edit = data.edit_bones.new(bone)
-        edit.head, edit.tail, edit.roll = rest["head"], rest["tail"], rest["roll"]
-    for bone, rest in rows.items():
-        if rest["parent"]:
-            data.edit_bones[bone].parent = data.edit_bones[rest["parent"]]
-            data.edit_bones[bone].use_connect = rest["use_connect"]
-    bpy.ops.object.mode_set(mode="OBJECT")
-    return the_armature()
 
 
 def check_posed(armature: bpy.types.Object, mapping: CharacterMapping, seen: str = "{}") -> None:
@@ -71,7 +38,7 @@ def check_posed(armature: bpy.types.Object, mapping: CharacterMapping, seen: str
 
     seen: what the bone that shows a joint is called, for the bone that turns it.
     """
-    bones = rest_of(armature)
+    bones = rest_bones(armature)
     hands = CharacterHands.of(bones, mapping)
     for seed in range(3):
         euler = angles(seed, hands)
@@ -102,8 +69,8 @@ def check_posed(armature: bpy.types.Object, mapping: CharacterMapping, seen: str
     ],
 )
 def test_mpfb(name: str, family: str, wrist: str) -> None:
-    armature = mpfb(name)
-    found = find(rest_of(armature))
+    armature = mpfb_armature(name.removeprefix("mpfb_"))
+    found = find(rest_bones(armature))
     assert found.problem is None and found.mapping.family == family
     assert found.mapping.left.bones["wrist"] == wrist
     check_posed(armature, found.mapping)
@@ -112,11 +79,11 @@ def test_mpfb(name: str, family: str, wrist: str) -> None:
 def test_rocketbox() -> None:
     bpy.ops.import_scene.fbx(filepath=str(RIGS / "rocketbox_male04.fbx"))
     armature = the_armature()
-    found = find(rest_of(armature))
+    found = find(rest_bones(armature))
     assert found.problem is None and found.mapping.family == "biped"
     assert found.mapping.right.bones["ring2"] == "Bip01 R Finger31"
     assert (
-        0.85 < CharacterHands.of(rest_of(armature), found.mapping).size < 1.2
+        0.85 < CharacterHands.of(rest_bones(armature), found.mapping).size < 1.2
     )  # the object is scaled to 0.01
     check_posed(armature, found.mapping)
 
@@ -124,14 +91,14 @@ def test_rocketbox() -> None:
 def test_rigify_for_games() -> None:
     bpy.ops.import_scene.gltf(filepath=str(RIGS / "mesh2motion_human.glb"))
     armature = the_armature()
-    found = find(rest_of(armature))
+    found = find(rest_bones(armature))
     assert found.problem is None and found.mapping.family == "rigify_deform"
     check_posed(armature, found.mapping)
 
 
 def test_web_hands_are_flat_and_that_is_said() -> None:
     bpy.ops.import_scene.gltf(filepath=str(RIGS / "webxr_left.glb"))
-    found = find(rest_of(the_armature()))
+    found = find(rest_bones(the_armature()))
     assert found.mapping.family == "webxr" and "does not hang on" in str(found.problem)
 
 
@@ -141,14 +108,14 @@ def test_rigify_metarig_and_generated_rig() -> None:
     addon_utils.enable("rigify", default_set=True)
     bpy.ops.object.armature_human_metarig_add()
     metarig = the_armature()
-    found = find(rest_of(metarig))
+    found = find(rest_bones(metarig))
     assert found.problem is None and found.mapping.family == "rigify_metarig"
     check_posed(metarig, found.mapping)
     for bone in metarig.pose.bones:
         bone.matrix_basis.identity()
     bpy.ops.pose.rigify_generate()
     rig = next(thing for thing in bpy.data.objects if thing.type == "ARMATURE" and thing != metarig)
-    found = find(rest_of(rig))
+    found = find(rest_bones(rig))
     assert found.problem is None and found.mapping.family == "rigify_generated"
     assert (found.mapping.left.arm, found.mapping.left.bones["wrist"]) == ("rigify_ik", "DEF-hand.L")
     assert found.mapping.right.bones["thumb2"] == "thumb.02.R"

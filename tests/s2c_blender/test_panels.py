@@ -63,7 +63,9 @@ def furnish(scene, tmp_path):
 def test_the_first_look_is_one_step_and_folded_headers(scene, panel):
     drawn = draw(panel, folded=True)
     assert drawn.names() == ["s2c.new_scene", "s2c.open_guide"] and not drawn.properties
-    assert drawn.panels == dict.fromkeys(["s2c_choices", "s2c_style", "s2c_files", "s2c_generator"], True)
+    assert drawn.panels == dict.fromkeys(
+        ["s2c_choices", "s2c_piano", "s2c_style", "s2c_files", "s2c_generator"], True
+    )
 
 
 def test_the_steps_come_in_the_order_of_the_work(scene, tmp_path):
@@ -211,7 +213,7 @@ def test_a_running_job_shows_progress_time_and_cancel_only(scene, tmp_path, monk
     ((factor, text),) = drawn.progress
     assert factor == pytest.approx(1 / 3) and text.startswith("Moving the hands, ") and text.endswith(" left")
     assert "s2c.cancel" in drawn.names() and "s2c.generate" not in drawn.names()
-    assert drawn.enabled == [False] * 3  # no setting can be changed under the job's feet
+    assert drawn.enabled == [False] * 4  # no setting can be changed under the job's feet
     session.cancel()
     assert draw(panel).progress[0][1] == "Cancelling"
     pump_until(lambda: not session.active)

@@ -107,7 +107,10 @@ def _mapping(bones: RestBones, family: str, driven: str, hands: Pair) -> Charact
 
 def _hand(bones: RestBones, driven: str, hand: HandBones, other: HandBones | None) -> HandMapping:
     hand = replace(hand, fingers=phalanges(bones, hand))
-    parts = {"wrist": hand.wrist, **(hand.arm or arm_above(bones, hand, other))}
+    arm = arm_above(bones, hand, other)
+    if hand.arm and hand.arm.get("forearm") != arm.get("forearm"):
+        arm = {}
+    parts = {"wrist": hand.wrist, **arm, **hand.arm}
     for finger, chain in zip(FINGERS, hand.fingers, strict=True):
         parts |= {f"{finger}{i + 1}": bone for i, bone in enumerate(chain)}
     return HandMapping({part: bones.names[bone] for part, bone in parts.items()}, arm=driven)

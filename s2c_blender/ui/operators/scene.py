@@ -10,11 +10,12 @@ from ...core import skeleton
 from ...core.player import HAND_SIZE_RANGE
 from ...piano.animation import connect
 from ...piano.build import create_piano
-from ...piano.pairing import free_piano, piano_of
+from ...piano.pairing import distance, free_piano, piano_of
 from ...rig.armature import create_armature, units_in_a_metre
+from ...rig.character import stored
 from ...rig.choice import pairs_of_hands
 from ...rig.hand_mesh import create_hand_mesh
-from ...rig.hands import piano_frame
+from ...rig.hands import is_character, piano_frame
 from .base import OperatorBase
 
 
@@ -40,7 +41,20 @@ def hands_without_piano(context: bpy.types.Context, piano: bpy.types.Object) -> 
     chosen = scene.s2c_settings.armature
     hands = pairs_of_hands(scene)
     hands.sort(key=lambda armature: armature != chosen)
-    return next((armature for armature in hands if piano_of(scene, armature, but=piano) is None), None)
+    lost = [item for item in hands if is_character(item) and distance(piano, item) == float("inf")]
+    free = (item for item in hands if item not in lost and piano_of(scene, item, but=piano) is None)
+    return next(free, None)
+
+
+def size_beside(piano: bpy.types.Object, hand_size: float, unit: float) -> float:
+    """The size that hands have beside the keys of a piano, whose frame they are scaled by.
+
+    On narrow keys hands of the usual size are larger. On a doll's piano play a doll's hands: what would be beyond our
+    range stays as it is, beside the keys.
+    """
+    relative = hand_size * unit / max(piano.matrix_world.to_scale().x, 1e-9)
+    low, high = HAND_SIZE_RANGE
+    return relative if low <= relative <= high else hand_size
 
 
 def add_hands(context: bpy.types.Context, hand_size: float, *, hands_only: bool = False) -> bpy.types.Object:
@@ -54,6 +68,8 @@ def add_hands(context: bpy.types.Context, hand_size: float, *, hands_only: bool 
         item.select_set(False)
     collection = new_collection(context, "S2C Hands")
     piano, unit = free_piano(context.scene), units_in_a_metre(context.scene)
+    if piano is not None:
+        hand_size = size_beside(piano, hand_size, unit)
     armature = create_armature(context, hand_size, collection, unit=unit, arms=not hands_only)
     for hand in (skeleton.LEFT, skeleton.RIGHT):
         create_hand_mesh(armature, hand, hand_size, collection, unit).hide_select = True
@@ -76,6 +92,8 @@ def add_piano(context: bpy.types.Context) -> bpy.types.Object:
     if armature is not None:
         piano.matrix_world = armature.matrix_world @ piano_frame(armature).matrix
         context.view_layer.update()
+        if is_character(armature):
+            stored.play_at(armature, piano)
         connect(piano, armature)
     hide_relationship_lines()
     return piano

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fit Piano: the frame of the user's keyboard, and the hands brought to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ..core import keyboard
+from ..core.key_names import LOWEST_OF, key_of
+from ..core.piano_fit import PianoFit, fit, remarks
+from ..core.seat import seat_remark
+from ..errors import UserError
+from ..rig.armature import units_in_a_metre
+from ..rig.character import stored
+from ..rig.choice import pairs_of_hands
+from ..rig.hands import is_character, piano_frame
+from .animation import connect
+from .frame import key_range, own_piano, place_frame
+from .measure import common_parent, keys_of_objects
+from .own_keys import let_up, mark_again
+from .parts import own_parts
+from .which_keys import fit_of
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What Fit Piano did."""
+
+    piano: bpy.types.Object
+    said: list[str] = field(default_factory=list)
+    """What the animator should know, a sentence each."""
+
+
+def ends_of(keys: str, low_key: str, high_key: str) -> tuple[int, int]:
+    """The lowest and the highest pitch: of a usual keyboard of so many keys, or as two texts name them.
+
+    Raises UserError for a text that names no key.
+    """
+    if keys.isdecimal():
+        count = int(keys)
+        lowest = LOWEST_OF[count]
+        return lowest, lowest + count - 1
+    found = []
+    for text, what in ((low_key, "lowest"), (high_key, "highest")):
+        pitch = key_of(text)
+        if pitch is None:
+            raise UserError(
+                "no_such_key",
+                f'No piano has a key "{text}": name the {what} key by its note, from A0 to C8, or by its MIDI number.',
+            )
+        found.append(pitch)
+    return found[0], found[1]
+
+
+def frame_of_objects(
+    low: bpy.types.Object, high: bpy.types.Object, ends: tuple[int, int], lean: float, lift: float
+) -> tuple[PianoFit, bpy.types.Object | None]:
+    """The frame from the shapes of the lowest and the highest key, and what carries both. Raises UserError."""
+    found = keys_of_objects([low, high])
+    empty = next((key for key in found if not len(key.points)), None)
+    if len(found) < 2 or empty is not None:
+        name = empty.name if empty is not None else low.name
+        raise UserError(
+            "key_without_shape",
+            f'"{name}" is no key with a shape of its own: choose the meshes of the lowest and the highest key, or '
+            "click the two in the 3D view.",
+        )
+    return fit_of(dict(zip(ends, found, strict=True)), lean=lean, lift=lift), common_parent(found)
+
+
+def fit_piano(
+    scene: bpy.types.Scene,
+    ends: tuple[int, int],
+    *,
+    objects: tuple[bpy.types.Object, bpy.types.Object] | None = None,
+    points: tuple[Sequence[float], Sequence[float]] | None = None,
+    lean: float = 0.0,
+    lift: float = 0.0,
+) -> Fitted:
+    """Put the frame of the user's piano where two of its keys say, and let its keys follow.
+
+    Args:
+        scene: where it is.
+        ends: the pitches of the lowest and the highest key.
+        objects: those two keys, or else
+        points: the middles of their front edges, on top, in the world.
+        lean: see `core.piano_fit.fit`. lift: likewise, in Blender's units.
+
+    Raises:
+        UserError: no frame follows from them; nothing is changed then.
+    """
+    if ends[1] - ends[0] < 11:
+        raise UserError(
+            "keys_too_few",
+            "Hands play on an octave at least: choose a lowest and a highest key farther apart.",
+        )
+    earlier = own_piano(scene)
+    hands = let_up(earlier)
+    carrier = None
+    try:
+        if objects is not None:
+            found, carrier = frame_of_objects(*objects, ends, lean, lift)
+        elif points is not None:
+            found = fit(*points, *ends, lean=lean, lift=lift)
+        else:
+            raise UserError(
+                "keys_not_chosen",
+                "Choose two objects, the lowest key first and then the highest, or press Fit Piano in a 3D view and "
+                "click the front edges of the two.",
+            )
+    except UserError:
+        if earlier is not None and hands is not None:
+            connect(earlier, hands)
+        raise
+    piano = place_frame(scene, found.matrix, range(ends[0], ends[1] + 1), carrier)
+    said = remarks(found, units_in_a_metre(scene))
+    if own_parts(piano):
+        mark_again(piano)
+        if hands is not None:
+            said.append(connect(piano, hands))
+    return Fitted(piano, [text for text in said if text])
+
+
+def bring_hands(piano: bpy.types.Object, hands: bpy.types.Object) -> list[str]:
+    """Let hands play at a piano: ours go there, with its size; a character is told where its piano is.
+
+    Returns what should be known. Raises UserError for a character whose hands cannot be read.
+    """
+    if hands.library is not None:
+        return [f'The hands "{hands.name}" are linked from another file and stay where they are.']
+    if is_character(hands):
+        stored.play_at(hands, piano)
+        return [text for text in (seat_of(hands, piano), connect(piano, hands)) if text]
+    before = hands.matrix_world.to_scale().x
+    hands.matrix_world = piano.matrix_world @ piano_frame(hands).matrix.inverted()
+    bpy.context.view_layer.update()
+    said = [connect(piano, hands)]
+    share = hands.matrix_world.to_scale().x / before
+    if abs(share - 1) > 0.02:
+        said.append(
+            f"The hands are {share:.2f} times as large as they were, like the keys: for hands of the usual size at "
+            "these keys, delete them and press Add Hands."
+        )
+    return [text for text in said if text]
+
+
+def seat_of(character: bpy.types.Object, piano: bpy.types.Object) -> str:
+    """One sentence where a character sits badly at a piano, else nothing."""
+    to_frame = piano.matrix_world.inverted_safe() @ character.matrix_world
+    mapping = stored.mapping_of(character)
+    limbs = [stored.limb(character, mapping, hand) for hand in (0, 1)]
+    if any(len(limb.chain) < 3 for limb in limbs):
+        return ""  # hands without arms sit nowhere
+    joints = np.array(
+        [[to_frame @ character.pose.bones[name].head for name in limb.chain] for limb in limbs], np.float64
+    )
+    keys = key_range(piano)
+    metre = piano.matrix_world.to_scale().x / units_in_a_metre(bpy.context.scene)
+    return seat_remark(
+        joints[:, 0],
+        np.linalg.norm(np.diff(joints, axis=1), axis=2).sum(1),
+        low_pitch=keys[0],
+        high_pitch=keys[-1],
+        unit=metre,
+    )
+
+
+def hands_for(scene: bpy.types.Scene, chosen: bpy.types.Object | None) -> bpy.types.Object | None:
+    """The hands that a fitted piano is for: those of the panel, or the only ones."""
+    hands = pairs_of_hands(scene)
+    if chosen in hands:
+        return chosen
+    return hands[0] if len(hands) == 1 else None
+
+
+def described(piano: bpy.types.Object, keys: range, metre: float) -> str:
+    """The fitted piano in one sentence."""
+    width = 1000 * Matrix(piano.matrix_world).to_scale().x / metre * keyboard.WHITE_PITCH
+    names = f"{keyboard.key_name(keys[0])} to {keyboard.key_name(keys[-1])}"
+    return f"Your piano has {len(keys)} keys, {names}, {width:.3g} mm each."

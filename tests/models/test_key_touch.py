@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fingertips and the keys that are shown: how far off their keys, and in which keys."""
+
+import numpy as np
+import pytest
+
+from models.body import keyboard
+from models.body.motion import Motion
+from models.body.notes import Notes
+from models.body.take import Take
+from models.evaluation.fine_motion import FineMotion
+from models.evaluation.key_touch import key_touch, off_key_m
+
+FRAMES, FPS, RATE = 61, 30.0, 240.0
+NOTES = Notes.from_arrays(np.array([[1.0, 1.5, 60, 70]]), fingering=np.array([[1, 2]], np.int8))
+KEYS = np.array([[60, 0.9, 0], [60, 1.0, 1], [60, 1.5, 1], [60, 1.6, 0]], np.float32)
+
+
+def take_of(keys: np.ndarray = KEYS) -> Take:
+    motion = Motion(np.zeros((FRAMES, 2, 16, 3), np.float32), np.zeros((FRAMES, 2, 3), np.float32), FPS)
+    return Take(motion, NOTES, {}, keys=keys)
+
+
+def fine_of(where: tuple[float, float, float], finger: int = 2) -> FineMotion:
+    """All fingertips far above the keys but one, which stays at a place beside the bottom of middle C at y = 40 mm."""
+    count = int((FRAMES - 1) * RATE / FPS) + 1
+    tips = np.full((count, 2, 5, 3), 0.1, np.float32)
+    bottom = -keyboard.bottom_depth(60, 0.04)
+    tips[:, 1, finger] = np.array([keyboard.key_x(60), 0.04, bottom]) + where
+    return FineMotion(RATE, tips, np.zeros((count, 2, 3), np.float32), np.zeros((count, 2), np.float32), None)
+
+
+@pytest.mark.parametrize(
+    ("where", "off"),
+    [
+        ((0, 0, 0), 0.0),
+        ((0.004, 0.005, 0), 0.0),  # elsewhere on the same surface, but a little higher there
+        ((0, 0, 0.003), 3.0),
+        ((0, 0, -0.003), 3.0),
+        ((0.0075, 0, 0), 3.0),  # beyond the width in which it surely plays this key
+        ((-0.0075, 0, 0.004), 5.0),
+        ((0, -0.032, 0), 4.0),  # nearer to the edge than strokes are asked for
+    ],
+)
+def test_how_far_a_finger_is_off_its_key(where: tuple[float, float, float], off: float) -> None:
+    found = 1000 * off_key_m(take_of(), fine_of(where))
+    assert found == pytest.approx([off], abs=0.5)
+
+
+def test_another_finger_on_the_key_does_not_count() -> None:
+    assert off_key_m(take_of(), fine_of((0, 0, 0), finger=1))[0] > 0.05
+
+
+def test_keys_that_do_not_move_say_nothing() -> None:
+    for keys in (np.zeros((0, 3), np.float32), KEYS * [1, 1, 0.9], KEYS + [0, 0.3, 0]):
+        assert not len(off_key_m(take_of(keys.astype(np.float32)), fine_of((0, 0, 0))))
+    found = key_touch(take_of(np.zeros((0, 3), np.float32)), fine_of((0, 0, 0)))
+    assert found.off_key_mm_p50 is None and found.off_key_mm_p95 is None
+
+
+def test_a_finger_is_in_a_key_while_that_is_not_as_low() -> None:
+    rested = key_touch(take_of(), fine_of((0, 0, 0)))
+    lowered = 0.5 + 2 * 0.1 * 0.2  # of two seconds: all the way down, and nearly so
+    assert rested.in_keys == pytest.approx(1 - lowered / 2, abs=0.03)
+    assert rested.in_keys_between == pytest.approx(rested.in_keys, abs=0.03)
+    assert key_touch(take_of(), fine_of((0, 0, 0.0085))).in_keys == 0.0
+
+
+def test_between_two_frames_counts_apart() -> None:
+    fine = fine_of((0, 0, 0.05))
+    fine.tips[84, 1, 2, 2] = -0.005
+    found = key_touch(take_of(np.zeros((0, 3), np.float32)), fine)
+    assert found.in_keys == 0.0 and found.in_keys_between == pytest.approx(1 / len(fine))
