@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Performances of real pianists as training motion: their paths over the keys are real, all that was not tracked is made.
+"""Performances of real pianists as training motion: their paths over the keys are real, the rest is made.
 
 Wrists and fingertips of the PianoMime excerpts are tracked in X and Y (`real_notes.py`). Heights, turns and joint
 angles are the synthesiser's, strokes are key contact's, and how loud each note is, is drawn. Axes: F frames.
@@ -7,8 +7,8 @@ angles are the synthesiser's, strokes are key contact's, and how loud each note 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,13 +23,11 @@ from models.contact import apply_contact
 from training.synthesis.hand_notes import notes_of_hand
 from training.synthesis.hand_process import HandHabits, HandPath, fitted_habits
 from training.synthesis.motion import raised
-from training.synthesis.real_notes import REAL_FPS, RealExcerpt, real_excerpts
+from training.synthesis.real_notes import REAL_FPS, RealExcerpt
 from training.synthesis.sample import Sample
 from training.synthesis.smooth import noise_path
 from training.synthesis.style import draw_style
 
-HELD_OUT = 4
-"""Every so-manieth excerpt, of the data set's own order, is for measuring alone: nothing learns from it."""
 SMOOTH_FRAMES = 0.4
 """Standard deviation of the bell curve that takes the tracker's steps out of the paths."""
 SIDE = np.array([[-1.0, 1.0], [1.0, 1.0]])
@@ -38,17 +36,9 @@ PHRASE_S = 2.5
 """Loudness swells and fades over so many seconds."""
 
 
-def is_held_out(index: int) -> bool:
-    """Whether the excerpt of this number is for measuring alone."""
-    return index % HELD_OUT == 0
-
-
-def excerpts_to_learn(path: Path) -> dict[int, RealExcerpt]:
-    """The excerpts that may be learned from, by their number. Raises as `real_excerpts` does."""
-    return {index: one for index, one in enumerate(real_excerpts(path)) if not is_held_out(index)}
-
-
-def recorded(excerpt: RealExcerpt, rest: NDArray[np.float64], rng: np.random.Generator, fps: float = 30.0) -> Sample:
+def recorded(
+    excerpt: RealExcerpt, rest: NDArray[np.float64], rng: np.random.Generator, fps: float = 30.0
+) -> Sample:
     """The performance of an excerpt.
 
     Args:
@@ -73,10 +63,11 @@ def resampled(path: NDArray[np.float64], frames: int, fps: float) -> NDArray[np.
     return result
 
 
-def average_lying(excerpts: dict[int, RealExcerpt] | list[RealExcerpt]) -> NDArray[np.float64]:
+def average_lying(excerpts: Iterable[RealExcerpt]) -> NDArray[np.float64]:
     """(2, 10) where fingertips lie from the wrist on average, right-hand terms."""
-    every = list(excerpts.values()) if isinstance(excerpts, dict) else excerpts
-    return np.mean([[_lying(one, hand).mean(0) for hand in (LEFT, RIGHT)] for one in every], 0)
+    lying = [[_lying(one, hand).mean(0) for hand in (LEFT, RIGHT)] for one in excerpts]
+    average: NDArray[np.float64] = np.mean(lying, 0)
+    return average
 
 
 def scores_of(excerpt: RealExcerpt, rest: NDArray[np.float64]) -> NDArray[np.float64]:

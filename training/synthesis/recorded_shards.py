@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from models.checks import check_range
 from models.whole_file import write_text_whole
 from training.synthesis.dataset import FORMAT, quiet_process
-from training.synthesis.real_notes import RealExcerpt
-from training.synthesis.recorded import average_lying, excerpts_to_learn, recorded
+from training.synthesis.real_notes import RealExcerpt, excerpts_to_learn
+from training.synthesis.recorded import average_lying, recorded
 from training.synthesis.sample import save_sample
 
 _EVERY = 20
@@ -59,7 +59,7 @@ def build_recorded(real: Path, out: Path, config: RecordedConfig, *, say: bool =
     excerpts = excerpts_to_learn(real)
     if not excerpts:
         raise ValueError(f"{real.name} holds no excerpt to learn from")
-    rest = average_lying(list(excerpts.values()))
+    rest = average_lying(excerpts.values())
     out.mkdir(parents=True, exist_ok=True)
     tasks = [
         _Task(index, turn, one, rest, out, config)
