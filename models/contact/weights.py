@@ -36,7 +36,9 @@ class ContactWeights:
     finger_acceleration: float = 120.0
     """Radians a second squared."""
     place_acceleration: float = 4.0
-    """Metres a second squared."""
+    """Metres a second squared, over the keys: hands may hurry to a far key sooner than they were generated to."""
+    height_acceleration: float = 1.0
+    """Metres a second squared, of the wrist's height."""
     turn_acceleration: float = 12.0
     """Radians a second squared."""
     impact: float = 0.98
