@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,29 @@ def test_a_wrist_out_of_reach_is_met_as_near_as_can_be_and_said(tmp_path: Path) 
     assert (along > 0.9999).all()
     reach = sum(armature.data.bones[f"mixamorig:Right{part}"].length for part in ("Arm", "ForeArm"))
     assert np.allclose(np.linalg.norm(way, axis=1), reach, rtol=2e-3)
+
+
+def test_hands_without_arms_are_placed_themselves(tmp_path: Path) -> None:
+    armature = mpfb_armature(scale=100.0)
+    piano = seated(armature)
+    mapping = mixamo_mapping(armature, piano=tuple(map(tuple, piano.tolist())))
+    bpy.ops.object.mode_set(mode="EDIT")
+    for bone in list(armature.data.edit_bones):
+        if "Hand" not in bone.name:
+            armature.data.edit_bones.remove(bone)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    kept = [
+        replace(own, bones={part: name for part, name in own.bones.items() if name in armature.data.bones})
+        for own in mapping.hands
+    ]
+    stored.remember(armature, replace(mapping, left=kept[0], right=kept[1]))
+    bpy.context.scene.s2c_settings.armature = armature
+    arrays = apply_take(tmp_path)
+    assert tips_off(armature, arrays, START + 17) < 1e-4
+    found = read(armature)
+    assert not found.has_arms
+    assert np.abs(found.euler - arrays["euler"]).max() < 2e-5
+    assert np.abs(found.wrist - arrays["wrist"]).max() < 2e-5
 
 
 # -- what cannot be written is said first ----------------------------------------------------------------------
