@@ -12,7 +12,19 @@ from . import handlers
 from .core import edition
 from .takes import sampling
 from .ui import manual, menus, panels, preferences, properties
-from .ui.operators import export, follow, jobs, new_scene, notes, piano, recording, runtime, scene, take
+from .ui.operators import (
+    character,
+    export,
+    follow,
+    jobs,
+    new_scene,
+    notes,
+    piano,
+    recording,
+    runtime,
+    scene,
+    take,
+)
 
 OPERATORS: tuple[ModuleType, ...] = (
     scene,
@@ -22,6 +34,7 @@ OPERATORS: tuple[ModuleType, ...] = (
     jobs,
     take,
     follow,
+    character,
     export,
     runtime,
     notes,

@@ -8,10 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import UserError
 from .character_arms import player_arms
+from .skeleton import STANDARD_ARMS
 
 Array = NDArray[np.float64]
 
 UP = np.array([0.0, 0.0, 1.0])
+LEAST_LEVEL = 0.2
+"""Shoulders are taken for upright when the way between them is at least this level, as a cosine."""
 
 
 def piano_for(shoulders: ArrayLike, lengths: ArrayLike, metres: float) -> Array:
@@ -23,18 +26,27 @@ def piano_for(shoulders: ArrayLike, lengths: ArrayLike, metres: float) -> Array:
 
     The shoulders get where a player's of that size are. Raises UserError where they do not say which way is front.
     """
-    left, right = np.asarray(shoulders, float)
+    geometry, size = player_arms(lengths)
+    return _in_front(shoulders, geometry.wrist + size * (geometry.shoulder - geometry.wrist), metres)
+
+
+def piano_under(wrists: ArrayLike, metres: float) -> Array:
+    """The same for hands without arms: the middle between their wrists (2, 3) gets where a player's at rest is."""
+    return _in_front(wrists, STANDARD_ARMS.wrist, metres)
+
+
+def _in_front(places: ArrayLike, wanted: Array, metres: float) -> Array:
+    """The frame whose X runs from the left to the right place (2, 3), and that has their middle where it is wanted."""
+    left, right = np.asarray(places, float)
     across = (right - left) * (1.0 - UP)
-    if np.linalg.norm(across) < 0.2 * np.linalg.norm(right - left) or not np.linalg.norm(across) > 0:
+    if np.linalg.norm(across) < LEAST_LEVEL * np.linalg.norm(right - left) or not np.linalg.norm(across) > 0:
         raise UserError(
             "character_lies",
-            "The character's shoulders lie above each other: let it sit or stand upright in the frame that is shown.",
+            "Left and right of the character lie above each other, so that nobody can tell where its front is: let it "
+            "sit or stand upright in the frame that is shown, or add a piano first.",
         )
     x = across / np.linalg.norm(across)
-    axes = np.stack([x, np.cross(UP, x), UP])  # rows: piano axes in the world
-    geometry, size = player_arms(lengths)
-    wanted = (geometry.wrist + size * (geometry.shoulder - geometry.wrist)).mean(0)
     matrix = np.eye(4)
-    matrix[:3, :3] = metres * axes
-    matrix[:3, 3] = wanted - matrix[:3, :3] @ ((left + right) / 2)
+    matrix[:3, :3] = metres * np.stack([x, np.cross(UP, x), UP])  # rows: piano axes in the world
+    matrix[:3, 3] = wanted.mean(0) - matrix[:3, :3] @ ((left + right) / 2)
     return matrix

@@ -9,7 +9,7 @@ that is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import bpy
@@ -142,7 +142,12 @@ def connect(piano: bpy.types.Object, armature: bpy.types.Object) -> str:
 
 def connected_hands(piano: bpy.types.Object) -> bpy.types.Object | None:
     """The armature that the keys of a piano follow."""
-    for part in parts_of(piano):
+    return hands_of_parts(parts_of(piano))
+
+
+def hands_of_parts(parts: Iterable[Part]) -> bpy.types.Object | None:
+    """The armature that the first of some keys follows that follows any."""
+    for part in parts:
         for channel in part.channels:
             curve = _our_driver(part.owner, channel)
             if curve is not None:

@@ -134,8 +134,7 @@ def bring_hands(piano: bpy.types.Object, hands: bpy.types.Object) -> list[str]:
     if hands.library is not None:
         return [f'The hands "{hands.name}" are linked from another file and stay where they are.']
     if is_character(hands):
-        frame = np.array(piano.matrix_world.inverted_safe(), np.float64)
-        stored.remember(hands, stored.with_piano(stored.mapping_of(hands), frame))
+        stored.play_at(hands, piano)
         return [text for text in (seat_of(hands, piano), connect(piano, hands)) if text]
     before = hands.matrix_world.to_scale().x
     hands.matrix_world = piano.matrix_world @ piano_frame(hands).matrix.inverted()

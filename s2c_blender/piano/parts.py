@@ -93,12 +93,21 @@ def parts_of(piano: bpy.types.Object) -> list[Part]:
     return built_in + own_parts(piano)
 
 
-def own_owners(piano: bpy.types.Object) -> list[bpy.types.Object]:
-    """The objects that are keys of this piano, or armatures with such bones."""
-    return [item for item in bpy.data.objects if item.get(OWN_PIANO) == piano]
+def own_owners(piano: bpy.types.Object | None) -> list[bpy.types.Object]:
+    """The objects that are keys of this piano, or armatures with such bones; also those whose piano was deleted."""
+    return [
+        item
+        for item in bpy.data.objects
+        if OWN_PIANO in item and (item[OWN_PIANO] == piano or not _stands(item[OWN_PIANO]))
+    ]
 
 
-def own_parts(piano: bpy.types.Object) -> list[Part]:
+def _stands(piano: Any) -> bool:
+    """Whether a piano is in a scene; one that was deleted lives on as long as its keys remember it."""
+    return isinstance(piano, bpy.types.Object) and bool(piano.users_scene)
+
+
+def own_parts(piano: bpy.types.Object | None) -> list[Part]:
     """The user's keys and pedal, as they were marked; a mark that makes no sense counts as none."""
     found = []
     for owner in own_owners(piano):

@@ -18,6 +18,8 @@ HAND_SIZE_PROPERTY = "s2c_hand_size"
 JOINT_PROPERTY = "s2c_joint"
 """Custom property of a bone: which joint or part of an arm it is (``index1.L``, ``forearm.L``), so that renamed bones
 are still found."""
+OVERLAY_PROPERTY = "s2c_mapping_of"
+"""Custom property of a picture of a mapping (`character.overlay`): the armature that it shows. It is no skin."""
 ROOT_BONE = "root"
 MOVED = ("shoulder", "wrist")
 """Beginnings of the labels of bones that a take moves; of these the first in a chain."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..core import skeleton
 from ..core.arm_chain import ChainRest
 from ..errors import UserError
-from .armature import HAND_SIZE_PROPERTY, JOINT_PROPERTY, arm_label, joint_label
+from .armature import HAND_SIZE_PROPERTY, JOINT_PROPERTY, OVERLAY_PROPERTY, arm_label, joint_label
 
 REST_TOLERANCE = 0.02
 """By how much measured lengths and directions may differ before a rest pose counts as edited."""
@@ -66,7 +66,8 @@ def _the_bone(armature: bpy.types.Object, marked: dict[str, list[str]], joint: i
     if not found:
         raise UserError(
             "not_hands",
-            f'The armature "{armature.name}" lacks bones of the S2C hands: use the one that Add Hands makes.',
+            f'The armature "{armature.name}" is no pair of S2C hands: press Use Character to let it play, '
+            "or Add Hands.",
             f"missing {label}",
         )
     weighted = _weighted(armature)
@@ -92,7 +93,9 @@ def skinned_meshes(objects: Iterable[bpy.types.Object], armature: bpy.types.Obje
     return [
         item
         for item in objects
-        if item.type == "MESH" and any(m.type == "ARMATURE" and m.object == armature for m in item.modifiers)
+        if item.type == "MESH"
+        and OVERLAY_PROPERTY not in item
+        and any(m.type == "ARMATURE" and m.object == armature for m in item.modifiers)
     ]
 
 

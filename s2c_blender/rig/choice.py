@@ -6,12 +6,21 @@ from __future__ import annotations
 import bpy
 
 from ..errors import UserError
+from .bones import are_built_in
 from .hands import are_hands
 
 
 def pairs_of_hands(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """The armatures of a scene that are hands."""
     return [item for item in scene.objects if are_hands(item)]
+
+
+def chosen_character(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The armature that Use Character is about: the panel's, else the active one; None for our own hands."""
+    chosen = context.scene.s2c_settings.armature or context.active_object
+    if chosen is None or chosen.type != "ARMATURE" or are_built_in(chosen):
+        return None
+    return chosen
 
 
 def find_armature(context: bpy.types.Context) -> bpy.types.Object:

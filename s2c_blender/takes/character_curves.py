@@ -72,7 +72,7 @@ class CharacterWriter:
         """Look at the body in every frame in which it moves, and work out where the arms get to. Raises UserError."""
         armature = self._find()
         mapping = stored.mapping_of(armature)
-        self._piano = stored.piano_matrix(mapping)
+        self._piano = stored.piano_matrix(armature, mapping)
         self._bones: RestBones = rest_bones(armature, self._piano)
         self._hands = CharacterHands.of(self._bones, mapping)
         limbs = (stored.limb(armature, mapping, 0), stored.limb(armature, mapping, 1))

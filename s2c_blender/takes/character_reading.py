@@ -25,7 +25,7 @@ class CharacterReader:
 
     def __init__(self, armature: bpy.types.Object, frames: int) -> None:
         mapping = stored.mapping_of(armature)
-        self._piano = stored.piano_matrix(mapping)
+        self._piano = stored.piano_matrix(armature, mapping)
         bones = rest_bones(armature, self._piano)
         self._hands = CharacterHands.of(bones, mapping)
         self._clocks = [stored.limb(armature, mapping, hand).written[-1] for hand in (0, 1)]

@@ -20,6 +20,7 @@ class S2C_MT_add(bpy.types.Menu):
         layout.operator("s2c.new_scene", icon="SCENE_DATA")
         layout.separator()
         layout.operator("s2c.add_hands", icon="VIEW_PAN")
+        layout.operator("s2c.use_character", icon="ARMATURE_DATA")
         layout.operator("s2c.add_piano", icon="MOD_ARRAY")
         layout.operator("s2c.fit_piano", icon="PIVOT_CURSOR")
         layout.operator("s2c.use_keys", icon="MOD_ARRAY")

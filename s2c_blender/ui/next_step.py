@@ -10,6 +10,7 @@ import bpy
 
 from ..errors import UserError
 from ..rig.choice import find_armature
+from ..rig.hands import are_hands
 from ..session import session
 from ..strip_audio import find_strip
 from ..takes import read_back
@@ -82,6 +83,15 @@ def next_step(context: bpy.types.Context) -> Step | None:
         )
     if hands_fault is not None:
         return Step(name="CHOOSE_HANDS", text=hands_fault.message, choice="armature")
+    if armature is not None and not are_hands(armature):
+        return step_with_reason(
+            context,
+            name="CHARACTER",
+            text=f'Let "{armature.name}" play with its own hands: its bones are found, and it gets a piano.',
+            operator="s2c.use_character",
+            label="Use Character",
+            icon="ARMATURE_DATA",
+        )
     return step_with_reason(
         context,
         name="GENERATE",

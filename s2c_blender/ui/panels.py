@@ -18,10 +18,11 @@ from ..errors import UserError
 from ..order_from_scene import hand_size_style, redo_window
 from ..plain_text import shown
 from ..rig.armature import HAND_SIZE_PROPERTY
-from ..rig.choice import find_armature
+from ..rig.choice import chosen_character, find_armature
 from ..session import View, session
 from ..takes import follow, read_back
 from . import refusals
+from .character_list import draw_character
 from .drawing import (
     ICON,
     MARGIN,
@@ -41,6 +42,7 @@ REDO_RANGE = (("BOTH", "Redo Range"), ("LEFT", "Left"), ("RIGHT", "Right"))
 OPEN = {
     "s2c_redo": False,
     "s2c_choices": False,
+    "s2c_character": False,
     "s2c_piano": False,
     "s2c_style": False,
     "s2c_files": False,
@@ -102,6 +104,7 @@ class S2CPanel:
         draw_state(layout, context, view, said)
         folds = layout.column()
         draw_choices(folds, context)
+        draw_own_character(folds, context)
         draw_piano(folds, context, said)
         draw_style(folds, context)
         draw_files(folds, context, said)
@@ -240,7 +243,11 @@ def draw_left_out(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     body = unfold(layout, context, "s2c_left_out", title, f"{total} left out")
     if body is None:
         return
-    draw_text(body, context, "Too many keys at once, too far apart or too soon after others for the hands.")
+    draw_text(
+        body,
+        context,
+        "Too many keys at once, too far apart or too soon after others for the hands, or not on the keyboard.",
+    )
     rows = min(LIST_ROWS, max(listed, 1))
     body.template_list(
         S2C_UL_left_out.bl_idname, "", settings, "left_out", settings, "left_out_shown", rows=rows
@@ -285,6 +292,16 @@ def draw_piano(layout: bpy.types.UILayout, context: bpy.types.Context, said: set
     say(
         body, context, known or "Your own piano: choose its lowest and its highest key, then Fit Piano.", said
     )
+
+
+def draw_own_character(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The armature that is chosen or active, where it is not our own hands."""
+    armature = chosen_character(context)
+    if armature is None:
+        return
+    body = unfold(layout, context, "s2c_character", "Character")
+    if body is not None:
+        draw_character(body, context, armature)
 
 
 def draw_recording(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -76,7 +76,7 @@ def read(armature: bpy.types.Object, frames: int = FRAMES) -> Any:
 def tips_off(armature: bpy.types.Object, arrays: dict[str, np.ndarray], frame: int) -> float:
     """Metres between a fingertip in the world and where the generator's geometry has it, the largest."""
     hands = stored.character_hands(armature)
-    piano = stored.piano_matrix(stored.mapping_of(armature))
+    piano = stored.piano_matrix(armature, stored.mapping_of(armature))
     wanted = geometry_tips(hands.geometry("x"), arrays["euler"], arrays["wrist"])[frame - START]
     seen = tips_seen(armature, hands, frame)
     return float(np.nanmax(np.linalg.norm(seen @ piano[:3, :3].T + piano[:3, 3] - wanted, axis=-1)))

@@ -52,6 +52,7 @@ def test_every_menu_has_its_entry(registered):
     assert by_menu["VIEW3D_MT_add"] == {
         "s2c.new_scene",
         "s2c.add_hands",
+        "s2c.use_character",
         "s2c.add_piano",
         "s2c.fit_piano",
         "s2c.use_keys",

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -19,6 +20,7 @@ from s2c_blender.piano.frame import KEYS_PROPERTY, LOWEST_PROPERTY, key_range, o
 from s2c_blender.piano.pairing import piano_of
 from s2c_blender.rig.bones import piano_frame
 from s2c_blender.rig.character import stored
+from s2c_blender.ui.operators.piano import S2C_OT_fit_piano, are_keys
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +81,7 @@ def test_two_keys_give_the_frame_from_their_front_edges(keys: str, ends: tuple[i
 def test_keys_that_are_selected_with_the_highest_last_and_one_frame_however_often_it_is_fitted() -> None:
     frame = somewhere(tilt=0.01)
     objects = add_keys(frame, (36, 96))
+    objects[36].name, objects[96].name = "one end", "other end"
     select(objects.values(), objects[96])
     for _ in range(2):
         bpy.ops.s2c.fit_piano(low_key="C2", high_key="96")
@@ -206,7 +209,7 @@ def character() -> bpy.types.Object:
 
 def sat_at(character: bpy.types.Object) -> Matrix:
     """The frame of the piano at which a character sits."""
-    return Matrix(stored.piano_matrix(stored.mapping_of(character)).tolist()).inverted()
+    return Matrix(stored.piano_matrix(character, stored.mapping_of(character)).tolist()).inverted()
 
 
 def test_a_character_is_told_where_its_piano_is_and_stays_where_it_sits(character: bpy.types.Object) -> None:
@@ -231,3 +234,86 @@ def test_a_characters_hands_are_larger_beside_narrow_keys(character: bpy.types.O
     narrow = frame @ Matrix.Scale(0.9, 4)
     bpy.ops.s2c.fit_piano(low_point=front_of(21, narrow), high_point=front_of(108, narrow))
     assert stored.character_hands(character).size == pytest.approx(usual / 0.9, rel=1e-5)
+
+
+def test_a_scene_in_centimetres_has_keys_of_the_usual_width() -> None:
+    bpy.context.scene.unit_settings.scale_length = 0.01
+    frame = somewhere(100.0)
+    bpy.ops.s2c.fit_piano(low_point=front_of(21, frame), high_point=front_of(108, frame))
+    assert_frame(fitted(), frame, 1e-3)
+    assert bpy.context.scene.s2c_settings.piano_said == "Your piano has 88 keys, A0 to C8, 23.5 mm each."
+
+
+class Clicks:
+    """What `modal` needs of its operator."""
+
+    def __init__(self) -> None:
+        self._clicks: list[Any] = []
+        self.said: list[str] = []
+        self.lowest = self.highest = ""
+        self.low_point = self.high_point = None
+        self.done = 0
+
+    def say(self, text: str, _level: str = "INFO") -> None:
+        self.said.append(text)
+
+    def execute(self, _context: Any) -> set[str]:
+        self.done += 1
+        return {"FINISHED"}
+
+
+def test_clicks_are_taken_one_after_the_other_and_escape_ends_them() -> None:
+    headers: list[Any] = []
+    area = SimpleNamespace(header_text_set=headers.append, regions=[])
+    context = SimpleNamespace(area=area, scene=bpy.context.scene)
+
+    def press(operator: Clicks, key: str, value: str = "PRESS") -> set[str]:
+        event = SimpleNamespace(type=key, value=value, mouse_x=0, mouse_y=0)
+        return S2C_OT_fit_piano.modal(operator, context, event)
+
+    operator = Clicks()
+    assert press(operator, "MIDDLEMOUSE") == {"PASS_THROUGH"}  # the view can be turned meanwhile
+    assert press(operator, "C", "RELEASE") == {"PASS_THROUGH"}
+    assert press(operator, "LEFTMOUSE") == {"RUNNING_MODAL"} and "nothing under the mouse" in operator.said[0]
+    bpy.context.scene.cursor.location = (1, 2, 3)
+    assert press(operator, "C") == {"RUNNING_MODAL"} and "highest key" in headers[-1]
+    bpy.context.scene.cursor.location = (2, 2, 3)
+    assert press(operator, "C") == {"FINISHED"} and headers[-1] is None and operator.done == 1
+    assert (tuple(operator.low_point), tuple(operator.high_point)) == ((1, 2, 3), (2, 2, 3))
+    for key in ("ESC", "RIGHTMOUSE"):
+        headers.append("text")
+        assert press(Clicks(), key) == {"CANCELLED"} and headers[-1] is None
+
+
+def test_what_was_clicked_is_a_key_only_where_each_click_hit_one_of_its_own() -> None:
+    scene = bpy.context.scene
+    keys = add_keys(somewhere(), (21, 108))
+    assert are_keys(scene, keys[21].name, keys[108].name)
+    assert not are_keys(scene, keys[21].name, keys[21].name)
+    assert not are_keys(scene, keys[21].name, "gone")
+    vertices = keys[108].data.vertices
+    low = min(range(len(vertices)), key=lambda i: vertices[i].co.x)
+    vertices[low].co.x -= 0.3  # a mesh of a dozen keys
+    bpy.context.view_layer.update()
+    assert not are_keys(scene, keys[21].name, keys[108].name)
+
+
+@pytest.mark.parametrize("name", ["Key {}", "{}", "piano_{}.001"])
+def test_two_keys_that_are_chosen_say_by_their_names_which_they_are(name: str) -> None:
+    frame = somewhere()
+    keys = add_keys(frame, (36, 96), name=lambda pitch: name.format(keyboard.key_name(pitch)))
+    for last in (96, 36):
+        select(keys.values(), keys[last])
+        assert bpy.ops.s2c.fit_piano() == {"FINISHED"}
+        assert_frame(fitted(), frame)
+        assert key_range(fitted()) == range(36, 97)
+
+
+def test_a_keyboard_that_is_fitted_again_keeps_its_keys_and_what_was_asked_once_is_forgotten() -> None:
+    frame = somewhere()
+    keys = add_keys(frame, (36, 96), name=lambda pitch: f"end {pitch}")
+    bpy.ops.s2c.fit_piano(keys="61", lowest="end 36", highest="end 96", lift=0.1)
+    select(keys.values(), keys[96])
+    bpy.ops.s2c.fit_piano()
+    assert_frame(fitted(), frame)
+    assert key_range(fitted()) == range(36, 97)

@@ -389,7 +389,7 @@ def test_a_rig_that_is_not_a_pair_of_hands(scene, tmp_path, monkeypatch):
     bpy.data.objects.remove(hands())
     other = bpy.data.objects.new("Dog", bpy.data.armatures.new("Dog"))
     scene.collection.objects.link(other)
-    fails('"Dog" lacks bones')
+    fails('"Dog" is no pair of S2C hands: press Use Character')
     bpy.data.objects.remove(other)
     create_armature(bpy.context, 1.0, scene.collection)
     works_again(monkeypatch, tmp_path)

@@ -23,6 +23,8 @@ from .rest import rest_bones
 
 PROPERTY = "s2c_character"
 """Custom property of the armature object: the mapping as JSON (docs/formats.md)."""
+PIANO_PROPERTY = "s2c_character_piano"
+"""Custom property of the armature object: the object at which it plays, whose matrix is the piano frame's."""
 
 
 def is_character(item: bpy.types.Object) -> bool:
@@ -30,15 +32,20 @@ def is_character(item: bpy.types.Object) -> bool:
     return item.type == "ARMATURE" and PROPERTY in item
 
 
-def mapping_of(armature: bpy.types.Object) -> CharacterMapping:
-    """The mapping that an armature remembers. Raises UserError where it is none, or names bones that are gone."""
-    stored = armature[PROPERTY]
+def read_stored(armature: bpy.types.Object) -> CharacterMapping:
+    """The mapping that an armature remembers, whatever became of its bones. Raises UserError where it is none."""
+    stored = armature.get(PROPERTY)
     if not isinstance(stored, str):
         raise UserError(
             "character_mapping",
             f'"{armature.name}" remembers no mapping of its hands that can be read: press Use Character again.',
         )
-    mapping = _read(stored)
+    return _read(stored)
+
+
+def mapping_of(armature: bpy.types.Object) -> CharacterMapping:
+    """The mapping that an armature remembers. Raises UserError where it is none, or names bones that are gone."""
+    mapping = read_stored(armature)
     for hand in mapping.hands:
         for name in hand.bones.values():
             if name not in armature.data.bones:
@@ -60,8 +67,14 @@ def remember(armature: bpy.types.Object, mapping: CharacterMapping) -> None:
     armature[PROPERTY] = mapping.to_json()
 
 
-def piano_matrix(mapping: CharacterMapping) -> NDArray[np.float64]:
-    """4 x 4, world to piano frame. Raises UserError where no piano has a place yet."""
+def piano_matrix(armature: bpy.types.Object, mapping: CharacterMapping) -> NDArray[np.float64]:
+    """4 x 4, world to piano frame: of the piano that the character plays where it is now, else as it is remembered.
+
+    Raises UserError where no piano has a place yet.
+    """
+    piano = piano_object(armature)
+    if piano is not None:
+        return np.array(piano.matrix_world.inverted_safe())
     if mapping.piano is None:
         raise UserError(
             "character_piano",
@@ -76,6 +89,19 @@ def piano_matrix(mapping: CharacterMapping) -> NDArray[np.float64]:
     return matrix
 
 
+def piano_object(armature: bpy.types.Object) -> bpy.types.Object | None:
+    """The piano that a character plays; None where it was deleted, or never was there."""
+    found = armature.get(PIANO_PROPERTY)
+    return found if isinstance(found, bpy.types.Object) and found.users_scene else None
+
+
+def play_at(armature: bpy.types.Object, piano: bpy.types.Object) -> None:
+    """Let a character play at a piano, an object whose matrix is the piano frame's."""
+    armature[PIANO_PROPERTY] = piano
+    place = np.array(piano.matrix_world.inverted_safe())
+    remember(armature, with_piano(mapping_of(armature), place))
+
+
 def with_piano(mapping: CharacterMapping, piano: NDArray[np.float64]) -> CharacterMapping:
     """The mapping with another piano; piano: 4 x 4, world to piano frame."""
     return replace(mapping, piano=tuple(tuple(float(value) for value in row) for row in piano))
@@ -84,13 +110,13 @@ def with_piano(mapping: CharacterMapping, piano: NDArray[np.float64]) -> Charact
 def character_hands(armature: bpy.types.Object) -> CharacterHands:
     """The hands of a character in metres of its piano's frame. Raises UserError where they are no pair of hands."""
     mapping = mapping_of(armature)
-    return CharacterHands.of(rest_bones(armature, piano_matrix(mapping)), mapping)
+    return CharacterHands.of(rest_bones(armature, piano_matrix(armature, mapping)), mapping)
 
 
 def piano_frame(armature: bpy.types.Object) -> Frame:
     """Where the piano frame lies in the armature's space now, and how large the hands are."""
     mapping = mapping_of(armature)
-    to_world = Matrix(np.linalg.inv(piano_matrix(mapping)).tolist())
+    to_world = Matrix(np.linalg.inv(piano_matrix(armature, mapping)).tolist())
     size = character_hands(armature).size
     return Frame(armature.matrix_world.inverted_safe() @ to_world, size)
 

@@ -10,11 +10,12 @@ from ...core import skeleton
 from ...core.player import HAND_SIZE_RANGE
 from ...piano.animation import connect
 from ...piano.build import create_piano
-from ...piano.pairing import free_piano, piano_of
+from ...piano.pairing import distance, free_piano, piano_of
 from ...rig.armature import create_armature, units_in_a_metre
+from ...rig.character import stored
 from ...rig.choice import pairs_of_hands
 from ...rig.hand_mesh import create_hand_mesh
-from ...rig.hands import piano_frame
+from ...rig.hands import is_character, piano_frame
 from .base import OperatorBase
 
 
@@ -40,7 +41,9 @@ def hands_without_piano(context: bpy.types.Context, piano: bpy.types.Object) -> 
     chosen = scene.s2c_settings.armature
     hands = pairs_of_hands(scene)
     hands.sort(key=lambda armature: armature != chosen)
-    return next((armature for armature in hands if piano_of(scene, armature, but=piano) is None), None)
+    lost = [item for item in hands if is_character(item) and distance(piano, item) == float("inf")]
+    free = (item for item in hands if item not in lost and piano_of(scene, item, but=piano) is None)
+    return next(free, None)
 
 
 def size_beside(piano: bpy.types.Object, hand_size: float, unit: float) -> float:
@@ -89,6 +92,8 @@ def add_piano(context: bpy.types.Context) -> bpy.types.Object:
     if armature is not None:
         piano.matrix_world = armature.matrix_world @ piano_frame(armature).matrix
         context.view_layer.update()
+        if is_character(armature):
+            stored.play_at(armature, piano)
         connect(piano, armature)
     hide_relationship_lines()
     return piano

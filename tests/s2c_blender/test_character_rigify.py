@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Takes on Rigify's metarig and on the rig that it generates, by IK and by FK, made here by the add-on itself."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+from character_helpers import geometry_tips, tips_seen
+from session_helpers import FRAMES, write_arms_take
+
+import s2c_blender
+from s2c_blender.rig.character import stored
+from s2c_blender.takes import sampling
+from s2c_blender.takes.hands_on import reader_of
+
+START = 5
+META, RIG = "person", "RIG-person"
+
+
+@pytest.fixture(scope="module")
+def blend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A file with the human metarig and the rig that Rigify generates of it."""
+    import addon_utils  # Blender's, which is found once bpy is there
+
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    addon_utils.enable("rigify", default_set=True)
+    bpy.ops.object.armature_human_metarig_add()
+    bpy.context.object.name = META
+    bpy.ops.pose.rigify_generate()
+    path = tmp_path_factory.mktemp("rigify") / "rig.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    s2c_blender.register()
+    yield path
+    s2c_blender.unregister()
+    addon_utils.disable("rigify", default_set=True)
+
+
+def opened(blend: Path, name: str) -> bpy.types.Object:
+    bpy.ops.wm.open_mainfile(filepath=str(blend))
+    bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = 30, 1.0
+    return bpy.data.objects[name]
+
+
+def switch(armature: bpy.types.Object, *, fk: bool = False, pole: bool = False) -> None:
+    for side in "LR":
+        switches = armature.pose.bones[f"upper_arm_parent.{side}"]
+        switches["IK_FK"], switches["pole_vector"] = float(fk), pole
+    armature.update_tag()
+    bpy.context.view_layer.update()
+
+
+def play(armature: bpy.types.Object, folder: Path) -> dict[str, np.ndarray]:
+    assert bpy.ops.s2c.use_character(armature=armature.name) == {"FINISHED"}
+    arrays = write_arms_take(folder / "made.npz")
+    assert bpy.ops.s2c.apply_take(filepath=str(folder / "made.npz"), frame_start=START) == {"FINISHED"}
+    assert "Something else" not in bpy.context.scene.s2c_settings.result
+    return arrays
+
+
+def read(armature: bpy.types.Object) -> Any:
+    reader = reader_of(armature, FRAMES)
+    for _ in sampling.sample(armature.session_uid, armature.name, range(START, START + FRAMES), reader):
+        pass
+    return reader
+
+
+def check_tips(armature: bpy.types.Object, arrays: dict[str, np.ndarray], within: float) -> None:
+    hands = stored.character_hands(armature)
+    piano = stored.piano_matrix(armature, stored.mapping_of(armature))
+    wanted = geometry_tips(hands.geometry("x"), arrays["euler"], arrays["wrist"])
+    for frame in (START, START + 25, START + FRAMES - 1):
+        seen = tips_seen(armature, hands, frame) @ piano[:3, :3].T + piano[:3, 3]
+        assert np.linalg.norm(seen - wanted[frame - START], axis=-1).max() < within
+
+
+@pytest.mark.parametrize("pole", [False, True], ids=["swivel", "pole"])
+def test_ik_controls_bring_hands_and_fingertips_where_they_belong(
+    pole: bool, blend: Path, tmp_path: Path
+) -> None:
+    armature = opened(blend, RIG)
+    switch(armature, pole=pole)
+    arrays = play(armature, tmp_path)
+    check_tips(armature, arrays, 5e-4)
+    found = read(armature)
+    assert np.abs(found.wrist - arrays["wrist"]).max() < 5e-4
+    assert np.abs(found.euler - arrays["euler"]).max() < 2e-3
+    for hand in (0, 1):  # elbows hang outside and below the shoulders, and do not flip
+        shoulder, elbow = found.shoulder[:, hand], found.elbow[:, hand]
+        assert (elbow[:, 2] < shoulder[:, 2]).all()
+        assert ((elbow[:, 0] - shoulder[:, 0]) * (1 if hand else -1) > -0.05).all()
+        assert np.linalg.norm(np.diff(elbow, axis=0), axis=1).max() < 0.03
+    for frame in range(START, START + FRAMES, 10):
+        bpy.context.scene.frame_set(frame)
+        evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        for name in ("DEF-upper_arm.L", "DEF-forearm.L", "DEF-forearm.R", "DEF-hand.L"):
+            assert evaluated.pose.bones[name].matrix.to_scale().y < 1.001, "the arm is stretched"
+
+
+def test_only_controls_are_keyed(blend: Path, tmp_path: Path) -> None:
+    armature = opened(blend, RIG)
+    switch(armature)
+    play(armature, tmp_path)
+    strip = armature.animation_data.action.layers[0].strips[0]
+    keyed = {c.data_path.split('"')[1] for c in strip.channelbag(armature.animation_data.action_slot).fcurves}
+    assert {"hand_ik.L", "hand_ik.R", "upper_arm_ik.L", "upper_arm_ik.R", "f_index.01.L"} <= keyed
+    assert not [name for name in keyed if name.startswith(("DEF-f", "DEF-t", "DEF-h", "MCH-f", "hand_fk"))]
+
+
+def test_fk_arms_are_turned_bone_by_bone(blend: Path, tmp_path: Path) -> None:
+    armature = opened(blend, RIG)
+    switch(armature, fk=True)
+    arrays = play(armature, tmp_path)
+    check_tips(armature, arrays, 1e-4)
+    found = read(armature)
+    assert np.abs(found.wrist - arrays["wrist"]).max() < 1e-4
+    assert np.abs(found.euler - arrays["euler"]).max() < 1e-4
+
+
+def test_a_leaning_torso_leaves_the_hands_on_the_keys(blend: Path, tmp_path: Path) -> None:
+    armature = opened(blend, RIG)
+    switch(armature)
+    torso = armature.pose.bones["torso"]
+    for frame, shift in ((START, 0.0), (START + FRAMES, 0.05)):
+        torso.location.x = shift
+        torso.keyframe_insert("location", frame=frame)
+    arrays = play(armature, tmp_path)
+    check_tips(armature, arrays, 5e-4)
+
+
+def test_the_metarig_plays_as_a_plain_one(blend: Path, tmp_path: Path) -> None:
+    armature = opened(blend, META)
+    arrays = play(armature, tmp_path)
+    check_tips(armature, arrays, 1e-4)
+
+
+def test_a_posed_finger_master_is_said(blend: Path, tmp_path: Path) -> None:
+    armature = opened(blend, RIG)
+    switch(armature)
+    armature.pose.bones["f_index.01_master.L"].scale.y = 0.7
+    bpy.ops.s2c.use_character(armature=RIG)
+    write_arms_take(tmp_path / "made.npz")
+    with pytest.raises(RuntimeError, match="f_index"):
+        bpy.ops.s2c.apply_take(filepath=str(tmp_path / "made.npz"), frame_start=START)
