@@ -43,6 +43,12 @@ def key_of(text: str) -> int | None:
     return pitch if pitch is not None and pitch in keyboard.PITCHES else None
 
 
+def key_in(name: str) -> int | None:
+    """The MIDI pitch of the note that stands in the name of a single thing; None where none does."""
+    pitch = _note(COPY.sub("", name[:LONGEST]), NOTES[0], -1, german=False)
+    return pitch if pitch is not None and pitch in keyboard.PITCHES else None
+
+
 def pitches_of(names: Sequence[str]) -> list[int | None]:
     """The MIDI pitch that each name means, in the reading that names most keys; all None where none makes sense."""
     cut = [name[:LONGEST] for name in names]

@@ -26,8 +26,8 @@ END_PROPERTY = "s2c_turn_at_end"
 """Custom property of the frame: whether the user's keys turn about their far ends."""
 OFF_M = 1e-4
 """So far from where it should be a front edge may go down; more is said."""
-HEIGHT_OFF_M = 0.002
-"""By so much black keys may be higher or lower than ours before it is said."""
+HEIGHT_OFF_MM, FRONT_OFF_MM = 2.0, 12.0
+"""By so much black keys may be higher or lower than ours, and begin farther in front or behind, before it is said."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,25 +236,33 @@ def _about(keys: Keys, parts: list[Part], frame: Matrix, metre: float, off: floa
             f"Their front edges go down {1000 * off:.2g} mm beside their places, because a parent is scaled unevenly "
             "or a bone is connected: apply the scale, or disconnect the bone."
         )
-    return said + _heights(keys, frame, metre)
+    return said + _shapes(keys, frame, metre)
 
 
 def _count(number: int) -> str:
     return "1 key is" if number == 1 else f"{number} keys are"
 
 
-def _heights(keys: Keys, frame: Matrix, metre: float) -> list[str]:
-    """A sentence where black keys stand higher or lower above the white ones than hands believe."""
+def _shapes(keys: Keys, frame: Matrix, metre: float) -> list[str]:
+    """Sentences where black keys are not where hands believe them beside the white ones."""
     things = list(keys.by_pitch.items())
-    tops = boxes_in([key for _, key in things], frame).high[:, 2]
+    boxes = boxes_in([key for _, key in things], frame)
     black = np.array([keyboard.is_black(pitch) for pitch, _ in things])
     if black.all() or not black.any():
         return []
-    scale = frame.to_scale().x / metre
-    height = float(np.median(tops[black]) - np.median(tops[~black]))
-    if abs(height - keyboard.BLACK_HEIGHT) * scale < HEIGHT_OFF_M:
-        return []
-    return [
-        f"Black keys stand {1000 * height * scale:.3g} mm above the white ones, and hands play them at "
-        f"{1000 * keyboard.BLACK_HEIGHT * scale:.3g} mm: move them there, or fingertips will be off by the difference."
-    ]
+    millimetres = 1000 * frame.to_scale().x / metre
+    said = []
+    height = float(np.median(boxes.high[black, 2]) - np.median(boxes.high[~black, 2]))
+    if abs(height - keyboard.BLACK_HEIGHT) * millimetres > HEIGHT_OFF_MM:
+        said.append(
+            f"Black keys stand {height * millimetres:.3g} mm above the white ones, and hands play them at "
+            f"{keyboard.BLACK_HEIGHT * millimetres:.3g} mm: move them there, or fingertips are off by the difference."
+        )
+    front = float(np.median(boxes.low[black, 1]) - np.median(boxes.low[~black, 1]))
+    usual = keyboard.key_front(keyboard.PITCHES[1])
+    if abs(front - usual) * millimetres > FRONT_OFF_MM:
+        said.append(
+            f"Black keys begin {front * millimetres:.3g} mm behind the front edge, and hands look for them "
+            f"{usual * millimetres:.3g} mm behind it: fingertips may miss them, or stand on them."
+        )
+    return said

@@ -219,6 +219,70 @@ def test_hands_that_cannot_be_played_are_refused_in_one_sentence() -> None:
     assert "Inherit Rotation" in refused(replace(bones, inherits=stiff), full)
 
 
+def bent(bones: RestBones, name: str, axis: str, degrees: float) -> RestBones:
+    """The armature with a bone and all below it turned at rest, about the hand's own canonical axis."""
+    frame = CharacterHands.of(measured("unreal4"), RIGS["unreal4"]).left.frame
+    way = frame[:, "xyz".index(axis)]
+    half = np.radians(degrees) / 2
+    turn = rotation(np.array([np.cos(half), *(np.sin(half) * way)]))
+    bone = bones.index[name]
+    moving = [i for i in range(len(bones.names)) if i == bone or bone in bones.ancestors(i)]
+    heads, tails, frames = bones.heads.copy(), bones.tails.copy(), bones.frames.copy()
+    for places in (heads, tails):
+        places[moving] = (places[moving] - bones.heads[bone]) @ turn.T + bones.heads[bone]
+    frames[moving] = turn @ frames[moving]
+    return replace(bones, heads=heads, tails=tails, frames=frames)
+
+
+def test_hands_that_are_no_hands_at_rest_are_refused() -> None:
+    bones, full = measured("unreal4"), RIGS["unreal4"]
+    for degrees in (-50, -60):
+        curled = bones
+        for joint in ("01", "02", "03"):
+            curled = bent(curled, f"middle_{joint}_l", "x", degrees)
+        assert "bent into a fist" in refused(curled, full)
+    zigzag, last = bent(bones, "ring_02_l", "z", 110), bones.index["ring_03_l"]
+    ahead = CharacterHands.of(bones, full).left.frame @ (0.0, 4.0, 0.0)
+    tip = tuple(zigzag.in_bone_space(last, zigzag.heads[last] + ahead))
+    with_tip = replace(full.left, tips=(None, None, None, ("ring_03_l", tip), None))
+    assert "bent sideways" in refused(zigzag, replace(full, left=with_tip))
+    assert "or backwards" in refused(bent(bones, "index_01_l", "z", 170), full)
+    thumb = bones.index["thumb_01_l"]
+    moving = [i for i in range(len(bones.names)) if i == thumb or thumb in bones.ancestors(i)]
+    heads = bones.heads.copy()
+    heads[moving] += 2 * (heads[bones.index["pinky_01_l"]] - heads[bones.index["index_01_l"]])
+    assert "thumb on the side of the little finger" in refused(replace(bones, heads=heads), full)
+    heads = bones.heads.copy()
+    heads[bones.index["middle_02_l"]] = heads[bones.index["middle_01_l"]]
+    assert "at one place" in refused(replace(bones, heads=heads), full)
+    heads = bones.heads.copy()
+    wrist, middle = (heads[bones.index[name]] for name in ("hand_l", "middle_01_l"))
+    for share, finger in zip((1.2, 1.1, 0.9), ("index", "ring", "pinky"), strict=True):
+        heads[bones.index[f"{finger}_01_l"]] = wrist + share * (middle - wrist)
+    assert "in one line" in refused(replace(bones, heads=heads), full)
+    for change in (np.diag([1.0, 1.0, -1.0]), 1.1 * np.eye(3)):
+        frames = bones.frames.copy()
+        frames[bones.index["ring_02_r"]] = frames[bones.index["ring_02_r"]] @ change
+        assert "scaled or mirrored at rest" in refused(replace(bones, frames=frames), full)
+    tip = replace(full.left, tips=(("hand_l", (0.0, 1.0, 0.0)), None, None, None, None))
+    assert "which is not its last bone" in refused(bones, replace(full, left=tip))
+
+
+def test_bones_are_looked_at_before_they_are_used() -> None:
+    bones = measured("unreal4")
+    for wrong in (
+        {"heads": bones.heads[:-1]},
+        {"parents": np.roll(np.arange(len(bones.names)), 1)},  # a ring
+        {"parents": np.full(len(bones.names), len(bones.names))},
+        {"names": ("hand_l",) * len(bones.names)},
+    ):
+        with pytest.raises(ValueError, match=r"shape|ring|one name"):
+            replace(bones, **wrong)
+    for odd in ({"heads": np.full_like(bones.heads, np.nan)}, {"metres": 0.0}, {"metres": np.inf}):
+        with pytest.raises(UserError, match="no numbers"):
+            replace(bones, **odd)
+
+
 def test_a_left_hand_mapped_as_the_right_one_is_noticed() -> None:
     for name in ("unreal4", "makehuman", "mixamo_fbx", "rigify_metarig", "ready_player_me"):
         exchanged = replace(RIGS[name], left=RIGS[name].right, right=RIGS[name].left)

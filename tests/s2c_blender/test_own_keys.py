@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 import pytest
 from mathutils import Euler, Matrix
-from piano_helpers import SHAPES, add_keys, corners, down, name_of, save_take, select
+from piano_helpers import SHAPES, add_keys, corners, down, front_of, name_of, save_take, select
 
 import s2c_blender
 from s2c_blender import compat
@@ -71,7 +71,7 @@ SCHEMES: dict[str, Callable[[int], str]] = {
     "numbers": lambda pitch: f"key_{pitch}",
     "copies": lambda pitch: f"Key.{pitch - 20:03}",
     "flats": lambda pitch: f"piano_{'c db d eb e f gb g ab a bb b'.split()[pitch % 12]}_{pitch // 12 - 1}",
-    "nothing": lambda pitch: f"Mesh{hash((pitch, 7)) % 100_000}x{pitch % 2}y",
+    "nothing": lambda pitch: nonsense(pitch),
 }
 
 
@@ -377,15 +377,51 @@ def test_marks_of_a_strangers_file_that_make_no_sense_count_as_none(mark: object
     assert len(names) == 85 and not names & {name_of(60), name_of(61), name_of(62)}
 
 
-def test_black_keys_of_another_height_are_said() -> None:
+@pytest.mark.parametrize(
+    ("off", "sentence"),
+    [
+        ((0, 0, -0.004), "Black keys stand 8.5 mm above the white ones"),
+        ((0, 0.02, 0), "Black keys begin 64 mm behind the front edge"),
+        ((0, 0.002, 0.001), ""),
+    ],
+)
+def test_black_keys_that_are_elsewhere_are_said(off: tuple[float, float, float], sentence: str) -> None:
     keys = add_keys(FRAME)
     for pitch, key in keys.items():
         if keyboard.is_black(pitch):
-            key.matrix_world = key.matrix_world @ Matrix.Translation((0, 0, -0.004))
+            key.matrix_world = key.matrix_world @ Matrix.Translation(off)
     bpy.context.view_layer.update()
     select(keys.values())
     bpy.ops.s2c.use_keys()
-    assert "Black keys stand 8.5 mm above the white ones" in bpy.context.scene.s2c_settings.piano_said
+    said = bpy.context.scene.s2c_settings.piano_said
+    assert sentence in said and ("Black keys" in said) == bool(sentence)
+
+
+def nonsense(pitch: int) -> str:
+    return f"Mesh{hash((pitch, 7)) % 100_000}x{pitch % 2}y"
+
+
+@pytest.mark.parametrize("name", [nonsense, lambda pitch: f"{keyboard.key_name(pitch - 24)}"])
+@pytest.mark.parametrize("pitches", [range(60, 73), range(40, 48), range(36, 97)])
+def test_at_a_fitted_piano_places_tell_whatever_the_names_say(
+    name: Callable[[int], str], pitches: range
+) -> None:
+    bpy.ops.s2c.fit_piano(low_point=front_of(21, FRAME), high_point=front_of(108, FRAME), lean=0.03)
+    frame = own().matrix_world.copy()
+    keys = add_keys(frame, pitches, name=name)
+    select(keys.values())
+    bpy.ops.s2c.use_keys()
+    assert {pitch: key.get(OWN_KEY) for pitch, key in keys.items()} == {pitch: pitch for pitch in keys}
+    np.testing.assert_allclose(np.array(own().matrix_world), np.array(frame), atol=1e-9)
+    assert f"{len(keys)} of them move" in bpy.context.scene.s2c_settings.piano_said
+
+
+def test_things_beside_a_fitted_piano_are_no_keys_of_it() -> None:
+    bpy.ops.s2c.fit_piano(low_point=front_of(21, FRAME), high_point=front_of(108, FRAME))
+    keys = add_keys(FRAME @ Matrix.Translation((0.5, 0, 0)), range(90, 109), name=nonsense)
+    select(keys.values())
+    with pytest.raises(RuntimeError, match="beside the keyboard that Fit Piano found"):
+        bpy.ops.s2c.use_keys()
 
 
 def test_use_keys_is_undone_in_one_step() -> None:

@@ -81,6 +81,7 @@ def test_two_keys_give_the_frame_from_their_front_edges(keys: str, ends: tuple[i
 def test_keys_that_are_selected_with_the_highest_last_and_one_frame_however_often_it_is_fitted() -> None:
     frame = somewhere(tilt=0.01)
     objects = add_keys(frame, (36, 96))
+    objects[36].name, objects[96].name = "one end", "other end"
     select(objects.values(), objects[96])
     for _ in range(2):
         bpy.ops.s2c.fit_piano(low_key="C2", high_key="96")
@@ -295,3 +296,24 @@ def test_what_was_clicked_is_a_key_only_where_each_click_hit_one_of_its_own() ->
     vertices[low].co.x -= 0.3  # a mesh of a dozen keys
     bpy.context.view_layer.update()
     assert not are_keys(scene, keys[21].name, keys[108].name)
+
+
+@pytest.mark.parametrize("name", ["Key {}", "{}", "piano_{}.001"])
+def test_two_keys_that_are_chosen_say_by_their_names_which_they_are(name: str) -> None:
+    frame = somewhere()
+    keys = add_keys(frame, (36, 96), name=lambda pitch: name.format(keyboard.key_name(pitch)))
+    for last in (96, 36):
+        select(keys.values(), keys[last])
+        assert bpy.ops.s2c.fit_piano() == {"FINISHED"}
+        assert_frame(fitted(), frame)
+        assert key_range(fitted()) == range(36, 97)
+
+
+def test_a_keyboard_that_is_fitted_again_keeps_its_keys_and_what_was_asked_once_is_forgotten() -> None:
+    frame = somewhere()
+    keys = add_keys(frame, (36, 96), name=lambda pitch: f"end {pitch}")
+    bpy.ops.s2c.fit_piano(keys="61", lowest="end 36", highest="end 96", lift=0.1)
+    select(keys.values(), keys[96])
+    bpy.ops.s2c.fit_piano()
+    assert_frame(fitted(), frame)
+    assert key_range(fitted()) == range(36, 97)

@@ -94,19 +94,19 @@ def finger_axes(hand: int, finger: int, frame: Array, heads: Array) -> FingerAxe
     """
     steps = np.diff(heads, axis=0)
     lengths = np.linalg.norm(steps, axis=1)
-    reach = np.linalg.norm(heads[-1] - heads[0])
     if lengths.min() <= 1e-6 * max(lengths.max(), 1e-30):
         raise NoAxesError(f"has two joints of the {FINGER_WORDS[finger]} at one place")
     along = steps / lengths[:, None]
-    palmar = (
-        frame @ standard_frames(hand)[1][finger][:, 2]
-    )  # the way that +X flexion moves the tip of a straight finger
-    hinge = np.cross(heads[-1] - heads[0], palmar)
-    if np.linalg.norm(hinge) < 0.2 * reach or reach < 0.3 * lengths.sum():
-        raise NoAxesError(f"has its {FINGER_WORDS[finger]} bent into a fist at rest")
+    straight, chord = frame @ standard_frames(hand)[1][finger], heads[-1] - heads[0]
+    reach = np.linalg.norm(chord)
+    hinge = np.cross(
+        chord, straight[:, 2]
+    )  # flexion moves the tip of a straight finger along the last column
+    if np.linalg.norm(hinge) < 0.2 * reach or reach < 0.3 * lengths.sum() or chord @ straight[:, 1] <= 0:
+        raise NoAxesError(f"has its {FINGER_WORDS[finger]} bent into a fist, or backwards, at rest")
     hinges = hinge - np.sum(along * hinge, axis=1)[:, None] * along
     size = np.linalg.norm(hinges, axis=1)
-    if size.min() < 0.3 * np.linalg.norm(hinge):
+    if size.min() < 0.5 * np.linalg.norm(hinge):
         raise NoAxesError(f"has its {FINGER_WORDS[finger]} bent sideways at rest")
     hinges /= size[:, None]
     return FingerAxes(heads, np.stack([hinges, along, np.cross(hinges, along)], axis=-1))
@@ -141,9 +141,6 @@ def why_wrong(hand: int, wrist: Array, frame: Array, fingers: dict[int, FingerAx
         return (
             "has its fingers out of order: from the thumb on they must be index, middle, ring, little finger"
         )
-    for finger, places in own.items():
-        if finger != THUMB and np.linalg.norm(places[-1]) <= np.linalg.norm(places[0]):
-            return f"has a tip of the {FINGER_WORDS[finger]} that is nearer to the wrist than its knuckle"
     if THUMB in own and own[THUMB].mean(0)[0] * ulnar >= np.mean(across):
         return "has its thumb on the side of the little finger"
     if how_wrong(frame, fingers) > WRONG_BEND:

@@ -9,7 +9,8 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProp
 from bpy_extras import view3d_utils
 from mathutils import Vector
 
-from ...core.key_names import key_of
+from ...core import keyboard
+from ...core.key_names import key_in, key_of
 from ...errors import UserError
 from ...piano.animation import connect
 from ...piano.fit_piano import bring_hands, described, ends_of, fit_piano, hands_for
@@ -33,6 +34,8 @@ KEYBOARDS = (
 SHAPED = ("MESH", "CURVE", "SURFACE", "META", "FONT", "EMPTY")
 WIDEST = 1 / 6.5
 """A key is no wider than this part of the way from the lowest to the highest: seven white ones lie there at least."""
+ONCE = {"SKIP_SAVE"}
+"""What is said of one keyboard is not remembered for the next."""
 FIRST = "Click the front edge of the lowest key"
 SECOND = "Now click the front edge of the highest key"
 HELP = "C: take the 3D cursor.  Esc: cancel"
@@ -52,31 +55,62 @@ class S2C_OT_fit_piano(AddOperator, bpy.types.Operator):
     bl_label = "Fit Piano"
     bl_options = {"REGISTER", "UNDO"}
 
-    keys: EnumProperty(name="Keys", description="How many keys the keyboard has", items=KEYBOARDS)
+    keys: EnumProperty(
+        name="Keys", description="How many keys the keyboard has", items=KEYBOARDS, options=ONCE
+    )
     low_key: StringProperty(
-        name="Lowest Key", description="Note name or MIDI number of the lowest key", default="A0", maxlen=20
+        name="Lowest Key",
+        description="Note name or MIDI number of the lowest key",
+        default="A0",
+        maxlen=20,
+        options=ONCE,
     )
     high_key: StringProperty(
-        name="Highest Key", description="Note name or MIDI number of the highest key", default="C8", maxlen=20
+        name="Highest Key",
+        description="Note name or MIDI number of the highest key",
+        default="C8",
+        maxlen=20,
+        options=ONCE,
     )
-    lowest: StringProperty(name="Lowest", description="The object that is the lowest key", maxlen=300)
-    highest: StringProperty(name="Highest", description="The object that is the highest key", maxlen=300)
+    lowest: StringProperty(
+        name="Lowest", description="The object that is the lowest key", maxlen=300, options=ONCE
+    )
+    highest: StringProperty(
+        name="Highest", description="The object that is the highest key", maxlen=300, options=ONCE
+    )
     low_point: FloatVectorProperty(
-        name="Lowest", description="The middle of the lowest key's front edge", size=3, subtype="XYZ"
+        name="Lowest",
+        description="The middle of the lowest key's front edge",
+        size=3,
+        subtype="XYZ",
+        options=ONCE,
     )
     high_point: FloatVectorProperty(
-        name="Highest", description="The middle of the highest key's front edge", size=3, subtype="XYZ"
+        name="Highest",
+        description="The middle of the highest key's front edge",
+        size=3,
+        subtype="XYZ",
+        options=ONCE,
     )
     swap: BoolProperty(
         name="Other Side",
         description="The player sits on the other side: the two keys change places",
         default=False,
+        options=ONCE,
     )
     lift: FloatProperty(
-        name="Higher", description="How much higher the keys' tops are", default=0.0, subtype="DISTANCE"
+        name="Higher",
+        description="How much higher the keys' tops are",
+        default=0.0,
+        subtype="DISTANCE",
+        options=ONCE,
     )
     lean: FloatProperty(
-        name="Lean", description="By how much the far ends of the keys rise", default=0.0, subtype="ANGLE"
+        name="Lean",
+        description="By how much the far ends of the keys rise",
+        default=0.0,
+        subtype="ANGLE",
+        options=ONCE,
     )
     hands: BoolProperty(name="Bring Hands", description="Move the hands to this keyboard", default=True)
 
@@ -85,9 +119,6 @@ class S2C_OT_fit_piano(AddOperator, bpy.types.Operator):
         chosen = two_chosen(context)
         if chosen is not None:
             self.lowest, self.highest = (item.name for item in chosen)
-            named = [key_of(item.name.split()[-1].split("_")[-1]) for item in chosen]
-            if None not in named and not self.properties.is_property_set("keys"):
-                self.keys, self.low_key, self.high_key = "OTHER", *map(str, named)
             return self.execute(context)
         if context.area is None or context.area.type != "VIEW_3D" or context.region is None:
             return self.execute(context)
@@ -131,10 +162,9 @@ class S2C_OT_fit_piano(AddOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
-        named = any(map(self.properties.is_property_set, ("low_key", "high_key")))
-        other = named and not self.properties.is_property_set("keys")
-        ends = ends_of("OTHER" if other else self.keys, self.low_key, self.high_key)
         objects, points = self._objects(context), None
+        self._guess(scene, [key_in(item.name) for item in objects or ()])
+        ends = ends_of(self.keys, self.low_key, self.high_key)
         if objects is None and (any(self.low_point[:]) or any(self.high_point[:])):
             points = (self.low_point[:], self.high_point[:])
         order = slice(None, None, -1 if self.swap else 1)
@@ -153,6 +183,20 @@ class S2C_OT_fit_piano(AddOperator, bpy.types.Operator):
         tell(self, context, described(fitted.piano, key_range(fitted.piano), units_in_a_metre(scene)), said)
         return {"FINISHED"}
 
+    def _guess(self, scene: bpy.types.Scene, named: list[int | None]) -> None:
+        """Which keys these are, where nobody says it: as their names have it, or as the last time."""
+        known = self.properties.is_property_set
+        earlier = own_piano(scene)
+        if known("keys"):
+            return
+        if known("low_key") or known("high_key"):
+            self.keys = "OTHER"
+        elif named and None not in named:
+            self.keys, self.low_key, self.high_key = "OTHER", *map(str, named)
+        elif earlier is not None:
+            keys = key_range(earlier)
+            self.keys, self.low_key, self.high_key = "OTHER", *map(keyboard.key_name, (keys[0], keys[-1]))
+
     def _objects(self, context: bpy.types.Context) -> tuple[bpy.types.Object, bpy.types.Object] | None:
         """The two keys that are named, or else selected where there are no points either. Raises UserError."""
         if not self.lowest and not self.highest:
@@ -168,12 +212,17 @@ class S2C_OT_fit_piano(AddOperator, bpy.types.Operator):
 
 
 def two_chosen(context: bpy.types.Context) -> tuple[bpy.types.Object, bpy.types.Object] | None:
-    """The two objects that are selected, the active one last: the lowest key, then the highest."""
+    """The two objects that are selected: the lowest key, then the highest, by their names or else the active one."""
     chosen = [item for item in context.selected_objects if item.type in SHAPED]
     active = context.view_layer.objects.active
     if len(chosen) != 2 or active not in chosen:
         return None
-    return (chosen[1], chosen[0]) if active == chosen[0] else (chosen[0], chosen[1])
+    named = [key_in(item.name) for item in chosen]
+    if named[0] is not None and named[1] is not None:
+        chosen.sort(key=lambda item: key_in(item.name) or 0)
+    elif active == chosen[0]:
+        chosen.reverse()
+    return chosen[0], chosen[1]
 
 
 def hit_under(context: bpy.types.Context, x: int, y: int) -> tuple[Vector, str] | None:
@@ -213,16 +262,19 @@ class S2C_OT_use_keys(AddOperator, bpy.types.Operator):
         name="Armature",
         description="The armature whose bones are the keys; empty takes what is selected",
         maxlen=300,
+        options=ONCE,
     )
     lowest_key: StringProperty(
         name="Lowest Key",
         description="Note name or MIDI number of the lowest of these keys; empty finds it out",
         maxlen=20,
+        options=ONCE,
     )
     pedal: StringProperty(
         name="Sustain Pedal",
         description="Object or bone that is the sustain pedal; empty looks for a name with pedal in it",
         maxlen=300,
+        options=ONCE,
     )
     hinge: EnumProperty(
         name="Hinge",
@@ -240,6 +292,7 @@ class S2C_OT_use_keys(AddOperator, bpy.types.Operator):
         name="Take Over",
         description="Mute the keyframes that move the keys now; they stay in the file",
         default=False,
+        options=ONCE,
     )
 
     def run(self, context: bpy.types.Context) -> set[str]:
