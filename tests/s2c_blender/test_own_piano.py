@@ -92,6 +92,14 @@ def test_keys_that_are_selected_with_the_highest_last_and_one_frame_however_ofte
     assert_frame(fitted(), frame)
 
 
+def test_a_black_key_at_the_end_is_measured_at_its_top_and_not_at_its_foot() -> None:
+    frame = somewhere()
+    objects = add_keys(frame, (22, 106))
+    bpy.ops.s2c.fit_piano(lowest=objects[22].name, highest=objects[106].name)
+    assert key_range(fitted()) == range(22, 107)
+    assert_frame(fitted(), frame, 1e-3)
+
+
 def test_the_frame_goes_with_what_carries_the_keys() -> None:
     carrier = bpy.data.objects.new("Grand", None)
     bpy.context.scene.collection.objects.link(carrier)
