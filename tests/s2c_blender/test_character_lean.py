@@ -83,7 +83,7 @@ def test_the_trunk_leans_where_the_arm_is_too_short_and_only_there(
     bag = compat.channelbag(action, armature.animation_data.action_slot)
     assert not [curve for curve in bag.fcurves if f'"{TRUNK}"' in curve.data_path]  # no key on the body
     turns = [tilt(armature, frame) for frame in range(START, START + FRAMES)]
-    assert max(turns) > 0.05 and turns[0] < 1e-3
+    assert max(turns) > 0.05 and turns[0] < 0.5 * max(turns)
     assert np.abs(np.diff(turns)).max() < 0.03
 
 
