@@ -15,6 +15,7 @@ from .. import fcurves
 from ..core.arm_chain import ArmPlaces, ChainRest, to_bones
 from ..core.character.hands import CharacterHand, CharacterHands
 from ..core.character.rest_bones import RestBones
+from ..core.character.same_hands import same_hands
 from ..core.character_arms import elbow_hinge, elbows, reached
 from ..core.character_lean import lean
 from ..core.skeleton import HANDS, euler_matrices
@@ -291,6 +292,11 @@ class CharacterWriter:
     def said(self, hands: tuple[int, ...]) -> list[str]:
         """Sentences about what the arms could not do."""
         found = []
+        if not same_hands(self._hands.geometry(""), self._take.meta.get("hand_geometry")):
+            found.append(
+                "The take was made for other hands, so that fingertips miss their keys: press Generate for this "
+                "character's own."
+            )
         for hand in hands:
             short = self._arms[hand].short
             frames = int((short > FALLS_SHORT_M).sum())
