@@ -100,8 +100,7 @@ class CharacterWriter:
             self._arms.append(self._arm(hand, limb, self._hands.hands[hand]))
             yield None
         if any(arm.limb.kind != FREE for arm in self._arms):
-            self._elbow = self._natural_elbows()
-            yield None
+            self._elbow = yield from self._natural_elbows()
 
     def _arm(self, hand: int, limb: Limb, own: CharacterHand) -> _Arm:
         take, bones = self._take, self._bones
@@ -119,7 +118,7 @@ class CharacterWriter:
         axes = turn @ own.wrist_orientations(take.euler[:, hand, 0])
         return _Arm(limb, turn, offset, rest, lengths, shoulder, got, short, axes)
 
-    def _natural_elbows(self) -> Array:
+    def _natural_elbows(self) -> Generator[None, None, Array]:
         """(frames, 2, 3) in the piano's frame; of a free hand, nothing that counts."""
         whole = [arm for arm in self._arms if arm.limb.kind != FREE]
         both = self._arms if len(whole) == 2 else [whole[0], whole[0]]

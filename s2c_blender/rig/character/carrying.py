@@ -11,6 +11,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.turns import nearest_rotations
 from ...errors import UserError
 
 Array = NDArray[np.float64]
@@ -80,5 +81,4 @@ class Carrying:
 
 def _rigid(matrices: Array) -> tuple[Array, Array]:
     """Rotations and offsets of matrices (frames, 4, 4) that hardly scale."""
-    u, _, v = np.linalg.svd(matrices[:, :3, :3])
-    return u @ v, matrices[:, :3, 3]
+    return nearest_rotations(matrices[:, :3, :3]), matrices[:, :3, 3]
