@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 
 import bpy
@@ -15,6 +16,7 @@ from ..core.arm_chain import ArmPlaces, ChainRest, to_bones
 from ..core.character.hands import CharacterHand, CharacterHands
 from ..core.character.rest_bones import RestBones
 from ..core.character_arms import elbow_hinge, elbows, reached
+from ..core.character_lean import lean
 from ..core.skeleton import HANDS, euler_matrices
 from ..core.turns import channel_values
 from ..errors import UserError
@@ -22,6 +24,7 @@ from ..rig.character import stored
 from ..rig.character.carrying import Carrying
 from ..rig.character.checks import check_between, check_bones
 from ..rig.character.controls import basis_of, pole_places, swivel_angles
+from ..rig.character.leaning import put_on, take_off, trunk_of, upright
 from ..rig.character.limbs import CHAIN, FREE, IK, Limb
 from ..rig.character.rest import rest_bones
 from .hand_curves import BoneValues, Near
@@ -63,8 +66,13 @@ class _Arm:
 class CharacterWriter:
     """Writes takes onto a character (`hands_on.Writer`)."""
 
-    def __init__(self, find: Callable[[], bpy.types.Object], take: TakeArrays, start_frame: int) -> None:
-        self._find, self._take, self._start = find, take, start_frame
+    def __init__(
+        self, find: Callable[[], bpy.types.Object], take: TakeArrays, start_frame: int, *, leans: bool | None
+    ) -> None:
+        """leans: whether the trunk leans after wrists that are out of reach; None leaves it as it does already."""
+        self._find, self._take, self._start, self._leans = find, take, start_frame, leans
+        self._trunk: str | None = None
+        self._leaned: Array | None = None
         self._arms: list[_Arm] = []
         self._elbow = np.empty(0)
 
@@ -78,8 +86,11 @@ class CharacterWriter:
         limbs = (stored.limb(armature, mapping, 0), stored.limb(armature, mapping, 1))
         check_bones(armature, limbs, [name for own in mapping.hands for name in stored.finger_bones(own)])
         first = [name for limb in limbs for name in (limb.chain[0], *limb.written)]
-        count = 1 if stands_still(armature, [limb.chain[0] for limb in limbs]) else len(self._take.euler)
-        carrying = Carrying(armature, first, count)
+        self._trunk = trunk_of(armature, limbs) if self._leans else None
+        body = nullcontext if self._leans is None else upright
+        with body(armature):
+            still = stands_still(armature, [limb.chain[0] for limb in limbs])
+        carrying = Carrying(armature, first, 1 if still else len(self._take.euler), self._trunk)
         looked: list[UserError] = []
 
         def read(evaluated: bpy.types.Object) -> None:
@@ -90,17 +101,46 @@ class CharacterWriter:
                     looked.append(fault)
             carrying(evaluated)
 
-        frames = range(self._start, self._start + count)
-        for _ in sample(armature.session_uid, armature.name, frames, read):
-            if looked:
-                raise looked[0]
-            yield None
+        frames = range(self._start, self._start + (1 if still else len(self._take.euler)))
+        with closing(sample(armature.session_uid, armature.name, frames, read)) as sampling:
+            while True:
+                with body(self._find()):
+                    if next(sampling, None) is None:
+                        break
+                if looked:
+                    raise looked[0]
+                yield None
         self._carrying = carrying
         for hand, limb in enumerate(limbs):
             self._arms.append(self._arm(hand, limb, self._hands.hands[hand]))
             yield None
+        if self._trunk is not None and any(arm.short.max(initial=0.0) > FALLS_SHORT_M for arm in self._arms):
+            self._lean()
+            for hand, limb in enumerate(limbs):
+                yield None
+                self._arms[hand] = self._arm(hand, limb, self._hands.hands[hand])
         if any(arm.limb.kind != FREE for arm in self._arms):
             self._elbow = yield from self._natural_elbows()
+
+    def _lean(self) -> None:
+        """Let the trunk go after the wrists."""
+        turns, _ = lean(
+            np.stack([arm.shoulder for arm in self._arms], 1),
+            self._take.wrist.astype(float),
+            np.array([arm.lengths for arm in self._arms]),
+            np.broadcast_to(self._carrying.pivot(self._piano), (len(self._take.wrist), 3)),
+            self._take.fps,
+        )
+        self._leaned = self._carrying.lean(turns, self._piano)
+
+    def finish(self, armature: bpy.types.Object) -> None:
+        """What belongs to the take beside its curves: the lean of the trunk, a layer of its own."""
+        if self._leans is None:
+            return
+        if self._leaned is None or self._trunk is None:
+            take_off(armature)
+        else:
+            put_on(armature, self._trunk, self._leaned, self._start)
 
     def _arm(self, hand: int, limb: Limb, own: CharacterHand) -> _Arm:
         take, bones = self._take, self._bones

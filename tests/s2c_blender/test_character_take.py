@@ -192,6 +192,7 @@ def test_an_earlier_action_is_left_as_it_was(tmp_path: Path) -> None:
 
 def test_a_wrist_out_of_reach_is_met_as_near_as_can_be_and_said(tmp_path: Path) -> None:
     armature = character()
+    bpy.context.scene.s2c_settings.lean = False
     arrays = write_arms_take(tmp_path / "made.npz")
     arrays["wrist"][:, 1, 0] += 0.6
     write_arms_take(tmp_path / "made.npz", arrays)

@@ -12,6 +12,7 @@ import pytest
 from character_helpers import mixamo_mapping, mpfb_armature, seated
 from mathutils import Euler, Matrix, Vector
 from piano_helpers import add_keys, down, front_of, save_take, select
+from ui_helpers import draw
 
 import s2c_blender
 from s2c_blender.core import keyboard
@@ -21,6 +22,7 @@ from s2c_blender.piano.pairing import piano_of
 from s2c_blender.rig.bones import piano_frame
 from s2c_blender.rig.character import stored
 from s2c_blender.ui.operators.piano import S2C_OT_fit_piano, are_keys
+from s2c_blender.ui.panels import S2C_PT_view3d
 
 
 @pytest.fixture(autouse=True)
@@ -403,3 +405,19 @@ def test_a_click_in_the_view_hits_what_is_under_the_mouse() -> None:
         S2C_OT_fit_piano.modal(operator, context, event)
     assert operator.done == 1 and not operator.said
     assert (operator.lowest, operator.highest) == (keys[21].name, keys[108].name)
+
+
+def test_the_panel_has_both_buttons_and_says_what_is_known_of_the_piano() -> None:
+    drawn = draw(S2C_PT_view3d)
+    assert {"s2c.fit_piano", "s2c.use_keys"} <= set(drawn.names())
+    assert "choose its lowest and its highest key" in drawn.text()
+    frame = somewhere(0.3)
+    bpy.ops.s2c.fit_piano(low_point=front_of(21, frame), high_point=front_of(108, frame))
+    text = draw(S2C_PT_view3d).text()
+    assert (
+        "Your piano has 88 keys, A0 to C8, 7.05 mm each." in text and "check which keys were chosen" in text
+    )
+    bpy.context.scene.s2c_settings.piano_said = "\n".join(
+        f"line {i}\x1b" for i in range(1000)
+    )  # of a stranger's file
+    assert "line 4" in draw(S2C_PT_view3d).text() and "line 5" not in draw(S2C_PT_view3d).text()
