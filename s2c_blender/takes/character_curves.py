@@ -35,6 +35,8 @@ from .take_arrays import TakeArrays
 
 BLOCK_FRAMES = 1500
 """Frames that are worked out in one step."""
+ROLL_SHARE = 0.5
+"""How much of a hand's roll the forearm takes: skin without twist bones creases least where the wrist shares it."""
 FALLS_SHORT_M = 5e-4
 """An arm that gets nearer than this is said to reach."""
 
@@ -196,7 +198,7 @@ class CharacterWriter:
                 self._to_rest(arm, arm.wrist[part], part),
                 chain.frames[3].T @ arm.axes[part],
             )
-            _, turns[part] = to_bones(chain, places)
+            _, turns[part] = to_bones(chain, places, ROLL_SHARE)
             yield None
         for index, bone in enumerate(arm.limb.written):
             yield self._turned(bone, turns[:, index + 1], near)
