@@ -378,3 +378,15 @@ def joints(armature: bpy.types.Object, frame: int) -> dict[str, tuple[np.ndarray
             turn = np.array((bone.matrix @ bone.bone.matrix_local.inverted()).to_3x3().normalized())
             found[bone.name] = np.array(place), world @ turn @ world.T
     return found
+
+
+def test_a_character_that_lies_down_is_found_and_told_to_sit_up(scene: bpy.types.Scene) -> None:
+    armature = mpfb_armature()
+    armature.rotation_euler.y = np.pi / 2
+    bpy.context.view_layer.update()
+    use()
+    assert stored.mapping_of(armature).family == "mixamo"
+    assert not pianos()
+    bpy.ops.s2c.add_piano()
+    use()
+    assert stored.piano_object(armature) == pianos()[0]
