@@ -15,6 +15,7 @@ from .. import fcurves
 from ..core.arm_chain import ArmPlaces, ChainRest, to_bones
 from ..core.character.hands import CharacterHand, CharacterHands
 from ..core.character.rest_bones import RestBones
+from ..core.character.same_hands import same_hands
 from ..core.character_arms import elbow_hinge, elbows, reached
 from ..core.character_lean import lean
 from ..core.skeleton import HANDS, euler_matrices
@@ -34,6 +35,8 @@ from .take_arrays import TakeArrays
 
 BLOCK_FRAMES = 1500
 """Frames that are worked out in one step."""
+ROLL_SHARE = 0.5
+"""How much of a hand's roll the forearm takes: skin without twist bones creases least where the wrist shares it."""
 FALLS_SHORT_M = 5e-4
 """An arm that gets nearer than this is said to reach."""
 
@@ -195,7 +198,7 @@ class CharacterWriter:
                 self._to_rest(arm, arm.wrist[part], part),
                 chain.frames[3].T @ arm.axes[part],
             )
-            _, turns[part] = to_bones(chain, places)
+            _, turns[part] = to_bones(chain, places, ROLL_SHARE)
             yield None
         for index, bone in enumerate(arm.limb.written):
             yield self._turned(bone, turns[:, index + 1], near)
@@ -291,6 +294,11 @@ class CharacterWriter:
     def said(self, hands: tuple[int, ...]) -> list[str]:
         """Sentences about what the arms could not do."""
         found = []
+        if not same_hands(self._hands.geometry(""), self._take.meta.get("hand_geometry")):
+            found.append(
+                "The take was made for other hands, so that fingertips miss their keys: press Generate for this "
+                "character's own."
+            )
         for hand in hands:
             short = self._arms[hand].short
             frames = int((short > FALLS_SHORT_M).sum())

@@ -395,3 +395,18 @@ def keyed(armature: bpy.types.Object) -> set[str]:
     return {
         curve.data_path.split('"')[1] for curve in compat.channelbag(data.action, data.action_slot).fcurves
     }
+
+
+def test_a_take_for_other_hands_is_said_to_be_one(tmp_path: Path) -> None:
+    armature = character()
+    arrays = write_arms_take(tmp_path / "made.npz")
+    results = {}
+    own = stored.character_hands(armature).geometry("whoever")
+    longer = json.loads(json.dumps(own))
+    longer["left"]["fingers"]["ring"]["lengths"][1] += 0.001
+    for name, hands in {"own": own, "none": None, "longer": longer, "odd": {"left": 3}}.items():
+        meta = {"format": 2, "seed": 1} | ({"hand_geometry": hands} if hands else {})
+        write_arms_take(tmp_path / "made.npz", {**arrays, "meta": np.array(json.dumps(meta))})
+        bpy.ops.s2c.apply_take(filepath=str(tmp_path / "made.npz"), frame_start=START)
+        results[name] = "other hands" in bpy.context.scene.s2c_settings.result
+    assert results == {"own": False, "none": True, "longer": True, "odd": True}
