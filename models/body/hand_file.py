@@ -19,7 +19,7 @@ from models.body.skeleton import FINGER_JOINTS, FINGERS, HANDS, STANDARD_HANDS, 
 from models.checks import setting_name, shown
 from models.errors import UserError, quoted
 from models.plain_file import Kind, read_plain
-from models.plain_text import printable
+from models.plain_text import printable, shortened
 from models.whole_file import write_text_whole
 
 FORMAT = 1
@@ -32,6 +32,7 @@ RADII_M = (0.0005, 0.05)
 UNIT = 1e-4
 """Axes may be so far from unit length and from a right angle."""
 LONGEST_NAME = 120
+"""Letters of a name that are kept; an armature may be called anything."""
 _SAME_M, _SAME_AXIS = 2e-4, 2e-3
 """Hands that differ less are the same: measured twice, on an armature that was moved between."""
 
@@ -53,7 +54,7 @@ def read_hand_file(path: Path) -> dict[str, Any]:
     data = read_plain(path, HAND_FILE)
     try:
         found = json.loads(data.decode("utf-8"), parse_constant=_no_number)
-        return object_of(hands_of(found), found["name"])
+        return object_of(hands_of(found), shortened(printable(found["name"]), LONGEST_NAME))
     except (ValueError, RecursionError) as error:
         why = str(error) if isinstance(error, BadHand) else "it is no JSON text"
         sentence = (
@@ -84,14 +85,8 @@ def hands_of(data: Any) -> HandGeometry:
     _check_keys("the file", data, {"format", "name", *HANDS})
     if data["format"] != FORMAT or isinstance(data["format"], bool):
         raise BadHand(f"its format is {shown(data['format'])} and this version reads {FORMAT}")
-    if (
-        not isinstance(data["name"], str)
-        or len(data["name"]) > LONGEST_NAME
-        or not data["name"].isprintable()
-    ):
-        raise BadHand(
-            f"its name is {shown(data['name'])} and must be a line of at most {LONGEST_NAME} letters"
-        )
+    if not isinstance(data["name"], str):
+        raise BadHand(f"its name is {shown(data['name'])} and must be a text")
     bases, frames, lengths, radii = (np.zeros((2, 5, *shape)) for shape in ((3,), (3, 3), (3,), (4,)))
     limits, present = STANDARD_HANDS.limits.copy(), np.ones((2, 5), bool)
     for side, hand in enumerate(HANDS):

@@ -28,6 +28,7 @@ from models.contact.carriage import carried
 from models.contact.finger_separation import separate_fingers
 from models.contact.guarantee import settle
 from models.contact.hand_points import find_points
+from models.contact.idle_fingers import lift_idle
 from models.contact.reaching import reached
 from models.contact.schedule import plan_presses
 from models.contact.separation import separate_hands
@@ -173,7 +174,8 @@ def _solved(whole: Problem, values: Array, start: int, stop: int, step_done: Cal
     fixed[: start - begin] = True
     problem = whole.part(around, fixed)
     known = whole.wanted.with_values(values).part(around)
-    solved = separate_fingers(*settle(problem, minimise(problem, known, STEPS, step_done)))
+    problem, solved = settle(problem, minimise(problem, known, STEPS, step_done))
+    solved = separate_fingers(problem, lift_idle(problem, solved))
     return solved.values[..., start - begin : stop - begin]
 
 

@@ -21,6 +21,7 @@ from models.body.take import Take
 from models.evaluation.biomechanics import biomechanics, fingertips
 from models.evaluation.dynamics import dynamics
 from models.evaluation.fine_motion import FineMotion, fine_blocks, fine_motion, moments
+from models.evaluation.key_touch import key_touch
 from models.evaluation.posture_metrics import posture_metrics
 from models.evaluation.real_motion_distance import real_motion_distance
 from models.music.holding import needed_until
@@ -223,6 +224,7 @@ def evaluate_take(
         "frame_f1": frame.f1,
         "frame_precision": frame.precision,
         "frame_recall": frame.recall,
+        **asdict(key_touch(take, fine)),
         **asdict(biomechanics(take.motion, tips, hand_size, take.geometry)),
         "real_motion_distance": real_motion_distance(take.motion, tips)
         if take.geometry.present.all()

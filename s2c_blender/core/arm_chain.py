@@ -73,8 +73,10 @@ def built_in_chain(hand: int, hand_size: float = 1.0) -> ChainRest:
     return ChainRest(heads, np.array([*(bone.frame for bone in arm), wrist.frame]))
 
 
-def to_bones(rest: ChainRest, places: ArmPlaces) -> tuple[Array, Array]:
+def to_bones(rest: ChainRest, places: ArmPlaces, roll_share: float = 1.0) -> tuple[Array, Array]:
     """How far the first bone moves, (frames, 3) in the piano frame, and the rotation of each bone, (frames, 4, 3, 3).
+
+    roll_share: how much of the hand's roll the forearm takes; the wrist twists by the rest.
 
     The wrist and the hand's orientation are met exactly, and shoulder and elbow as well where they are as far from
     each other and from the wrist as the bones are long. Else the elbow goes to the nearest place where they are, and
@@ -93,7 +95,7 @@ def to_bones(rest: ChainRest, places: ArmPlaces) -> tuple[Array, Array]:
         [
             np.broadcast_to(rest.frames[0], world_hand.shape),
             _basis(upper, hinge) @ (at_rest[0].T @ rest.frames[1]),
-            bent @ _about_y(roll) @ (at_rest[1].T @ rest.frames[2]),
+            bent @ _about_y(roll_share * roll) @ (at_rest[1].T @ rest.frames[2]),
             world_hand,
         ],
         axis=1,
@@ -156,10 +158,14 @@ def _hinge(upper: Array, lower: Array, rest_way: Array, hinge_at_rest: Array) ->
 
 
 def _roll(turn: Array) -> Array:
-    """By how much rotations (frames, 3, 3) turn about Y, radians; the rest of each turns about an axis across it."""
+    """By how much rotations (frames, 3, 3) turn about Y, radians; the rest of each turns about an axis across it.
+
+    Angles follow one another without jumps, around 0.
+    """
     trace = np.trace(turn, axis1=1, axis2=2)
-    angle: Array = 2.0 * np.arctan2(turn[:, 0, 2] - turn[:, 2, 0], 1.0 + trace)
-    return angle
+    angle = np.unwrap(2.0 * np.arctan2(turn[:, 0, 2] - turn[:, 2, 0], 1.0 + trace))
+    around: Array = angle - 2 * np.pi * np.round(angle.mean() / (2 * np.pi)) if len(angle) else angle
+    return around
 
 
 def _about_y(angle: Array) -> Array:

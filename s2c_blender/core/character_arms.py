@@ -7,6 +7,7 @@ near as can be. Places are metres in the piano frame (docs/definitions.md).
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,8 +82,10 @@ def _joint(shoulder: Array, wrist: Array, near: Array, lengths: Array) -> Array:
     return joint
 
 
-def elbows(shoulder: Array, wrist: Array, euler: Array, fps: float, lengths: Array) -> Array:
-    """Natural elbows (frames, 2, 3) for arms of `lengths` (2 hands, 2); the wrists are within reach.
+def elbows(
+    shoulder: Array, wrist: Array, euler: Array, fps: float, lengths: Array
+) -> Generator[None, None, Array]:
+    """Natural elbows (frames, 2, 3) for arms of `lengths` (2 hands, 2), a stretch a step; the wrists are within reach.
 
     shoulder, wrist: (frames, 2, 3); euler: (frames, 2, 3) the wrists' angles of a take.
     """
@@ -94,6 +97,7 @@ def elbows(shoulder: Array, wrist: Array, euler: Array, fps: float, lengths: Arr
         near = slice(low, stop + margin)
         part = natural_elbows(shoulder[near], wrist[near], euler[near], fps, size, geometry)
         found[start:stop] = part[start - low : stop - low]
+        yield None
     return found
 
 

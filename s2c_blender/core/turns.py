@@ -19,6 +19,8 @@ QUATERNION, AXIS_ANGLE = "QUATERNION", "AXIS_ANGLE"
 ORDERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 """The orders of Euler angles; the first axis turns first."""
 TINY = 1e-9
+SHEARED = 1e-5
+"""Axes that are no farther off right angles are as good as rotations: Blender's numbers are single."""
 
 
 def channel_values(matrices: ArrayLike, mode: str, near: tuple[int, ArrayLike] | None = None) -> Array:
@@ -80,6 +82,16 @@ def quaternions(matrices: Array) -> Array:
     signs = np.where(np.concatenate([[found[0, 0] < 0], flips]), -1.0, 1.0)
     kept: Array = found * np.cumprod(signs)[:, None]
     return kept
+
+
+def nearest_rotations(axes: Array) -> Array:
+    """The rotations (n, 3, 3) that are nearest to axes (n, 3, 3) of any scale."""
+    square: Array = axes / np.maximum(np.linalg.norm(axes, axis=1, keepdims=True), TINY)
+    if np.abs(np.swapaxes(square, 1, 2) @ square - np.eye(3)).max(initial=0.0) < SHEARED:
+        return square
+    u, _, v = np.linalg.svd(square)
+    nearest: Array = u @ v
+    return nearest
 
 
 _AXES = "XYZ"

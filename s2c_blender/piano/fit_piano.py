@@ -20,7 +20,7 @@ from ..rig.character import stored
 from ..rig.choice import pairs_of_hands
 from ..rig.hands import is_character, piano_frame
 from .animation import connect
-from .frame import key_range, own_piano, place_frame
+from .frame import is_own, key_range, own_piano, place_frame
 from .measure import common_parent, keys_of_objects
 from .own_keys import let_up, mark_again
 from .parts import own_parts
@@ -137,8 +137,7 @@ def bring_hands(piano: bpy.types.Object, hands: bpy.types.Object) -> list[str]:
         stored.play_at(hands, piano)
         return [text for text in (seat_of(hands, piano), connect(piano, hands)) if text]
     before = hands.matrix_world.to_scale().x
-    hands.matrix_world = piano.matrix_world @ piano_frame(hands).matrix.inverted()
-    bpy.context.view_layer.update()
+    sit_at(hands, piano)
     said = [connect(piano, hands)]
     share = hands.matrix_world.to_scale().x / before
     if abs(share - 1) > 0.02:
@@ -147,6 +146,18 @@ def bring_hands(piano: bpy.types.Object, hands: bpy.types.Object) -> list[str]:
             "these keys, delete them and press Add Hands."
         )
     return [text for text in said if text]
+
+
+def sit_at(hands: bpy.types.Object, piano: bpy.types.Object) -> None:
+    """Put our hands where a piano is. At the user's own they go with it, unless they hang on something else."""
+    place = piano.matrix_world @ piano_frame(hands).matrix.inverted()
+    if is_own(piano) and hands.parent in (None, piano):
+        hands.parent = piano
+        hands.matrix_parent_inverse = piano.matrix_world.inverted_safe()
+        hands.matrix_basis = place
+    else:
+        hands.matrix_world = place
+    bpy.context.view_layer.update()
 
 
 def seat_of(character: bpy.types.Object, piano: bpy.types.Object) -> str:

@@ -47,25 +47,25 @@ class OwnKey:
 
 def keys_of_objects(items: Sequence[bpy.types.Object]) -> list[OwnKey]:
     """Objects as keys; what is a child of another one of them belongs to that, unless that carries many of them."""
-    graph = bpy.context.evaluated_depsgraph_get()
+    graph, children = bpy.context.evaluated_depsgraph_get(), _children()
     chosen = set(items)
-    carriers = {item for item in items if len(chosen & set(item.children)) >= MANY}
+    carriers = {item for item in items if len(chosen & set(children[item])) >= MANY}
     whole = chosen - carriers
     tops = [item for item in items if item in whole and not any(p in whole for p in _parents(item))]
-    keys = [OwnKey(item, "", _points_of(item, graph)) for item in tops]
+    keys = [OwnKey(item, "", _points_of(item, graph, children)) for item in tops]
     return keys + [OwnKey(item, "", _own_points(item, graph)) for item in items if item in carriers]
 
 
 def keys_of_bones(armature: bpy.types.Object, names: Collection[str]) -> list[OwnKey]:
     """Bones as keys: what they deform or carry, else the bone from head to tail."""
-    graph = bpy.context.evaluated_depsgraph_get()
+    graph, children = bpy.context.evaluated_depsgraph_get(), _children()
     shapes: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
     for mesh in skinned_meshes(bpy.context.scene.objects, armature):
         for name, points in _deformed(mesh, names).items():
             shapes[name].append(points)
-    for item in armature.children:
+    for item in children[armature]:
         if item.parent_type == "BONE" and item.parent_bone in names:
-            shapes[item.parent_bone].append(_points_of(item, graph))
+            shapes[item.parent_bone].append(_points_of(item, graph, children))
     found = []
     for name in names:
         bone = armature.pose.bones[name]
@@ -129,8 +129,26 @@ def _parents(item: bpy.types.Object) -> list[bpy.types.Object]:
     return found
 
 
-def _points_of(item: bpy.types.Object, graph: bpy.types.Depsgraph) -> NDArray[np.float64]:
-    parts = [_own_points(part, graph) for part in (item, *item.children_recursive)]
+def _children() -> dict[bpy.types.Object, list[bpy.types.Object]]:
+    """The children of all objects; Blender looks through the whole file for those of each."""
+    found: dict[bpy.types.Object, list[bpy.types.Object]] = defaultdict(list)
+    for item in bpy.data.objects:
+        if item.parent is not None:
+            found[item.parent].append(item)
+    return found
+
+
+def _points_of(
+    item: bpy.types.Object,
+    graph: bpy.types.Depsgraph,
+    children: dict[bpy.types.Object, list[bpy.types.Object]],
+) -> NDArray[np.float64]:
+    """(n, 3) what an object and all that hangs on it looks like, in the world."""
+    parts, waiting = [], [item]
+    while waiting:
+        part = waiting.pop()
+        parts.append(_own_points(part, graph))
+        waiting += children[part]
     return np.concatenate(parts)
 
 

@@ -3,12 +3,13 @@
 
 Going down is a turn about a line in the world. Whatever parents, scales, rotation modes and rest poses lie between
 that line and a key's numbers, they are worked out at half and at full depth, and a parabola goes through these and the
-rest. For turns of a few degrees it is off by less than a thousandth of a millimetre. Objects move by their delta
+rest. For turns of a few degrees it is off by less than a hundredth of a millimetre. Objects move by their delta
 transforms, so that what the animator set or keyed on them stays.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -59,7 +60,7 @@ def press_object(item: bpy.types.Object, turn: Turn) -> Press:
     path = f"delta_rotation_{'euler' if angles else 'quaternion'}"
     if item.rotation_mode == "AXIS_ANGLE":  # which has no delta
         path = "rotation_axis_angle"
-    rest = list(item.delta_location), list(getattr(item, path))
+    rest = list(item.delta_location), _at_rest(item, path)
 
     def numbers(depth: float) -> tuple[list[float], list[float], Matrix]:
         moved = outer.inverted_safe() @ turn.at(depth) @ outer
@@ -93,7 +94,7 @@ def press_bone(armature: bpy.types.Object, name: str, turn: Turn) -> Press:
     path = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}.get(
         mode, "rotation_euler"
     )
-    rest = list(bone.location), list(getattr(bone, path))
+    rest = list(bone.location), _at_rest(bone, path)
 
     def numbers(depth: float) -> tuple[list[float], list[float], Matrix]:
         moved = outer.inverted_safe() @ turn.at(depth) @ outer @ basis
@@ -125,6 +126,14 @@ def _press(location: str, rotation: str, rest: tuple[list[float], list[float]], 
     return Press(found, full[2])
 
 
+def _at_rest(thing: bpy.types.Object | bpy.types.PoseBone, path: str) -> list[float]:
+    """The numbers of a rotation, an axis with length 1: Blender takes any length, but not to and fro."""
+    numbers = list(getattr(thing, path))
+    if path != "rotation_axis_angle":
+        return numbers
+    return [numbers[0], *(Vector(numbers[1:]).normalized() or Vector((0.0, 1.0, 0.0)))]
+
+
 def _rotation(matrix: Matrix) -> Quaternion:
     return matrix.decompose()[1]
 
@@ -135,8 +144,10 @@ def _near(turned: Quaternion, rest: Quaternion) -> list[float]:
 
 
 def _axis_angle(turned: Quaternion, rest: list[float]) -> list[float]:
-    """Angle and axis, the axis on the same side as at rest."""
-    axis, angle = turned.to_axis_angle()
+    """Angle and axis, the axis on the same side as at rest; of small turns exacter than mathutils gives them."""
+    length = Vector(turned[1:]).length
+    axis = Vector(turned[1:]) / length if length > 0 else Vector(rest[1:])
+    angle = 2 * math.atan2(length, turned[0])
     if abs(rest[0]) >= NO_TURN and axis.dot(Vector(rest[1:])) * rest[0] * angle < 0:
         axis, angle = -axis, -angle
     return [angle, *axis]

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from ..core.character.hands import CharacterHands
 from ..core.euler import unwrapped
+from ..core.turns import nearest_rotations
 from ..rig.character import stored
 from ..rig.character.rest import rest_bones
 from .clock import read_clock
 
-BLOCK_FRAMES = 500
+BLOCK_FRAMES = 128
 """Frames that are worked out in one step."""
 
 
@@ -42,6 +43,7 @@ class CharacterReader:
         self._frames, self._frame, self._done = frames, 0, 0
         self._poses = np.empty((min(BLOCK_FRAMES, frames), len(self._names), 4, 4))
         self._worlds = np.empty((len(self._poses), 4, 4))
+        self._all, self._rows = np.empty(0, np.float32), np.empty(0, int)
         self.euler = np.zeros((frames, 2, 16, 3), np.float32)
         self.wrist, self.elbow, self.shoulder = (np.zeros((frames, 2, 3), np.float32) for _ in range(3))
         self.clock = np.full((frames, 2), np.nan)
@@ -61,7 +63,12 @@ class CharacterReader:
         row = self._frame - self._done
         pose = evaluated.pose.bones
         self._worlds[row] = evaluated.matrix_world
-        self._poses[row] = [pose[name].matrix for name in self._names]
+        if self._all.size != 16 * len(pose):
+            index = {bone.name: i for i, bone in enumerate(pose)}
+            self._rows = np.array([index[name] for name in self._names])
+            self._all = np.empty(16 * len(pose), np.float32)
+        pose.foreach_get("matrix", self._all)  # column by column
+        self._poses[row] = self._all.reshape(-1, 4, 4)[self._rows].transpose(0, 2, 1)
         self.clock[self._frame] = [read_clock(evaluated, name) for name in self._clocks]
         self._frame += 1
         if self._frame == self._frames or row + 1 == len(self._poses):
@@ -108,6 +115,4 @@ class CharacterReader:
 
 def _rotation(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
     """The rotation of matrices (n, 4, 4), without their scale."""
-    axes = matrices[:, :3, :3]
-    u, _, v = np.linalg.svd(axes)
-    return u @ v
+    return nearest_rotations(matrices[:, :3, :3])

@@ -65,6 +65,9 @@ class BuiltInWriter:
             if joint:
                 yield _values(self._find(), bone, self._take.euler[:, hand, joint])
 
+    def finish(self, _armature: bpy.types.Object) -> None:
+        """Nothing: the curves are all there is."""
+
     def expected(self, frames: list[int]) -> tuple[Array, Array]:
         """Angles (n, 2, 16, 3) and wrists (n, 2, 3) of some frames: what the take says."""
         return self._take.euler[frames], self._take.wrist[frames]

@@ -33,6 +33,9 @@ class Writer(Protocol):
     def values(self, hand: int, near: Near) -> Iterator[BoneValues | None]:
         """The values of every bone of a hand, from the shoulder on; None while something is worked out."""
 
+    def finish(self, armature: bpy.types.Object) -> None:
+        """What belongs to the take beside its curves, done in the moment in which the armature gets them."""
+
     def expected(self, frames: list[int]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Angles (n, 2, 16, 3) and wrists (n, 2, 3) that are seen in some frames of the take, once it is written."""
 
@@ -67,13 +70,16 @@ class Reader(Protocol):
         """Read all frames from scene frame `first` on from the curves alone (`layers.is_direct`)."""
 
 
-def writer_of(find: Callable[[], bpy.types.Object], take: TakeArrays, start_frame: int) -> Writer:
+def writer_of(
+    find: Callable[[], bpy.types.Object], take: TakeArrays, start_frame: int, *, leans: bool | None
+) -> Writer:
     """What writes a take that begins at scene frame `start_frame`.
 
     find: the armature, found again in every step, because undo between two steps frees what was found before.
+    leans: whether a character's trunk leans after wrists that are out of reach; None leaves it as it does already.
     """
     if is_character(find()):
-        return CharacterWriter(find, take, start_frame)
+        return CharacterWriter(find, take, start_frame, leans=leans)
     return BuiltInWriter(find, take)
 
 

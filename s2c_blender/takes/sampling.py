@@ -9,7 +9,7 @@ saving, undo and opening a file sweep it away, so that no file and no undo step 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 
 import bpy
@@ -68,7 +68,7 @@ def scene_of_its_own(
 
 def sample(
     armature_uid: int, name: str, frames: Iterable[int], read: Callable[[bpy.types.Object], None]
-) -> Iterator[int]:
+) -> Generator[int, None, None]:
     """Call `read` with the evaluated armature at each of `frames`; yields how many are done, some a step.
 
     Raises UserError when the armature is deleted meanwhile.

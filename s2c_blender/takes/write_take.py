@@ -61,7 +61,8 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
     layers.check_writable(armature)
     plain = layers.is_plain(armature)
     take = yield from _load(order)
-    writer = writer_of(lambda: find_armature(order), take, order.start_frame)
+    leans = None if order.partial else bool(_find_scene(order).s2c_settings.lean)
+    writer = writer_of(lambda: find_armature(order), take, order.start_frame, leans=leans)
     yield from writer.prepare()
     memory = WarmMemory()
     yield from memory.warm(copied_bytes(order))
@@ -206,6 +207,7 @@ def _bind(
         clock.add_clock(armature.pose.bones[wrist])
     add_depths(armature)
     put_on(armature, action, find_slot(action, slot_handle))
+    writer.finish(armature)
     sound = (
         order.keep.marks.sound
         if order.keep is not None

@@ -40,6 +40,7 @@ def draw_character(
     column = buttons(layout, context)
     column.operator("s2c.save_mapping", text="Save Mapping…", icon="EXPORT")
     column.operator("s2c.load_mapping", text="Load Mapping…", icon="IMPORT")
+    layout.prop(context.scene.s2c_settings, "lean")
     reason = why_grey(context, "s2c.show_mapping")
     if reason:
         draw_text(layout, context, reason)

@@ -54,6 +54,7 @@ FIELD_AT = 0.4
 """Where a field begins beside its name, as a part of the width."""
 FILE_BUTTON = 40.0
 """What the button that chooses a file, and the borders, take of a field, in pixels at scale 1."""
+NO_OWN_PIANO = "Your own piano: choose its lowest and its highest key, then Fit Piano."
 MOST_REMARKS = 5
 """As many are drawn; the others are in the log."""
 
@@ -288,10 +289,9 @@ def draw_piano(layout: bpy.types.UILayout, context: bpy.types.Context, said: set
     column.operator("s2c.fit_piano", icon="PIVOT_CURSOR")
     column.operator("s2c.use_keys", icon="MOD_ARRAY")
     say(body, context, why_grey(context, "s2c.fit_piano"), said)
-    known = context.scene.s2c_settings.piano_said
-    say(
-        body, context, known or "Your own piano: choose its lowest and its highest key, then Fit Piano.", said
-    )
+    known = context.scene.s2c_settings.piano_said.split("\n")[:MOST_REMARKS]
+    for text in known if known[0] else [NO_OWN_PIANO]:
+        say(body, context, text, said)
 
 
 def draw_own_character(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -111,6 +111,12 @@ class S2C_Settings(bpy.types.PropertyGroup):
         description="Hands that play; empty takes the selected ones, or the only ones of the scene",
         poll=_is_armature,
     )
+    lean: BoolProperty(
+        name="Lean",
+        description="Let a character's trunk lean after keys that its arms do not reach. The lean is a constraint "
+        "on its spine, which can be muted",
+        default=True,
+    )
     range_mode: EnumProperty(
         name="Range",
         description="Which part of the recording the next take plays",

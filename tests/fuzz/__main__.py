@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Give inputs broken at random to the real programs: `python -m tests.fuzz --count 1000 --seed 1`.
 
-Of every kind (sounds, MIDI, takes, model folders, what lies in a .blend, requests, lines and replies of the worker)
-so many inputs are made and tried. Each must be taken, or refused in one sentence, within 20 s and 1 GB; no file may be
-left or lost, no program may die. A table is printed; what went wrong is kept with its seed, and the exit code is 1.
+Of every kind (sounds, MIDI, hands, takes, model folders, what lies in a .blend, requests, lines and replies of the
+worker) so many inputs are made and tried. Each must be taken, or refused in one sentence, within 20 s and 1 GB; no file
+may be left or lost, no program may die. A table is printed; what went wrong is kept with its seed, and the exit code
+is 1.
 """
 
 from __future__ import annotations

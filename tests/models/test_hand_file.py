@@ -77,8 +77,7 @@ def test_what_stands_for_a_missing_finger_lies_behind_the_wrist_and_apart() -> N
         ([], "must be an object"),
         ({**GOOD, "format": 2}, "format is 2"),
         ({**GOOD, "format": True}, "format is True"),
-        ({**GOOD, "name": "two\nlines"}, "name"),
-        ({**GOOD, "name": "n" * 121}, "name"),
+        ({**GOOD, "name": 3}, "its name is 3"),
         ({**GOOD, "more": 1}, '"more", which is not known'),
         ({key: GOOD[key] for key in ("format", "name", "left")}, 'no "right"'),
         (changed("left", "fingers", "thumb", to=3), "the left thumb is 3"),
@@ -132,6 +131,15 @@ def test_a_file_that_cannot_be_used_is_one_sentence(content: bytes, code: str, t
     assert caught.value.message.isprintable() and caught.value.message.endswith(".")
     with pytest.raises(UserError, match="does not exist"):
         read_hand_file(tmp_path / "gone.json")
+
+
+def test_a_character_may_be_called_anything(tmp_path: Path) -> None:
+    path = tmp_path / "hands.json"
+    for name in ("two\nlines \x1b[2J", "n" * 5000, ""):
+        path.write_text(json.dumps({**GOOD, "name": name}), encoding="utf-8")
+        found = read_hand_file(path)
+        assert found["name"].isprintable() and len(found["name"]) <= 120
+        assert equal(hands_of(found), STANDARD_HANDS)
 
 
 def test_hands_measured_twice_are_the_same_and_others_are_not() -> None:

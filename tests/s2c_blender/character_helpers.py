@@ -97,3 +97,39 @@ def seated(armature, metres=1.0):
     ]
     lengths = [[(b - a).length * metres for a, b in zip(arm, arm[1:], strict=False)] for arm in ends]
     return piano_for([list(arm[0]) for arm in ends], lengths, metres)
+
+
+def pole_rig():
+    """A character whose arms follow controls by Blender's own IK, with Auto-Rig Pro's names for them."""
+    armature = mpfb_armature()
+    bpy.ops.object.mode_set(mode="EDIT")
+    edits = armature.data.edit_bones
+    for side, end in (("Left", ".l"), ("Right", ".r")):
+        names = {"Arm": "arm", "ForeArm": "forearm", "Hand": "hand", "Shoulder": "c_shoulder"}
+        for old, new in names.items():
+            edits[f"mixamorig:{side}{old}"].name = new + end
+        for finger in FINGERS:
+            for joint in (1, 2, 3):
+                edits[f"mixamorig:{side}Hand{finger.title()}{joint}"].name = f"c_{finger}{joint}{end}"
+        for part in ("arm", "forearm", "hand"):
+            control = edits.new(f"c_{part}_fk{end}")
+            control.head, control.tail = edits[part + end].head, edits[part + end].tail
+            control.roll, control.parent = edits[part + end].roll, edits[part + end].parent
+        hand, elbow = edits.new(f"c_hand_ik{end}"), edits.new(f"c_arms_pole{end}")
+        hand.head, hand.tail, hand.roll = (getattr(edits["hand" + end], n) for n in ("head", "tail", "roll"))
+        elbow.head = edits["forearm" + end].head + Vector((0, 0.3, 0))
+        elbow.tail = elbow.head + Vector((0, 0, 0.05))
+        # A straight arm knows no way to bend; this one does, as rigs with IK do.
+        edits["forearm" + end].head += Vector((0, 0.02, 0))
+        edits["arm" + end].tail = edits["forearm" + end].head
+    bpy.ops.object.mode_set(mode="OBJECT")
+    for end in (".l", ".r"):
+        ik = armature.pose.bones["forearm" + end].constraints.new("IK")
+        ik.target = ik.pole_target = armature
+        ik.subtarget, ik.pole_subtarget, ik.chain_count = f"c_hand_ik{end}", f"c_arms_pole{end}", 2
+        ik.iterations = 500
+        copied = armature.pose.bones["hand" + end].constraints.new("COPY_ROTATION")
+        copied.target, copied.subtarget = armature, f"c_hand_ik{end}"
+        armature.pose.bones[f"c_hand_ik{end}"]["ik_fk_switch"] = 0.0
+    bpy.context.view_layer.update()
+    return armature

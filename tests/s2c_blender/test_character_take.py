@@ -3,13 +3,14 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import bpy
 import numpy as np
 import pytest
-from character_helpers import geometry_tips, mixamo_mapping, mpfb_armature, seated, tips_seen
+from character_helpers import geometry_tips, mixamo_mapping, mpfb_armature, pole_rig, seated, tips_seen
 from mathutils import Matrix
 from session_helpers import FRAMES, requests, use_worker, write_arms_take, write_sound
 
@@ -191,6 +192,7 @@ def test_an_earlier_action_is_left_as_it_was(tmp_path: Path) -> None:
 
 def test_a_wrist_out_of_reach_is_met_as_near_as_can_be_and_said(tmp_path: Path) -> None:
     armature = character()
+    bpy.context.scene.s2c_settings.lean = False
     arrays = write_arms_take(tmp_path / "made.npz")
     arrays["wrist"][:, 1, 0] += 0.6
     write_arms_take(tmp_path / "made.npz", arrays)
@@ -205,6 +207,29 @@ def test_a_wrist_out_of_reach_is_met_as_near_as_can_be_and_said(tmp_path: Path) 
     assert (along > 0.9999).all()
     reach = sum(armature.data.bones[f"mixamorig:Right{part}"].length for part in ("Arm", "ForeArm"))
     assert np.allclose(np.linalg.norm(way, axis=1), reach, rtol=2e-3)
+
+
+def test_hands_without_arms_are_placed_themselves(tmp_path: Path) -> None:
+    armature = mpfb_armature(scale=100.0)
+    piano = seated(armature)
+    mapping = mixamo_mapping(armature, piano=tuple(map(tuple, piano.tolist())))
+    bpy.ops.object.mode_set(mode="EDIT")
+    for bone in list(armature.data.edit_bones):
+        if "Hand" not in bone.name:
+            armature.data.edit_bones.remove(bone)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    kept = [
+        replace(own, bones={part: name for part, name in own.bones.items() if name in armature.data.bones})
+        for own in mapping.hands
+    ]
+    stored.remember(armature, replace(mapping, left=kept[0], right=kept[1]))
+    bpy.context.scene.s2c_settings.armature = armature
+    arrays = apply_take(tmp_path)
+    assert tips_off(armature, arrays, START + 17) < 1e-4
+    found = read(armature)
+    assert not found.has_arms
+    assert np.abs(found.euler - arrays["euler"]).max() < 2e-5
+    assert np.abs(found.wrist - arrays["wrist"]).max() < 2e-5
 
 
 # -- what cannot be written is said first ----------------------------------------------------------------------
@@ -351,3 +376,37 @@ def test_the_clock_lies_on_the_hands_and_the_keys_on_the_body(tmp_path: Path) ->
     assert hands.carrier == "mixamorig:Spine2"
     found = read(armature)
     assert np.allclose(found.clock[:, 0], np.arange(FRAMES) / 30, atol=1e-4)
+
+
+def test_other_rigs_with_a_pole_are_moved_by_their_controls(tmp_path: Path) -> None:
+    armature = pole_rig()
+    assert bpy.ops.s2c.use_character(armature=armature.name) == {"FINISHED"}
+    assert stored.mapping_of(armature).family == "auto_rig_pro"
+    arrays = apply_take(tmp_path)
+    assert "Something else" not in bpy.context.scene.s2c_settings.result
+    for frame in (START, START + 17, START + FRAMES - 1):
+        assert tips_off(armature, arrays, frame) < 5e-4
+    assert {"c_hand_ik.l", "c_arms_pole.r", "c_thumb1.l"} <= keyed(armature)
+    assert not {"hand.l", "arm.l", "c_arm_fk.l"} & keyed(armature)
+
+
+def keyed(armature: bpy.types.Object) -> set[str]:
+    data = armature.animation_data
+    return {
+        curve.data_path.split('"')[1] for curve in compat.channelbag(data.action, data.action_slot).fcurves
+    }
+
+
+def test_a_take_for_other_hands_is_said_to_be_one(tmp_path: Path) -> None:
+    armature = character()
+    arrays = write_arms_take(tmp_path / "made.npz")
+    results = {}
+    own = stored.character_hands(armature).geometry("whoever")
+    longer = json.loads(json.dumps(own))
+    longer["left"]["fingers"]["ring"]["lengths"][1] += 0.001
+    for name, hands in {"own": own, "none": None, "longer": longer, "odd": {"left": 3}}.items():
+        meta = {"format": 2, "seed": 1} | ({"hand_geometry": hands} if hands else {})
+        write_arms_take(tmp_path / "made.npz", {**arrays, "meta": np.array(json.dumps(meta))})
+        bpy.ops.s2c.apply_take(filepath=str(tmp_path / "made.npz"), frame_start=START)
+        results[name] = "other hands" in bpy.context.scene.s2c_settings.result
+    assert results == {"own": False, "none": True, "longer": True, "odd": True}

@@ -208,3 +208,36 @@ def test_angles_begin_near_to_those_that_are_there(turns: tuple[int, int, int], 
     there = (plain * (1, -1, 1) + np.pi if other else plain) + 2 * np.pi * np.array(turns)
     found = unwrapped(euler_angles(skeleton.euler_matrices(plain)), near=(40, there[40] + 0.01))
     np.testing.assert_allclose(found, there, atol=1e-9)
+
+
+@pytest.mark.parametrize("hand", [0, 1])
+def test_elbow_and_wrist_share_a_roll_without_a_jump(hand: int) -> None:
+    rest = built_in_chain(hand)
+    still = to_places(rest, np.zeros((FRAMES, 3)), np.broadcast_to(np.eye(3), (FRAMES, 4, 3, 3)))
+    roll = np.linspace(-1.0, 2.5, FRAMES)  # beyond a quarter turn, through half a turn of the sum
+    along = rest.frames[2][:, 1]
+    axis = rest.frames[3].T @ along  # the forearm's line in the hand's own axes
+    skew = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    turns = np.array([np.eye(3) + np.sin(r) * skew + (1 - np.cos(r)) * skew @ skew for r in roll])
+    places = ArmPlaces(still.shoulder, still.elbow, still.wrist, turns)
+    _, whole = to_bones(rest, places)
+    sway, shared = to_bones(rest, places, 0.5)
+    got = to_places(rest, sway, shared)
+    np.testing.assert_allclose(got.hand, turns, atol=1e-9)
+    np.testing.assert_allclose(got.wrist, still.wrist, atol=1e-9)
+    forearm = np.unwrap(swing_and_twist(shared[:, 2]))
+    np.testing.assert_allclose(np.diff(forearm), 0.5 * np.diff(roll), atol=1e-6)
+    np.testing.assert_allclose(np.diff(np.unwrap(swing_and_twist(whole[:, 2]))), np.diff(roll), atol=1e-6)
+
+
+def test_a_straight_arm_bends_the_way_that_it_is_told() -> None:
+    heads = np.array([[0.0, 0, 0], [0.15, 0, 0], [0.4, 0, 0], [0.65, 0, 0]])
+    frames = np.broadcast_to(np.eye(3), (4, 3, 3))
+    for hinge in ([0, 0, 1.0], [0, 0, -1.0]):
+        rest = ChainRest(heads, frames, np.array(hinge))
+        elbow = heads[2] + np.array([[0, -0.1 * hinge[2], 0]])
+        places = ArmPlaces(heads[1:2], elbow, heads[1:2] + (0.3, 0, 0), np.eye(3)[None])
+        _, turns = to_bones(rest, places)
+        # A turn about the hinge alone bends it: the upper arm out, the forearm back in.
+        assert np.allclose(turns[0, 2] @ hinge, hinge, atol=1e-9)
+        assert np.trace(turns[0, 1]) > 1.5

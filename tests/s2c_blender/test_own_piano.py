@@ -10,8 +10,9 @@ import bpy
 import numpy as np
 import pytest
 from character_helpers import mixamo_mapping, mpfb_armature, seated
-from mathutils import Euler, Matrix
+from mathutils import Euler, Matrix, Vector
 from piano_helpers import add_keys, down, front_of, save_take, select
+from ui_helpers import draw
 
 import s2c_blender
 from s2c_blender.core import keyboard
@@ -21,6 +22,7 @@ from s2c_blender.piano.pairing import piano_of
 from s2c_blender.rig.bones import piano_frame
 from s2c_blender.rig.character import stored
 from s2c_blender.ui.operators.piano import S2C_OT_fit_piano, are_keys
+from s2c_blender.ui.panels import S2C_PT_view3d
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +92,14 @@ def test_keys_that_are_selected_with_the_highest_last_and_one_frame_however_ofte
     select(objects.values(), objects[36])
     bpy.ops.s2c.fit_piano(low_key="C2", high_key="C7", swap=True)
     assert_frame(fitted(), frame)
+
+
+def test_a_black_key_at_the_end_is_measured_at_its_top_and_not_at_its_foot() -> None:
+    frame = somewhere()
+    objects = add_keys(frame, (22, 106))
+    bpy.ops.s2c.fit_piano(lowest=objects[22].name, highest=objects[106].name)
+    assert key_range(fitted()) == range(22, 107)
+    assert_frame(fitted(), frame, 1e-3)
 
 
 def test_the_frame_goes_with_what_carries_the_keys() -> None:
@@ -317,3 +327,97 @@ def test_a_keyboard_that_is_fitted_again_keeps_its_keys_and_what_was_asked_once_
     bpy.ops.s2c.fit_piano()
     assert_frame(fitted(), frame)
     assert key_range(fitted()) == range(36, 97)
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_hands_go_with_the_piano_and_stay_where_its_frame_is_deleted(later: bool) -> None:
+    carrier = bpy.data.objects.new("Stage", None)
+    bpy.context.scene.collection.objects.link(carrier)
+    frame = somewhere(0.92)
+    keys = add_keys(frame, (21, 108))
+    for key in keys.values():
+        key.parent = carrier
+    if not later:
+        bpy.ops.s2c.add_hands()
+    bpy.ops.s2c.fit_piano(lowest=keys[21].name, highest=keys[108].name)
+    if later:
+        bpy.ops.s2c.add_hands()
+    moved = Matrix.LocRotScale((0, 1, 2), Euler((0, 0, 0.5)), None)
+    carrier.matrix_world = moved
+    bpy.context.view_layer.update()
+    assert_frame(hands(), moved @ frame)
+    carrier.matrix_world = Matrix()
+    bpy.context.view_layer.update()
+    bpy.ops.s2c.fit_piano(
+        lowest=keys[21].name, highest=keys[108].name, lift=0.1
+    )  # again, from where they hang
+    assert_frame(hands(), frame @ Matrix.Translation((0, 0, 0.1 / 0.92)))
+    bpy.data.objects.remove(fitted())
+    bpy.context.view_layer.update()
+    assert_frame(hands(), frame @ Matrix.Translation((0, 0, 0.1 / 0.92)))
+
+
+def test_hands_that_hang_on_something_of_the_users_stay_on_it() -> None:
+    stool = bpy.data.objects.new("Stool", None)
+    stool.location = (4, 4, 4)
+    bpy.context.scene.collection.objects.link(stool)
+    bpy.ops.s2c.add_hands()
+    hands().parent = stool
+    bpy.context.view_layer.update()
+    frame = somewhere()
+    bpy.ops.s2c.fit_piano(low_point=front_of(21, frame), high_point=front_of(108, frame))
+    assert hands().parent == stool
+    assert_frame(hands(), frame)
+
+
+def test_a_click_in_the_view_hits_what_is_under_the_mouse() -> None:
+    """A view from above through a lens, its region away from the corner of the window."""
+    frame = somewhere()
+    keys = add_keys(frame, (21, 108))
+    view = Matrix.LocRotScale(frame @ Vector((0, 0, 3)), frame.to_quaternion(), None).inverted()
+    near, far = 0.1, 100.0
+    lens = Matrix(
+        (
+            (2, 0, 0, 0),
+            (0, 2, 0, 0),
+            (0, 0, (far + near) / (near - far), 2 * far * near / (near - far)),
+            (0, 0, -1, 0),
+        )
+    )
+    region_3d = SimpleNamespace(
+        view_matrix=view, perspective_matrix=lens @ view, is_perspective=True, view_perspective="PERSP"
+    )
+    window = SimpleNamespace(type="WINDOW", x=300, y=40, width=1000, height=1000)
+    area = SimpleNamespace(
+        regions=[SimpleNamespace(type="UI"), window],
+        spaces=SimpleNamespace(active=SimpleNamespace(region_3d=region_3d)),
+        header_text_set=lambda _text: None,
+    )
+    context = SimpleNamespace(
+        area=area, scene=bpy.context.scene, evaluated_depsgraph_get=bpy.context.evaluated_depsgraph_get
+    )
+    operator = Clicks()
+    for pitch in (21, 108):
+        point = (lens @ view).to_4x4() @ Vector((*(frame @ Vector((keyboard.key_x(pitch), 0.05, 0))), 1))
+        x = round(window.x + window.width * (point.x / point.w + 1) / 2)
+        y = round(window.y + window.height * (point.y / point.w + 1) / 2)
+        event = SimpleNamespace(type="LEFTMOUSE", value="PRESS", mouse_x=x, mouse_y=y)
+        S2C_OT_fit_piano.modal(operator, context, event)
+    assert operator.done == 1 and not operator.said
+    assert (operator.lowest, operator.highest) == (keys[21].name, keys[108].name)
+
+
+def test_the_panel_has_both_buttons_and_says_what_is_known_of_the_piano() -> None:
+    drawn = draw(S2C_PT_view3d)
+    assert {"s2c.fit_piano", "s2c.use_keys"} <= set(drawn.names())
+    assert "choose its lowest and its highest key" in drawn.text()
+    frame = somewhere(0.3)
+    bpy.ops.s2c.fit_piano(low_point=front_of(21, frame), high_point=front_of(108, frame))
+    text = draw(S2C_PT_view3d).text()
+    assert (
+        "Your piano has 88 keys, A0 to C8, 7.05 mm each." in text and "check which keys were chosen" in text
+    )
+    bpy.context.scene.s2c_settings.piano_said = "\n".join(
+        f"line {i}\x1b" for i in range(1000)
+    )  # of a stranger's file
+    assert "line 4" in draw(S2C_PT_view3d).text() and "line 5" not in draw(S2C_PT_view3d).text()

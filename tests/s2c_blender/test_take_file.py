@@ -331,6 +331,8 @@ BAD = {
     "a hash that clears the screen": (with_more_meta(sound_sha256="\x1b[2J"), "no hash"),
     "half a player": (with_more_meta(habits=[[0, 0, 0]]), "habits"),
     "a player of 400 digits": (with_more_meta(habits=[[10**400, 0, 0]] * 2), "habits"),
+    "hands in words": (with_more_meta(hand_geometry="mine"), "hand_geometry"),
+    "hands in a list": (with_more_meta(hand_geometry=[1, 2]), "hand_geometry"),
     "format true": (with_meta('{"format": true}'), "another version"),
     "format 1.0": (with_meta('{"format": 1.0}'), "another version"),
     "no frames": (
@@ -523,6 +525,21 @@ def test_what_the_generator_saves_is_read(tmp_path):
     Take.load(tmp_path / "take.npz").save(tmp_path / "saved.npz")
     take, _ = read(tmp_path / "saved.npz")
     assert take.meta["format"] == 2 and len(take.euler) == len(take.elbow) == len(take.shoulder) == 60
+
+
+@pytest.mark.skipif(Take is None, reason="the generator's packages are not installed")
+def test_a_take_for_other_hands_is_read_with_them(tmp_path):
+    from models.body.hand_file import object_of
+    from models.body.skeleton import STANDARD_HANDS
+
+    path = tmp_path / "take.npz"
+    write_take(path)
+    described = object_of(STANDARD_HANDS, "Ann")
+    take = Take.load(path)
+    Take(take.motion, take.notes, {**take.meta, "hand_geometry": described}).save(path)
+    found, _ = read(path)
+    assert found.meta["hand_geometry"] == described
+    assert Take.load(path).geometry.proportion == 1.0
 
 
 def test_fingering_of_other_notes_is_unknown_on_both_sides(tmp_path):

@@ -1,27 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How a character's arm is driven: which bones a take moves so that the hand gets where it has to be.
 
-A plain arm is turned bone by bone. A Rigify arm is moved through its controls, by IK or FK as its switch stands. A hand
-without an arm is moved itself.
+A plain arm is turned bone by bone. An arm with controls is moved through these, by IK or FK as its switch stands. A
+hand without an arm is moved itself.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import bpy
 
-from ...core.character.mapping import HandMapping
+from ...core.character.families import family
+from ...core.character.mapping import CharacterMapping
 from ...core.skeleton import HANDS
 from ...errors import UserError
 
 CHAIN, IK, FREE = "chain", "ik", "free"
-RIGIFY = "rigify"
-"""Beginning of the words by which a mapping says that the arm is a Rigify one."""
-RIGIFY_HAND = re.compile(r"(?:DEF-|ORG-)?hand(?:_ik|_fk)?([._].{1,60})?")
-SWITCH, USES_POLE = "IK_FK", "pole_vector"
-"""Properties of Rigify's `upper_arm_parent`: 0 is IK and 1 is FK; whether the elbow is drawn by a control."""
+SWITCHES, USES_POLE = ("IK_FK", "ik_fk_switch"), "pole_vector"
+"""Properties of the bone that switches an arm: 0 is IK and 1 is FK; whether a control draws the elbow."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +37,12 @@ class Limb:
     """IK: whether the elbow's control turns the arm about its line instead of drawing the elbow."""
 
 
-def limb_of(armature: bpy.types.Object, mapping: HandMapping, hand: int) -> Limb:
+def limb_of(armature: bpy.types.Object, mapping: CharacterMapping, hand: int) -> Limb:
     """The arm of a hand. Raises UserError where it is not whole."""
-    if mapping.arm.startswith(RIGIFY):
-        return _rigify(armature, mapping, hand)
-    parts = [mapping.bones.get(part) for part in ("upper_arm", "forearm", "wrist")]
+    own = mapping.hands[hand]
+    if own.arm != CHAIN:
+        return _controlled(armature, mapping, hand)
+    parts = [own.bones.get(part) for part in ("upper_arm", "forearm", "wrist")]
     wrist = parts[2]
     if wrist is None:
         raise UserError(
@@ -67,31 +65,30 @@ def limb_of(armature: bpy.types.Object, mapping: HandMapping, hand: int) -> Limb
     return Limb(CHAIN, names, [], names)
 
 
-def _rigify(armature: bpy.types.Object, mapping: HandMapping, hand: int) -> Limb:
-    wrist = mapping.bones.get("wrist", "")
-    found = RIGIFY_HAND.fullmatch(wrist)
-    side = (found.group(1) or "") if found is not None else ""
-    names = [f"{part}_fk{side}" for part in ("upper_arm", "forearm", "hand")]
-    switches = armature.pose.bones.get(f"upper_arm_parent{side}")
-    if found is None or switches is None or any(name not in armature.data.bones for name in names):
+def _controlled(armature: bpy.types.Object, mapping: CharacterMapping, hand: int) -> Limb:
+    """An arm that a rig moves by controls, which the family names."""
+    known = family(mapping.family)
+    names = known.controls[hand] if known is not None and len(known.controls) > hand else {}
+    chain = [_there(armature, names, f"{part}_fk", hand) for part in ("upper_arm", "forearm", "hand")]
+    switches = armature.pose.bones[_there(armature, names, "switch", hand)]
+    switch = next((switches[name] for name in SWITCHES if name in switches), 0.0)
+    if _number(switch, 0.0) > 0.5:
+        return Limb(CHAIN, chain, [], chain)
+    pole = "swivel" not in names or _number(switches.get(USES_POLE), 0.0) > 0.5
+    written = [_there(armature, names, part, hand) for part in ("pole" if pole else "swivel", "hand_ik")]
+    return Limb(IK, written, written if pole else written[1:], chain, swivel=not pole)
+
+
+def _there(armature: bpy.types.Object, names: dict[str, str], part: str, hand: int) -> str:
+    name = names.get(part, "")
+    if name not in armature.data.bones:
+        missing = f'the control "{name}"' if name else "a control"
         raise UserError(
             "character_arm",
-            f"The {HANDS[hand]} arm of this character is not Rigify's usual one: choose its upper arm and forearm in "
-            "the list and set Arm to plain bones.",
-            wrist,
+            f"The {HANDS[hand]} arm of this character lacks {missing}: press Find Again, or load a mapping.",
+            part,
         )
-    if _number(switches.get(SWITCH), 0.0) > 0.5:
-        return Limb(CHAIN, names, [], names)
-    pole = _number(switches.get(USES_POLE), 0.0) > 0.5
-    elbow = f"upper_arm_ik_target{side}" if pole else f"upper_arm_ik{side}"
-    written = [elbow, f"hand_ik{side}"]
-    missing = next((name for name in written if name not in armature.data.bones), None)
-    if missing is not None:
-        raise UserError(
-            "character_arm",
-            f'The {HANDS[hand]} arm of this character has no control "{missing}": switch the arm to FK (IK-FK = 1).',
-        )
-    return Limb(IK, written, written if pole else written[1:], names, swivel=not pole)
+    return name
 
 
 def _number(value: object, otherwise: float) -> float:

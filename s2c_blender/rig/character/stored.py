@@ -123,7 +123,7 @@ def piano_frame(armature: bpy.types.Object) -> Frame:
 
 def limb(armature: bpy.types.Object, mapping: CharacterMapping, hand: int) -> Limb:
     """How the arm of a hand is driven."""
-    return limb_of(armature, mapping.hands[hand], hand)
+    return limb_of(armature, mapping, hand)
 
 
 def finger_bones(mapping: HandMapping) -> list[str]:

@@ -43,9 +43,8 @@ HELP = "C: take the 3D cursor.  Esc: cancel"
 
 def tell(operator: AddOperator, context: bpy.types.Context, done: str, said: list[str]) -> None:
     """Report what was done, and keep it in the panel."""
-    text = " ".join([done, *said])
-    context.scene.s2c_settings.piano_said = text
-    operator.say(text, "WARNING" if said else "INFO")
+    context.scene.s2c_settings.piano_said = "\n".join([done, *said])
+    operator.say(" ".join([done, *said]), "WARNING" if said else "INFO")
 
 
 class S2C_OT_fit_piano(AddOperator, bpy.types.Operator):

@@ -10,6 +10,7 @@ from ...core import skeleton
 from ...core.player import HAND_SIZE_RANGE
 from ...piano.animation import connect
 from ...piano.build import create_piano
+from ...piano.fit_piano import sit_at
 from ...piano.pairing import distance, free_piano, piano_of
 from ...rig.armature import create_armature, units_in_a_metre
 from ...rig.character import stored
@@ -75,8 +76,7 @@ def add_hands(context: bpy.types.Context, hand_size: float, *, hands_only: bool 
         create_hand_mesh(armature, hand, hand_size, collection, unit).hide_select = True
     if piano is not None:
         context.view_layer.update()
-        armature.matrix_world = piano.matrix_world @ piano_frame(armature).matrix.inverted()
-        context.view_layer.update()
+        sit_at(armature, piano)
         connect(piano, armature)
     armature.select_set(True)
     context.view_layer.objects.active = armature

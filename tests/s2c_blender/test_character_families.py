@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Takes on armatures of many makers, built in Blender from their published rest data: all kinds of axes and joints."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from character_helpers import RIGS, geometry_tips, tips_seen
+from mathutils import Matrix, Quaternion, Vector
+from session_helpers import FRAMES, write_arms_take
+
+import s2c_blender
+from s2c_blender.core import skeleton
+from s2c_blender.core.character.hands import CharacterHands
+from s2c_blender.rig.character import stored
+from s2c_blender.rig.character.rest import rest_bones
+from s2c_blender.takes import sampling
+from s2c_blender.takes.hands_on import reader_of
+
+NUMBERS = json.loads((RIGS / "rest_numbers.json").read_text(encoding="utf-8"))["rigs"]
+START = 3
+BOTH_HANDS = sorted(set(NUMBERS) - {"webxr_left", "webxr_right", "unity_xr_left"})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered() -> Iterator[None]:
+    s2c_blender.register()
+    yield
+    s2c_blender.unregister()
+
+
+@pytest.fixture(autouse=True)
+def scene() -> bpy.types.Scene:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = 30, 1.0
+    return scene
+
+
+def built(name: str) -> bpy.types.Object:
+    """The armature with its rest bones exactly as they were measured, as large as a person and upright."""
+    rows, metres = NUMBERS[name]["bones"], NUMBERS[name]["metres"]
+    data = bpy.data.armatures.new(name)
+    armature = bpy.data.objects.new(name, data)
+    bpy.context.scene.collection.objects.link(armature)
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    made = []
+    for bone, parent, *numbers in rows:
+        edit = data.edit_bones.new(bone)
+        edit.head = numbers[:3]
+        length = (Vector(numbers[3:6]) - Vector(numbers[:3])).length
+        axes = Quaternion(numbers[6:10]).to_matrix()
+        edit.tail = edit.head + length * axes.col[1]  # in Blender the tail is where Y points
+        edit.align_roll(axes.col[2])
+        if parent >= 0:
+            edit.parent = made[parent]
+        made.append(edit)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    armature.scale = (metres,) * 3
+    bpy.context.view_layer.update()
+    return armature
+
+
+def stand_up(armature: bpy.types.Object) -> None:
+    """Turn the armature until its hands' backs are up and its left hand is left of a player who looks along +Y."""
+    mapping = stored.mapping_of(armature)
+    hands = CharacterHands.of(rest_bones(armature), mapping)
+    heads = [np.array(armature.data.bones[hand.wrist].head_local) for hand in hands.hands]
+    x = heads[1] - heads[0]
+    x /= np.linalg.norm(x)
+    up = hands.left.frame[:, 2] + hands.right.frame[:, 2]
+    up -= x * (up @ x)
+    up /= np.linalg.norm(up)
+    turn = np.stack([x, np.cross(up, x), up])
+    scale = armature.scale.x
+    armature.matrix_world = Matrix(turn.tolist()).to_4x4() @ Matrix.Scale(scale, 4)
+    bpy.context.view_layer.update()
+
+
+def possible(arrays: dict[str, np.ndarray], hands: CharacterHands) -> dict[str, np.ndarray]:
+    """A take that the hand geometry allows: what a rig lacks is at rest."""
+    for hand in hands.hands:
+        for number, finger in enumerate(hand.fingers):
+            locked = finger.locked if finger is not None else (1, 2, 3)
+            for joint in locked:
+                arrays["euler"][:, hand.hand, skeleton.FINGER_JOINTS[number, joint - 1]] = 0
+    return arrays
+
+
+@pytest.mark.parametrize("name", BOTH_HANDS)
+def test_a_take_on_every_family(name: str, tmp_path: Path, scene: bpy.types.Scene) -> None:
+    armature = built(name)
+    bpy.ops.s2c.add_piano()  # so that nobody has to guess where the front is before the armature stands
+    assert bpy.ops.s2c.use_character(armature=name) == {"FINISHED"}
+    stand_up(armature)
+    for item in [item for item in bpy.data.objects if item != armature]:
+        bpy.data.objects.remove(item)
+    assert bpy.ops.s2c.use_character(armature=name) == {"FINISHED"}
+    hands = stored.character_hands(armature)
+    arrays = possible(write_arms_take(tmp_path / "made.npz"), hands)
+    write_arms_take(tmp_path / "made.npz", arrays)
+    assert bpy.ops.s2c.apply_take(filepath=str(tmp_path / "made.npz"), frame_start=START) == {"FINISHED"}
+    assert "Something else" not in scene.s2c_settings.result
+    assert "too short" not in scene.s2c_settings.result
+    piano = stored.piano_matrix(armature, stored.mapping_of(armature))
+    wanted = geometry_tips(hands.geometry("x"), arrays["euler"], arrays["wrist"])
+    for frame in (START, START + 21, START + FRAMES - 1):
+        seen = tips_seen(armature, hands, frame) @ piano[:3, :3].T + piano[:3, 3]
+        assert np.nanmax(np.linalg.norm(seen - wanted[frame - START], axis=-1)) < 1e-4
+        assert (np.isnan(seen) == np.isnan(wanted[frame - START])).all()
+    reader = reader_of(armature, FRAMES)
+    for _ in sampling.sample(armature.session_uid, name, range(START, START + FRAMES), reader):
+        pass
+    assert np.abs(reader.euler - arrays["euler"]).max() < 1e-4
+    assert np.abs(reader.wrist - arrays["wrist"]).max() < 1e-4
+    for hand in (0, 1):  # elbows below the shoulders, outside them, without a flip
+        shoulder, elbow = reader.shoulder[:, hand], reader.elbow[:, hand]
+        assert (elbow[:, 2] < shoulder[:, 2]).all()
+        assert ((elbow[:, 0] - shoulder[:, 0]) * (1 if hand else -1) > -0.06).all()
+        assert np.linalg.norm(np.diff(elbow, axis=0), axis=1).max() < 0.03
