@@ -19,7 +19,14 @@ from ..errors import UserError
 from ..rig.character import stored
 from ..rig.character.carrying import Carrying
 from ..rig.character.checks import check_between, check_bones
-from ..rig.character.leaning import put_on, take_off, trunk_of, upright
+from ..rig.character.leaning import (
+    lean_channels,
+    lean_values,
+    leaning_bone,
+    let_lean,
+    trunk_of,
+    upright,
+)
 from ..rig.character.limbs import FREE, Limb
 from ..rig.character.rest import rest_bones
 from .sampling import sample
@@ -138,14 +145,20 @@ class CharacterBody:
         )
         self._leaned = self.carrying.lean(turns, self.piano)
 
+    def lean_curves(self) -> list[tuple[tuple[str, int], NDArray[np.float32]]]:
+        """Channels and values (frames,) of the lean; upright where a trunk that leaned before has no need to."""
+        bone = self._trunk if self._leaned is not None else leaning_bone(self._find())
+        if self._leans is None or bone is None:
+            return []
+        frames = len(self._take.euler)
+        turns = self._leaned if self._leaned is not None else np.broadcast_to(np.eye(3), (frames, 3, 3))
+        values = lean_values(turns)
+        return [(channel, values[:, axis]) for axis, channel in enumerate(lean_channels(bone))]
+
     def finish(self, armature: bpy.types.Object) -> None:
-        """What belongs to the take beside its curves: the lean of the trunk, a layer of its own."""
-        if self._leans is None:
-            return
-        if self._leaned is None or self._trunk is None:
-            take_off(armature)
-        else:
-            put_on(armature, self._trunk, self._leaned, self._start)
+        """Give the trunk what the curves of its lean move."""
+        if self._leaned is not None and self._trunk is not None:
+            let_lean(armature, self._trunk)
 
     def _arm(self, hand: int, limb: Limb, own: CharacterHand) -> Arm:
         take, bones = self._take, self.bones

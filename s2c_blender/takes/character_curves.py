@@ -43,8 +43,12 @@ class CharacterWriter:
         """Look at the body in every frame in which it moves, and work out where the arms get to. Raises UserError."""
         yield from self._body.prepare()
 
+    def body_curves(self) -> list[tuple[tuple[str, int], NDArray[np.float32]]]:
+        """Channels and values (frames,) of what the take moves beside the hands: the lean of the trunk."""
+        return self._body.lean_curves()
+
     def finish(self, armature: bpy.types.Object) -> None:
-        """What belongs to the take beside its curves: the lean of the trunk, a layer of its own."""
+        """Give the trunk what the curves of its lean move."""
         self._body.finish(armature)
 
     def bones(self, hand: int) -> int:

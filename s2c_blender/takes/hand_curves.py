@@ -65,6 +65,10 @@ class BuiltInWriter:
             if joint:
                 yield _values(self._find(), bone, self._take.euler[:, hand, joint])
 
+    def body_curves(self) -> list[tuple[tuple[str, int], NDArray[np.float32]]]:
+        """Nothing: our own hands have no body."""
+        return []
+
     def finish(self, _armature: bpy.types.Object) -> None:
         """Nothing: the curves are all there is."""
 

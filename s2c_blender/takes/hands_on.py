@@ -33,8 +33,11 @@ class Writer(Protocol):
     def values(self, hand: int, near: Near) -> Iterator[BoneValues | None]:
         """The values of every bone of a hand, from the shoulder on; None while something is worked out."""
 
+    def body_curves(self) -> list[tuple[tuple[str, int], NDArray[np.float32]]]:
+        """Channels and values (frames,) of what a whole take moves beside the hands."""
+
     def finish(self, armature: bpy.types.Object) -> None:
-        """What belongs to the take beside its curves, done in the moment in which the armature gets them."""
+        """What the armature needs for its curves, done in the moment in which it gets them."""
 
     def expected(self, frames: list[int]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Angles (n, 2, 16, 3) and wrists (n, 2, 3) that are seen in some frames of the take, once it is written."""

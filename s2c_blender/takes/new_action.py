@@ -18,6 +18,7 @@ import bpy
 from .. import compat, fcurves
 from ..errors import UserError
 from ..piano.animation import is_piano_curve
+from ..rig.character.leaning import is_lean_curve
 from ..rig.hands import hands_of
 from . import unfinished
 from .clock import clock_channel
@@ -122,7 +123,8 @@ def replaced(order: TakeOrder, armature: bpy.types.Object) -> set[tuple[str, int
 
 
 def _is_replaced(curve: bpy.types.FCurve, anew: set[tuple[str, int]], order: TakeOrder) -> bool:
-    return (curve.data_path, curve.array_index) in anew or (not order.partial and is_piano_curve(curve))
+    whole = not order.partial and (is_piano_curve(curve) or is_lean_curve(curve))
+    return whole or (curve.data_path, curve.array_index) in anew
 
 
 def _copies_curves(kept: bpy.types.Action) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import bpy
 
 from ..piano.animation import is_piano_curve
+from ..rig.character.leaning import is_lean_curve, leaning_bone
 from ..rig.hands import hands_of
 from .clock import CLOCK_PROPERTY
 from .layers import layers
@@ -23,7 +24,9 @@ def stands_still(armature: bpy.types.Object, first: list[str]) -> bool:
         return False
     above = {parent.name for name in first for parent in armature.data.bones[name].parent_recursive}
     written = {name for hand in hands_of(armature).bones for name in hand}
-    foreign = _animated_bones(armature) - written
+    leaning = leaning_bone(armature)
+    leans = leaning is not None and _is_ruled(armature.pose.bones[leaning])
+    foreign = _animated_bones(armature, leans=leans) - written
     ruled = any(_is_ruled(armature.pose.bones[name]) for name in above) or _driven(armature, above)
     if not ruled:
         return not foreign & above
@@ -49,13 +52,18 @@ def _is_moved(item: bpy.types.Object) -> bool:
     return any(not curve.data_path.startswith(("pose.bones", '["')) for curve in curves)
 
 
-def _animated_bones(armature: bpy.types.Object) -> set[str]:
-    """Names of bones with curves, those of the take's clock and of piano keys left out; empty names for properties."""
+def _animated_bones(armature: bpy.types.Object, *, leans: bool) -> set[str]:
+    """Names of bones with curves, those of the take's clock and of piano keys left out; empty names for properties.
+
+    leans: whether the curves of a lean count, whose constraint may be muted.
+    """
     names = set()
     for layer in layers(armature):
         for curve in layer.curves:
             path = curve.data_path
             if is_piano_curve(curve) or path.endswith(f'["{CLOCK_PROPERTY}"]') or curve.mute:
+                continue
+            if is_lean_curve(curve) and not leans:
                 continue
             names.add(path.split('"')[1] if path.startswith('pose.bones["') else "")
     return names

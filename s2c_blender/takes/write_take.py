@@ -22,6 +22,7 @@ from ..errors import UserError
 from ..piano.animation import add_depths, carrier, is_piano_curve, write_depths, write_pedal
 from ..piano.depths import KeyMotion, motion_of_knots, motion_of_notes
 from ..piano.pairing import connect_all
+from ..rig.character.leaning import NAME as LEAN_GROUP
 from ..rig.hands import hands_of
 from . import clock, follow, layers, remarks, unfinished
 from .hands_on import Writer, writer_of
@@ -73,6 +74,10 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
         yield None
         yield from copy_kept(order, action_uid, slot_handle)
         yield from _write_hands(order, action_uid, slot_handle, take, writer, spliced=plain)
+        for channel, values in writer.body_curves():
+            bag = find_bag(action_uid, slot_handle)
+            fcurves.write_channel(bag, LEAN_GROUP, channel, order.start_frame, values)
+            yield None
         yield from _write_music(order, action_uid, slot_handle, take)
         size = action_bytes(find_action(action_uid))
         yield from memory.warm(2 * size)

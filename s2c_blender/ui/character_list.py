@@ -46,7 +46,7 @@ def draw_character(
         draw_text(layout, context, reason)
     for hand, name in enumerate(HANDS):
         header, body = layout.panel(f"s2c_bones_{name.lower()}", default_closed=True)
-        header.label(text=f"{name} Bones")
+        header.label(text=shown(f"{name} Bones"))
         if body is not None:
             draw_bones(body, context, mapping, hand)
 
@@ -59,7 +59,7 @@ def draw_bones(
     column = layout.column(align=True)
     for part in ROWS:
         row = column.column(align=True) if is_narrow(context) else column.split(factor=0.4, align=True)
-        row.label(text=ARM_NAMES.get(part) or f"{part[:-1].title()} {part[-1]}")
+        row.label(text=shown(ARM_NAMES.get(part) or f"{part[:-1].title()} {part[-1]}"))
         name = shown(own.bones.get(part, "None"), 63)
         choose = row.operator("s2c.choose_bone", text=name, icon="BONE_DATA")
         choose.hand, choose.part = hand, part

@@ -14,7 +14,7 @@ import s2c_blender
 from s2c_blender import compat
 from s2c_blender.core import character_lean
 from s2c_blender.rig.character import stored
-from s2c_blender.rig.character.leaning import leaning_of
+from s2c_blender.rig.character.leaning import is_lean_curve, leaning_bone
 from s2c_blender.takes import sampling
 from s2c_blender.takes.hands_on import reader_of
 
@@ -71,7 +71,7 @@ def test_the_trunk_leans_where_the_arm_is_too_short_and_only_there(
     play(tmp_path)
     assert "too short" in bpy.context.scene.s2c_settings.result
     assert off(armature, arrays, START + 30) > 0.02
-    assert leaning_of(armature) is None
+    assert leaning_bone(armature) is None
     bpy.context.scene.s2c_settings.lean = True
     play(tmp_path)
     assert "too short" not in bpy.context.scene.s2c_settings.result
@@ -81,7 +81,8 @@ def test_the_trunk_leans_where_the_arm_is_too_short_and_only_there(
         assert off(armature, arrays, frame, hand=0) < 1e-4
     action = armature.animation_data.action
     bag = compat.channelbag(action, armature.animation_data.action_slot)
-    assert not [curve for curve in bag.fcurves if f'"{TRUNK}"' in curve.data_path]  # no key on the body
+    on_trunk = [curve for curve in bag.fcurves if f'"{TRUNK}"' in curve.data_path]
+    assert len(on_trunk) == 3 and all(map(is_lean_curve, on_trunk))  # no key on the body's own channels
     turns = [tilt(armature, frame) for frame in range(START, START + FRAMES)]
     assert max(turns) > 0.05 and turns[0] < 0.5 * max(turns)
     assert np.abs(np.diff(turns)).max() < 0.03
@@ -94,7 +95,7 @@ def tilt(armature: bpy.types.Object, frame: int) -> float:
     return float((bone.matrix @ bone.bone.matrix_local.inverted()).to_quaternion().angle)
 
 
-def test_the_lean_can_be_muted_and_goes_with_a_take_that_needs_none(
+def test_the_lean_can_be_muted_and_a_take_that_needs_none_is_upright(
     armature: bpy.types.Object, tmp_path: Path
 ) -> None:
     far_take(tmp_path / "made.npz")
@@ -106,11 +107,29 @@ def test_the_lean_can_be_muted_and_goes_with_a_take_that_needs_none(
     constraint.mute = False
     play(tmp_path)  # the same once more, though the body leans now
     assert [c.name for c in armature.pose.bones[TRUNK].constraints] == ["S2C Lean"]
-    assert len([item for item in bpy.data.objects if item.name.startswith("S2C Lean")]) == 1
+    assert tilt(armature, START + 30) > 0.05
+    far = armature.animation_data.action
     write_arms_take(tmp_path / "made.npz")
     play(tmp_path)
-    assert leaning_of(armature) is None
-    assert not armature.pose.bones[TRUNK].constraints
+    assert max(tilt(armature, frame) for frame in range(START, START + FRAMES, 5)) < 1e-6
+    armature.animation_data.action = far  # the earlier take leans as it did
+    armature.animation_data.action_slot = far.slots[0]
+    assert tilt(armature, START + 30) > 0.05
+
+
+def test_the_lean_goes_where_the_keys_of_the_take_go(armature: bpy.types.Object, tmp_path: Path) -> None:
+    arrays = far_take(tmp_path / "made.npz")
+    play(tmp_path)
+    bag = compat.channelbag(armature.animation_data.action, armature.animation_data.action_slot)
+    for curve in bag.fcurves:
+        for point in curve.keyframe_points:
+            point.co.x += 100
+        curve.update()
+    hands = stored.character_hands(armature)
+    piano = stored.piano_matrix(armature, stored.mapping_of(armature))
+    wanted = geometry_tips(hands.geometry("x"), arrays["euler"], arrays["wrist"])[30]
+    seen = tips_seen(armature, hands, START + 130) @ piano[:3, :3].T + piano[:3, 3]
+    assert np.linalg.norm(seen - wanted, axis=-1).max() < 1e-4
 
 
 def test_one_hand_redone_leaves_lean_and_other_hand(armature: bpy.types.Object, tmp_path: Path) -> None:

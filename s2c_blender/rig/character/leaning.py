@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A character's lean as a layer of its own: an empty that turns, and a constraint that turns the trunk with it.
+"""A character's lean as a layer of its own: a constraint that turns the trunk, by three curves of the take.
 
-Nothing that the animator keyed on the body is touched. Muting the constraint takes the lean off.
+Nothing that the animator keyed on the body is touched, and the lean goes with the take wherever its keys are moved.
+Muting the constraint takes it off.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import compat
-from ...core.turns import QUATERNION, channel_values
+from ...core.turns import channel_values
 from .limbs import CHAIN, Limb
 from .stored import shared_parent
 
-PROPERTY = "s2c_lean_of"
-"""Custom property of the empty: the armature that it leans."""
 NAME = "S2C Lean"
+"""Name of the constraint, and of the curves' group."""
+KIND = "TRANSFORM"
+CHANNELS = ("to_min_x_rot", "to_min_y_rot", "to_min_z_rot")
+"""What the constraint turns by, where the range that it maps from is empty."""
 FEWEST_BELOW = 2
 """A bone with another child that carries at least so many bones is no trunk: legs hang on it."""
 
@@ -40,16 +42,47 @@ def trunk_of(armature: bpy.types.Object, limbs: tuple[Limb, Limb]) -> str | None
     return bone.name if bone.parent is not None else None
 
 
-def leaning_of(armature: bpy.types.Object) -> bpy.types.Object | None:
-    """The empty that leans an armature; None where it does not lean."""
-    return next((item for item in bpy.data.objects if item.get(PROPERTY) == armature), None)
+def leaning_bone(armature: bpy.types.Object) -> str | None:
+    """The bone that leans; None where none ever did."""
+    return next((bone.name for bone in armature.pose.bones if _constraint(bone) is not None), None)
+
+
+def is_lean_curve(curve: bpy.types.FCurve) -> bool:
+    """Whether a curve of a take leans a trunk."""
+    return f'.constraints["{NAME}"].' in curve.data_path
+
+
+def lean_channels(bone: str) -> list[tuple[str, int]]:
+    """Data path and index of the curves that lean a bone."""
+    path = f'pose.bones["{bpy.utils.escape_identifier(bone)}"].constraints["{NAME}"].'
+    return [(path + channel, 0) for channel in CHANNELS]
+
+
+def lean_values(turns: NDArray[np.float64]) -> NDArray[np.float32]:
+    """What those curves hold (frames, 3) for rotations (frames, 3, 3) in the world's axes."""
+    return channel_values(turns, "XYZ").astype(np.float32)
+
+
+def let_lean(armature: bpy.types.Object, trunk: str) -> None:
+    """Give a trunk the constraint that the curves move, once."""
+    bone = armature.pose.bones[trunk]
+    if _constraint(bone) is not None:
+        return
+    constraint = bone.constraints.new(KIND)
+    constraint.name = NAME
+    constraint.target, constraint.subtarget = armature, bone.parent.name
+    constraint.map_from, constraint.map_to, constraint.mix_mode_rot = "LOCATION", "ROTATION", "BEFORE"
+    constraint.to_euler_order = "XYZ"
+    for axis in "xyz":  # whatever the target does, the constraint turns by its smallest values
+        setattr(constraint, f"from_min_{axis}", 0.0)
+        setattr(constraint, f"from_max_{axis}", 0.0)
 
 
 @contextmanager
 def upright(armature: bpy.types.Object) -> Iterator[None]:
     """The armature without its lean, for a moment."""
-    empty = leaning_of(armature)
-    muted = [] if empty is None else [c for c in _constraints(armature, empty) if not c.mute]
+    found = [_constraint(bone) for bone in armature.pose.bones]
+    muted = [constraint for constraint in found if constraint is not None and not constraint.mute]
     for constraint in muted:
         constraint.mute = True
     try:
@@ -59,44 +92,6 @@ def upright(armature: bpy.types.Object) -> Iterator[None]:
             constraint.mute = False
 
 
-def take_off(armature: bpy.types.Object) -> None:
-    """Let an armature lean no more."""
-    empty = leaning_of(armature)
-    if empty is None:
-        return
-    for bone in armature.pose.bones:
-        for constraint in [c for c in bone.constraints if getattr(c, "target", None) == empty]:
-            bone.constraints.remove(constraint)
-    bpy.data.objects.remove(empty)
-
-
-def put_on(armature: bpy.types.Object, trunk: str, turns: NDArray[np.float64], start_frame: int) -> None:
-    """Let the trunk turn by `turns` (frames, 3, 3), world axes, from `start_frame` on, on top of what moves it."""
-    take_off(armature)
-    empty = bpy.data.objects.new(NAME, None)
-    empty[PROPERTY] = armature
-    empty.rotation_mode = QUATERNION
-    empty.empty_display_size = 0.05
-    for collection in armature.users_collection[:1]:
-        collection.objects.link(empty)
-    constraint = armature.pose.bones[trunk].constraints.new("COPY_ROTATION")
-    constraint.name, constraint.target, constraint.mix_mode = NAME, empty, "BEFORE"
-    action = bpy.data.actions.new(f"{armature.name} lean")
-    slot = action.slots.new(id_type="OBJECT", name=empty.name)
-    bag = compat.channelbag(action, slot, create=True)
-    assert bag is not None
-    values = channel_values(turns, QUATERNION)
-    frames = np.arange(start_frame, start_frame + len(values))
-    for index in range(4):
-        curve = compat.new_fcurve(bag, "rotation_quaternion", index, NAME)
-        curve.keyframe_points.add(len(frames))
-        keys = np.stack([frames, values[:, index]], 1).astype(np.float32)
-        curve.keyframe_points.foreach_set("co", keys.ravel())
-        curve.update()
-    compat.bind_action(empty, action, slot)
-
-
-def _constraints(armature: bpy.types.Object, empty: bpy.types.Object) -> list[bpy.types.Constraint]:
-    return [
-        c for bone in armature.pose.bones for c in bone.constraints if getattr(c, "target", None) == empty
-    ]
+def _constraint(bone: bpy.types.PoseBone) -> bpy.types.Constraint | None:
+    found = bone.constraints.get(NAME)
+    return found if found is not None and found.type == KIND else None
