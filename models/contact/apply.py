@@ -48,7 +48,7 @@ AHEAD_S = 2.0
 """Seconds of music after a stretch that are heard but not written."""
 CONTEXT_S = 0.5
 """Seconds before a stretch, and around what may change, that are known."""
-_CALM_S = 0.06
+_CALM_S = 0.03
 STEPS = 5
 """Gauss-Newton steps of a stretch."""
 

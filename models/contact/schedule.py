@@ -259,9 +259,7 @@ def contact_points(
     frame = np.clip(np.floor(presses.down_s * fps + 0.5 + 1e-6).astype(int), 0, len(tips) - 1)
     natural = tips.reshape(len(tips), 10, 3)[frame, presses.slot]
     black = keyboard.is_black(presses.pitch)
-    near = _with_black_keys(presses, black)
-    low = np.where(black, 0.059, 0.012)
-    high = np.where(black, 0.125, np.where(near, 0.100, 0.090))
+    low, high = landing_range(presses)
     y = np.clip(natural[:, 1], low, high)
     between_blacks = ~black & (y > keyboard.BLACK_FRONT - 0.003)
     left, right = keyboard.playable_x(presses.pitch, between_blacks)
@@ -272,6 +270,13 @@ def contact_points(
             np.mean(y[slide]) if black[slide[0]] else np.clip(np.mean(y[slide]), SLIDE_FRONT, SLIDE_BACK)
         )
     return x, y
+
+
+def landing_range(presses: Presses) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The nearest and the farthest Y (m,), metres, at which each press's finger may be on its key."""
+    black = keyboard.is_black(presses.pitch)
+    near = _with_black_keys(presses, black)
+    return np.where(black, 0.059, 0.012), np.where(black, 0.125, np.where(near, 0.100, 0.090))
 
 
 def _slides(presses: Presses) -> Iterator[NDArray[np.int64]]:

@@ -102,7 +102,7 @@ def minimise(
             wrists=problem.wrists,
             points=points,
             moves=points.tips_by_variable(),
-            strokes=problem.sampler(*landed),
+            strokes=problem.sampler(*landed, problem.tips[1]),
             near=near,
             fps=problem.fps,
             weights=problem.weights,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.body import keyboard
 from models.body.smoothing import smoothstep
-from models.contact.schedule import USUAL_Y, Presses, arrivals
+from models.contact.schedule import USUAL_Y, Presses, arrivals, landing_range
 from models.contact.slides import ends_of, slide_x, touching
 from models.contact.stroke_curves import AWAY, BOTTOM, KNOTS, STARTED, StrokeCurves, pressed_share
 
@@ -26,6 +26,11 @@ _LETS_GO_S = 0.02
 """Before a finger strikes and after it has left its key, its tolerance grows by a factor of e in this time."""
 _THERE_FRAMES, _THERE_S = 1.2, 0.06
 """A finger is over its key so long before its stroke starts."""
+_GOES_ALONG, _FARTHEST_M = 0.8, 0.012
+"""A finger that holds its key goes along with its hand, toward the fallboard and back: by this share of what it was
+generated to, and at most so far. Real ones slide by 4 to 7 mm (median, PianoMime), half as far as their wrist goes."""
+_EDGE_M = 0.003
+"""Metres before the black keys that a finger on a white key stays, where it landed before them."""
 _IMPACT_S = 0.02
 """So long after a key is at its bottom, its finger is stopped by it."""
 _COMES, _FOLLOWS = 0.4, 0.7
@@ -60,6 +65,9 @@ class StrokeSampler:
         times = np.arange(frames) / fps
         shape = (10, frames)
         self._press = presses.pitch
+        self._struck = np.clip(np.round(presses.down_s * fps).astype(int), 0, max(frames - 1, 0))
+        self._range = landing_range(presses)
+        self._frames = np.arange(frames)
         black = keyboard.is_black(presses.pitch)
         self._usual = keyboard.bottom_depth(presses.pitch, np.where(black, USUAL_Y[1], USUAL_Y[0]))
         self._surface = keyboard.key_surface(presses.pitch)
@@ -147,8 +155,17 @@ class StrokeSampler:
         self._deep[finger] = np.where(knot <= BOTTOM, first[stroke], last[stroke])
         return curves
 
-    def __call__(self, x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]) -> Strokes:
-        """The strokes when press i lands at ``x[i]``, ``y[i]``, metres."""
+    def __call__(
+        self,
+        x: NDArray[np.floating[Any]],
+        y: NDArray[np.floating[Any]],
+        generated: NDArray[np.float64] | None = None,
+    ) -> Strokes:
+        """The strokes when press i lands at ``x[i]``, ``y[i]``, metres.
+
+        generated: (2, 5, F) Y of the fingertips as they were generated, with which those that hold go along; None for
+        fingers that stay where they landed.
+        """
         if not len(x):
             shape = self.pitch.shape
             zeros = np.zeros((3, *shape))
@@ -162,10 +179,12 @@ class StrokeSampler:
         way = x[there] - x[here]
         side = x[here] + self._way * way
         side = np.where(np.isnan(self._slide_x), side, self._slide_x)
-        forth = y[here] + self._way * (y[there] - y[here])
-        height = self._height + (deeper[deep] - 1) * below
+        along = 0.0 if generated is None else self._along(y, generated.reshape(self._way.shape))
+        forth = y[here] + along * (1 - self._way) + self._way * (y[there] - y[here])
+        goes = keyboard.bottom_depth(self._press[deep], y[deep] + along) / self._usual[deep]
+        height = self._height + (goes - 1) * below
         pressing = ~np.isnan(self._share)
-        pressed = self._surface[deep] + deeper[deep] * below * pressed_share(self._share, power)
+        pressed = self._surface[deep] + goes * below * pressed_share(self._share, power)
         height = np.where(pressing, pressed, height)
         points = np.where(plays, np.stack([side, forth, height]), 0.0)
         shape = self.pitch.shape
@@ -178,6 +197,19 @@ class StrokeSampler:
             self._impact.reshape(shape),
             self._ceiling.reshape(shape),
         )
+
+    def _along(self, y: NDArray[np.floating[Any]], generated: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(10, F) how far each finger has gone along since it landed, on its key and on the same side of its edge."""
+        here = np.maximum(self._here, 0)
+        struck, landed = self._struck[here], y[here]
+        moved = _GOES_ALONG * (generated - np.take_along_axis(generated, struck, 1))
+        moved = np.where(self._frames >= struck, _FARTHEST_M * np.tanh(moved / _FARTHEST_M), 0.0)
+        low, high = (bound[here] for bound in self._range)
+        edge = keyboard.BLACK_FRONT - _EDGE_M
+        white = ~keyboard.is_black(self._press[here])
+        high = np.where(white & (landed <= edge), np.minimum(high, edge), high)
+        along: NDArray[np.float64] = np.clip(landed + moved, np.minimum(low, landed), np.maximum(high, landed))
+        return along - landed
 
     @property
     def depths(self) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import pytest
 from contact_scenes import presses_of
 from numpy.typing import NDArray
 
-from models.body.keyboard import bottom_depth, key_surface, key_x, struck_keys
+from models.body.keyboard import BLACK_FRONT, bottom_depth, key_surface, key_x, struck_keys
 from models.body.notes import Notes
 from models.body.skeleton import RIGHT
 from models.contact import touch
@@ -84,6 +84,28 @@ def test_the_bottom_is_that_of_the_key_where_the_finger_lands(y: float) -> None:
     np.testing.assert_allclose(thumb(strokes.points)[1], y)
     shallow, deep = (thumb(two_presses(y=at)[0].points)[2].min() for at in (0.06, 0.015))
     assert deep < shallow - 0.001, "a key is a lever"
+
+
+def test_a_finger_that_holds_its_key_goes_along_with_its_hand_and_no_farther_than_its_key() -> None:
+    """Toward the fallboard and back, from where it landed; the bottom is that of the key where it is then."""
+    notes = Notes.from_arrays([[0.5, 1.5, 60, 80]], np.array([[1, 0]]))
+    presses = plan_presses(replace(notes, release_s=notes.offset_s), FPS)
+    sampler, struck = StrokeSampler(presses, FRAMES, FPS), round(presses.down_s[0] * FPS)
+    generated = np.full((2, 5, FRAMES), 0.03)
+    generated[..., struck:] += 0.02 * np.linspace(0, 1, FRAMES - struck)
+    held, stays = (thumb(sampler(np.zeros(1), np.full(1, 0.03), tips).points) for tips in (generated, None))
+    while_held = slice(struck + 30, round(1.4 * FPS))
+    assert (stays[1] == 0.03).all() and (held[1, :struck] == 0.03).all()
+    assert (np.diff(held[1, while_held]) > 0).all() and held[1].max() < 0.03 + 0.012
+    dips = bottom_depth(np.full(FRAMES, 60), held[1])
+    np.testing.assert_allclose(held[2, while_held], -touch.SETTLED * dips[while_held], atol=1e-9)
+    edge = BLACK_FRONT - 0.003
+    before, behind = (
+        thumb(sampler(np.zeros(1), np.full(1, y), tips).points)[1]
+        for y, tips in ((0.044, generated), (0.06, -generated))
+    )
+    assert before.max() <= edge + 1e-12, "what landed before the black keys stays before them"
+    assert 0.06 - 0.012 < behind.min() < 0.055
 
 
 def test_a_finger_stays_on_its_key_until_it_has_left_it_and_then_goes_to_the_next() -> None:

@@ -88,9 +88,11 @@ def _training_line(stage: str, folder: Path) -> str:
     """One line for the card: steps, windows, minutes and the loss on held-out composers."""
     settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     entries = [json.loads(line) for line in (folder / LOG_FILE).read_text(encoding="utf-8").splitlines()]
-    last = [entry for entry in entries if "validation" in entry][-1]
-    figures = ", ".join(f"{key} {value:.4f}" for key, value in last["validation"].items())
+    # A run that is still going on has validated nothing yet, and may have said nothing of its steps.
+    last = next((entry for entry in reversed(entries) if "validation" in entry), (entries or [{}])[-1])
+    figures = ", ".join(f"{key} {value:.4f}" for key, value in last.get("validation", {}).items())
     return (
-        f"- {stage}: {last['step']} steps of {settings['batch_size']} windows in {last['seconds'] / 60:.0f} minutes; "
+        f"- {stage}: {last.get('step', 0)} steps of {settings['batch_size']} windows in "
+        f"{last.get('seconds', 0) / 60:.0f} minutes; "
         f"held-out composers: {figures or 'not measured'}.\n"
     )
