@@ -390,3 +390,45 @@ def test_a_character_that_lies_down_is_found_and_told_to_sit_up(scene: bpy.types
     bpy.ops.s2c.add_piano()
     use()
     assert stored.piano_object(armature) == pianos()[0]
+
+
+def test_an_override_of_a_linked_character_still_knows_after_opening_the_file(
+    scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    armature = mpfb_armature()
+    collection = bpy.data.collections.new("Cast")
+    scene.collection.children.link(collection)
+    collection.objects.link(armature)
+    scene.collection.objects.unlink(armature)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "cast.blend"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    with bpy.data.libraries.load(str(tmp_path / "cast.blend"), link=True) as (_there, here):
+        here.collections = ["Cast"]
+    bpy.context.scene.collection.children.link(here.collections[0])
+    assert "make it local" in refused(armature="Character")
+    here.collections[0].override_hierarchy_create(
+        bpy.context.scene, bpy.context.view_layer, do_fully_editable=True
+    )
+    assert bpy.ops.s2c.use_character(armature="Character") == {"FINISHED"}
+    write_arms_take(tmp_path / "made.npz")
+    bpy.ops.s2c.apply_take(filepath=str(tmp_path / "made.npz"), frame_start=1)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
+    again = next(item for item in bpy.data.objects if item.type == "ARMATURE" and item.override_library)
+    assert stored.mapping_of(again).left.bones["thumb1"] == LEFT_THUMB
+    assert stored.piano_object(again) == pianos()[0]
+    key = piano_keys(pianos()[0])[60]
+    bpy.context.scene.frame_set(1 + 8)
+    assert abs(key.evaluated_get(bpy.context.evaluated_depsgraph_get()).rotation_euler.x) > 0.01
+
+
+@pytest.mark.parametrize(
+    "odd", [3, "text", [1, 2], {"a": 1}, {"a": {"armature": 3}}, {"a": {"s2c_character": "x"}}]
+)
+def test_odd_marks_of_a_scene_are_passed_over(odd: object, scene: bpy.types.Scene) -> None:
+    armature = mpfb_armature()
+    scene["s2c_characters"] = odd
+    assert stored.give_back() == []
+    scene["s2c_characters"] = {"a": {"armature": armature, "s2c_character": "x"}}
+    assert stored.give_back() == []  # it is no override, and keeps its own
+    assert stored.PROPERTY not in armature
