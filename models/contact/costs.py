@@ -91,6 +91,7 @@ def smooth(equations: NormalEquations, state: State) -> None:
     weight = np.empty((COUNT, 1))
     weight[:FINGER_VARIABLES] = state.squared(weights.finger_acceleration)
     weight[PLACE] = state.squared(weights.place_acceleration)
+    weight[PLACE.stop - 1] = state.squared(weights.height_acceleration)
     weight[TURN] = state.squared(weights.turn_acceleration)
     weight = np.repeat(np.repeat(weight[None], 2, 0), len(state.variables) - 2, -1)
     fingers = weight[:, :FINGER_VARIABLES].reshape(2, 5, 3, -1)

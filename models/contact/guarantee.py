@@ -34,7 +34,8 @@ _STEPS = 10
 _DAMPING = 0.012
 """Smaller steps than before: what is left is tight."""
 _MORE = 1.8
-"""Each attempt divides the tolerances of what failed by this once more, three times at most."""
+"""Each attempt divides the tolerances of what failed by this once more, three times at most; idle fingers give way as
+much more readily."""
 
 
 def settle(problem: Problem, variables: Variables) -> tuple[Problem, Variables]:
@@ -53,7 +54,11 @@ def settle(problem: Problem, variables: Variables) -> tuple[Problem, Variables]:
             problem = replace(problem, presses=presses)
         factor = _MORE ** min(attempt + 1, 3)
         heavy = replace(
-            weights, apart=weights.apart / factor, key_height=weights.key_height / factor, damping=_DAMPING
+            weights,
+            apart=weights.apart / factor,
+            key_height=weights.key_height / factor,
+            idle_tip=weights.idle_tip * factor,
+            damping=_DAMPING,
         )
         for run in _runs(np.union1d(tangle.frame, wrong), len(variables), reach):
             variables = _solved_again(replace(problem, weights=heavy), variables, run)

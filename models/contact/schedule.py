@@ -30,7 +30,7 @@ _LIVELIER = 0.5  # what a step of energy adds to the lifts, in shares
 # of the time from one to the other.
 _BETWEEN_S, _MOST_UP = 0.04, 0.30
 # A finger that goes from a black key to a white one, or back, goes around its edge, which takes so long.
-_AROUND_FRAMES, _AROUND_SHARE = 2.1, 0.65
+_AROUND_FRAMES, _AROUND_SHARE = 3.1, 0.65
 _TRAVEL = 2.5  # metres a second of a finger from one of its keys to the next
 _REACH_M, _LOOKS_BACK = 0.18, 8  # from one key to another of a hand that stays; presses that it may come from
 # A hand that goes on to a key so far away, one of so many presses later, lets go quickly: the key comes up in so many
@@ -261,7 +261,7 @@ def contact_points(
     black = keyboard.is_black(presses.pitch)
     near = _with_black_keys(presses, black)
     low = np.where(black, 0.059, 0.012)
-    high = np.where(black, 0.092, np.where(near, 0.078, 0.066))
+    high = np.where(black, 0.125, np.where(near, 0.100, 0.090))
     y = np.clip(natural[:, 1], low, high)
     between_blacks = ~black & (y > keyboard.BLACK_FRONT - 0.003)
     left, right = keyboard.playable_x(presses.pitch, between_blacks)

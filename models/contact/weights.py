@@ -24,20 +24,22 @@ class ContactWeights:
     # `stay`: near to what was generated
     finger_angle: float = 0.5
     """Radians that fingers leave the generated ones by."""
-    wrist_place: float = 0.02
+    wrist_place: float = 0.03
     """Metres, over the keys."""
     wrist_height: float = 0.008
     """Metres from where the wrist is carried."""
-    idle_tip: float = 0.012
+    idle_tip: float = 0.003
     """Metres that an idle fingertip leaves its generated height by, and its place about the wrist."""
     wrist_turn: float = 0.12
     """Radians."""
     # `smooth`: acceleration of the difference from what was generated
     finger_acceleration: float = 120.0
     """Radians a second squared."""
-    place_acceleration: float = 1.0
-    """Metres a second squared."""
-    turn_acceleration: float = 12.0
+    place_acceleration: float = 4.0
+    """Metres a second squared, over the keys: hands may hurry to a far key sooner than they were generated to."""
+    height_acceleration: float = 1.0
+    """Metres a second squared, of the wrist's height."""
+    turn_acceleration: float = 17.0
     """Radians a second squared."""
     impact: float = 0.98
     """Share of the fingers' cost that does not count while they strike."""
@@ -96,6 +98,6 @@ class ContactWeights:
 
 OUR_WEIGHTS = ContactWeights()
 """Of our hands, whose motion the networks make."""
-OTHER_WEIGHTS = ContactWeights(stroke_side=0.0005, place_acceleration=1.4, turn_acceleration=17.0)
-"""Of other bodies. Their fingers differ each by its own, so wrists have to correct from note to note what was made for
-ours: they may do so more quickly, and keys pull their fingers more (`benchmarks.other_hands`)."""
+OTHER_WEIGHTS = ContactWeights(stroke_side=0.0005)
+"""Of other bodies, whose fingers differ each by its own from those that the motion was made for: keys pull them more
+(`benchmarks.other_hands`)."""

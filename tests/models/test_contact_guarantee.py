@@ -159,7 +159,7 @@ def test_without_order_crossed_fingers_stay_crossed() -> None:
     gaps = [
         gaps_between_lines(state_of(found))[:, 0] for found in found_by("order", problem_of(crossed), crossed)
     ]
-    assert gaps[0].min() > 0.011 and gaps[1].max() < 0
+    assert gaps[0].min() > 0.006 and gaps[1].max() < 0
 
 
 def test_without_comfort_a_playing_finger_stays_stretched() -> None:

@@ -145,7 +145,7 @@ def test_the_page_counts_and_moves_as_it_says() -> None:
 
 
 def test_the_command_writes_both_kinds_of_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_real_file(tmp_path / "fingertips.npz", excerpts=3)
+    write_real_file(tmp_path / "fingertips.npz", excerpts=12)
     for folder, seed in (("old", 0), ("new", 1)):
         (tmp_path / folder).mkdir()
         take(seed).save(tmp_path / folder / "piece.npz")

@@ -329,7 +329,7 @@ def test_fit_hands_prints_its_rounds_and_says_what_is_wrong_with_a_file(
 
 
 def test_what_pianists_played_can_be_evaluated(tmp_path: Path, capsys) -> None:
-    path, _ = real_file(tmp_path, excerpts=3, seconds=14)
+    path, _ = real_file(tmp_path, excerpts=9, seconds=14)
     found = played_by_pianists(path, 2, seed=0)
     assert len(found) == 2 and len({one.name for one in found}) == 2
     for one, real in zip(

@@ -109,7 +109,7 @@ def test_a_takes_paths_are_those_of_its_fingertips() -> None:
 
 
 def test_takes_on_real_notes_stay_in_their_folder(tmp_path: Path) -> None:
-    write_real_file(tmp_path / "fingertips.npz", excerpts=3)
+    write_real_file(tmp_path / "fingertips.npz", excerpts=12)
     pieces = real_pieces(tmp_path / "fingertips.npz", 2, seed=0, seconds=11.0)
     assert len(pieces) == 2 and all(len(piece.paths) == 220 for piece in pieces)
     assert all(piece.excerpt.notes.offset_s.max() <= 11 for piece in pieces)
@@ -126,7 +126,7 @@ def test_the_command_prints_groups_and_writes_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     real = tmp_path / "fingertips.npz"
-    write_real_file(real, excerpts=4)
+    write_real_file(real, excerpts=16)
     base = ["judge", "--real", str(real), "--excerpts", "2"]
     assert (
         main([*base, "--what", "synthesiser", "--takes", str(tmp_path), "--json", str(tmp_path / "j.json")])

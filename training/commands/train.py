@@ -41,6 +41,14 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train = commands.add_parser("train", help="train one stage of the model on shards or PianoMotion10M")
     train.add_argument("--stage", type=int, choices=(1, 2), required=True, help="1 positions, 2 diffusion")
     train.add_argument("--data", type=Path, required=True, help="folder of shards, or of PianoMotion10M")
+    train.add_argument(
+        "--also",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="further folders of shards to learn from",
+    )
     train.add_argument("--out", type=Path, required=True, help="training folder, both stages in one")
     train.add_argument("--preset", default="default", help="training preset: default, paper or official")
     train.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting")
@@ -125,8 +133,7 @@ def _config(arguments: argparse.Namespace) -> ModelConfig:
 
 
 def _train(arguments: argparse.Namespace, device: torch.device) -> int:
-    from training.data.pianomotion.source import open_source
-    from training.data.shards import INDEX_FILE, extend_pieces, read_pieces
+    from training.data.shards import extend_pieces
     from training.stages.audio_encoder import starting_encoder
     from training.stages.distributed import rank, ranks
     from training.stages.sources import as_source
@@ -134,17 +141,7 @@ def _train(arguments: argparse.Namespace, device: torch.device) -> int:
     from training.stages.stage2 import train_stage2
 
     settings, config = _settings(arguments), _config(arguments)
-    pieces: list[Piece] = []
-    windows: Windows
-    held_out: Windows
-    if (arguments.data / INDEX_FILE).is_file():
-        windows = pieces = read_pieces(arguments.data, "train", fps=config.fps, limit=arguments.limit)
-        held_out = read_pieces(arguments.data, "validation", fps=config.fps, limit=arguments.limit or 24)
-        what = f"{len(pieces)} pieces, {{:.1f}} hours of motion; {len(held_out)} held out"
-    else:
-        windows = open_source(arguments.data, "train", config, uploaders=arguments.uploaders)
-        held_out = open_source(arguments.data, "validation", config, uploaders=arguments.uploaders)
-        what = f"{len(windows.clips)} clips, {{:.1f}} hours of motion; {len(held_out.clips)} held out"
+    windows, held_out, pieces, what = _sources(arguments, config)
     summary = what.format(as_source(windows, config, settings).hours)
     if arguments.follow and (not pieces or ranks() > 1):
         raise ValueError("--follow works with shards in one process only")
@@ -189,6 +186,38 @@ def _train(arguments: argparse.Namespace, device: torch.device) -> int:
         else:
             train_stage2(arguments.out, settings, *common, encoder=encoder, start=arguments.start)
     return 0
+
+
+def _sources(arguments: argparse.Namespace, config: ModelConfig) -> tuple[Windows, Windows, list[Piece], str]:
+    """What is learned from, what is held out, the pieces in memory (none of PianoMotion10M), and a line about them."""
+    from training.data.pianomotion.source import open_source
+    from training.data.shards import INDEX_FILE, read_pieces
+
+    if (arguments.data / INDEX_FILE).is_file():
+        pieces = [
+            piece
+            for folder in (arguments.data, *arguments.also)
+            for piece in read_pieces(folder, "train", fps=config.fps, limit=arguments.limit)
+        ]
+        held_out = read_pieces(arguments.data, "validation", fps=config.fps, limit=arguments.limit or 24)
+        return (
+            pieces,
+            held_out,
+            pieces,
+            f"{len(pieces)} pieces, {{:.1f}} hours of motion; {len(held_out)} held out",
+        )
+    if arguments.also:
+        raise ValueError("--also is for folders of shards")
+    clips, others = (
+        open_source(arguments.data, split, config, uploaders=arguments.uploaders)
+        for split in ("train", "validation")
+    )
+    return (
+        clips,
+        others,
+        [],
+        f"{len(clips.clips)} clips, {{:.1f}} hours of motion; {len(others.clips)} held out",
+    )
 
 
 def _keep_features(

@@ -16,7 +16,7 @@ import numpy as np
 from models.body.notes import Notes
 from models.music.notes import trim_notes
 from training.synthesis.performance import perform
-from training.synthesis.real_notes import REAL_FPS, real_excerpts
+from training.synthesis.real_notes import REAL_FPS, excerpts_to_measure
 from training.synthesis.scores import Piece, index_pieces, load_score
 
 LEAST_NOTES = 20
@@ -79,19 +79,19 @@ def choose_excerpts(
 
 
 def played_by_pianists(path: Path, count: int, seed: int) -> list[Excerpt]:
-    """`count` random excerpts of the PianoMime fingertips: the notes that were played, with the hands that played them.
+    """`count` random excerpts of those that nothing learns from: what was played, with the hands that played it.
 
     Raises:
         OSError, KeyError, ValueError: when the file is missing or not such a data set.
     """
-    everything = real_excerpts(path)
-    chosen = np.random.default_rng(seed).permutation(len(everything))[:count]
+    everything = excerpts_to_measure(path)
+    chosen = np.random.default_rng(seed).permutation(list(everything))[:count]
     return [
         Excerpt(
             f"pianist {index}",
             everything[index].notes.astype(np.float32),
             len(everything[index].wrist) / REAL_FPS,
         )
-        for index in sorted(chosen)
+        for index in sorted(chosen.tolist())
         if len(everything[index].notes) >= LEAST_NOTES
     ]

@@ -22,7 +22,7 @@ from models.evaluation.scores import hand_size_of
 from models.music.notes import trim_notes
 from training.evaluation.excerpts import LEAST_NOTES, Excerpt
 from training.evaluation.takes import TakeOptions, make_takes, synthesised
-from training.synthesis.real_notes import REAL_FPS, real_excerpts
+from training.synthesis.real_notes import REAL_FPS, excerpts_to_measure
 
 WHAT = ("model", "contact0", "synthesiser")
 """What makes takes: the model, the model without key contact, the synthesiser that it learns from."""
@@ -59,14 +59,14 @@ class RealPiece:
 
 
 def real_pieces(path: Path, count: int, seed: int, seconds: float | None = None) -> list[RealPiece]:
-    """`count` random excerpts of the PianoMime fingertips, fewer where there are not enough; cut to ``seconds``.
+    """`count` random excerpts of those that nothing learns from, fewer where there are not enough; cut to ``seconds``.
 
     Raises:
         OSError, KeyError, ValueError: when the file is missing or not such a data set.
     """
-    everything = real_excerpts(path)
+    everything = excerpts_to_measure(path)
     found: list[RealPiece] = []
-    for index in np.random.default_rng(seed).permutation(len(everything)).tolist():
+    for index in np.random.default_rng(seed).permutation(list(everything)).tolist():
         one = everything[index]
         frames = len(one.wrist) if seconds is None else min(len(one.wrist), round(seconds * REAL_FPS))
         notes = trim_notes(one.notes, 0.0, frames / REAL_FPS)

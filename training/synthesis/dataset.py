@@ -11,7 +11,6 @@ Half precision keeps angles to 0.0005 rad, a tenth of a millimetre at the finger
 
 from __future__ import annotations
 
-import io
 import json
 import multiprocessing
 import time
@@ -24,16 +23,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.player import Player
 from models.checks import check_range
 from models.contact import apply_contact
 from models.planning.fingering import finger_notes
-from models.whole_file import write_bytes_whole, write_text_whole
+from models.whole_file import write_text_whole
 from training.synthesis.hand_process import HandHabits
 from training.synthesis.motion import base_motion
 from training.synthesis.performance import perform
+from training.synthesis.sample import Sample, save_sample
 from training.synthesis.scores import MIN_NOTES, Piece, Score, index_pieces, load_score
 from training.synthesis.style import draw_player
 
@@ -64,16 +63,6 @@ class SynthesisConfig:
             raise ValueError(
                 f"excerpts of {self.shortest_s} to {self.longest_s} s: 5 s or more, shortest first"
             )
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One synthesised performance."""
-
-    motion: Motion
-    notes: Notes
-    """With the fingers that play them."""
-    player: Player
 
 
 def excerpt(score: Score, rng: np.random.Generator, shortest_s: float, longest_s: float) -> Score:
@@ -128,23 +117,6 @@ def shard_seed(seed: int, name: str, turn: int) -> list[int]:
     return [seed, zlib.crc32(name.encode()), turn]
 
 
-def _save(path: Path, sample: Sample, piece: Piece) -> None:
-    archive = io.BytesIO()
-    np.savez_compressed(
-        archive,
-        euler=sample.motion.euler.astype(np.float16),
-        wrist=sample.motion.wrist,
-        notes=sample.notes.table,
-        hands=sample.notes.hand,
-        fingering=sample.notes.fingering,
-        style=sample.player.vector(),
-        fps=np.float32(sample.motion.fps),
-        name=np.array(piece.name),
-        split=np.array(piece.split),
-    )
-    write_bytes_whole(path, archive.getbuffer())
-
-
 def _one(task: tuple[Piece, int, Path, SynthesisConfig]) -> dict[str, Any]:
     """Make one shard; the entry for the index (``seconds`` 0 where the piece is not playable)."""
     piece, turn, out, config = task
@@ -165,7 +137,7 @@ def _one(task: tuple[Piece, int, Path, SynthesisConfig]) -> dict[str, Any]:
     if len(part.notes) < MIN_NOTES // 2:
         return entry | {"seconds": 0.0, "notes": 0}
     sample = synthesise(part, rng, tempo_known=piece.tempo_known, fps=config.fps)
-    _save(out / file, sample, piece)
+    save_sample(out / file, sample, piece.name, piece.split)
     return entry | {"seconds": sample.motion.frames / config.fps, "notes": len(sample.notes)}
 
 
@@ -220,7 +192,8 @@ def _known(path: Path, config: SynthesisConfig) -> dict[tuple[str, int], dict[st
     return done
 
 
-def _quiet_process() -> None:
+def quiet_process() -> None:
+    """One thread each: the processes are the threads."""
     torch.set_num_threads(1)
 
 
@@ -236,7 +209,7 @@ def build(scores: Path, out: Path, config: SynthesisConfig, *, say: bool = True)
     entries: list[dict[str, Any]] = []
     seconds, fresh_seconds, started, silent = 0.0, 0.0, time.monotonic(), 0
     todo = _tasks(pieces, config, out)
-    with multiprocessing.get_context("spawn").Pool(config.processes, _quiet_process) as pool:
+    with multiprocessing.get_context("spawn").Pool(config.processes, quiet_process) as pool:
         while seconds < config.hours * 3600 and silent < len(pieces):
             batch = [next(todo) for _ in range(8 * config.processes)]
             new = [task for task in batch if (task[0].name, task[1]) not in known]

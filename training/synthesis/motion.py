@@ -8,6 +8,7 @@ pianists, see docs/lab/calibration.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from models.body.notes import Notes
 from models.body.player import Player, Style
 from models.body.skeleton import FINGER_JOINTS, LEFT, RIGHT, STANDARD_HANDS
 from training.synthesis.finger_ik import solve_fingers
-from training.synthesis.hand_notes import notes_of_hand
-from training.synthesis.hand_process import HandHabits, draw_hand, fitted_habits
+from training.synthesis.hand_notes import HandNotes, notes_of_hand
+from training.synthesis.hand_process import HandHabits, HandPath, draw_hand, fitted_habits
 from training.synthesis.smooth import noise_path, smooth_path
 from training.synthesis.tips import tip_paths
 from training.synthesis.wrist import WRIST_Z, WristPath, carry_wrist, make_room
@@ -46,14 +47,36 @@ def base_motion(
     """
     frames = int(np.ceil(duration_s * fps))
     played = [notes_of_hand(notes, hand) for hand in (LEFT, RIGHT)]
-    habits, style = habits or fitted_habits(), player.style
+    habits = habits or fitted_habits()
     paths = [draw_hand(one, hand, player, frames, fps, rng, habits) for hand, one in enumerate(played)]
-    wrists = [carry_wrist(path, habits.mean[hand], style, fps, rng) for hand, path in enumerate(paths)]
+    return raised(paths, played, habits.mean, player, rng, fps)
+
+
+def raised(
+    paths: Sequence[HandPath],
+    played: Sequence[HandNotes],
+    rest: NDArray[np.float64],
+    player: Player,
+    rng: np.random.Generator,
+    fps: float,
+    *,
+    tracked: bool = False,
+) -> Motion:
+    """Hands in space from their paths over the keys, before key contact.
+
+    Args:
+        paths: the left and the right hand from above, right-hand terms.
+        played: the notes of each.
+        rest: (2, 10) where each hand's fingertips lie from its wrist on average, right-hand terms.
+        tracked: the paths are those of real hands.
+    """
+    frames, style = len(paths[0].wrist), player.style
+    wrists = [carry_wrist(path, rest[hand], style, fps, rng) for hand, path in enumerate(paths)]
     make_room(*wrists)
     wrist, euler, tips = np.zeros((frames, 2, 3)), np.zeros((frames, 2, 16, 3)), np.zeros((frames, 2, 5, 3))
     for hand, (one, path, carrier) in enumerate(zip(played, paths, wrists, strict=True)):
         side = np.array([1.0 if hand == RIGHT else -1.0, 1.0, 1.0])
-        tip_path = tip_paths(one, path, carrier, style, fps, rng)
+        tip_path = tip_paths(one, path, carrier, style, fps, rng, tracked=tracked)
         euler[:, hand] = _posture(style, carrier, tip_path, hand, rng, fps)
         wrist[:, hand], tips[:, hand] = carrier.place * side, tip_path * side
     solved = solve_fingers(euler, wrist, tips, style.size_factor)

@@ -20,6 +20,8 @@ from models.body.notes import Notes
 REAL_FPS = 20.0
 PRESS_M, REST_M = 0.02, 0.1
 """Heights in the data set: below the first a finger presses, above the second it is in the rest pose at the start."""
+HELD_OUT = 4
+"""Every so-manieth excerpt, in the data set's own order, is for measuring alone: no model learns from it."""
 _LOUDNESS = 70.0
 _SHORTEST_S = 10.0
 
@@ -49,6 +51,21 @@ def real_excerpts(path: Path) -> list[RealExcerpt]:
         part = part[playing[0] : playing[-1] + 1]
         found.append(RealExcerpt(part[:, :, 0, :2], part[:, :, 1:, :2], played_notes(part[:, :, 1:])))
     return found
+
+
+def is_held_out(index: int) -> bool:
+    """Whether the excerpt of this number is for measuring alone."""
+    return index % HELD_OUT == 0
+
+
+def excerpts_to_learn(path: Path) -> dict[int, RealExcerpt]:
+    """The excerpts that models may learn from, by their number. Raises as `real_excerpts` does."""
+    return {index: one for index, one in enumerate(real_excerpts(path)) if not is_held_out(index)}
+
+
+def excerpts_to_measure(path: Path) -> dict[int, RealExcerpt]:
+    """The other excerpts, by their number."""
+    return {index: one for index, one in enumerate(real_excerpts(path)) if is_held_out(index)}
 
 
 def played_notes(tips: NDArray[np.floating[Any]]) -> Notes:

@@ -31,16 +31,27 @@ _EASE_S = 0.12
 
 
 def tip_paths(
-    hand: HandNotes, path: HandPath, wrist: WristPath, style: Style, fps: float, rng: np.random.Generator
+    hand: HandNotes,
+    path: HandPath,
+    wrist: WristPath,
+    style: Style,
+    fps: float,
+    rng: np.random.Generator,
+    *,
+    tracked: bool = False,
 ) -> NDArray[np.float64]:
-    """Fingertips (F, 5, 3) in right-hand terms."""
+    """Fingertips (F, 5, 3) in right-hand terms.
+
+    tracked: the path is that of a real hand, whose fingers are within reach and in order as they are.
+    """
     busy, size = busy_fingers(hand, len(path.wrist), fps), style.size_factor
     moved = wrist.place[:, :2] - path.wrist
     tips = path.tips + (1 - busy)[..., None] * moved[:, None]
-    offsets = _within_reach(tips - wrist.place[:, None, :2], wrist.turn, size)
-    offsets[:, 0] = _not_hooked(offsets[:, 0], wrist.turn, 1 - busy[:, 0], size)
-    tips = wrist.place[:, None, :2] + offsets
-    _keep_order(tips, busy, size)
+    if not tracked:
+        offsets = _within_reach(tips - wrist.place[:, None, :2], wrist.turn, size)
+        offsets[:, 0] = _not_hooked(offsets[:, 0], wrist.turn, 1 - busy[:, 0], size)
+        tips = wrist.place[:, None, :2] + offsets
+        _keep_order(tips, busy, size)
     return np.concatenate([tips, tip_heights(hand, tips, busy, style, fps, rng)[..., None]], 2)
 
 
