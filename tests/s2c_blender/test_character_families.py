@@ -128,6 +128,21 @@ def test_a_take_on_every_family(name: str, tmp_path: Path, scene: bpy.types.Scen
         assert (elbow[:, 2] < shoulder[:, 2]).all()
         assert ((elbow[:, 0] - shoulder[:, 0]) * (1 if hand else -1) > -0.06).all()
         assert np.linalg.norm(np.diff(elbow, axis=0), axis=1).max() < 0.03
+    for own in stored.mapping_of(
+        armature
+    ).hands:  # no arm is wrung: all are turned about their own line by little
+        for part, after in (("upper_arm", "forearm"), ("forearm", "wrist")):
+            assert abs(wrung(armature, own.bones[part], own.bones[after])) < 60, (part, own.bones[part])
+
+
+def wrung(armature: bpy.types.Object, name: str, after: str) -> float:
+    """Degrees by which a bone is turned about its own line, in the frame that is shown."""
+    bone = armature.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones[name]
+    way = armature.data.bones[after].head_local - armature.data.bones[name].head_local
+    along = (bone.bone.matrix_local.to_3x3().inverted() @ way).normalized()
+    turn = bone.matrix_basis.to_quaternion()
+    degrees = np.degrees(2 * np.arctan2(Vector(turn[1:]).dot(along), turn.w))
+    return float((degrees + 180) % 360 - 180)
 
 
 UNREAL_WORDS = ("hand_", "index_", "thumb_", "middle_", "ring_", "pinky_", "arm_")
