@@ -14,8 +14,11 @@ import bpy
 from bpy.app.handlers import persistent
 
 from .core import temporary
+from .errors import UserError
+from .rig.character import stored
 from .session import do_nothing, session
 from .takes import follow, take_paths, unfinished
+from .takes.put_on import add_properties
 from .ui import refusals
 
 TIDY_SECONDS = 0.005
@@ -89,9 +92,14 @@ def on_load_pre(*_arguments: object) -> None:
 
 @persistent
 def on_load_post(*_arguments: object) -> None:
-    """Timers can be lost with a file."""
+    """Timers can be lost with a file, and characters that are overrides forget who they are."""
     if not bpy.app.timers.is_registered(tick):
         bpy.app.timers.register(tick, persistent=True)
+    for armature in stored.give_back():
+        try:
+            add_properties(armature)
+        except UserError:  # said when the character is to play
+            continue
 
 
 @persistent

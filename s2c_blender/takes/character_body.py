@@ -33,7 +33,7 @@ from .sampling import sample
 from .stillness import stands_still
 from .take_arrays import TakeArrays
 
-FALLS_SHORT_M = 5e-4
+FALLS_SHORT_M = 1e-3
 """An arm that gets nearer than this is said to reach."""
 
 Array = NDArray[np.float64]
@@ -101,7 +101,7 @@ class CharacterBody:
         self._trunk = trunk_of(armature, limbs) if self._leans else None
         body = nullcontext if self._leans is None else upright
         with body(armature):
-            still = stands_still(armature, [limb.chain[0] for limb in limbs])
+            still = stands_still(armature, first)
         carrying = Carrying(armature, first, 1 if still else len(self._take.euler), self._trunk)
         looked: list[UserError] = []
 

@@ -179,9 +179,11 @@ class CharacterWriter:
             short = self._body.arms[hand].short
             frames = int((short > FALLS_SHORT_M).sum())
             if frames:
+                most = short.max()
+                size = f"{100 * most:.0f} cm" if most >= 0.01 else f"{1000 * most:.0f} mm"
                 found.append(
-                    f"The {HANDS[hand]} arm is too short for {frames / self._take.fps:.1f} s of the take, by up to "
-                    f"{100 * short.max():.0f} cm: move the character nearer to the piano, or let its body lean."
+                    f"The {HANDS[hand]} arm is too short for {max(frames / self._take.fps, 0.1):.1f} s of the take, by "
+                    f"up to {size}: move the character nearer to the piano, or let its body lean."
                 )
         return found
 

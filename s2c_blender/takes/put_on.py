@@ -10,6 +10,9 @@ import bpy
 import numpy as np
 
 from .. import compat
+from ..piano.animation import add_depths
+from ..rig.hands import hands_of
+from .clock import add_clock
 from .hands_on import Writer, reader_of
 from .layers import can_replace_active, current_action, is_hindered
 from .sampling import scene_of_its_own
@@ -17,6 +20,13 @@ from .take_order import TakeOrder
 
 NEAR_M, NEAR_RAD = 1e-3, 0.02
 """Within this a hand is where the take puts it."""
+
+
+def add_properties(armature: bpy.types.Object) -> None:
+    """Give an armature the custom properties that a take's curves move: its clock, and how far piano keys are down."""
+    for wrist in hands_of(armature).wrists:
+        add_clock(armature.pose.bones[wrist])
+    add_depths(armature)
 
 
 def put_on(armature: bpy.types.Object, action: bpy.types.Action, slot: bpy.types.ActionSlot) -> None:

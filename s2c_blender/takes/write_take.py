@@ -19,7 +19,7 @@ from .. import fcurves
 from ..core.heap_prefault import WarmMemory
 from ..core.splicing import Stretch
 from ..errors import UserError
-from ..piano.animation import add_depths, carrier, is_piano_curve, write_depths, write_pedal
+from ..piano.animation import carrier, is_piano_curve, write_depths, write_pedal
 from ..piano.depths import KeyMotion, motion_of_knots, motion_of_notes
 from ..piano.pairing import connect_all
 from ..rig.character.leaning import NAME as LEAN_GROUP
@@ -36,7 +36,7 @@ from .new_action import (
     find_bag,
     find_slot,
 )
-from .put_on import is_seen, put_on
+from .put_on import add_properties, is_seen, put_on
 from .read_back import Marks, by_uid, write_marks
 from .result_line import checked, describe, extend_scene_end, remember_left_out
 from .take_arrays import FINGER, ONSET, PITCH, TakeArrays
@@ -208,9 +208,7 @@ def _bind(
 ) -> None:
     """The armature plays the new action, and the scene says so. Blender copies all keys here, for evaluation."""
     armature, action, scene = find_armature(order), find_action(action_uid), _find_scene(order)
-    for wrist in hands_of(armature).wrists:
-        clock.add_clock(armature.pose.bones[wrist])
-    add_depths(armature)
+    add_properties(armature)
     put_on(armature, action, find_slot(action, slot_handle))
     writer.finish(armature)
     sound = (

@@ -11,6 +11,7 @@ from mathutils import Vector
 from s2c_blender.core import skeleton
 from s2c_blender.core.character.mapping import CharacterMapping, HandMapping
 from s2c_blender.core.character_seat import piano_for
+from s2c_blender.export.fbx import export_fbx
 
 RIGS = Path(__file__).with_name("rigs")
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
@@ -133,3 +134,57 @@ def pole_rig():
         armature.pose.bones[f"c_hand_ik{end}"]["ik_fk_switch"] = 0.0
     bpy.context.view_layer.update()
     return armature
+
+
+def add_shell(armature):
+    """A triangle on every bone, so that files of the armature have a pose to bind to."""
+    mesh = bpy.data.meshes.new("Shell")
+    item = bpy.data.objects.new("Shell", mesh)
+    bones = armature.data.bones
+    corners = [
+        bone.matrix_local @ Vector(at) for bone in bones for at in ((0, 0, 0), (0.3, 0, 0), (0, 0.3, 0))
+    ]
+    mesh.from_pydata(corners, [], [(3 * i, 3 * i + 1, 3 * i + 2) for i in range(len(bones))])
+    for i, bone in enumerate(bones):
+        item.vertex_groups.new(name=bone.name).add([3 * i, 3 * i + 1, 3 * i + 2], 1.0, "REPLACE")
+    item.modifiers.new("Armature", "ARMATURE").object = armature
+    item.parent = armature
+    bpy.context.scene.collection.objects.link(item)
+
+
+def check_fbx(armature, path, preset, words):
+    """An exported take is what Blender's own newer FBX reader, another program than its exporter, makes of the file."""
+    export_fbx(bpy.context, armature, path, preset)
+    wanted = {frame: joints(armature, frame, words) for frame in (1, 20, 40)}
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.scene.render.fps = 30
+    bpy.ops.wm.fbx_import(filepath=str(path))
+    again = next(item for item in bpy.data.objects if item.type == "ARMATURE")
+    first = int(min(curve.range()[0] for curve in curves_of(again)))
+    for frame, there in wanted.items():
+        found = joints(again, first + frame - 1, words)
+        assert len(there) > 20 and set(there) <= set(found)
+        for name, (place, turn) in there.items():
+            assert np.linalg.norm(found[name][0] - place) < 1e-4, (name, frame)
+            angle = np.degrees(np.arccos(np.clip((np.trace(found[name][1].T @ turn) - 1) / 2, -1, 1)))
+            assert angle < 0.1, (name, frame, angle)
+
+
+def curves_of(armature):
+    data = armature.animation_data
+    bag = data.action.layers[0].strips[0].channelbag(data.action_slot)
+    return list(bag.fcurves)
+
+
+def joints(armature, frame, words):
+    """Where each bone with one of `words` in its name is in the world, and how it is turned from rest there."""
+    bpy.context.scene.frame_set(frame)
+    evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    found = {}
+    for bone in evaluated.pose.bones:
+        if any(word in bone.name for word in words):
+            place = (evaluated.matrix_world @ bone.matrix).translation
+            world = np.array(evaluated.matrix_world.to_3x3().normalized())
+            turn = np.array((bone.matrix @ bone.bone.matrix_local.inverted()).to_3x3().normalized())
+            found[bone.name] = np.array(place), world @ turn @ world.T
+    return found

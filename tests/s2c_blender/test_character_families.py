@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from character_helpers import RIGS, geometry_tips, tips_seen
+from character_helpers import RIGS, add_shell, check_fbx, geometry_tips, tips_seen
 from mathutils import Matrix, Quaternion, Vector
 from session_helpers import FRAMES, write_arms_take
 
@@ -81,6 +81,18 @@ def stand_up(armature: bpy.types.Object) -> None:
     bpy.context.view_layer.update()
 
 
+def at_a_piano(name: str) -> bpy.types.Object:
+    """The armature as a character that stands upright, with a piano before it."""
+    armature = built(name)
+    bpy.ops.s2c.add_piano()  # so that nobody has to guess where the front is before the armature stands
+    assert bpy.ops.s2c.use_character(armature=name) == {"FINISHED"}
+    stand_up(armature)
+    for item in [item for item in bpy.data.objects if item != armature]:
+        bpy.data.objects.remove(item)
+    assert bpy.ops.s2c.use_character(armature=name) == {"FINISHED"}
+    return armature
+
+
 def possible(arrays: dict[str, np.ndarray], hands: CharacterHands) -> dict[str, np.ndarray]:
     """A take that the hand geometry allows: what a rig lacks is at rest."""
     for hand in hands.hands:
@@ -93,13 +105,7 @@ def possible(arrays: dict[str, np.ndarray], hands: CharacterHands) -> dict[str, 
 
 @pytest.mark.parametrize("name", BOTH_HANDS)
 def test_a_take_on_every_family(name: str, tmp_path: Path, scene: bpy.types.Scene) -> None:
-    armature = built(name)
-    bpy.ops.s2c.add_piano()  # so that nobody has to guess where the front is before the armature stands
-    assert bpy.ops.s2c.use_character(armature=name) == {"FINISHED"}
-    stand_up(armature)
-    for item in [item for item in bpy.data.objects if item != armature]:
-        bpy.data.objects.remove(item)
-    assert bpy.ops.s2c.use_character(armature=name) == {"FINISHED"}
+    armature = at_a_piano(name)
     hands = stored.character_hands(armature)
     arrays = possible(write_arms_take(tmp_path / "made.npz"), hands)
     write_arms_take(tmp_path / "made.npz", arrays)
@@ -122,3 +128,35 @@ def test_a_take_on_every_family(name: str, tmp_path: Path, scene: bpy.types.Scen
         assert (elbow[:, 2] < shoulder[:, 2]).all()
         assert ((elbow[:, 0] - shoulder[:, 0]) * (1 if hand else -1) > -0.06).all()
         assert np.linalg.norm(np.diff(elbow, axis=0), axis=1).max() < 0.03
+    for own in stored.mapping_of(
+        armature
+    ).hands:  # no arm is wrung: all are turned about their own line by little
+        for part, after in (("upper_arm", "forearm"), ("forearm", "wrist")):
+            assert abs(wrung(armature, own.bones[part], own.bones[after])) < 60, (part, own.bones[part])
+
+
+def wrung(armature: bpy.types.Object, name: str, after: str) -> float:
+    """Degrees by which a bone is turned about its own line, in the frame that is shown."""
+    bone = armature.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones[name]
+    way = armature.data.bones[after].head_local - armature.data.bones[name].head_local
+    along = (bone.bone.matrix_local.to_3x3().inverted() @ way).normalized()
+    turn = bone.matrix_basis.to_quaternion()
+    degrees = np.degrees(2 * np.arctan2(Vector(turn[1:]).dot(along), turn.w))
+    return float((degrees + 180) % 360 - 180)
+
+
+UNREAL_WORDS = ("hand_", "index_", "thumb_", "middle_", "ring_", "pinky_", "arm_")
+
+
+@pytest.mark.parametrize(
+    ("name", "preset", "words"),
+    [("unreal4", "UNREAL", UNREAL_WORDS), ("mixamo_fbx", "UNITY", ("Hand", "Arm"))],
+)
+def test_fbx_of_engines_own_characters(
+    name: str, preset: str, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    armature = at_a_piano(name)
+    add_shell(armature)
+    write_arms_take(tmp_path / "made.npz")
+    bpy.ops.s2c.apply_take(filepath=str(tmp_path / "made.npz"), frame_start=1)
+    check_fbx(armature, tmp_path / "out.fbx", preset, words)

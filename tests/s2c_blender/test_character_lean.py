@@ -175,3 +175,21 @@ def test_lean_is_in_time_and_nothing_where_arms_reach() -> None:
     up = turns[45] @ [0, 0, 1]
     assert up[0] > 0.015 and up[1] > 0  # to the treble, and toward the keys
     assert np.linalg.norm(wrist[45, 1] - shoulder[45, 1]) > 0.5  # which it was not without the lean
+
+
+def test_undo_takes_back_take_and_lean_in_one_step(armature: bpy.types.Object, tmp_path: Path) -> None:
+    bone = armature.pose.bones["mixamorig:Head"]
+    bone.keyframe_insert("rotation_quaternion", frame=1)
+    own = armature.animation_data.action.name
+    bpy.ops.ed.undo_push(message="before")
+    far_take(tmp_path / "made.npz")
+    play(tmp_path)
+    assert leaning_bone(armature) == TRUNK
+    bpy.ops.ed.undo()
+    back = bpy.data.objects["Character"]
+    assert back.animation_data.action.name == own
+    assert leaning_bone(back) is None
+    bpy.ops.ed.redo()
+    again = bpy.data.objects["Character"]
+    assert again.animation_data.action.name != own
+    assert leaning_bone(again) == TRUNK

@@ -13,6 +13,7 @@ from session_helpers import FRAMES, write_arms_take
 
 import s2c_blender
 from s2c_blender.rig.character import stored
+from s2c_blender.rig.character.overlay import overlay_of
 from s2c_blender.takes import sampling
 from s2c_blender.takes.hands_on import reader_of
 
@@ -144,3 +145,18 @@ def test_a_posed_finger_master_is_said(blend: Path, tmp_path: Path) -> None:
     write_arms_take(tmp_path / "made.npz")
     with pytest.raises(RuntimeError, match="f_index"):
         bpy.ops.s2c.apply_take(filepath=str(tmp_path / "made.npz"), frame_start=START)
+
+
+def test_the_picture_of_the_mapping_goes_with_the_hands(blend: Path, tmp_path: Path) -> None:
+    armature = opened(blend, RIG)
+    switch(armature)
+    play(armature, tmp_path)
+    bpy.ops.s2c.show_mapping()
+    picture = overlay_of(armature)
+    assert picture is not None
+    hands = stored.character_hands(armature)
+    bpy.context.scene.frame_set(START + 20)
+    evaluated = picture.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    places = np.array([list(evaluated.matrix_world @ vertex.co) for vertex in evaluated.data.vertices])
+    tips = tips_seen(armature, hands, START + 20).reshape(-1, 3)
+    assert max(np.linalg.norm(places - tip, axis=1).min() for tip in tips) < 2e-3

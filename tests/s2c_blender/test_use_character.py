@@ -8,10 +8,10 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from character_helpers import geometry_tips, mpfb_armature, tips_seen
+from character_helpers import check_fbx, geometry_tips, mpfb_armature, tips_seen
 from mathutils import Matrix
 from session_helpers import write_arms_take, write_sound
-from ui_helpers import draw
+from ui_helpers import Region, draw
 
 import s2c_blender
 from s2c_blender.export.fbx import export_fbx
@@ -300,6 +300,8 @@ def test_the_panel_lists_the_bones(scene: bpy.types.Scene) -> None:
     drawn = draw(panels.S2C_PT_view3d)
     assert drawn.names().count("s2c.choose_bone") == 2 * 19
     assert {"s2c.show_mapping", "s2c.save_mapping", "s2c.load_mapping"} <= set(drawn.names())
+    narrow = draw(panels.S2C_PT_view3d, context=Region(120))
+    assert narrow.names().count("s2c.choose_bone") == 2 * 19
 
 
 def test_fbx_of_a_character_with_a_take_is_written(scene: bpy.types.Scene, tmp_path: Path) -> None:
@@ -338,46 +340,12 @@ def test_the_vrm_add_ons_list_is_read_in_both_versions() -> None:
 def test_fbx_of_a_character_brings_the_take_to_other_programs(
     preset: str, scene: bpy.types.Scene, tmp_path: Path
 ) -> None:
-    """Blender's own newer reader is another program than its exporter."""
     armature = mpfb_armature(scale=100.0)
     add_skin(armature)
     use()
     write_arms_take(tmp_path / "made.npz")
     bpy.ops.s2c.apply_take(filepath=str(tmp_path / "made.npz"), frame_start=1)
-    export_fbx(bpy.context, armature, tmp_path / "out.fbx", preset)
-    wanted = {frame: joints(armature, frame) for frame in (1, 20, 40)}
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    bpy.context.scene.render.fps = 30
-    bpy.ops.wm.fbx_import(filepath=str(tmp_path / "out.fbx"))
-    again = next(item for item in bpy.data.objects if item.type == "ARMATURE")
-    first = min(curve.range()[0] for curve in curves_of(again))
-    for frame, there in wanted.items():
-        found = joints(again, int(first) + frame - 1)
-        assert set(there) <= set(found)
-        for name, (place, turn) in there.items():
-            assert np.linalg.norm(found[name][0] - place) < 1e-4, (name, frame)
-            angle = np.degrees(np.arccos(np.clip((np.trace(found[name][1].T @ turn) - 1) / 2, -1, 1)))
-            assert angle < 0.1, (name, frame, angle)
-
-
-def curves_of(armature: bpy.types.Object) -> list[bpy.types.FCurve]:
-    data = armature.animation_data
-    bag = data.action.layers[0].strips[0].channelbag(data.action_slot)
-    return list(bag.fcurves)
-
-
-def joints(armature: bpy.types.Object, frame: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Where each bone of the hands is in the world, seen from the hips, and how it is turned from rest."""
-    bpy.context.scene.frame_set(frame)
-    evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    found = {}
-    for bone in evaluated.pose.bones:
-        if "Hand" in bone.name or "Arm" in bone.name:
-            place = (evaluated.matrix_world @ bone.matrix).translation
-            world = np.array(evaluated.matrix_world.to_3x3().normalized())
-            turn = np.array((bone.matrix @ bone.bone.matrix_local.inverted()).to_3x3().normalized())
-            found[bone.name] = np.array(place), world @ turn @ world.T
-    return found
+    check_fbx(armature, tmp_path / "out.fbx", preset, ("Hand", "Arm"))
 
 
 def test_a_character_that_lies_down_is_found_and_told_to_sit_up(scene: bpy.types.Scene) -> None:
@@ -390,3 +358,45 @@ def test_a_character_that_lies_down_is_found_and_told_to_sit_up(scene: bpy.types
     bpy.ops.s2c.add_piano()
     use()
     assert stored.piano_object(armature) == pianos()[0]
+
+
+def test_an_override_of_a_linked_character_still_knows_after_opening_the_file(
+    scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    armature = mpfb_armature()
+    collection = bpy.data.collections.new("Cast")
+    scene.collection.children.link(collection)
+    collection.objects.link(armature)
+    scene.collection.objects.unlink(armature)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "cast.blend"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    with bpy.data.libraries.load(str(tmp_path / "cast.blend"), link=True) as (_there, here):
+        here.collections = ["Cast"]
+    bpy.context.scene.collection.children.link(here.collections[0])
+    assert "make it local" in refused(armature="Character")
+    here.collections[0].override_hierarchy_create(
+        bpy.context.scene, bpy.context.view_layer, do_fully_editable=True
+    )
+    assert bpy.ops.s2c.use_character(armature="Character") == {"FINISHED"}
+    write_arms_take(tmp_path / "made.npz")
+    bpy.ops.s2c.apply_take(filepath=str(tmp_path / "made.npz"), frame_start=1)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
+    again = next(item for item in bpy.data.objects if item.type == "ARMATURE" and item.override_library)
+    assert stored.mapping_of(again).left.bones["thumb1"] == LEFT_THUMB
+    assert stored.piano_object(again) == pianos()[0]
+    key = piano_keys(pianos()[0])[60]
+    bpy.context.scene.frame_set(1 + 8)
+    assert abs(key.evaluated_get(bpy.context.evaluated_depsgraph_get()).rotation_euler.x) > 0.01
+
+
+@pytest.mark.parametrize(
+    "odd", [3, "text", [1, 2], {"a": 1}, {"a": {"armature": 3}}, {"a": {"s2c_character": "x"}}]
+)
+def test_odd_marks_of_a_scene_are_passed_over(odd: object, scene: bpy.types.Scene) -> None:
+    armature = mpfb_armature()
+    scene["s2c_characters"] = odd
+    assert stored.give_back() == []
+    scene["s2c_characters"] = {"a": {"armature": armature, "s2c_character": "x"}}
+    assert stored.give_back() == []  # it is no override, and keeps its own
+    assert stored.PROPERTY not in armature

@@ -18,6 +18,7 @@ from ...core.character.hands import CharacterHands
 from ...core.character.mapping import CharacterMapping, HandMapping, read_mapping
 from ...errors import UserError
 from ..bones import Frame
+from . import overrides
 from .limbs import Limb, limb_of
 from .rest import rest_bones
 
@@ -65,6 +66,12 @@ def _read(text: str) -> CharacterMapping:
 def remember(armature: bpy.types.Object, mapping: CharacterMapping) -> None:
     """Let an armature remember a mapping."""
     armature[PROPERTY] = mapping.to_json()
+    overrides.keep(armature, (PROPERTY, PIANO_PROPERTY))
+
+
+def give_back() -> list[bpy.types.Object]:
+    """Let overrides remember again, once a file is open; those that had forgotten."""
+    return overrides.give_back((PROPERTY, PIANO_PROPERTY))
 
 
 def piano_matrix(armature: bpy.types.Object, mapping: CharacterMapping) -> NDArray[np.float64]:

@@ -65,6 +65,12 @@ def place_piano(context: bpy.types.Context, armature: bpy.types.Object) -> list[
     return [text for text in said if text]
 
 
+def named(scene: bpy.types.Scene, name: str) -> bpy.types.Object | None:
+    """The object of that name; where an override lies beside its linked original, the override."""
+    found = [item for item in scene.objects if item.name == name]
+    return min(found, key=lambda item: item.library is not None, default=None)
+
+
 class S2C_OT_use_character(AddOperator, bpy.types.Operator):
     """Let the hands of this character's own armature play: finds its bones, and puts a piano before it"""
 
@@ -78,12 +84,12 @@ class S2C_OT_use_character(AddOperator, bpy.types.Operator):
     )
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        item = context.scene.objects.get(self.armature) if self.armature else chosen_character(context)
+        item = named(context.scene, self.armature) if self.armature else chosen_character(context)
         if item is None or item.type != "ARMATURE":
-            named = (
+            what = (
                 f'There is no armature "{self.armature}" here' if self.armature else "No armature is chosen"
             )
-            raise UserError("no_character", f"{named}: select the character's armature first.")
+            raise UserError("no_character", f"{what}: select the character's armature first.")
         if are_built_in(item):
             raise UserError(
                 "own_hands", f'"{item.name}" are the S2C hands, which play as they are: press Generate.'
