@@ -94,7 +94,7 @@ def test_a_finger_that_holds_its_key_goes_along_with_its_hand_and_no_farther_tha
     generated = np.full((2, 5, FRAMES), 0.03)
     generated[..., struck:] += 0.02 * np.linspace(0, 1, FRAMES - struck)
     held, stays = (thumb(sampler(np.zeros(1), np.full(1, 0.03), tips).points) for tips in (generated, None))
-    while_held = slice(struck + 30, round(1.4 * FPS))
+    while_held = slice(struck + 30, round(1.2 * FPS))
     assert (stays[1] == 0.03).all() and (held[1, :struck] == 0.03).all()
     assert (np.diff(held[1, while_held]) > 0).all() and held[1].max() < 0.03 + 0.012
     dips = bottom_depth(np.full(FRAMES, 60), held[1])
