@@ -208,7 +208,9 @@ class StrokeSampler:
         edge = keyboard.BLACK_FRONT - _EDGE_M
         white = ~keyboard.is_black(self._press[here])
         high = np.where(white & (landed <= edge), np.minimum(high, edge), high)
-        along: NDArray[np.float64] = np.clip(landed + moved, np.minimum(low, landed), np.maximum(high, landed))
+        along: NDArray[np.float64] = np.clip(
+            landed + moved, np.minimum(low, landed), np.maximum(high, landed)
+        )
         return along - landed
 
     @property
