@@ -49,8 +49,6 @@ AHEAD_S = 2.0
 CONTEXT_S = 0.5
 """Seconds before a stretch, and around what may change, that are known."""
 _CALM_S = 0.03
-STEPS = 5
-"""Gauss-Newton steps of a stretch."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +108,7 @@ def apply_contact(
     tips[:2] += sideways[:, :, None]
     wrists[:2] += sideways
     wanted = reached(wanted, tips, edits.free, geometry, hand_size).unhooked(edits.free)
+    weights = weights or (OUR_WEIGHTS if geometry is STANDARD_HANDS else OTHER_WEIGHTS)
     whole = Problem(
         wanted,
         tips,
@@ -119,7 +118,7 @@ def apply_contact(
         motion.fps,
         hand_size,
         geometry,
-        weights or (OUR_WEIGHTS if geometry is STANDARD_HANDS else OTHER_WEIGHTS),
+        weights,
     )
     first, last = edits.span
     parts = [(0, motion.frames)] if spans is None else spans
@@ -129,12 +128,12 @@ def apply_contact(
         if start < last and stop > first
         for cut in _stretches(max(start, first), min(stop, last), round(stretch_s * motion.fps))
     ]
-    values, total = wanted.values.copy(), max(STEPS * len(cuts), 1)
+    values, total = wanted.values.copy(), max(weights.steps * len(cuts), 1)
     # Matrices of this size are several times slower on several threads, and round otherwise.
     with threadpool_limits(1, user_api="blas"):
         for index, (start, stop) in enumerate(cuts):
 
-            def step_done(step: int, done: int = index * STEPS) -> None:
+            def step_done(step: int, done: int = index * weights.steps) -> None:
                 if progress is not None:
                     progress(STAGE, done + step, total)
 
@@ -174,7 +173,7 @@ def _solved(whole: Problem, values: Array, start: int, stop: int, step_done: Cal
     fixed[: start - begin] = True
     problem = whole.part(around, fixed)
     known = whole.wanted.with_values(values).part(around)
-    problem, solved = settle(problem, minimise(problem, known, STEPS, step_done))
+    problem, solved = settle(problem, minimise(problem, known, whole.weights.steps, step_done))
     solved = separate_fingers(problem, lift_idle(problem, solved))
     return solved.values[..., start - begin : stop - begin]
 

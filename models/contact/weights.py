@@ -83,14 +83,16 @@ class ContactWeights:
     """Comfortable abduction to either side, radians."""
     spread: float = 0.12
     """Radians that it is wider."""
-    # the solver's steps
+    # the solver
+    steps: int = 5
+    """Gauss-Newton steps of a stretch."""
     damping: float = 0.03
     """A step changes variables by about this much before that costs as much as half a unit: radians, or 5 cm."""
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if isinstance(value, float) and not value > 0:
+            if isinstance(value, (int, float)) and not value > 0:
                 raise ValueError(f"{item.name} is {value}; it must be above 0")
         if len(self.least_arch) != 5 or not np.less(self.least_arch, self.most_arch).all():
             raise ValueError("least_arch must have five numbers, each below that of most_arch")
@@ -98,6 +100,6 @@ class ContactWeights:
 
 OUR_WEIGHTS = ContactWeights()
 """Of our hands, whose motion the networks make."""
-OTHER_WEIGHTS = ContactWeights(stroke_side=0.0005)
-"""Of other bodies, whose fingers differ each by its own from those that the motion was made for: keys pull them more
-(`benchmarks.other_hands`)."""
+OTHER_WEIGHTS = ContactWeights(stroke_side=0.0005, steps=8)
+"""Of other bodies, whose fingers differ each by its own from those that the motion was made for: keys pull them more;
+an octave that a small hand just reaches takes more steps to find (`benchmarks.other_hands`)."""
