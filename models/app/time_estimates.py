@@ -14,7 +14,7 @@ FIRST_GUESS = {"transcribe": 0.2, "sample": 0.04, "contact": 0.05}
 """Seconds of work for a second of music (and usual steps) before anything was measured: two cores of a laptop."""
 LOAD_S = {"model": 1.0, "transcriber": 1.0}
 """Seconds that loading takes, with the libraries that it needs."""
-USUAL_STEPS = 8
+USUAL_STEPS = 5
 SEGMENT_S, SEGMENT_STEP_S = 16.0, 15.0
 """The transcriber hears so much at a time, and goes on by so much (`models.music.transcription.transcribe`)."""
 WINDOW_S = 8.0
