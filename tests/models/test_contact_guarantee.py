@@ -262,7 +262,7 @@ def test_weights_must_be_above_zero(name: str, value: float) -> None:
 
 @pytest.mark.parametrize("range_", [(0.4,), (0.4, 0.4, 0.4, 0.4, 2.0)])
 def test_a_comfortable_range_has_five_numbers_and_a_width(range_: tuple[float, ...]) -> None:
-    assert len([item for item in fields(ContactWeights) if item.type != "float"]) == 2
+    assert len([item for item in fields(ContactWeights) if "tuple" in str(item.type)]) == 2
     with pytest.raises(ValueError, match="most_arch"):
         ContactWeights(least_arch=range_)
 

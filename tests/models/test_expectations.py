@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 
-from models.app.time_estimates import Expectations, Work
+from models.app.time_estimates import USUAL_STEPS, Expectations, Work
 
 SONG = Work(duration_s=280.0, listens=True, loads=("model", "transcriber"), model=("default", "cpu"))
 CLIP = dataclasses.replace(SONG, duration_s=2.0, loads=())
@@ -45,7 +45,7 @@ def test_a_redone_bar_and_a_known_sound_teach_nothing_false() -> None:
 
 def test_more_steps_take_longer_and_models_are_not_mixed_up() -> None:
     expectations = Expectations()
-    many = dataclasses.replace(SONG, steps=800)
+    many = dataclasses.replace(SONG, steps=100 * USUAL_STEPS)
     assert expectations.plan(many)["sample"] == pytest.approx(100 * expectations.plan(SONG)["sample"])
     other = dataclasses.replace(SONG, model=("mine", "cuda"))
     before = expectations.plan(SONG)["sample"]

@@ -40,7 +40,7 @@ def test_an_unknown_style_is_refused_by_name():
 def test_hand_size_is_a_factor_on_lengths():
     assert Player().hand_size == 1.0
     assert [Player(style=Style(hand_size=size)).hand_size for size in HAND_SIZE_RANGE] == [0.7, 1.4]
-    assert GenerateSettings(style={"hand_size": 2.0}).hand_size == Style(hand_size=2.0).size_factor == 1.2
+    assert GenerateSettings(style={"hand_size": 2.0}).hands.size == Style(hand_size=2.0).size_factor == 1.2
 
 
 def test_the_networks_are_told_the_style_as_far_as_they_know_it_then_side_and_scores():

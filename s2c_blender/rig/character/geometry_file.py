@@ -8,6 +8,7 @@ from pathlib import Path
 
 import bpy
 
+from ...core.whole_file import whole_file
 from ...errors import UserError
 from .stored import character_hands
 
@@ -19,7 +20,8 @@ def write_geometry(armature: bpy.types.Object, folder: Path) -> Path:
     path = folder / NAME
     data = character_hands(armature).geometry(armature.name)
     try:
-        path.write_text(json.dumps(data, allow_nan=False), encoding="utf-8")
+        with whole_file(path) as part:
+            part.write_text(json.dumps(data, allow_nan=False), encoding="utf-8")
     except OSError as error:
         raise UserError(
             "temporary_folder",
