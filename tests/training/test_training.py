@@ -371,4 +371,8 @@ def test_commands_train_both_stages_and_export_a_model_that_loads(shards, tmp_pa
     for name, value in model.engine.networks.streams.state_dict().items():
         assert torch.equal(value, averaged[name])
     card = (tmp_path / "model" / "README.md").read_text()
-    assert model.config.name == "mine" and "3 steps of 2 windows" in card and "motion that this project made" in card
+    assert (
+        model.config.name == "mine"
+        and "3 steps of 2 windows" in card
+        and "motion that this project made" in card
+    )

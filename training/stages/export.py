@@ -34,10 +34,11 @@ Weights are data, GPL-3.0-or-later like the rest of the project. Not meant for: 
 judging how a person should play.
 """
 
-_SYNTHESISED = """**Learned from motion that this project made**: scores, an optimal fingering, expressive timing and a model of
-movement gave notes and motion (`python -m training synthesise`), some of whose numbers were fitted to tracked fingertips of
-real pianists. Where the notes below name recorded performances, their paths over the keys, seen from above, are those of
-real hands, and all else is made (`python -m training recorded`). It plays like no particular pianist."""
+_SYNTHESISED = """**Learned from motion that this project made**: scores, an optimal fingering, expressive timing
+and a model of movement gave notes and motion (`python -m training synthesise`), some of whose numbers were fitted
+to tracked fingertips of real pianists. Where the notes below name recorded performances, their paths over the
+keys, seen from above, are those of real hands, and all else is made (`python -m training recorded`). It plays like
+no particular pianist."""
 _CLIPS = """**Learned from the data set that it was given** (`python -m training train --data`); what that may be used
 for, its owner says."""
 _INPUT = {
