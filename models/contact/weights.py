@@ -100,6 +100,7 @@ class ContactWeights:
 
 OUR_WEIGHTS = ContactWeights()
 """Of our hands, whose motion the networks make."""
-OTHER_WEIGHTS = ContactWeights(stroke_side=0.0005, steps=8)
-"""Of other bodies, whose fingers differ each by its own from those that the motion was made for: keys pull them more;
-an octave that a small hand just reaches takes more steps to find (`benchmarks.other_hands`)."""
+OTHER_WEIGHTS = ContactWeights(stroke_side=0.0005, idle_tip=0.008, steps=8)
+"""Of other bodies, whose fingers differ each by its own from those that the motion was made for: keys pull them more,
+idle ones give way more readily, and an octave that a small hand just reaches takes more steps to find
+(`benchmarks.other_hands`)."""
