@@ -25,6 +25,7 @@ from models.body.player import AVERAGE, Style
 from models.body.resampling import splice
 from models.body.skeleton import STANDARD_HANDS, HandGeometry
 from models.contact import touch
+from models.contact.giving_way import given_way
 from models.contact.lie import LEVEL, WHITE_M, lie_of
 from models.contact.rests import calmed
 from models.contact.schedule import Presses
@@ -99,11 +100,12 @@ def carried(
     Of the style, ``energy`` is how far wrists go, ``looseness`` how much they drift and differ from stroke to stroke,
     ``wrist_height`` how high they are.
     """
-    euler, wrist = motion.euler.copy(), motion.wrist.copy()
     hand_size = hand_size * geometry.proportion
+    given, motion = motion, given_way(motion, presses, edits, hand_size)
+    euler, wrist = motion.euler.copy(), motion.wrist.copy()
     level = LEVEL + lie_of(geometry)[:, 0]
     # Hands that meet were generated over and under each other; so they stay.
-    apart = 1 - _meet(motion, hand_size)[:, None]
+    apart = 1 - _meet(given, hand_size)[:, None]
     strays = np.array(_STRAYS) * (hand_size, hand_size, 1, 1)
     for hand in edits.hands if len(presses.down_s) else ():
         strokes = _strokes_of(presses, hand)
@@ -116,7 +118,7 @@ def carried(
             )
             moved = own + apart * (moved - own)
         wrist[:, hand], euler[:, hand, 0] = moved[:, :3], moved[:, 3:]
-    return splice(motion, Motion(euler, wrist, motion.fps), edits)
+    return splice(given, Motion(euler, wrist, motion.fps), edits)
 
 
 def _meet(motion: Motion, hand_size: float) -> Array:
