@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 ROOM_M = 0.15
 """Wrists of real hands are nearer to each other than this, sideways, in one of a hundred frames (PianoMime)."""
-_BEFORE_S, _AFTER_S = 0.45, 0.20
+_BEFORE_S, _AFTER_S = 0.30, 0.05
 """A hand plays from so long before it strikes until so long after it lets go."""
 _AHEAD_S, _SMOOTH_S = 0.30, 0.10
 """Room is made so long before it is needed, and how smoothly."""

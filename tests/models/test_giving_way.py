@@ -57,8 +57,8 @@ def test_what_is_kept_stays() -> None:
 def test_a_hand_plays_from_before_it_strikes_until_after_it_lets_go() -> None:
     found = plays(presses_of([(1.0, 1.5, 2, 60)]), 90, FPS)
     assert not found[:, RIGHT].any()
-    assert found[30:45, LEFT].all() and found[18, LEFT] and not found[:15, LEFT].any()
-    assert not found[53:, LEFT].any()
+    assert found[22:46, LEFT].all() and not found[:20, LEFT].any()
+    assert not found[48:, LEFT].any()
 
 
 def test_a_note_under_a_resting_hand_is_played() -> None:
