@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from models.body.edit_mask import EditMask
 from models.body.motion import Motion
+from models.body.smoothing import smoothstep
 from models.contact.schedule import Presses
 
 Array = NDArray[np.float64]
@@ -22,6 +23,8 @@ ROOM_M = 0.15
 """Wrists of real hands are nearer to each other than this, sideways, in one of a hundred frames (PianoMime)."""
 _BEFORE_S, _AFTER_S = 0.30, 0.05
 """A hand plays from so long before it strikes until so long after it lets go."""
+_SHORTEST_S = 0.6
+"""Rests shorter than this are none: the hand would hardly have left when it has to be back."""
 _AHEAD_S, _SMOOTH_S = 0.30, 0.10
 """Room is made so long before it is needed, and how smoothly."""
 
@@ -32,7 +35,9 @@ def given_way(motion: Motion, presses: Presses, edits: EditMask, hand_size: floa
         return motion
     x = motion.wrist[:, :, 0].astype(np.float64)
     rests = (1 - plays(presses, motion.frames, motion.fps)) * edits.free
-    lack = np.clip(ROOM_M * hand_size - (x[:, 1] - x[:, 0]), 0.0, None)
+    room, gap = ROOM_M * hand_size, x[:, 1] - x[:, 0]
+    # Hands that have crossed so far that they are apart again are in nobody's way.
+    lack = np.clip(room - gap, 0.0, None) * smoothstep((gap + room) / room)
     # What one hand cannot give, the other does not either: where both play they meet as they were generated.
     share = rests / np.maximum(rests.sum(1, keepdims=True), 1.0)
     push = share * lack[:, None]
@@ -52,6 +57,9 @@ def plays(presses: Presses, frames: int, fps: float) -> Array:
     for hand in range(2):
         mine = presses.slot // 5 == hand
         begins = np.sort(presses.down_s[mine] - _BEFORE_S)
-        ends = np.sort(presses.up_s[mine] + _AFTER_S)
-        found[:, hand] = np.searchsorted(begins, times, "right") > np.searchsorted(ends, times, "left")
+        # The hand holds a key until the last of those that it has begun is let go.
+        ends = np.maximum.accumulate((presses.up_s[mine] + _AFTER_S)[np.argsort(presses.down_s[mine])])
+        ends[:-1] = np.where(begins[1:] - ends[:-1] < _SHORTEST_S, begins[1:], ends[:-1])
+        last = np.searchsorted(begins, times, "right") - 1
+        found[:, hand] = (last >= 0) & (times <= ends[np.maximum(last, 0)]) if len(begins) else False
     return found

@@ -102,12 +102,13 @@ def played(seed: int, *switched_off: str) -> Figures:
 
 
 def test_no_two_fingers_touch_and_no_hands_collide_unless_nothing_settles_it() -> None:
-    seeds = (1, 2, 6)
+    seeds = range(1, 7)
     for seed in seeds:
         settled, unsettled = played(seed), played(seed, "settle")
         assert settled.touching == unsettled.touching == 0 and not settled.colliding
-    hits = [sum(played(seed, *off).score.hits for seed in seeds) for off in ((), ("settle",))]
-    assert hits[0] > hits[1] + 10
+    scores = [[played(seed, *off).score for seed in seeds] for off in ((), ("settle",))]
+    hits, false = ([sum(getattr(one, name) for one in of) for of in scores] for name in ("hits", "false"))
+    assert hits[0] > hits[1] + 5 and false[0] < 0.75 * false[1]
     assert sum(played(seed, "settle", "opening").touching for seed in seeds) > 0
 
 

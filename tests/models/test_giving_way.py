@@ -66,3 +66,14 @@ def test_a_note_under_a_resting_hand_is_played() -> None:
     notes = finger_notes(Notes.from_arrays(table, hand=LEFT))
     done = apply_contact(entangled(), notes)
     assert evaluate_take(Take(done.motion, done.notes, {"hand_size": 1.0}), done.notes)["onset_f1"] == 1.0
+
+
+def test_a_short_rest_and_hands_that_have_crossed_far_are_left_alone() -> None:
+    motion = entangled()
+    short = presses_of([(0.2, 3.8, 2, 60), (0.6, 1.2, 7, 62), (1.9, 3.8, 7, 62)])
+    found = given_way(motion, short, EditMask.everything(motion.frames, FPS), 1.0).wrist
+    assert np.array_equal(found[30:90], motion.wrist[30:90])
+    crossed = Motion(motion.euler, motion.wrist + np.float32([[[0.3, 0, 0], [-0.1, 0, 0]]]), FPS)
+    presses = presses_of([(0.5, 3.5, 2, 60)])
+    found = given_way(crossed, presses, EditMask.everything(motion.frames, FPS), 1.0).wrist
+    assert np.array_equal(found, crossed.wrist)
