@@ -18,6 +18,7 @@ from models.body.notes import UNKNOWN, Notes
 from models.body.skeleton import LEFT, RIGHT
 from models.music.notes import CHORD_WINDOW_S
 from models.planning.chords import HELD_S, MAX_SPAN
+from models.planning.finger_ways import hurry_costs
 from models.planning.fingering_costs import ALL_FINGERS, FINGERS, FingeringCosts, load_tables
 from models.planning.fingering_lattice import (
     STATE_COUNT,
@@ -100,6 +101,8 @@ class FingeringSearch:
             return finger, np.zeros(0)
         lattice = build_lattice(notes, hand, self.costs, int(present.sum()), self.costs.reach)
         own, step, skip = lattice_costs(lattice, self.tables)
+        step = step + hurry_costs(lattice, 1, self.costs.hurries, self.costs.reach)
+        skip = skip + hurry_costs(lattice, 2, self.costs.hurries, self.costs.reach)
         if not present.all():
             own = own + _NOT_THERE * states_with(np.flatnonzero(~present))[lattice.size]
         extra = self._extra(notes, hand, tips_x, given)

@@ -65,6 +65,8 @@ class FingeringCosts:
     """The same finger on another key at once, plus half of it a semitone, up to an octave."""
     hand_moves: float = 0.1
     """Each semitone that the hand has to travel."""
+    hurries: float = 2.0
+    """Each semitone that the hand would have to go in no time (`finger_ways`)."""
     crossing: float = 0.7
     """Thumb under the hand, or the hand over the thumb."""
     held_finger_changes: float = 30.0
@@ -85,6 +87,7 @@ class FingeringCosts:
             *self.stretch,
             self.same_finger_moves,
             self.hand_moves,
+            self.hurries,
             self.crossing,
             self.held_finger_changes,
         )

@@ -23,6 +23,8 @@ _SPEED = 1.2  # metres a second
 _SETTLES_S = 0.06  # between two strokes a hand cannot travel for this long
 _LONGEST_S = 2.0  # of a key that is let go, at most so many lost seconds count
 _NEAR_S = 0.6  # a hand that has not played for so long is wherever it has to be
+_CLEARS_S = 0.35  # after a stroke a hand is out of the other one's way
+_HAND_M = 0.25  # so far beyond each other, hands have crossed and do not touch
 _FEW = 3  # of so many keys at once every share is tried
 _BEAM = 8
 _DEARER = 30.0  # a share of a chord that costs so much more than the cheapest is not tried
@@ -50,9 +52,11 @@ class HandCosts:
     """Each metre more than there is time for."""
     crosses: float = 0.5
     """A hand that plays beyond the other one."""
-    far: float = 6.0
+    far: float = 10.0
     """Each metre that it is beyond it."""
 
+    meets: float = 8.0
+    """A hand strikes where the other one has just struck; less, the longer ago, and the farther it is beyond it."""
     tangles: float = 6.0
     """Keys of both hands that are down among each other, where fingers meet."""
     knots: float = 40.0
@@ -147,12 +151,22 @@ def _played(
                 total += cost
             left, right = after
             beyond = left.high - right.low
-            if beyond > 0 and time - min(left.time, right.time) < _NEAR_S:
-                total += costs.crosses + costs.far * beyond + _tangle(left, right, time, costs)
+            if beyond >= 0 and time - min(left.time, right.time) < _NEAR_S:
+                total += costs.crosses * (beyond > 0) + costs.far * beyond + _tangle(left, right, time, costs)
+                total += costs.meets * _meeting(beyond, abs(left.time - right.time))
             known = best.get((left, right))
             if known is None or total < known.cost:
                 best[left, right] = _Way(total, (left, right), share, way)
     return sorted(best.values(), key=lambda way: way.cost)[:_BEAM]
+
+
+def _meeting(beyond: float, between_s: float) -> float:
+    """How much, 0 to 1, two hands are in each other's way that struck one after the other.
+
+    Args:
+        beyond: metres that the left hand is beyond the right one's lowest key. between_s: between their strokes.
+    """
+    return max(1 - beyond / _HAND_M, 0.0) * max(1 - between_s / _CLEARS_S, 0.0)
 
 
 def _tangle(left: HandState, right: HandState, time: float, costs: HandCosts) -> float:

@@ -17,32 +17,17 @@ from numpy.typing import NDArray
 from models.body.notes import Notes
 from models.music.notes import CHORD_WINDOW_S
 from models.planning.chords import HELD_S
-from models.planning.fingering_costs import FINGERS, SPANS
+from models.planning.finger_ways import LEAVES_S, TRAVEL, beyond_reach
+from models.planning.fingering_costs import FINGERS
 
 _HOP = 1.0
 """Semitones that a finger goes beside its hand, in no time of its own."""
-_LEAVES_S = 0.05
-"""A finger needs this from its key, apart from the way of its hand."""
-_TRAVEL = 90.0
-"""Semitones a second, 1.2 m/s, at which a hand goes to far keys."""
 _STAYS = 0.5
 """The least share of the time from its own to the other stroke that a finger stays on its key."""
 _SLIDES_S = 0.1
 """A finger that plays another key sooner than this slides there."""
 _LOOKS_BACK = 2 * FINGERS
 """Notes of the hand before a stroke that can still be down."""
-
-
-def _reaches() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(5, 5) fewest and most semitones from one finger's key up to another's; the same finger: none."""
-    low, high = np.zeros((FINGERS, FINGERS)), np.zeros((FINGERS, FINGERS))
-    for (a, b), (least, _, _, _, _, most) in SPANS.items():
-        low[a, b], high[a, b] = least, most
-        low[b, a], high[b, a] = -most, -least
-    return low, high
-
-
-_LOW, _HIGH = _reaches()
 
 
 def leave_in_time(
@@ -66,11 +51,10 @@ def leave_in_time(
     for back in range(1, min(_LOOKS_BACK, len(played) - 1) + 1):
         before, after = slice(0, len(played) - back), slice(back, len(played))
         interval, gap = key[after] - key[before], onset[after] - onset[before]
-        low, high = _LOW[used[before], used[after]], _HIGH[used[before], used[after]]
-        beyond = np.maximum(np.maximum(low - interval, interval - high), 0.0)
+        beyond = beyond_reach(interval, used[before], used[after])
         # What the pedal holds may go at any time; without it, a finger that only hops to its next key holds on.
         covered = (needed[before] <= onset[after]) & (needed[before] < offset[before])
-        early = np.where(covered | (beyond > _HOP), _LEAVES_S + beyond / _TRAVEL, 0.0)
+        early = np.where(covered | (beyond > _HOP), LEAVES_S + beyond / TRAVEL, 0.0)
         early = np.minimum(early, (1 - _STAYS) * gap)
         held_on = (needed[before] > onset[after]) & (release[played[before]] > onset[after] + HELD_S)
         slides = (used[before] == used[after]) & (gap < _SLIDES_S)
