@@ -9,12 +9,11 @@ it; at 90 ms from key to key it decides.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.planning.fingering_costs import FINGERS, ROWS, SPANS, WIDEST
+from models.planning.fingering_costs import FINGERS, ROWS, WIDEST, beyond_reach
 from models.planning.fingering_lattice import Lattice, Pairs, spread
 
 LEAVES_S = 0.05
@@ -23,35 +22,8 @@ TRAVEL = 90.0
 """Semitones a second, 1.2 m/s, at which a hand goes to far keys."""
 
 
-def _reaches() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(5, 5) fewest and most semitones from one finger's key up to another's; the same finger: none."""
-    low, high = np.zeros((FINGERS, FINGERS)), np.zeros((FINGERS, FINGERS))
-    for (a, b), (least, _, _, _, _, most) in SPANS.items():
-        low[a, b], high[a, b] = least, most
-        low[b, a], high[b, a] = -most, -least
-    return low, high
-
-
-_LOW, _HIGH = _reaches()
 _CROSSED = 10.0
 """No two fingers want their keys farther in the wrong order than this, semitones: none are beyond it without a way."""
-
-
-def beyond_reach(
-    interval: NDArray[np.floating[Any]],
-    first: NDArray[np.integer[Any]],
-    second: NDArray[np.integer[Any]],
-    reach: float = 1.0,
-) -> NDArray[np.float64]:
-    """Semitones that a hand has to go, from keys so many semitones apart and the fingers on them.
-
-    Args:
-        interval: up to the second key, as the right hand sees it. first, second: fingers; all of one shape.
-        reach: how far the hand reaches, as a factor on ours.
-    """
-    low, high = reach * _LOW[first, second], reach * _HIGH[first, second]
-    beyond: NDArray[np.float64] = np.maximum(np.maximum(low - interval, interval - high), 0.0)
-    return beyond
 
 
 def hurry_costs(lattice: Lattice, back: int, price: float, reach: float = 1.0) -> NDArray[np.float32]:
@@ -64,12 +36,18 @@ def hurry_costs(lattice: Lattice, back: int, price: float, reach: float = 1.0) -
         reach: as of `beyond_reach`.
     """
     pairs = lattice.step if back == 1 else lattice.skip
-    there_is = TRAVEL * np.maximum(lattice.time[pairs.chord] - lattice.time[pairs.chord - back] - LEAVES_S, 0.0)
+    there_is = TRAVEL * np.maximum(
+        lattice.time[pairs.chord] - lattice.time[pairs.chord - back] - LEAVES_S, 0.0
+    )
     interval = (pairs.row // 4 - WIDEST).astype(float)
     tight = np.flatnonzero((pairs.row < ROWS) & (np.abs(interval) + _CROSSED > there_is))
-    some = Pairs(*(column[tight] for column in (pairs.chord, pairs.first, pairs.second, pairs.row, pairs.weight)))
+    some = Pairs(
+        *(column[tight] for column in (pairs.chord, pairs.first, pairs.second, pairs.row, pairs.weight))
+    )
     finger = np.arange(FINGERS)
-    beyond = beyond_reach(interval[tight, None, None], finger[:, None], finger[None, :], reach)  # (pairs, 5, 5)
+    beyond = beyond_reach(
+        interval[tight, None, None], finger[:, None], finger[None, :], reach
+    )  # (pairs, 5, 5)
     over = price * np.maximum(beyond - there_is[tight, None, None], 0.0)
     each = replace(some, row=np.arange(len(tight)))
     return spread(lattice, each, back, over.reshape(-1, FINGERS * FINGERS).astype(np.float32))

@@ -24,10 +24,12 @@ from models.planning.fingering_lattice import (
     STATE_COUNT,
     STATE_FINGERS,
     build_lattice,
+    held_weight,
     lattice_costs,
     mirrored_pitch,
     own_costs,
     states_with,
+    strained,
 )
 from models.planning.fingering_noise import finger_noise
 from models.planning.gestures import glissandi, sliding_fingers
@@ -96,9 +98,24 @@ class FingeringSearch:
         ``given`` (n,) the fingers that are known, -1 for the others; ``present`` (5,) those that the hand has.
         Returns the fingers (n,), -1 for a note left out, and when each finger has to leave its key (n,), seconds.
         """
-        finger = np.full(len(notes), -1, np.int8)
         if len(notes) == 0:
-            return finger, np.zeros(0)
+            return np.full(0, UNKNOWN, np.int8), np.zeros(0)
+        finger, release, let_go = self._searched(notes, hand, tips_x, given, present)
+        if let_go:  # what has been let go is in nobody's way afterwards
+            shorter = replace(notes, offset_s=np.minimum(notes.offset_s, release))
+            finger, release, _ = self._searched(shorter, hand, tips_x, given, present)
+        return finger, leave_in_time(notes, mirrored_pitch(notes, hand), finger, release)
+
+    def _searched(
+        self,
+        notes: Notes,
+        hand: int,
+        tips_x: NDArray[np.floating[Any]] | None,
+        given: NDArray[np.integer[Any]] | None,
+        present: NDArray[np.bool_],
+    ) -> tuple[NDArray[np.int8], NDArray[np.float64], bool]:
+        """Fingers (n,), by when each leaves its key (n,), and whether one does so that others can play."""
+        finger = np.full(len(notes), UNKNOWN, np.int8)
         lattice = build_lattice(notes, hand, self.costs, int(present.sum()), self.costs.reach)
         own, step, skip = lattice_costs(lattice, self.tables)
         step = step + hurry_costs(lattice, 1, self.costs.hurries, self.costs.reach)
@@ -109,13 +126,21 @@ class FingeringSearch:
         if extra is not None:
             own = own + own_costs(lattice, extra[np.where(lattice.member >= 0, lattice.member, 0)])
         path = cheapest_path(lattice.size, own, step, skip)
+        used = np.full(lattice.member.shape, UNKNOWN, np.int64)
         for n in range(1, FINGERS + 1):
             chords = np.flatnonzero(lattice.size == n)
             if len(chords):
-                used = STATE_FINGERS[n][np.array(path)[chords]]
-                struck = lattice.struck[chords, :n]
-                finger[lattice.member[chords, :n][struck]] = used[struck]
-        return finger, leave_in_time(notes, mirrored_pitch(notes, hand), finger, lattice.release)
+                used[chords, :n] = STATE_FINGERS[n][np.array(path)[chords]]
+        finger[lattice.member[lattice.struck]] = used[lattice.struck]
+        chord, place = np.nonzero((lattice.member >= 0) & ~lattice.struck)
+        held = lattice.member[chord, place]
+        price = self.costs.held_finger_changes * held_weight(lattice.release[held] - lattice.time[chord])
+        goes = (finger[held] != used[chord, place]) | (
+            strained(lattice, used, self.tables.chord)[chord, place] > price
+        )
+        release = lattice.release.copy()
+        np.minimum.at(release, held[goes], lattice.time[chord[goes]])
+        return finger, release, bool(goes.any())
 
     def _extra(
         self,

@@ -55,6 +55,35 @@ _WEAK = np.array([0.0, 0.0, 0.0, 0.35, 0.3])
 _ON_BLACK = np.array([1.2, 0.0, 0.0, 0.0, 0.6])
 
 
+def _reaches() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(5, 5) fewest and most semitones from one finger's key up to another's; the same finger: none."""
+    low, high = np.zeros((FINGERS, FINGERS)), np.zeros((FINGERS, FINGERS))
+    for (a, b), (least, _, _, _, _, most) in SPANS.items():
+        low[a, b], high[a, b] = least, most
+        low[b, a], high[b, a] = -most, -least
+    return low, high
+
+
+_LOW, _HIGH = _reaches()
+
+
+def beyond_reach(
+    interval: NDArray[np.floating[Any]],
+    first: NDArray[np.integer[Any]],
+    second: NDArray[np.integer[Any]],
+    reach: float = 1.0,
+) -> NDArray[np.float64]:
+    """Semitones that a hand has to go, from keys so many semitones apart and the fingers on them.
+
+    Args:
+        interval: up to the second key, as the right hand sees it. first, second: fingers; all of one shape.
+        reach: how far the hand reaches, as a factor on ours.
+    """
+    low, high = reach * _LOW[first, second], reach * _HIGH[first, second]
+    beyond: NDArray[np.float64] = np.maximum(np.maximum(low - interval, interval - high), 0.0)
+    return beyond
+
+
 @dataclass(frozen=True, kw_only=True)
 class FingeringCosts:
     """Weights of the search, in natural logarithms of odds after fitting (a cost of 1 is odds of 1 to 2.7)."""
@@ -70,7 +99,7 @@ class FingeringCosts:
     crossing: float = 0.7
     """Thumb under the hand, or the hand over the thumb."""
     held_finger_changes: float = 30.0
-    """A key that is held gets another finger."""
+    """A key that is to be held for long (`fingering_lattice.LONG_S`) loses its finger, which another stroke needs."""
     rest_s: float = 0.5
     """After a silence this long, transitions cost half."""
     slow_s: float = 1.5

@@ -23,6 +23,8 @@ from models.planning.fingering_costs import FINGERS, ROWS, FingeringCosts, Table
 STATES = 10
 """Most states that a chord can have."""
 
+LONG_S = 1.0
+"""A key that is to be held for so long, or longer, costs all that it costs to let it go; for less it costs less."""
 _BLOCK = 4096  # chords whose pairs are spread at a time: 20 MB or, where all are full, 100
 
 STATE_FINGERS = [np.array(list(combinations(range(FINGERS), n)), np.int64) for n in range(FINGERS + 1)]
@@ -104,8 +106,8 @@ def build_lattice(
         struck,
         black,
         _within(size, struck, keys, black),
-        _between(1, size, member, struck, keys, black, ease),
-        _between(2, size, member, struck, keys, black, ease_two),
+        _between(1, size, member, struck, keys, black, ease, time, release),
+        _between(2, size, member, struck, keys, black, ease_two, time, release),
         release,
     )
 
@@ -128,6 +130,8 @@ def _between(
     keys: NDArray[Any],
     black: NDArray[Any],
     ease: NDArray[Any],
+    time: NDArray[Any],
+    release: NDArray[Any],
 ) -> Pairs:
     """Pairs of a struck key and one of the chord ``back`` earlier that is not held on.
 
@@ -151,8 +155,32 @@ def _between(
     )
     held = same[chord, pair]
     row = np.where(held, ROWS, row)
-    weights = np.where(held, 1.0, weight[chord, pair]).astype(np.float32)
+    left = release[member[chord + back, second]] - time[chord + back]
+    weights = np.where(held, held_weight(left), weight[chord, pair]).astype(np.float32)
     return Pairs(chord + back, first, second, row, weights)
+
+
+def held_weight(left_s: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """How much, 0 to 1, a key matters that is to be held for so many seconds more, of any shape."""
+    return np.minimum(left_s / LONG_S, 1.0)
+
+
+def strained(
+    lattice: Lattice, used: NDArray[np.integer[Any]], table: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(chords, 5) what each key that is held on costs beside those that are struck.
+
+    Args:
+        used: (chords, 5) the finger on each key. table: costs of two keys that are down together.
+    """
+    pairs = lattice.within
+    one, two = (lattice.struck[pairs.chord, place] for place in (pairs.first, pairs.second))
+    mixed = np.flatnonzero(one != two)
+    chord, first, second = (part[mixed] for part in (pairs.chord, pairs.first, pairs.second))
+    cost = table[pairs.row[mixed], used[chord, first] * FINGERS + used[chord, second]]
+    strain = np.zeros(lattice.member.shape, np.float32)
+    np.add.at(strain, (chord, np.where(one[mixed], second, first)), cost)
+    return strain
 
 
 def columns(

@@ -23,7 +23,7 @@ _SPEED = 1.2  # metres a second
 _SETTLES_S = 0.06  # between two strokes a hand cannot travel for this long
 _LONGEST_S = 2.0  # of a key that is let go, at most so many lost seconds count
 _NEAR_S = 0.6  # a hand that has not played for so long is wherever it has to be
-_CLEARS_S = 0.35  # after a stroke a hand is out of the other one's way
+_CLEARS_S = 0.3  # after a stroke a hand is out of the other one's way
 _HAND_M = 0.25  # so far beyond each other, hands have crossed and do not touch
 _FEW = 3  # of so many keys at once every share is tried
 _BEAM = 8
@@ -55,7 +55,7 @@ class HandCosts:
     far: float = 10.0
     """Each metre that it is beyond it."""
 
-    meets: float = 8.0
+    meets: float = 9.0
     """A hand strikes where the other one has just struck; less, the longer ago, and the farther it is beyond it."""
     tangles: float = 6.0
     """Keys of both hands that are down among each other, where fingers meet."""

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from models.body.notes import Notes
 from models.music.notes import CHORD_WINDOW_S
 from models.planning.chords import HELD_S
-from models.planning.finger_ways import LEAVES_S, TRAVEL, beyond_reach
-from models.planning.fingering_costs import FINGERS
+from models.planning.finger_ways import LEAVES_S, TRAVEL
+from models.planning.fingering_costs import FINGERS, beyond_reach
 
 _HOP = 1.0
 """Semitones that a finger goes beside its hand, in no time of its own."""
