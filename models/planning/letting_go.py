@@ -24,6 +24,8 @@ _HOP = 1.0
 """Semitones that a finger goes beside its hand, in no time of its own."""
 _STAYS = 0.5
 """The least share of the time from its own to the other stroke that a finger stays on its key."""
+_STAYS_COVERED = 0.3
+"""The same where the pedal holds the note: a hand that has far to go needs the time."""
 _SLIDES_S = 0.1
 """A finger that plays another key sooner than this slides there."""
 _LOOKS_BACK = 2 * FINGERS
@@ -55,7 +57,7 @@ def leave_in_time(
         # What the pedal holds may go at any time; without it, a finger that only hops to its next key holds on.
         covered = (needed[before] <= onset[after]) & (needed[before] < offset[before])
         early = np.where(covered | (beyond > _HOP), LEAVES_S + beyond / TRAVEL, 0.0)
-        early = np.minimum(early, (1 - _STAYS) * gap)
+        early = np.minimum(early, (1 - np.where(covered, _STAYS_COVERED, _STAYS)) * gap)
         held_on = (needed[before] > onset[after]) & (release[played[before]] > onset[after] + HELD_S)
         slides = (used[before] == used[after]) & (gap < _SLIDES_S)
         goes = (beyond > 0) & (gap > CHORD_WINDOW_S) & ~held_on & ~slides

@@ -109,7 +109,7 @@ def test_fitted_costs_add_to_the_table_rows_of_their_distance_and_colours() -> N
 def test_the_work_of_a_note_does_not_grow_with_the_song(count: int) -> None:
     notes = random_notes(count, 8)
     finger_notes(notes.select(slice(50)))  # what is read or worked out once
-    assert calls_of(lambda: finger_notes(notes)) < 40 * len(notes)
+    assert calls_of(lambda: finger_notes(notes)) < 60 * len(notes)  # twice where keys are let go
 
 
 def test_seeds_differ_and_stay_sensible() -> None:
