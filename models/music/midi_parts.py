@@ -19,6 +19,7 @@ from models.music.track_names import (
     says_keyboard,
     says_other,
     says_piano,
+    says_role,
     staff_of_name,
     without_hand,
 )
@@ -29,6 +30,8 @@ _FAMILIES = (
     *("synth lead", "synth pad", "effects", "folk instrument", "percussion", "noises", "drums"),
 )
 """Of the 128 instruments of General MIDI, eight a family; then the drums."""
+_REAL = range(3)
+"""Grand pianos and uprights."""
 _ELECTRIC = range(3, 8)
 """Pianos that a band may have beside a real one: honky-tonk, electric pianos, harpsichord, clavinet."""
 _WITH_KEYS = frozenset((*range(8, 15), *range(16, 24), 46))
@@ -127,7 +130,15 @@ def _piano(parts: list[Part]) -> set[int]:
     best = max(ranks.values(), default=DRUM_KIT)
     if best == DRUM_KIT:
         return set()
-    return {number for number, rank in ranks.items() if rank == best or (rank == UNNAMED and best > UNNAMED)}
+    chosen = [
+        part
+        for part in parts
+        if ranks[part.number] == best or (ranks[part.number] == UNNAMED and best > UNNAMED)
+    ]
+    if not any(says_piano(part.name) for part in chosen):
+        # Where no part is called a piano, a melody on one, or on no instrument, is the piano's, too.
+        chosen += [part for part in parts if says_role(part.name) and part.program in (None, *_REAL)]
+    return {part.number for part in chosen}
 
 
 def _rank(part: Part) -> int:

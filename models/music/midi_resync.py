@@ -22,6 +22,8 @@ _LONGEST_NUMBER = 4
 """Bytes of a variable-length number."""
 _CHAIN = 3
 """So many events one after the other are no accident."""
+_MOST_ODD = 8
+"""So many unusual events between others are passed over."""
 _LONGEST_LOST = 1 << 16
 """Bytes in which the end of a message is looked for whose length is impossible."""
 _EVENT = re.compile(
@@ -88,26 +90,30 @@ def next_sound(data: bytes, at: int, limit: int) -> int:
 
 
 def is_sound(data: bytes, at: int, status: int, events: int = 1) -> bool:
-    """Whether whole events stand one after the other: so many, or up to the end of the track or of the bytes."""
+    """Whether whole events stand one after the other: so many, or up to the end of the track or of the bytes.
+
+    Meta events of unknown kinds or of unusual lengths prove nothing: what follows them has to.
+    """
     try:
-        for _ in range(events):
+        for _ in range(events + _MOST_ODD):
             if at == len(data):
                 return True
-            at, status, last = _strict(data, at, status)
-            if last:
-                return True
+            at, status, proves, last = _strict(data, at, status)
+            events -= proves
+            if last or not events:
+                return at <= len(data)
     except (Broken, IndexError):
         return False
-    return at <= len(data)
+    return False
 
 
-def _strict(data: bytes, at: int, status: int) -> tuple[int, int, bool]:
-    """End of the event at `at`, the status after it, and whether it ends the track."""
+def _strict(data: bytes, at: int, status: int) -> tuple[int, int, bool, bool]:
+    """End of the event at `at`, the status after it, whether it is surely one, and whether it ends the track."""
     at = number(data, at)[1]
     byte = data[at]
     if byte >= SYSEX:
-        last = byte == META and data[at + 1] == END_OF_TRACK
-        return _strict_system_end(data, at), status, last
+        end, usual = _strict_system_end(data, at)
+        return end, status, usual, usual and byte == META and data[at + 1] == END_OF_TRACK
     if byte > 0x7F:
         status, at = byte, at + 1
     elif not status:
@@ -115,15 +121,17 @@ def _strict(data: bytes, at: int, status: int) -> tuple[int, int, bool]:
     end = at + DATA_BYTES[(status >> 4) - 8]
     if max(data[at], data[end - 1]) > 0x7F:
         raise Broken
-    return end, status, False
+    return end, status, True, False
 
 
-def _strict_system_end(data: bytes, at: int) -> int:
-    byte, kind = data[at], data[at + 1]
+def _strict_system_end(data: bytes, at: int) -> tuple[int, bool]:
+    """Where the system event at `at` ends, and whether it is as such events usually are."""
+    byte, kind, usual = data[at], data[at + 1], True
     if byte == META:
         length, body = number(data, at + 2)
-        if kind not in _META_KINDS or _META_LENGTHS.get(kind, length) != length:
+        if kind > 0x7F:
             raise Broken
+        usual = kind in _META_KINDS and _META_LENGTHS.get(kind, length) == length
     elif byte in (SYSEX, ESCAPE):
         length, body = number(data, at + 1)
         close = data.find(ESCAPE, body, body + length) + 1
@@ -133,12 +141,14 @@ def _strict_system_end(data: bytes, at: int) -> int:
         raise Broken
     if body + length > len(data):
         raise Broken
-    return body + length
+    return body + length, usual
 
 
 def _meta_end(data: bytes, kind: int, body: int, end: int, status: int) -> int:
     """Where a meta event ends that says it ends at `end`."""
     usual = body + _META_LENGTHS.get(kind, end - body)
+    if kind in _META_LENGTHS and end == usual and _begins_with_status(data, end):
+        return end
     if is_sound(data, end, status, 1 if end == usual else _CHAIN):
         return end
     if usual != end and is_sound(data, usual, status, _CHAIN):
@@ -149,6 +159,14 @@ def _meta_end(data: bytes, kind: int, body: int, end: int, status: int) -> int:
     if end > len(data):
         raise Broken
     return end
+
+
+def _begins_with_status(data: bytes, at: int) -> bool:
+    """Whether the bytes end here, or a time follows and a status byte."""
+    try:
+        return at == len(data) or data[number(data, at)[1]] > 0x7F
+    except (Broken, IndexError):
+        return False
 
 
 def _sysex_end(data: bytes, at: int, body: int, end: int, status: int) -> int:

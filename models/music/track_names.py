@@ -32,21 +32,34 @@ _HANDS = (
             r"link(?:s|e|er|en)(?:hand)?",
             r"li\. ?hand",
             "gauche",
-            r"m\. ?g\.",
+            r"m\. ?g\.?",
         ),
         *(
             "sinistra",
             "sinistro",
-            r"m\. ?s\.",
+            r"m\. ?s\.?",
             "sx",
             "izquierd[ao]",
             "izq",
-            r"m\. ?i\.",
+            r"m\. ?i\.?",
             "esquerd[ao]",
-            r"m\. ?e\.",
+            r"m\. ?e\.?",
         ),
         *("lewa", "lewej", "lewy", "лев(?:ая|ои|ыи|ую|а)", r"л\. ?р\.?", "лев", "ліва", "leva", "bal kez"),
         *("vanster", "venstre", "vasen", "sol el", "stanga", "αριστερο?[ιη]?"),
+        *(
+            "лява",
+            "лева",
+            "lijeva",
+            "lava ruka",
+            "esquerra",
+            "vasak",
+            "kaire",
+            "kreisa",
+            "vinstri",
+            "tay trai",
+            "kiri",
+        ),
     ),
     _words(
         *(
@@ -56,16 +69,32 @@ _HANDS = (
             r"recht(?:s|e|er|en)(?:hand)?",
             r"re\. ?hand",
             "droite?",
-            r"m\. ?d\.",
+            r"m\. ?d\.?",
         ),
         *("destr[ao]", "dx", "derech[ao]", "direit[ao]"),
         *("prawa", "prawej", "prawy", "прав(?:ая|ои|ыи|ую|а)", r"п\. ?р\.?", "прав", "prava", "jobb kez"),
         *("hoger", "hoyre", "hojre", "oikea", "sag el", "dreapta", "δεξι[αο]?"),
+        *(
+            "дясна",
+            "десна",
+            "desna",
+            "dreta",
+            "dereita",
+            "parem",
+            "desine",
+            "laba roka",
+            "hægri",
+            "tay phai",
+            "kanan",
+        ),
     ),
 )
 """Names of the hands; Latin and Cyrillic letters, Greek."""
-_SIGNS = (re.compile("左|왼"), re.compile("右|오른"))
-"""The same in Chinese, Japanese and Korean, which set no spaces."""
+_SIGNS = (
+    re.compile("左|왼|ซ้าย|שמאל|يسرى|يسار|چپ|बाय|बाएँ"),
+    re.compile("右|오른|ขวา|ימין|يمنى|يمين|راست|दाय|दाएँ|दाहिन"),
+)
+"""The same in writings that set no spaces or write words together: of East Asia, Thai, Hebrew, Arabic, Hindi."""
 _STAVES = (
     _words(
         *(
@@ -129,7 +158,21 @@ _OTHERS = re.compile(
     "|\\bbass\\b|\\bbasse\\b|\\bbasso\\b|\\bbajo\\b|\\baltos?\\b|\\btenor|\\bbariton|sopran"
     "|скрипк|гитар|\\bбас\\b|ударн|барабан|голос|вокал|флейт|хор\\b|ギター|ドラム|ベース|ボーカル|バイオリン|ヴァイオリン|吉他|贝斯|小提琴"
 )
-_ENCODINGS = ("cp1251", "koi8_r", "cp866", "shift_jis", "gb18030", "euc_jp", "big5", "euc_kr", "cp1253")
+_ROLES = re.compile("melod|мелоди|メロディ|旋律")
+_JIS_ESCAPE = b"\x1b$"
+"""With it begins Japanese in seven bits."""
+_ENCODINGS = (
+    "cp1251",
+    "koi8_r",
+    "cp866",
+    "shift_jis",
+    "gb18030",
+    "euc_jp",
+    "big5",
+    "euc_kr",
+    "cp1253",
+    "cp1254",
+)
 """Tried in this order where the bytes are no UTF-8: the first in which the name says something is right."""
 
 
@@ -140,6 +183,8 @@ def text_of(name: bytes) -> str:
         return _clean(name.decode("utf-16", "replace"))
     if len(name) > 3 and name.count(0) * 3 > len(name):
         return _clean(name.decode("utf-16-le" if name[1] == 0 else "utf-16-be", "replace"))
+    if _JIS_ESCAPE in name:
+        return _clean(name.decode("iso2022_jp", "replace"))
     try:
         return _clean(name.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -154,6 +199,7 @@ def _told(name: bytes) -> str:
             texts.append(name.decode(encoding))
     named = [text for text in texts if hand_of_name(text) != UNKNOWN]
     named += [text for text in texts if says_piano(text) or says_other(text)]
+    named += [text for text in texts if staff_of_name(text) != UNKNOWN]
     return named[0] if named else ""
 
 
@@ -190,12 +236,18 @@ def says_other(name: str) -> bool:
     return bool(_OTHERS.search(_plain(name))) and not says_piano(name) and not says_keyboard(name)
 
 
+def says_role(name: str) -> bool:
+    """Whether it speaks of a melody, which a voice of a band may play, or a pianist's hand."""
+    return bool(_ROLES.search(_plain(name)))
+
+
 @lru_cache(maxsize=_REMEMBERED)
 def without_hand(name: str) -> str:
     """What remains of a name without the words for hands and staves: the same for both staves of an instrument."""
     text = _plain(name)
     for words in (*_HANDS, *_SIGNS, *_STAVES, *_STAFF_SIGNS):
         text = words.sub(" ", text)
+    text = re.sub(r"\b(?:staff|stave|system|staves)\W?[12]\b", " ", text)
     text = re.sub(r"\b(?:hand|main|mano|mao|reka|ruka|рука|staff|stave|clef|system)\b|手|譜表|손", " ", text)
     return " ".join(re.findall(r"\w+", text))
 
@@ -210,6 +262,7 @@ def _one_of(words: tuple[re.Pattern[str], ...], signs: tuple[re.Pattern[str], ..
 
 def _plain(name: str) -> str:
     """Small letters without accents, one space between words."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # pianoRH
     text = (
         unicodedata.normalize("NFKD", name.casefold()).replace("ø", "o").replace("ł", "l").replace("_", " ")
     )

@@ -160,6 +160,22 @@ def test_hands_of_two_staves(
         assert {of_pitch.get(pitch, hand) for pitch in stave[1]} == {hand}
 
 
+def test_numbered_staves_are_hands(tmp_path: Path) -> None:
+    found = read(tmp_path, smf(name("Staff 1") + notes(HIGH), name("Staff 2") + notes(LOW, 1)))
+    assert set(found.notes.hand[found.notes.pitch >= min(HIGH)].tolist()) == {1}
+    assert set(found.notes.hand[found.notes.pitch <= max(LOW)].tolist()) == {0}
+
+
+def test_a_melody_is_the_pianos_where_nothing_else_is_called_a_piano(tmp_path: Path) -> None:
+    tune = name("Melody") + notes(HIGH)
+    alone = read(tmp_path, smf(tune, name("Accompaniment") + notes(LOW, 1)))
+    assert len(alone.notes) == len(HIGH) + len(LOW) and codes(alone) == []
+    beside = read(tmp_path, smf(tune, name("Piano") + notes(LOW, 1)))
+    assert len(beside.notes) == len(LOW) and codes(beside) == ["other_parts"]
+    sung = read(tmp_path, smf(name("Melody") + program(52) + notes(HIGH), name("Chords") + notes(LOW, 1)))
+    assert len(sung.notes) == len(LOW)
+
+
 def test_three_staves_without_names_are_no_hands(tmp_path: Path) -> None:
     found = read(tmp_path, smf(notes(HIGH), notes(LOW, 1), notes(VOICE, 2)))
     assert (found.notes.hand == -1).all() and len(found.parts) == 1

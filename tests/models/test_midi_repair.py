@@ -12,6 +12,7 @@ GOOD = smf(notes())
 TRACK = chunk(b"MTrk", notes() + END)
 REST = notes(SCALE[4:])
 HALF = notes(SCALE[:4])
+TEMPO = meta(0x51, b"\7\xa1\x20")
 
 
 def both(between: bytes) -> bytes:
@@ -48,6 +49,11 @@ WHOLE = {
     "a metre of no length": both(b"\0\xff\x58\0\4\2\x18\x08"),
     "reserved frame rate": both(meta(0x54, b"\xe1\0\0\0\0")),
     "a tempo of two bytes": both(meta(0x51, b"\7\xa1")),
+    "a key of one byte after a tempo": both(TEMPO + meta(0x59, b"\3")),
+    "a metre of six bytes after a tempo": both(TEMPO + meta(0x58, b"\4\2\x18\x08\0\0")),
+    "unknown events after a tempo": both(TEMPO + meta(0x4B, b"hello") + meta(0x60, b"\xff\xff")),
+    "unknown events after a text": both(meta(1, b"la \x90\x3c\x50") + meta(0x60, b"\xff\xff")),
+    "exclusive without a length after a tempo": both(TEMPO + b"\0\xf0\x7e\x7f\x09\1\xf7"),
     "an unknown event": both(meta(0x66, b"\x90\x3c\x50")),
     "a text longer than the track": both(b"\0\xff\1\x7fabc"),
     "a text longer than anything": both(b"\0\xff\1\xff\xff\xff\x7fabc"),

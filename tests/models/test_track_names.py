@@ -19,9 +19,10 @@ PAIRS = {
         ("Piano LH", "Piano RH"),
         ("l.h.", "r.h."),
         ("left2", "right 2"),
+        ("pianoLH", "pianoRH"),
     ],
     "German": [("linke Hand", "rechte Hand"), ("Klavier links", "Klavier rechts"), ("Linke", "Rechte")],
-    "French": [("Main gauche", "Main droite"), ("m.g.", "m.d.")],
+    "French": [("Main gauche", "Main droite"), ("m.g.", "m.d."), ("M.G", "M.D")],
     "Italian": [("mano sinistra", "mano destra"), ("M.S.", "M.D."), ("sx", "dx")],
     "Spanish": [("Mano izquierda", "Mano derecha"), ("m.i.", "m.d.")],
     "Portuguese": [("Mão esquerda", "Mão direita"), ("m.e.", "m.d.")],
@@ -38,6 +39,15 @@ PAIRS = {
     "Japanese": [("左手", "右手"), ("ピアノ左", "ピアノ右")],
     "Chinese": [("钢琴左手", "钢琴右手")],
     "Korean": [("왼손", "오른손")],
+    "Bulgarian": [("лява ръка", "дясна ръка")],
+    "Croatian": [("lijeva ruka", "desna ruka")],
+    "Catalan": [("mà esquerra", "mà dreta")],
+    "Vietnamese": [("tay trái", "tay phải")],
+    "Indonesian": [("tangan kiri", "tangan kanan")],
+    "Thai": [("มือซ้าย", "มือขวา")],
+    "Hebrew": [("יד שמאל", "יד ימין")],
+    "Arabic": [("اليد اليسرى", "اليد اليمنى")],
+    "Hindi": [("बायाँ हाथ", "दायाँ हाथ")],
 }
 
 
@@ -73,7 +83,8 @@ def test_staves(lower: str, upper: str) -> None:
     [("shift_jis", "右手"), ("euc_jp", "左手"), ("gbk", "左手"), ("big5", "右手"), ("euc_kr", "왼손")]
     + [("cp1251", "правая рука"), ("koi8_r", "левая рука"), ("cp866", "левая"), ("latin-1", "Mão direita")]
     + [("utf-16", "right"), ("utf-16-le", "left"), ("utf-16-be", "left"), ("utf-8-sig", "Linke Hand")]
-    + [("latin-1", "Flügel"), ("cp1251", "Фортепиано"), ("shift_jis", "ピアノ"), ("latin-1", "Violão é")],
+    + [("latin-1", "Flügel"), ("cp1251", "Фортепиано"), ("shift_jis", "ピアノ"), ("latin-1", "Violão é")]
+    + [("iso2022_jp", "右手"), ("cp1254", "Sağ el"), ("shift_jis", "高音部"), ("cp1250", "Pravá ruka")],
 )
 def test_names_in_the_encodings_of_their_countries(encoding: str, name: str) -> None:
     assert text_of(name.encode(encoding)) == name
