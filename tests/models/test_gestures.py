@@ -85,7 +85,9 @@ def test_one_finger_plays_it_and_lets_go_of_each_key_for_the_next(hand: int, ris
     assert found.release_s is not None
     np.testing.assert_allclose(found.release_s[slides[:-1]], notes.onset_s[slides[1:]])
     begins = notes.onset_s[slides[0]]
-    assert begins - 0.11 < found.release_s[0] <= begins, "the hand lets go of what it holds, in time to be there"
+    assert begins - 0.11 < found.release_s[0] <= begins, (
+        "the hand lets go of what it holds, in time to be there"
+    )
     assert found.finger[notes.onset_s == 0.71] == UNKNOWN, "and plays nothing else meanwhile"
     assert (found.finger[-2:] >= 0).all()
 
