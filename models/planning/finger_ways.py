@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.planning.fingering_costs import FINGERS, ROWS, WIDEST, beyond_reach
-from models.planning.fingering_lattice import Lattice, Pairs, spread
+from models.planning.fingering_lattice import Lattice, spread
 
 LEAVES_S = 0.05
 """A finger needs this from its key, apart from the way of its hand."""
@@ -41,9 +41,7 @@ def hurry_costs(lattice: Lattice, back: int, price: float, reach: float = 1.0) -
     )
     interval = (pairs.row // 4 - WIDEST).astype(float)
     tight = np.flatnonzero((pairs.row < ROWS) & (np.abs(interval) + _CROSSED > there_is))
-    some = Pairs(
-        *(column[tight] for column in (pairs.chord, pairs.first, pairs.second, pairs.row, pairs.weight))
-    )
+    some = pairs.part(tight)
     finger = np.arange(FINGERS)
     beyond = beyond_reach(
         interval[tight, None, None], finger[:, None], finger[None, :], reach

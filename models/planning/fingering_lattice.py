@@ -46,7 +46,7 @@ class Pairs:
     row: NDArray[np.int64]
     weight: NDArray[np.float32]
 
-    def part(self, which: slice) -> Pairs:
+    def part(self, which: slice | NDArray[np.int64]) -> Pairs:
         """Some of the pairs."""
         return Pairs(
             self.chord[which], self.first[which], self.second[which], self.row[which], self.weight[which]
