@@ -37,6 +37,8 @@ _WAIT_S = 0.09
 _SETTLE_S = 0.06
 _HALF = 0.45
 """Share of the time from 85 % to 10 % of the dip after which a key is half way up."""
+_EARLIER_S = 0.018
+"""A key is half way up so much sooner than its note says, at most, where there is no time to come up afterwards."""
 _COMES_S, _COMES_NEAR, _COMES_SPEED = 0.18, 0.003, 0.5
 """So long before a stroke its finger comes down to so near its key no faster than this share of its speed."""
 _LOWEST_LIFT = 0.001
@@ -146,6 +148,7 @@ class StrokeCurves:
         # What there is no time for afterwards begins earlier.
         ends = np.minimum((1 - _HALF) * rise_s, _RISES * after)
         begins = np.minimum(np.minimum(rise_s - ends, 1.7 * _HALF * rise_s), 0.7 * hold_s)
+        begins = np.minimum(begins, (_HALF * ends + _EARLIER_S) / (1 - _HALF))
         half = up_s + ends - (1 - _HALF) * (begins + ends)
         settles = np.minimum(_SETTLE_S, 0.4 * hold_s)
         away = np.minimum(up_s + 1.4 * ends + _WAIT_S, up_s + _AWAY * after)
