@@ -28,7 +28,7 @@ _UP_SHARE = 0.55  # or for this share of the time between both: then the frame b
 _LIVELIER = 0.5  # what a step of energy adds to the lifts, in shares
 # Between two strokes of a key, and of a finger, there is time for the second one and so much more, within this share
 # of the time from one to the other.
-_BETWEEN_S, _MOST_UP = 0.04, 0.30
+_BETWEEN_S, _MOST_UP = 0.04, 0.46
 # A finger that goes from a black key to a white one, or back, goes around its edge, which takes so long.
 _AROUND_FRAMES, _AROUND_SHARE = 3.1, 0.65
 _HURRIES_S = 0.15  # with less time from key to key, a finger stays before the black ones

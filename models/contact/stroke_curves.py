@@ -45,9 +45,10 @@ _LOWEST_LIFT = 0.001
 """Metres that a finger is lifted before the softest stroke, where there is time."""
 _UNHURRIED_S = 0.25
 """With less time between two strokes a finger stays nearer to its keys."""
-_RISES, _AWAY, _COMES, _STROKE = 0.31, 0.38, 0.17, 0.34
-"""Shares of the time between two strokes of a finger: to come up to 10 % of the dip, and to where it waits; to come
-down from there, and to strike."""
+_RISES, _AWAY, _COMES, _STROKE = 0.31, 0.38, 0.17, 0.60
+"""Shares of the time between two strokes of a finger, at most: to come up to 10 % of the dip, and to where it waits; to
+come down from there, and to strike. A soft stroke that takes its share leaves none for waiting: the finger goes from
+one stroke into the next, and the stroke is as slow as it is soft."""
 _HIGHEST_PER_S, _HIGHEST = 0.2, 0.024
 """Metres that a finger may be above its key one frame before it strikes: for each second of that time, and at most."""
 
