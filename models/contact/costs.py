@@ -37,6 +37,16 @@ _EDGE_M = 0.002
 _RISES_FRAMES, _RISES_M_S = 3, 0.2
 """So many frames before a higher key is in its way a finger begins to rise, and so fast."""
 _NEIGHBOURS = ((1, 2), (2, 3), (3, 4), (1, 3), (2, 4), (1, 4))
+_SYMPATHY = np.array(
+    [
+        [0.0, 0.0, 0.0, 0.0, 0.0],
+        [0.0, 0.0, 0.2, 0.0, 0.0],
+        [0.0, 0.2, 0.0, 0.4, 0.0],
+        [0.0, 0.0, 0.4, 0.0, 0.4],
+        [0.0, 0.0, 0.0, 0.4, 0.0],
+    ]
+)
+"""(5, 5) the share of what moves a playing finger (column) that an idle neighbour (row) goes along with."""
 _EARLY_M = 0.0002
 """Metres below its stroke that a finger may be before it strikes: less would strike early."""
 
@@ -149,14 +159,21 @@ def strokes(equations: NormalEquations, state: State) -> None:
 def idle(equations: NormalEquations, state: State) -> None:
     """Idle fingertips stay where they were generated: over the keys as seen from their wrist, and in height.
 
-    Those that were generated in the keys stay above them. It is the fingers' business alone: the wrist goes where it
+    Those that were generated in the keys stay above them. Beside a finger that plays, they go along with what takes it
+    from its generated place, toward the fallboard and down. It is the fingers' business alone: the wrist goes where it
     has to go.
     """
     clear = state.highest + state.weights.key_clearance
-    residual = state.points.tips - np.stack([*state.tips[:2], np.maximum(state.tips[2], clear)])
+    residual = state.points.tips - state.tips
     moved = state.points.wrists - state.wrists
     residual[:2] -= moved[:2, :, None]
-    weight = state.squared(state.weights.idle_tip) * (1 - state.strokes.over)
+    plays = state.strokes.over
+    goes = np.zeros_like(residual)
+    goes[1:] = np.einsum("of,xhfk->xhok", _SYMPATHY, plays * residual[1:])
+    floor = clear - state.tips[2]
+    residual -= goes
+    residual[2] = np.minimum(residual[2], residual[2] + goes[2] - floor)
+    weight = state.squared(state.weights.idle_tip) * (1 - plays)
     equations.add_fingers(residual, weight, state.points.by_finger[:, :, :, 3])
 
 

@@ -30,9 +30,11 @@ _UP_SHARE = 0.55  # or for this share of the time between both: then the frame b
 _LIVELIER = 0.5  # what a step of energy adds to the lifts, in shares
 # Between two strokes of a key, and of a finger, there is time for the second one and so much more, within this share
 # of the time from one to the other.
-_BETWEEN_S, _MOST_UP = 0.04, 0.30
+_BETWEEN_S, _MOST_UP = 0.04, 0.46
 # A finger that goes from a black key to a white one, or back, goes around its edge, which takes so long.
 _AROUND_FRAMES, _AROUND_SHARE = 3.1, 0.65
+_HURRIES_S = 0.15  # with less time from key to key, a finger stays before the black ones
+_BEFORE_BLACK_M = keyboard.BLACK_FRONT - 0.003
 _TRAVEL = 2.5  # metres a second of a finger from one of its keys to the next
 _REACH_M, _LOOKS_BACK = 0.18, 8  # from one key to another of a hand that stays; presses that it may come from
 # A hand that goes on to a key so far away, one of so many presses later, lets go quickly: the key comes up in so many
@@ -280,7 +282,24 @@ def landing_range(presses: Presses) -> tuple[NDArray[np.float64], NDArray[np.flo
     """The nearest and the farthest Y (m,), metres, at which each press's finger may be on its key."""
     black = keyboard.is_black(presses.pitch)
     near = _with_black_keys(presses, black)
-    return np.where(black, 0.059, 0.012), np.where(black, 0.125, np.where(near, 0.100, 0.090))
+    white = np.where(_hurries_past_black(presses, black), _BEFORE_BLACK_M, np.where(near, 0.100, 0.090))
+    return np.where(black, 0.059, 0.012), np.where(black, 0.125, white)
+
+
+def _hurries_past_black(presses: Presses, black: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(m,) whether a finger goes from one white key to another, past the black key between them, in no time.
+
+    Between black keys it would have to be lifted over one of them; before them it goes straight there.
+    """
+    order = np.argsort(presses.slot, kind="stable")
+    one, other = order[:-1], order[1:]
+    hurries = (presses.slot[one] == presses.slot[other]) & ~black[one] & ~black[other]
+    hurries &= np.abs(presses.pitch[one] - presses.pitch[other]) > 1
+    hurries &= presses.down_s[other] - presses.up_s[one] < _HURRIES_S
+    found = np.zeros(len(order), bool)
+    found[one] |= hurries
+    found[other] |= hurries
+    return found
 
 
 def _slides(presses: Presses) -> Iterator[NDArray[np.int64]]:

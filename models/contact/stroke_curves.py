@@ -37,15 +37,18 @@ _WAIT_S = 0.09
 _SETTLE_S = 0.06
 _HALF = 0.45
 """Share of the time from 85 % to 10 % of the dip after which a key is half way up."""
+_EARLIER_S = 0.018
+"""A key is half way up so much sooner than its note says, at most, where there is no time to come up afterwards."""
 _COMES_S, _COMES_NEAR, _COMES_SPEED = 0.18, 0.003, 0.5
 """So long before a stroke its finger comes down to so near its key no faster than this share of its speed."""
 _LOWEST_LIFT = 0.001
 """Metres that a finger is lifted before the softest stroke, where there is time."""
 _UNHURRIED_S = 0.25
 """With less time between two strokes a finger stays nearer to its keys."""
-_RISES, _AWAY, _COMES, _STROKE = 0.31, 0.38, 0.17, 0.34
-"""Shares of the time between two strokes of a finger: to come up to 10 % of the dip, and to where it waits; to come
-down from there, and to strike."""
+_RISES, _AWAY, _COMES, _STROKE = 0.31, 0.38, 0.17, 0.60
+"""Shares of the time between two strokes of a finger, at most: to come up to 10 % of the dip, and to where it waits; to
+come down from there, and to strike. A soft stroke that takes its share leaves none for waiting: the finger goes from
+one stroke into the next, and the stroke is as slow as it is soft."""
 _HIGHEST_PER_S, _HIGHEST = 0.2, 0.024
 """Metres that a finger may be above its key one frame before it strikes: for each second of that time, and at most."""
 
@@ -146,6 +149,7 @@ class StrokeCurves:
         # What there is no time for afterwards begins earlier.
         ends = np.minimum((1 - _HALF) * rise_s, _RISES * after)
         begins = np.minimum(np.minimum(rise_s - ends, 1.7 * _HALF * rise_s), 0.7 * hold_s)
+        begins = np.minimum(begins, (_HALF * ends + _EARLIER_S) / (1 - _HALF))
         half = up_s + ends - (1 - _HALF) * (begins + ends)
         settles = np.minimum(_SETTLE_S, 0.4 * hold_s)
         away = np.minimum(up_s + 1.4 * ends + _WAIT_S, up_s + _AWAY * after)

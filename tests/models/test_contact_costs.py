@@ -266,6 +266,28 @@ def test_idle_leaves_fingers_about_their_wrist_and_at_their_height(monkeypatch: 
     assert np.abs(tips[0] - tips[1]).max() < 0.002
 
 
+def test_an_idle_finger_goes_along_with_its_neighbour_that_plays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index finger goes down to a key; the middle one beside it a little, the others not at all."""
+    high = over_a_key(64).values.copy()
+    high[RIGHT, PLACE.stop - 1] += 0.02
+    wanted = over_a_key(64).with_values(high)
+    problem = problem_of(wanted, (0.5, 0.7, 5 * RIGHT + 1, 64))
+    monkeypatch.setattr(solver, "COSTS", (costs.strokes, costs.idle))
+    generated = find_points(wanted, STANDARD_HANDS, 1.0).tips[2, RIGHT, :, 18]
+
+    def goes() -> Array:
+        """(5,) how far each finger is from its generated height while the key is held."""
+        end = minimise(problem, wanted, 8)
+        return find_points(end, STANDARD_HANDS, 1.0).tips[2, RIGHT, :, 18] - generated
+
+    together = goes()
+    monkeypatch.setattr(costs, "_SYMPATHY", np.zeros((5, 5)))
+    each = goes()
+    assert together[1] < -0.015
+    assert together[2] - each[2] < 0.1 * together[1]
+    np.testing.assert_allclose(together[[0, 4]], each[[0, 4]], atol=1e-3)
+
+
 @pytest.mark.parametrize("steps", [5, 6, 9, 10])
 def test_fingers_that_were_generated_in_the_keys_stay_above_them(
     monkeypatch: pytest.MonkeyPatch, steps: int

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from models.body.keyboard import BLACK_FRONT, bottom_depth, key_surface, key_x, struck_keys
 from models.body.notes import Notes
 from models.body.skeleton import RIGHT
-from models.contact import touch
-from models.contact.schedule import Presses, plan_presses
+from models.contact import stroke_curves, touch
+from models.contact.schedule import Presses, landing_range, plan_presses
 from models.contact.stroke_curves import monotone_cubic
 from models.contact.strokes import Strokes, StrokeSampler
 from models.planning.fingering import finger_notes
@@ -54,7 +54,8 @@ def test_a_key_is_at_its_bottom_and_half_way_up_when_its_press_says_so(
     assert len(up) == 2
     late = up / FPS - presses.up_s
     assert np.abs(late[1:] if gap_s < 0.15 else late).max() <= 1.2 / FPS, "to the frame"
-    assert -0.06 < late[0] <= 1.2 / FPS, "what there is no time for afterwards begins earlier"
+    early = stroke_curves._EARLIER_S + 1.2 / FPS
+    assert -early < late[0] <= 1.2 / FPS, "what there is no time for afterwards begins a little earlier"
     for down_s, up_s in zip(presses.down_s, presses.up_s, strict=True):
         first = round((down_s - 0.05) * FPS)
         deepest = first + np.argmax(depth[first : round(up_s * FPS)])
@@ -116,6 +117,25 @@ def test_a_finger_stays_on_its_key_until_it_has_left_it_and_then_goes_to_the_nex
     assert (np.diff(x) >= 0).all()
     pitch = thumb(strokes.pitch)
     assert set(pitch.tolist()) == {0, 60, 62} and (pitch[int(first)], pitch[int(last) + 1]) == (60, 62)
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "pitch", "before"),
+    [
+        (0.10, (60, 62), True),
+        (0.40, (60, 62), False),
+        (0.10, (64, 65), False),
+        (0.10, (60, 61), False),
+        (0.10, (60, 60), False),
+    ],
+    ids=["hurried", "in time", "no black key between", "black", "the same key"],
+)
+def test_a_finger_that_hurries_past_a_black_key_lands_before_the_black_ones(
+    gap_s: float, pitch: tuple[int, int], before: bool
+) -> None:
+    low, high = landing_range(two_presses(gap_s, pitch)[1])
+    assert (low < high).all()
+    assert (high < BLACK_FRONT).all() == before
 
 
 def test_a_finger_is_firm_from_the_start_of_its_stroke_until_its_key_is_half_way_up() -> None:

@@ -72,6 +72,14 @@ def test_the_last_frame_shows_how_fast_a_stroke_is(velocity: float, fps: float) 
     assert (depth[-2] < 0) == (velocity > 70)
 
 
+@pytest.mark.parametrize("velocity", [32.0, 40.0, 48.0])
+def test_a_soft_key_that_is_struck_again_soon_is_struck_softly(velocity: float) -> None:
+    """Though it has a ninth of a second to come up and go down again, a soft stroke alone takes as long."""
+    depth, dip = depths(240.0, velocity, (0.6, DOWN_S), (0.89, 1.5))
+    again = np.diff(depth[round(0.92 * 240) : round(DOWN_S * 240) + 1]).max() * dip * 240
+    assert again < 1.4 * touch.peak_speed(velocity)
+
+
 def test_very_loud_keys_are_struck_from_above() -> None:
     """Until two hundredths of a second before their bottom, fingers are clearly above them; others are on them."""
     before = round((0.4 - 0.03) * 240)

@@ -82,8 +82,8 @@ def played_notes(tips: NDArray[np.floating[Any]]) -> Notes:
             for begin, stop in zip(changes[:-1], changes[1:], strict=True):
                 if key[begin, hand, finger] >= 0:
                     pitch = key[begin, hand, finger] + LOWEST_PITCH
-                    # A press that shows in a frame began some time since the frame before.
-                    rows.append(((begin - 0.5) / REAL_FPS, stop / REAL_FPS, pitch, hand, finger))
+                    # A press that shows in a frame began some time since the frame before; so did its end.
+                    rows.append(((begin - 0.5) / REAL_FPS, (stop - 0.5) / REAL_FPS, pitch, hand, finger))
     onset, offset, pitch, hand_of, finger_of = np.array(sorted(rows)).reshape(-1, 5).T
     table = np.stack([np.maximum(onset, 0.0), offset, pitch, np.full(len(rows), _LOUDNESS)], 1)
     return Notes.from_arrays(table, np.stack([hand_of, finger_of], 1).astype(np.int64))
