@@ -334,6 +334,8 @@ class ModelConfig:
     evaluations and networks that are not perfect take from the variety of the motion."""
     wrist_noise: float = 1.0
     """The same for the wrist's channels; more of it also makes the wrist tremble."""
+    player_gain: float = 1.0
+    """The networks are told the player's scores times this: what they answer is about half of what they are told."""
     clamp: float = 0.0
     """Bound of the estimated clean motion in every sampling step, normalised units; 0 means none."""
 
@@ -372,6 +374,7 @@ class ModelConfig:
             still_smoothing_frames=(0.0, 30.0),
             pose_noise=(0.0, 2.0),
             wrist_noise=(0.0, 2.0),
+            player_gain=(0.0, 4.0),
             clamp=(0.0, 100.0),
         )
         if self.window_frames % self.unet.stride:

@@ -145,19 +145,19 @@ class Player:
         return dataclasses.replace(self, scores=np.where(stays[:, None], known, self.scores))
 
     def vector(
-        self, style_dim: int = len(STYLES), habit_dim: int = len(PLAYER_FEATURES)
+        self, style_dim: int = len(STYLES), habit_dim: int = len(PLAYER_FEATURES), gain: float = 1.0
     ) -> NDArray[np.float32]:
         """(2, style_dim + habit_dim) what the networks are told of each hand: the style, then `PLAYER_FEATURES`.
 
         style_dim: numbers of the style; a model that knows more than there are gets zeros. habit_dim: 0 for models
-        that are told nothing but the style.
+        that are told nothing but the style. gain: factor on the scores.
         """
         style = np.zeros((2, style_dim), np.float32)
         known = self.style.vector()[:style_dim]
         style[:, : len(known)] = known
         if not habit_dim:
             return style
-        return np.concatenate([style, np.column_stack([[-1.0, 1.0], self.scores]).astype(np.float32)], 1)
+        return np.concatenate([style, np.column_stack([[-1.0, 1.0], gain * self.scores]).astype(np.float32)], 1)
 
 
 def draw_player_scores(rng: np.random.Generator) -> NDArray[np.float64]:

@@ -46,7 +46,9 @@ _SYMPATHY = np.array(
         [0.0, 0.0, 0.0, 0.4, 0.0],
     ]
 )
-"""(5, 5) the share of what moves a playing finger (column) that an idle neighbour (row) goes along with."""
+"""(5, 5) the share of what moves a playing finger (column) that an idle neighbour (row) goes along with. Joints of
+trained pianists spill over by 0.1 to 0.25; with these shares fingertips go together more nearly as tracked ones do
+(docs/lab/calibration.md)."""
 _EARLY_M = 0.0002
 """Metres below its stroke that a finger may be before it strikes: less would strike early."""
 

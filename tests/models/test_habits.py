@@ -72,6 +72,18 @@ def test_the_networks_hear_of_the_player(told_model, monkeypatch):
     assert np.abs(first.motion.euler - other.motion.euler).max() > 1e-3
 
 
+def test_what_a_model_is_told_of_its_player_is_as_strong_as_its_config_says(told_model):
+    """Scores of half the size, told twice as loud, give the same take; the take names the scores themselves."""
+    doubled = dataclasses.replace(told_model, config=dataclasses.replace(TOLD, player_gain=2.0))
+    half = Player.of_seed(1).scores / 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Player, "of_seed", lambda seed, style: Player(style=style, scores=half))
+        quiet = take_of(doubled, 1)
+    plain = take_of(told_model, 1)
+    np.testing.assert_array_equal(quiet.motion.euler, plain.motion.euler)
+    np.testing.assert_allclose(quiet.meta["habits"], half)
+
+
 def test_numbers_that_do_not_fit_each_other_are_refused():
     with pytest.raises(ValueError, match="habit_dim"):
         dataclasses.replace(TINY, habit_dim=3)

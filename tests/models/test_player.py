@@ -51,6 +51,9 @@ def test_the_networks_are_told_the_style_as_far_as_they_know_it_then_side_and_sc
     np.testing.assert_array_equal(told[:, :5], np.float32([[1.5, 0, 0, 0, -0.5]] * 2))
     assert told[:, 5].tolist() == [-1.0, 1.0]
     np.testing.assert_array_equal(told[:, 6:], scores.astype(np.float32))
+    louder = player.vector(gain=2.0)
+    np.testing.assert_array_equal(louder[:, :6], told[:, :6])
+    np.testing.assert_array_equal(louder[:, 6:], 2 * told[:, 6:])
     assert player.vector(style_dim=3, habit_dim=0).tolist() == [[1.5, 0, 0]] * 2
     assert player.vector(style_dim=6, habit_dim=0).tolist() == [[1.5, 0, 0, 0, -0.5, 0]] * 2
     assert player.vector(style_dim=0, habit_dim=0).shape == (2, 0)
