@@ -187,7 +187,8 @@ def in_keys(seed: int) -> NDArray[np.bool_]:
         result = apply_contact(motion, notes).motion
     problem = problem_of(Variables.of_motion(result, STANDARD_HANDS))
     tips = problem.points(problem.wanted).tips
-    return (floors[0].under(tips)[1] - tips[2] > 0.002).any((0, 1))
+    inside: NDArray[np.bool_] = (floors[0].under(tips)[1] - tips[2] > 0.002).any((0, 1))
+    return inside
 
 
 def test_after_key_contact_no_fingertip_is_in_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
