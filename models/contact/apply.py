@@ -28,7 +28,8 @@ from models.contact.carriage import carried
 from models.contact.finger_separation import separate_fingers
 from models.contact.guarantee import settle
 from models.contact.hand_points import find_points
-from models.contact.idle_fingers import lift_idle
+from models.contact.key_clearing import clear_keys, raise_hands
+from models.contact.key_floor import KeyFloor
 from models.contact.reaching import reached
 from models.contact.schedule import plan_presses
 from models.contact.separation import separate_hands
@@ -174,8 +175,10 @@ def _solved(whole: Problem, values: Array, start: int, stop: int, step_done: Cal
     fixed[: start - begin] = True
     problem = whole.part(around, fixed)
     known = whole.wanted.with_values(values).part(around)
+    floor = KeyFloor.of(problem.sampler)  # keys of notes that are given up go down all the same
     problem, solved = settle(problem, minimise(problem, known, whole.weights.steps, step_done))
-    solved = separate_fingers(problem, lift_idle(problem, solved))
+    solved = separate_fingers(problem, clear_keys(problem, solved, floor))
+    solved = raise_hands(problem, solved, floor)
     return solved.values[..., start - begin : stop - begin]
 
 

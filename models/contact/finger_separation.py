@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import convolve1d, maximum_filter1d
 
 from models.body.bones import PAIRS
+from models.contact.bumps import bump
 from models.contact.near_bones import too_near
 from models.contact.solver import Problem
 from models.contact.variables import FINGER_VARIABLES, Variables, limits_of
@@ -30,14 +30,9 @@ def separate_fingers(problem: Problem, variables: Variables) -> Variables:
     low, high = (bound[:, :FINGER_VARIABLES] for bound in limits_of(problem.geometry, 0.0))
     lifted = np.clip(_LIFTED, low, high)
     reach = max(round(_EASE_S * problem.fps), 1)
-    kernel = np.hanning(2 * reach + 3)[1:-1]
     while (touching & ~need).any():
         need |= touching
-        # Every value under the kernel is 1 in the middle, so their mean is, too.
-        bump = convolve1d(
-            maximum_filter1d(need.astype(float), 2 * reach + 1, axis=1), kernel / kernel.sum(), axis=1
-        )
-        share = np.where(free, np.where(need, 1.0, bump), 0.0)[:, None]
+        share = np.where(free, np.where(need, 1.0, bump(need.astype(float), reach)), 0.0)[:, None]
         values = variables.values.copy()
         fingers = values[:, :FINGER_VARIABLES]
         fingers += share * (lifted - fingers)

@@ -20,6 +20,8 @@ from models.planning.thinning import STROKE_FRAMES, stroke_times
 
 USUAL_Y = (0.04, 0.075)
 """Where a white and a black key are most often struck, metres from the front edge."""
+FAR_IN = (0.078, 0.092)
+"""Farther in than this white and black keys are seldom struck, metres from the front edge."""
 _MATTERS_S = 1.0  # presses this far outside a stretch of time still shape the paths inside
 _LATEST_S = 0.04  # a press must show this long after its onset at the latest
 _DOWN_FRAMES = 0.6  # from the frame in which a key is at its bottom until it is half way up, at least
@@ -247,12 +249,13 @@ def _second_finger(
 
 
 def contact_points(
-    presses: Presses, tips: NDArray[np.floating[Any]], fps: float
+    presses: Presses, tips: NDArray[np.floating[Any]], fps: float, stays_in: float = 1.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Where on its key each finger lands: as near the motion's own fingertip as the key allows.
 
     Args:
         tips: (frames, 2, 5, 3) contact points of the motion.
+        stays_in: share that stays of what a finger is farther in than `FAR_IN`.
 
     Returns:
         X and Y (m,) metres.
@@ -263,6 +266,7 @@ def contact_points(
     black = keyboard.is_black(presses.pitch)
     low, high = landing_range(presses)
     y = np.clip(natural[:, 1], low, high)
+    y -= (1 - stays_in) * np.maximum(y - np.where(black, *FAR_IN[::-1]), 0.0)
     between_blacks = ~black & (y > keyboard.BLACK_FRONT - 0.003)
     left, right = keyboard.playable_x(presses.pitch, between_blacks)
     x = np.clip(natural[:, 0], left, right)

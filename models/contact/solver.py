@@ -64,6 +64,11 @@ class Problem:
             fixed=fixed,
         )
 
+    def landed(self, points: HandPoints) -> tuple[Array, Array]:
+        """Where on its key the finger of each press lands, X and Y (m,) metres, for hands that are at ``points``."""
+        tips = points.tips.transpose(3, 1, 2, 0)
+        return contact_points(self.presses, tips, self.fps, self.weights.stays_far_in)
+
     def points(self, variables: Variables) -> HandPoints:
         """Where the hands are."""
         return find_points(variables, self.geometry, self.size)
@@ -94,7 +99,7 @@ def minimise(
         points = problem.points(variables)
         if near is None or step % _LOOK_AGAIN == 0:
             near = near_bones(points, problem.weights, ~problem.fixed.T)
-        landed = contact_points(problem.presses, points.tips.transpose(3, 1, 2, 0), problem.fps)
+        landed = problem.landed(points)
         state = State(
             variables=variables,
             wanted=problem.wanted,

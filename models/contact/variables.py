@@ -89,7 +89,7 @@ class Variables:
         values[:, 1] -= np.where(free.T, np.minimum(raised, bent), 0.0)
         return self.with_values(values)
 
-    def part(self, frames: slice) -> Variables:
+    def part(self, frames: slice | NDArray[np.int64]) -> Variables:
         """Those of some frames."""
         return replace(self, values=self.values[..., frames], last_offset=self.last_offset[..., frames])
 

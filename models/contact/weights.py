@@ -53,6 +53,9 @@ class ContactWeights:
     """Metres, of a finger that strikes, holds or leaves its key."""
     stroke_side: float = 0.0007
     """Metres to the side and along the key, of the same."""
+    stays_far_in: float = 1.0
+    """Share that stays, in each step of the solver, of what a finger is farther in on its key than keys are usually
+    struck (`models.contact.schedule.FAR_IN`)."""
     comes_height: float = 0.001
     """Metres that a finger on its way to its stroke is too high to come down gently."""
     key_clearance: float = 0.002
@@ -100,7 +103,8 @@ class ContactWeights:
 
 OUR_WEIGHTS = ContactWeights()
 """Of our hands, whose motion the networks make."""
-OTHER_WEIGHTS = ContactWeights(stroke_side=0.0005, idle_tip=0.008, steps=8)
-"""Of other bodies, whose fingers differ each by its own from those that the motion was made for: keys pull them more,
-idle ones give way more readily, and an octave that a small hand just reaches takes more steps to find
+OTHER_WEIGHTS = ContactWeights(stroke_side=0.0005, stays_far_in=0.8, idle_tip=0.008, steps=8)
+"""Of other bodies, whose fingers differ each by its own from those that the motion was made for: keys pull them more
+and out from between the black ones, where they only are because another finger is short; idle ones give way more
+readily, and an octave that a small hand just reaches takes more steps to find
 (`benchmarks.other_hands`)."""

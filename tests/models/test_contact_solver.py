@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from models.body.keyboard import key_x
 from models.body.skeleton import LEFT, RIGHT, STANDARD_HANDS
+from models.contact.schedule import FAR_IN
 from models.contact.solver import Problem, minimise
 from models.contact.variables import PLACE, Variables, limits_of
+from models.contact.weights import OTHER_WEIGHTS, OUR_WEIGHTS
 
 
 def far_off() -> tuple[Problem, Variables]:
@@ -78,6 +80,21 @@ def test_a_part_knows_the_strokes_of_each_finger_before_and_after_it() -> None:
     x, y = key_x(presses.pitch), np.full(4, 0.03)
     one, other = whole.sampler(x, y), part.sampler(x, y)
     np.testing.assert_allclose(one.points[..., 105:150], other.points, atol=1e-12)
+
+
+def test_fingers_of_other_bodies_come_out_to_where_keys_are_usually_struck() -> None:
+    """Ours stay as far in as they were generated; so do those that are not too far in."""
+    places = []
+    for forward in (0.0, 0.045):
+        hands = over_a_key(64)
+        hands.values[RIGHT, 16] += forward
+        problem = problem_of(hands, [(0.3, 0.9, 6, 64)])
+        for weights in (OUR_WEIGHTS, replace(OUR_WEIGHTS, stays_far_in=OTHER_WEIGHTS.stays_far_in)):
+            found = minimise(replace(problem, weights=weights), hands, OTHER_WEIGHTS.steps)
+            places.append(problem.points(found).tips[1, RIGHT, 1, 18])
+    near, near_other, far, far_other = places
+    assert near == near_other and near < FAR_IN[0] + 0.005 < far
+    assert FAR_IN[0] - 0.001 < far_other < FAR_IN[0] + 0.4 * (far - FAR_IN[0])
 
 
 def test_every_step_is_announced() -> None:
