@@ -157,7 +157,9 @@ class Player:
         style[:, : len(known)] = known
         if not habit_dim:
             return style
-        return np.concatenate([style, np.column_stack([[-1.0, 1.0], gain * self.scores]).astype(np.float32)], 1)
+        return np.concatenate(
+            [style, np.column_stack([[-1.0, 1.0], gain * self.scores]).astype(np.float32)], 1
+        )
 
 
 def draw_player_scores(rng: np.random.Generator) -> NDArray[np.float64]:
