@@ -103,7 +103,7 @@ class ContactWeights:
 
 OUR_WEIGHTS = ContactWeights()
 """Of our hands, whose motion the networks make."""
-OTHER_WEIGHTS = ContactWeights(stroke_side=0.0005, stays_far_in=0.8, idle_tip=0.008, steps=8)
+OTHER_WEIGHTS = ContactWeights(stroke_side=0.0005, stays_far_in=0.65, idle_tip=0.008, steps=8)
 """Of other bodies, whose fingers differ each by its own from those that the motion was made for: keys pull them more
 and out from between the black ones, where they only are because another finger is short; idle ones give way more
 readily, and an octave that a small hand just reaches takes more steps to find
