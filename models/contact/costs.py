@@ -167,14 +167,10 @@ def idle(equations: NormalEquations, state: State) -> None:
     """
     clear = state.highest + state.weights.key_clearance
     residual = state.points.tips - state.tips
-    moved = state.points.wrists - state.wrists
-    residual[:2] -= moved[:2, :, None]
+    residual[:2] -= (state.points.wrists - state.wrists)[:2, :, None]
     plays = state.strokes.over
-    goes = np.zeros_like(residual)
-    goes[1:] = np.einsum("of,xhfk->xhok", _SYMPATHY, plays * residual[1:])
-    floor = clear - state.tips[2]
-    residual -= goes
-    residual[2] = np.minimum(residual[2], residual[2] + goes[2] - floor)
+    residual[1:] -= np.einsum("of,xhfk->xhok", _SYMPATHY, plays * residual[1:])
+    residual[2] = np.minimum(residual[2], state.points.tips[2] - clear)
     weight = state.squared(state.weights.idle_tip) * (1 - plays)
     equations.add_fingers(residual, weight, state.points.by_finger[:, :, :, 3])
 

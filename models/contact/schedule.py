@@ -34,7 +34,7 @@ _BETWEEN_S, _MOST_UP = 0.04, 0.46
 # A finger that goes from a black key to a white one, or back, goes around its edge, which takes so long.
 _AROUND_FRAMES, _AROUND_SHARE = 3.1, 0.65
 _HURRIES_S = 0.15  # with less time from key to key, a finger stays before the black ones
-_BEFORE_BLACK_M = keyboard.BLACK_FRONT - 0.003
+_BEFORE_BLACK_M = keyboard.BLACK_FRONT - 0.003  # a white key's part before the black ones ends here
 _TRAVEL = 2.5  # metres a second of a finger from one of its keys to the next
 _REACH_M, _LOOKS_BACK = 0.18, 8  # from one key to another of a hand that stays; presses that it may come from
 # A hand that goes on to a key so far away, one of so many presses later, lets go quickly: the key comes up in so many
@@ -267,7 +267,7 @@ def contact_points(
     low, high = landing_range(presses)
     y = np.clip(natural[:, 1], low, high)
     y -= (1 - stays_in) * np.maximum(y - np.where(black, *FAR_IN[::-1]), 0.0)
-    between_blacks = ~black & (y > keyboard.BLACK_FRONT - 0.003)
+    between_blacks = ~black & (y > _BEFORE_BLACK_M)
     left, right = keyboard.playable_x(presses.pitch, between_blacks)
     x = np.clip(natural[:, 0], left, right)
     for slide in _slides(presses):
