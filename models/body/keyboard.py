@@ -92,6 +92,9 @@ _WHITE_KEYS = np.flatnonzero(~KEY_IS_BLACK)
 
 _BLOCK = 4096
 """Frames that are looked at together; bounds memory."""
+BLACK_STEPS = 2
+"""White keys from one black key to the next at most."""
+LOWEST_BLACK = LOWEST_PITCH + int(np.flatnonzero(KEY_IS_BLACK)[0])
 _PLAYABLE_INSET = 0.0025  # metres from the edge of what is under a finger
 
 
@@ -149,8 +152,9 @@ def struck_keys(
     """Which keys (frames, 88) are down: from where contact points (frames, ..., 3) strike them to where they let go.
 
     A point strikes its key when it passes the share ``struck`` of the dip downward, or slides onto it that deep from a
-    key of the same colour. A point that comes through the side of a key strikes nothing. A key is let go when no
-    point on it is as deep as the share ``released``.
+    key of the same colour: on black keys across the white ones between, no higher than there and in none of these. A
+    point that comes through the side of a key otherwise strikes nothing. A key is let go when no point on it is as deep
+    as the share ``released``.
     """
     state, points = KeyState(struck, released), np.asarray(tips)
     blocks = [state.next(points[begin : begin + _BLOCK]) for begin in range(0, len(points), _BLOCK)]
@@ -164,6 +168,7 @@ class KeyState:
         self._shares = struck, released
         self._down = np.zeros(KEYS, bool)
         self._before: NDArray[Any] | None = None
+        self._slides: NDArray[np.int64] | None = None
 
     def next(self, tips: ArrayLike) -> NDArray[np.bool_]:
         """Keys (frames, 88) that are down in the frames of contact points (frames, ..., 3) after those before."""
@@ -173,7 +178,8 @@ class KeyState:
         points = points.reshape(len(points), -1, 3)
         known = 0 if self._before is None else 1
         joined = points if self._before is None else np.concatenate([self._before, points])
-        passes, holds = (part[known:] for part in _strikes(joined, *self._shares))
+        passes, holds, self._slides = _strikes(joined, *self._shares, self._slides)
+        passes, holds = passes[known:], holds[known:]
         decided = passes | ~holds
         last = np.maximum.accumulate(np.where(decided, np.arange(len(passes))[:, None], -1), axis=0)
         then = np.take_along_axis(passes, np.maximum(last, 0), axis=0)
@@ -183,9 +189,13 @@ class KeyState:
 
 
 def _strikes(
-    points: NDArray[np.floating[Any]], struck: float, released: float
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Keys (frames, 88) that points (frames, p, 3) strike in a frame, and those that they hold down or strike."""
+    points: NDArray[np.floating[Any]], struck: float, released: float, slides: NDArray[np.int64] | None
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.int64]]:
+    """Keys (frames, 88) that points (frames, p, 3) strike in a frame, and those that they hold down or strike.
+
+    slides: (p,) the black key of each point of the first frame, as of `_black_slides`. The third result is that of the
+    last frame.
+    """
     points = points.astype(np.float64)
     keys = key_under(points)
     pitch, on = keys + LOWEST_PITCH, keys >= 0
@@ -193,11 +203,41 @@ def _strikes(
     deep = on & (points[..., 2] <= level)
     first = np.ones_like(deep[:1])
     came_down = np.concatenate([first, points[:-1, :, 2] > level[1:]])
-    slid = np.concatenate(
-        [~first, on[:-1] & (keys[:-1] != keys[1:]) & (is_black(pitch[:-1]) == is_black(pitch[1:]))]
-    )
+    on_white = on & ~is_black(pitch)
+    slid = np.concatenate([~first, on_white[:-1] & on_white[1:] & (keys[:-1] != keys[1:])])
+    black_slid, last = _black_slides(points, np.where(on & is_black(pitch), keys, -1), deep, struck, slides)
     holding = on & (points[..., 2] <= key_surface(pitch) - released * bottom_depth(pitch, points[..., 1]))
-    return _by_key(keys, deep & (came_down | slid)), _by_key(keys, holding)
+    return _by_key(keys, deep & (came_down | slid | black_slid)), _by_key(keys, holding), last
+
+
+def _black_slides(
+    points: NDArray[np.float64],
+    black: NDArray[np.int64],
+    deep: NDArray[np.bool_],
+    struck: float,
+    slides: NDArray[np.int64] | None,
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Where points (frames, p, 3) come from one black key to the next one without coming up (frames, p).
+
+    Args:
+        black: (frames, p) the black key under each point, -1 where there is none. deep: whether it is struck by it.
+        slides: (p,) the black key from which each point slides in the first frame, -1 for none; None at the beginning.
+
+    Returns:
+        That, and the key from which each point slides in the last frame (p,).
+    """
+    low = points[..., 2] <= BLACK_HEIGHT - struck * bottom_depth(LOWEST_BLACK, points[..., 1])
+    between = low & (points[..., 2] >= 0) & (black < 0)
+    frame = np.arange(len(points))[:, None]
+    # What a point slid from is decided anew wherever it does not just go on between two black keys.
+    decided = np.maximum.accumulate(np.where(between, -1, frame), axis=0)
+    known = np.take_along_axis(np.where((black >= 0) & deep, black, -1), np.maximum(decided, 0), axis=0)
+    start = np.full(points.shape[1], -1) if slides is None else slides
+    source = np.where(decided < 0, start, known)
+    before = np.concatenate([start[None], source[:-1]])
+    steps = np.abs(white_index(black + LOWEST_PITCH) - white_index(before + LOWEST_PITCH))
+    found = (black >= 0) & (before >= 0) & (black != before) & (steps <= BLACK_STEPS)
+    return found & deep, source[-1]
 
 
 def _by_key(keys: NDArray[np.integer[Any]], what: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -100,7 +100,7 @@ def apply_contact(
     edits.check_fits(motion.frames, motion.fps)
     if strength == 0 or not edits.hands:
         return ContactResult(motion, notes)
-    presses = plan_presses(notes, motion.fps, style.energy, geometry.present)
+    presses = plan_presses(notes, motion.fps, style.energy)
     generated = Variables.of_motion(motion, geometry).unhooked(edits.free)
     tips = _calm_tips(generated, geometry, hand_size, motion.fps)
     wrists = generated.values[:, PLACE].transpose(1, 0, 2).copy()

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from models.body.notes import Notes
 from models.contact.schedule import Presses, cut_presses, plan_presses
 from models.contact.strokes import StrokeSampler
-from models.planning.fingering_costs import ALL_FINGERS
 
 _BLOCK_S = 30.0
 """Seconds of music that are worked out at a time."""
@@ -17,9 +16,7 @@ _SAME = 1.5e-3
 """Shares of the way that a knot may be off the line between its neighbours to be left out."""
 
 
-def key_curves(
-    notes: Notes, frames: int, fps: float, present: NDArray[np.bool_] = ALL_FINGERS
-) -> NDArray[np.float32]:
+def key_curves(notes: Notes, frames: int, fps: float) -> NDArray[np.float32]:
     """Knots (m, 3) of the keys' depths: pitch, second, depth from 0 (up) to 1 (down), sorted by pitch, then second.
 
     Knots lie on frames; between them depths run straight, as fingers do between frames. Keys that nobody plays have
@@ -28,9 +25,8 @@ def key_curves(
     Args:
         notes: with the fingers that play them, their ``release_s`` known.
         frames: of the take, at ``fps`` frames a second.
-        present: (2, 5) the fingers that the hands have.
     """
-    presses = plan_presses(notes, fps, present=present)
+    presses = plan_presses(notes, fps)
     length = max(round(_BLOCK_S * fps), 1)
     parts = [_depths(presses, start, min(start + length, frames), fps) for start in range(0, frames, length)]
     pitch, frame, depth = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -51,7 +47,20 @@ def _depths(
     sampler = StrokeSampler(cut_presses(presses, start / fps, stop / fps), stop - start, fps)
     depth, pitch = np.round(sampler.depths, 3).reshape(10, -1), sampler.pitch.reshape(10, -1)
     finger, frame = np.nonzero((depth > 0) & (pitch > 0))
-    return pitch[finger, frame], frame + start, depth[finger, frame]
+    passed, when = _passed_over(presses, fps)
+    inside = (when >= start) & (when < stop)
+    return (
+        np.append(pitch[finger, frame], passed[inside]),
+        np.append(frame + start, when[inside]),
+        np.append(depth[finger, frame], np.ones(int(inside.sum()))),
+    )
+
+
+def _passed_over(presses: Presses, fps: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pitch and frame of the keys that a finger slides over between two frames: the second of these shows them down."""
+    first, after = (np.ceil(time * fps - 1e-6).astype(int) for time in (presses.down_s, presses.up_s))
+    between = first == after
+    return presses.pitch[between], first[between]
 
 
 def _with_ends(

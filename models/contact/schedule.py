@@ -15,7 +15,6 @@ from models.body.notes import Notes
 from models.contact import touch
 from models.contact.slides import SLIDE_BACK, SLIDE_FRONT, ends_of, slid_into, touching
 from models.music.notes import CHORD_WINDOW_S
-from models.planning.fingering_costs import ALL_FINGERS
 from models.planning.thinning import STROKE_FRAMES, stroke_times
 
 USUAL_Y = (0.04, 0.075)
@@ -40,7 +39,7 @@ _REACH_M, _LOOKS_BACK = 0.18, 8  # from one key to another of a hand that stays;
 # A hand that goes on to a key so far away, one of so many presses later, lets go quickly: the key comes up in so many
 # times what is left until then.
 _LEAP_M, _LOOKS_AHEAD, _LEAP_RISE = 0.11, 6, 1.2
-_SEEN_FRAMES = 1.1  # a key of a slide that is down for less is held down by a second finger
+_ENDS_FRAMES = 1.0  # from the first frame that shows a slide's last key until that is half way up, at least
 
 
 @dataclass(frozen=True)
@@ -84,16 +83,13 @@ def cut_presses(presses: Presses, start_s: float, stop_s: float) -> Presses:
     return Presses(**columns)
 
 
-def plan_presses(
-    notes: Notes, fps: float, energy: float = 0.0, present: NDArray[np.bool_] = ALL_FINGERS
-) -> Presses:
+def plan_presses(notes: Notes, fps: float, energy: float = 0.0) -> Presses:
     """Press and release times that are visible at ``fps`` and that no two uses of a key or a finger share.
 
     Args:
         notes: fingered, their ``release_s`` known.
         fps: frames a second.
         energy: of the style; fingers are lifted higher, the more there is.
-        present: (2, 5) the fingers that the hands have.
     """
     if notes.release_s is None:
         raise ValueError("the notes have no release_s; finger_notes gives it")
@@ -129,7 +125,7 @@ def plan_presses(
         * (1 + _LIVELIER * energy),
         rise_s=touch.rise_s(touch.draws(onset, pitch, 1), (up - frame) / fps),
     )
-    return _in_time(_with_slides(presses, onset, fps, present))
+    return _in_time(_with_slides(presses, onset, fps))
 
 
 def _bottom_frames(
@@ -193,10 +189,8 @@ def arrivals(presses: Presses) -> NDArray[np.float64]:
     return found
 
 
-def _with_slides(
-    presses: Presses, onset: NDArray[np.float64], fps: float, present: NDArray[np.bool_]
-) -> Presses:
-    """The presses with those that a finger slides through made to touch, and with the second finger of fast slides."""
+def _with_slides(presses: Presses, onset: NDArray[np.float64], fps: float) -> Presses:
+    """The presses with those that a finger slides through made to touch."""
     order = np.argsort(presses.slot, kind="stable")
     slid = slid_into(onset[order], presses.slot[order], presses.pitch[order])
     if not slid.any():
@@ -206,46 +200,11 @@ def _with_slides(
     into = np.flatnonzero(slid)
     down[order[into]] = np.maximum(onset[order[into]], down[order[into - 1]] + 1e-3)
     up[order[into - 1]] = down[order[into]]
-    goes_on = np.zeros(len(up), bool)
-    goes_on[order[into - 1]] = True
-    up = np.where(goes_on, up, np.maximum(up, down + _SEEN_FRAMES / fps))
+    ends = order[slid & np.append(~slid[1:], True)]
+    up[ends] = np.maximum(up[ends], (np.ceil(down[ends] * fps + 1e-6) + _ENDS_FRAMES) / fps)
+    sooner = np.argsort(down, kind="stable")
     presses = replace(presses, down_s=down, up_s=up)
-    more = [presses]
-    for first, last in zip(*ends_of(slid), strict=True):
-        slide = order[first : last + 1]
-        if len(slide) > 1 and np.diff(presses.down_s[slide]).min() * fps < _SEEN_FRAMES:
-            more.append(_second_finger(presses, slide, fps, present))
-    columns = {name: np.concatenate([getattr(part, name) for part in more]) for name in _COLUMNS}
-    sooner = np.argsort(columns["down_s"], kind="stable")
-    return Presses(**{name: column[sooner] for name, column in columns.items()})
-
-
-def _second_finger(
-    presses: Presses, slide: NDArray[np.int64], fps: float, present: NDArray[np.bool_]
-) -> Presses:
-    """What the finger behind a sliding one presses: each key of the slide but the last, when the first one leaves it.
-
-    A key that is wanted again at once, or a finger that is, it leaves alone.
-    """
-    hand, finger = divmod(int(presses.slot[slide[0]]), 5)
-    down, pitch = presses.down_s[slide], presses.pitch[slide[:-1]]
-    treble = presses.pitch[slide[-1]] > presses.pitch[slide[0]]
-    way = -1 if treble == (hand == 1) else 1
-    there = [other for other in range(finger + way, -1 if way < 0 else 5, way) if present[hand, other]]
-    behind = hand * 5 + there[0] if there else -1
-    up = np.append(down[2:], 2 * down[-1] - down[-2])
-    free = np.full(len(pitch), behind >= 0)
-    for i, key in enumerate(pitch.tolist()):
-        wanted = presses.down_s[(presses.pitch == key) | (presses.slot == behind)]
-        wanted = wanted[wanted > down[i]]
-        free[i] &= not len(wanted) or up[i] + 1 / fps <= wanted.min()
-    taken = {name: getattr(presses, name)[slide[:-1]][free] for name in _COLUMNS}
-    taken |= {
-        "slot": np.full(int(free.sum()), behind, np.int64),
-        "down_s": down[1:][free],
-        "up_s": up[free],
-    }
-    return Presses(**taken)
+    return Presses(**{name: getattr(presses, name)[sooner] for name in _COLUMNS})
 
 
 def contact_points(

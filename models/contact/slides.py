@@ -3,8 +3,7 @@
 
 Whoever plays the next key of the same colour with the same finger sooner than any finger lifts and strikes can only
 have slid there. So slides need no mark of their own: `plan_presses` lets such presses touch, and touching presses of a
-finger are one slide. Where the keys follow each other faster than the frames do, the finger beside it slides along one
-key behind, as pianists do it with two nails; so each key is down in at least one frame.
+finger are one slide. Where keys follow each other faster than the frames do, it slides over some between two frames.
 """
 
 from __future__ import annotations

@@ -197,7 +197,7 @@ def generate(
     meta["pedal"] = "midi" if told else "estimated"
     if settings.keyboard != STANDARD_KEYBOARD:
         meta["keyboard"] = settings.keyboard.facts()
-    keys = key_curves(notes, frames, settings.fps, settings.hands.geometry.present)
+    keys = key_curves(notes, frames, settings.fps)
     return Take(motion, notes, meta, pedal.table, keys, arms)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.body.arms import Arms
-from models.body.keyboard import KEY_X, bottom_depth, key_x, struck_keys
+from models.body.keyboard import BLACK_HEIGHT, KEY_X, bottom_depth, key_x, struck_keys
 from models.body.kinematics import forward_kinematics
 from models.body.motion import Motion
 from models.body.notes import Notes
@@ -158,11 +158,32 @@ def test_keys_that_are_entered_through_their_side_are_not_struck() -> None:
     assert down((white, Y, 0.0), (white, Y, deep), (far, Y, deep), pitch=PITCH + 2) == [False, False, True]
 
 
+def test_a_finger_that_stays_down_strikes_black_key_after_black_key() -> None:
+    f, g, a, c = (float(key_x(pitch)) for pitch in (66, 68, 70, 73))
+    y, low = 0.08, float(BLACK_HEIGHT - 0.9 * bottom_depth(66, 0.08))
+
+    def row(*xs: float, height: float = low) -> list[tuple[float, float, float]]:
+        return [(f, y, 0.03), (f, y, low), *((x, y, height) for x in xs), (g, y, low)]
+
+    def struck(points: list[tuple[float, float, float]]) -> bool:
+        return down(*points, pitch=68)[-1]
+
+    assert struck(row((f + g) / 2)) and struck(row(f + 0.007, (f + g) / 2, g - 0.007))
+    up = ((f + g) / 2, y, 0.011)
+    assert not struck([*row()[:2], up, (g - 0.007, y, low), (g, y, low)]), "it came up between"
+    assert not struck(row((f + g) / 2, height=-0.008)), "it was in the white key"
+    assert not struck([(f, y, 0.03), (f, y, low), ((g + a) / 2, y, 0.03), ((g + a) / 2, y, low), (g, y, low)])
+    far = [(f, y, 0.03), (f, y, low), ((f + g) / 2, y, low), (c, y, low)]
+    assert not down(*far, pitch=73)[-1], "other keys lie between"
+
+
 def test_long_motion_is_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
     tips = np.stack(
         [rng.uniform(-0.05, 0.05, (500, 10)), np.full((500, 10), Y), rng.normal(0, 0.01, (500, 10))], -1
     )
+    # And on black keys, with many slides.
+    tips[:, :5, 1], tips[:, :5, 2] = 0.08, rng.uniform(-0.001, 0.008, (500, 5))
     whole = struck_keys(tips)
     monkeypatch.setattr("models.body.keyboard._BLOCK", 7)
     np.testing.assert_array_equal(struck_keys(tips), whole)

@@ -27,7 +27,6 @@ from models.contact import apply, apply_contact, costs
 from models.contact.equations import NormalEquations
 from models.contact.lie import lie_of
 from models.contact.refitting import ShownHands, refitted
-from models.contact.schedule import plan_presses
 from models.contact.solver import Problem, minimise
 from models.contact.variables import ABDUCTIONS
 from models.contact.weights import OTHER_WEIGHTS, OUR_WEIGHTS, ContactWeights
@@ -155,16 +154,10 @@ def test_more_keys_than_fingers_are_thinned_and_told() -> None:
 def test_fingers_that_slide_are_there() -> None:
     white = [pitch for pitch in range(48, 84) if pitch % 12 in (0, 2, 4, 5, 7, 9, 11)]
     rows = [[0.5 + i / 40, 0.52 + i / 40, pitch, 80] for i, pitch in enumerate(white)]
-    usual = planned(rows, STANDARD_HANDS, RIGHT)
-    (slides,) = set(usual.finger.tolist())
-    behind = {int(slot) % 5 for slot in plan_presses(usual, 30.0).slot} - {slides}
-    assert behind == {1}
-    for missing in ("index", "middle"):
-        hands = without(missing)
-        found = planned(rows, hands, RIGHT)
-        presses = plan_presses(found, 30.0, present=hands.present)
-        used = {int(slot) % 5 for slot in presses.slot}
-        assert len(used) == 2 and all(hands.present[RIGHT, finger] for finger in used)
+    assert set(planned(rows, STANDARD_HANDS, RIGHT).finger.tolist()) == {2}
+    hands = without("middle")
+    (slides,) = set(planned(rows, hands, RIGHT).finger.tolist())
+    assert slides in (1, 3) and hands.present[RIGHT, slides]
 
 
 def test_hands_that_are_spread_less_far_reach_less_and_larger_ones_no_more() -> None:

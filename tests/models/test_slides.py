@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.interpolate import interp1d
 from test_contact_separation import colliding, hands_at
 
 from models.body.keyboard import (
@@ -15,25 +16,30 @@ from models.body.keyboard import (
     BLACK_FRONT,
     BLACK_HEIGHT,
     PRESS_DEPTH,
+    STRUCK_SHARE,
     is_black,
     key_under,
     key_x,
-    pressed_keys,
+    struck_keys,
 )
 from models.body.kinematics import outside_limits
 from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.skeleton import LEFT, RIGHT
 from models.contact import apply_contact, schedule
+from models.contact.key_curves import key_curves
 from models.contact.note_dropping import Tangle, drop_notes
 from models.contact.schedule import Presses, contact_points, plan_presses
 from models.contact.slides import touching
 from models.contact.strokes import Strokes, StrokeSampler
 from models.evaluation.biomechanics import fingertips
+from models.evaluation.fine_motion import fine_motion
 from models.evaluation.scores import Score, onset_score
 from models.planning.fingering import finger_notes
 
 FPS = 30.0
+MOMENTS = 8
+"""Between two frames at which the way from one to the other is looked at."""
 WHITE = [pitch for pitch in range(48, 90) if pitch % 12 in (0, 2, 4, 5, 7, 9, 11)]
 BLACK = [pitch for pitch in range(48, 90) if pitch % 12 in (1, 3, 6, 8, 10)]
 
@@ -52,10 +58,15 @@ def sampled(notes: Notes, fps: float = FPS) -> tuple[Presses, Strokes]:
 
 
 def struck(strokes: Strokes, fps: float, notes: Notes) -> Score:
-    """What fingers strike that keep to their strokes, those that play nothing kept out of the way."""
+    """What fingers strike that keep to their strokes and go straight from frame to frame.
+
+    Those that play nothing are kept out of the way.
+    """
     points = strokes.points.copy()
     points[2, strokes.pitch == 0] = 0.05
-    return onset_score(pressed_keys(points.transpose(3, 1, 2, 0)), fps, notes).score
+    frames, fine = np.arange(points.shape[-1]), np.arange(points.shape[-1] * MOMENTS) / MOMENTS
+    between = interp1d(frames, points)(np.minimum(fine, frames[-1]))
+    return onset_score(struck_keys(between.transpose(3, 1, 2, 0)), fps * MOMENTS, notes).score
 
 
 @pytest.mark.parametrize("keys", [WHITE, WHITE[::-1], BLACK, BLACK[::-1]])
@@ -91,12 +102,18 @@ def test_on_black_keys_it_stays_above_the_white_ones() -> None:
     assert (is_black(key_under(points[playing]) + 21)).mean() > 0.5
 
 
-def test_a_second_finger_helps_only_where_the_frames_are_too_slow() -> None:
-    for rate, fps, fingers in ((24, 30.0, 1), (40, 30.0, 2), (40, 60.0, 1)):
-        assert len(set(plan_presses(row(WHITE, rate), fps).slot.tolist())) == fingers
+@pytest.mark.parametrize("keys", [WHITE, BLACK])
+@pytest.mark.parametrize(("rate", "fps"), [(24, 30), (40, 30), (40, 60), (55, 30)])
+def test_the_piano_shows_every_key_down_in_a_frame(keys: list[int], rate: float, fps: float) -> None:
+    notes = row(keys, rate)
+    curves = key_curves(notes, 120, fps)
+    down = curves[curves[:, 2] > STRUCK_SHARE]
+    for onset, pitch in zip(notes.onset_s, notes.pitch, strict=True):
+        shown = down[down[:, 0] == pitch, 1]
+        assert len(shown) and np.abs(shown - onset).min() < 1 / fps + 0.02, pitch
 
 
-def test_a_key_that_comes_again_at_once_is_left_alone_by_the_second_finger() -> None:
+def test_a_glissando_turns_and_goes_back() -> None:
     up = WHITE[:12]
     notes = row(up + up[-2::-1], 28)
     assert struck(sampled(notes)[1], FPS, notes) == Score(23, 0, 0)
@@ -123,9 +140,9 @@ def test_a_slide_of_which_a_key_is_left_out_goes_on() -> None:
 
 
 @functools.cache
-def played(slides: bool) -> tuple[Motion, Notes]:
+def played(slides: bool, black: bool = False) -> tuple[Motion, Notes]:
     """Both hands on their way over the keys, one of them gliding, with key contact."""
-    notes = row(WHITE, 36)
+    notes = row(BLACK if black else WHITE, 36)
     frames = round((notes.onset_s[-1] + 1.0) * FPS)
     way = np.interp(np.arange(frames) / FPS, notes.onset_s, key_x(notes.pitch))
     motion = hands_at(np.stack([np.full(frames, -0.45), way], 1))
@@ -135,6 +152,18 @@ def played(slides: bool) -> tuple[Motion, Notes]:
         return apply_contact(motion, notes).motion, notes
 
 
+def strikes(motion: Motion, notes: Notes) -> Score:
+    """What is struck, looked at between the frames, too."""
+    fine = fine_motion(motion)
+    return onset_score(struck_keys(fine.tips), fine.rate, notes).score
+
+
+def along(motion: Motion, notes: Notes) -> float:
+    """Metres from the front to the back that the gliding finger is at while it glides."""
+    first, last = (int(np.ceil(time * FPS)) for time in notes.onset_s[[0, -1]])
+    return float(np.ptp(fingertips(motion)[first + 1 : last, RIGHT, int(notes.finger[0]), 1]))
+
+
 def fastest(motion: Motion) -> float:
     """Largest change of a joint angle, radians a second."""
     return float(np.abs(np.diff(motion.euler[:, :, 1:], axis=0)).max() * motion.fps)
@@ -142,12 +171,17 @@ def fastest(motion: Motion) -> float:
 
 def test_a_hand_glides_over_the_keys_and_plays_them_all() -> None:
     motion, notes = played(True)
-    tips = fingertips(motion)
-    score = onset_score(pressed_keys(tips), FPS, notes).score
+    score = strikes(motion, notes)
     assert score == Score(len(notes), 0, 0)
     assert not colliding(motion).any() and not outside_limits(motion.euler).any()
     speed = np.abs(np.diff(motion.wrist[:, RIGHT, 0])).max() * FPS
     assert speed < 1.6 * 36 * 0.0235
     jammed, _ = played(False)
-    assert onset_score(pressed_keys(fingertips(jammed)), FPS, notes).score.hits < score.hits - 3
+    assert along(motion, notes) < 0.001 < 0.002 < along(jammed, notes), "straight over the keys"
     assert fastest(motion) < 17
+
+
+def test_a_hand_glides_over_the_black_keys_too() -> None:
+    motion, notes = played(True, black=True)
+    assert strikes(motion, notes) == Score(len(notes), 0, 0)
+    assert not colliding(motion).any() and not outside_limits(motion.euler).any()
