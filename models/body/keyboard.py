@@ -96,6 +96,10 @@ BLACK_STEPS = 2
 """White keys from one black key to the next at most."""
 LOWEST_BLACK = LOWEST_PITCH + int(np.flatnonzero(KEY_IS_BLACK)[0])
 _PLAYABLE_INSET = 0.0025  # metres from the edge of what is under a finger
+_PLAYED_FROM = (0.012, 0.059)
+"""Y from which on a finger lies on a white and on a black key, and not over its front edge."""
+_TIP_BEFORE_FALLBOARD = 0.007
+"""Metres from a fingertip's contact point to what is in front of it: its radius."""
 
 
 def playable_x(
@@ -115,6 +119,12 @@ def playable_x(
     left = np.where(narrow & is_black(pitch - 1), np.maximum(left, key_x(pitch - 1) + edge), left)
     right = np.where(narrow & is_black(pitch + 1), np.minimum(right, key_x(pitch + 1) - edge), right)
     return left, right
+
+
+def playable_y(pitch: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Near and far end of the Y range in which a finger surely plays the key: from its front edge to the fallboard."""
+    near = np.where(is_black(pitch), *_PLAYED_FROM[::-1])
+    return near, np.full_like(near, WHITE_LENGTH - _TIP_BEFORE_FALLBOARD)
 
 
 def key_under(points: ArrayLike) -> NDArray[np.int64]:

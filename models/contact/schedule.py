@@ -238,11 +238,14 @@ def contact_points(
 
 
 def landing_range(presses: Presses) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The nearest and the farthest Y (m,), metres, at which each press's finger may be on its key."""
+    """The nearest and the farthest Y (m,), metres, at which each press's finger may be on its key.
+
+    It lies inside `models.body.keyboard.playable_y`.
+    """
     black = keyboard.is_black(presses.pitch)
     near = _with_black_keys(presses, black)
     white = np.where(_hurries_past_black(presses, black), _BEFORE_BLACK_M, np.where(near, 0.100, 0.090))
-    return np.where(black, 0.059, 0.012), np.where(black, 0.125, white)
+    return keyboard.playable_y(presses.pitch)[0], np.where(black, 0.125, white)
 
 
 def _hurries_past_black(presses: Presses, black: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -24,8 +24,6 @@ DOWN = 0.99
 LATEST_S = 0.1
 """It gets there at most so long after the note's onset, and not before `EARLIEST_S` before it."""
 EARLIEST_S = 0.05
-BANDS = ((0.012, 0.078), (0.059, 0.092))
-"""Metres from the front edge between which strokes ask for a white and for a black key's surface."""
 THROUGH_M = 0.002
 """A fingertip that is this far below the surface of the key under it is in the key."""
 _BLOCK = 4096
@@ -36,8 +34,8 @@ class KeyTouch:
     """Of one take; None where no note's key goes down."""
 
     off_key_mm_p50: float | None
-    """Of the notes that are played: how far the finger is from the surface of its key, in the band that strokes ask
-    for, at the moment at which the key is at its bottom."""
+    """Of the notes that are played: how far the finger is from where on its key it surely plays it and no other, at the
+    moment at which the key is at its bottom."""
     off_key_mm_p95: float | None
     in_keys: float
     """Share of the frames in which a fingertip is `THROUGH_M` or more below a key, as far as that is not lowered."""
@@ -75,8 +73,8 @@ def off_key_m(take: Take, fine: FineMotion) -> Array:
 
 
 def _from_surface(tip: Array, pitch: int, depth: float) -> float:
-    """Metres from a point (3,) to the nearest of a key's surface that strokes ask for, the key so far down (0 to 1)."""
-    y = float(np.clip(tip[1], *BANDS[int(keyboard.is_black(pitch))]))
+    """Metres from a point (3,) to the nearest of a key's surface that is surely its own, the key so far down (0 to 1)."""
+    y = float(np.clip(tip[1], *keyboard.playable_y(pitch)))
     left, right = keyboard.playable_x(pitch, not keyboard.is_black(pitch) and y > keyboard.BLACK_FRONT)
     height = keyboard.key_surface(pitch) - depth * keyboard.bottom_depth(pitch, y)
     nearest = np.array([np.clip(tip[0], left, right), y, height])

@@ -12,13 +12,13 @@ from models.evaluation.fine_motion import FineMotion
 from models.evaluation.key_touch import key_touch, off_key_m
 
 FRAMES, FPS, RATE = 61, 30.0, 240.0
-NOTES = Notes.from_arrays(np.array([[1.0, 1.5, 60, 70]]), fingering=np.array([[1, 2]], np.int8))
 KEYS = np.array([[60, 0.9, 0], [60, 1.0, 1], [60, 1.5, 1], [60, 1.6, 0]], np.float32)
 
 
-def take_of(keys: np.ndarray = KEYS) -> Take:
+def take_of(keys: np.ndarray = KEYS, pitch: int = 60) -> Take:
+    notes = Notes.from_arrays(np.array([[1.0, 1.5, pitch, 70]]), fingering=np.array([[1, 2]], np.int8))
     motion = Motion(np.zeros((FRAMES, 2, 16, 3), np.float32), np.zeros((FRAMES, 2, 3), np.float32), FPS)
-    return Take(motion, NOTES, {}, keys=keys)
+    return Take(motion, notes, {}, keys=keys)
 
 
 def fine_of(where: tuple[float, float, float], finger: int = 2) -> FineMotion:
@@ -45,6 +45,31 @@ def fine_of(where: tuple[float, float, float], finger: int = 2) -> FineMotion:
 def test_how_far_a_finger_is_off_its_key(where: tuple[float, float, float], off: float) -> None:
     found = 1000 * off_key_m(take_of(), fine_of(where))
     assert found == pytest.approx([off], abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("pitch", "beside", "y", "off"),
+    [
+        (60, 0.0, 0.10, 0.0),  # between the black keys
+        (60, 0.0, 0.14, 0.0),
+        (61, 0.0, 0.12, 0.0),
+        (61, 0.0, 0.14, 0.0),
+        (60, 0.0, 0.16, 17.0),  # over the fallboard
+        (61, 0.0, 0.16, 17.0),
+        (60, 0.0, -0.005, 17.0),  # before the keys
+        (61, 0.0, 0.045, 14.0),  # before the black key
+        (62, 0.0235, 0.10, 19.0),  # on the white key beside it
+        (61, -0.009, 0.10, 7.0),
+    ],
+)
+def test_a_finger_is_on_its_key_as_far_as_the_fallboard(
+    pitch: int, beside: float, y: float, off: float
+) -> None:
+    take = take_of(KEYS + [pitch - 60, 0, 0], pitch)
+    surface = keyboard.key_surface(pitch) - keyboard.bottom_depth(pitch, y)
+    fine = fine_of((0, 0, 0))
+    fine.tips[:, 1, 2] = keyboard.key_x(pitch) + beside, y, surface
+    assert 1000 * off_key_m(take, fine) == pytest.approx([off], abs=0.6)
 
 
 def test_another_finger_on_the_key_does_not_count() -> None:

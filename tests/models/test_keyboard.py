@@ -59,7 +59,8 @@ def test_playable_range_lies_on_the_key() -> None:
     for pitch in range(21, 109):
         for inside in (False, True):
             left, right = keyboard.playable_x(pitch, inside)
-            assert left <= right
-            y = 0.07 if inside or keyboard.is_black(pitch) else 0.03
+            near, far = keyboard.playable_y(pitch)
+            assert left <= right and near < far
             for x in (left, right):
-                assert keyboard.key_under(np.array([x, y, 0.0])) + 21 == pitch
+                for y in (max(near, keyboard.BLACK_FRONT), far) if inside else (near,):
+                    assert keyboard.key_under(np.array([x, y, 0.0])) + 21 == pitch
