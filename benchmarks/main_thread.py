@@ -3,11 +3,13 @@
 
     S2C_WORKER_PYTHON=.venv/bin/python .venv/bin/python benchmarks/main_thread.py --sound demo/SONG.wav
     .venv-blender52/bin/python benchmarks/main_thread.py --frames 9000       # five minutes, no generator
+    .venv/bin/python benchmarks/main_thread.py --character                   # the same on a character of 160 bones
 
 With `--sound` the real worker makes the take. With `--frames` a stand-in hands over a take of that many frames at
 30 frames a second, so that only Blender's side is measured; it moves the channels that joints can move (64 of 120),
-`--all-channels` moves all. Bar: no call of the pump above 50 ms. The second column is the main thread's own processor
-time, which other programs do not stretch; the first is what a clock on the wall shows.
+`--all-channels` moves all. With `--character` Mixamo's names on MPFB's rest data play, in quaternions. Bar: no call of
+the pump above 50 ms. The second column is the main thread's own processor time, which other programs do not stretch;
+the first is what a clock on the wall shows.
 """
 
 from __future__ import annotations
@@ -23,12 +25,14 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "s2c_blender")]
 
 import bpy
 import numpy as np
-from session_helpers import write_sound, write_take
+from character_helpers import mixamo_mapping, mpfb_armature, seated
+from session_helpers import FRAMES, write_arms_take, write_sound, write_take
 
 import s2c_blender
 from s2c_blender.core import skeleton
 from s2c_blender.order_from_scene import order_new_take, order_part
 from s2c_blender.rig.armature import create_armature
+from s2c_blender.rig.character import stored
 from s2c_blender.session import SessionConfig, session
 
 BAR_MS = 50.0
@@ -57,6 +61,30 @@ def write_stand_in(path: Path, frames: int, all_channels: bool) -> None:
         arrays = dict(data)
     arrays["euler"][:, :, still_channels()] = 0.0
     np.savez(path, **arrays)
+
+
+def write_reachable(path: Path, frames: int) -> None:
+    """A take that a character's arms reach: two seconds to and fro."""
+    arrays = write_arms_take(path)
+    for name in ("euler", "wrist", "elbow", "shoulder"):
+        there_and_back = np.concatenate([arrays[name], arrays[name][::-1]])
+        arrays[name] = np.concatenate([there_and_back] * -(-frames // (2 * FRAMES)))[:frames]
+    write_arms_take(path, arrays)
+
+
+def make_character(bones: int = 160) -> bpy.types.Object:
+    """A character at its piano, with so many bones."""
+    armature = mpfb_armature()
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    edits = armature.data.edit_bones
+    for number in range(bones - len(edits)):
+        extra = edits.new(f"face {number}")
+        extra.head, extra.tail = (0.01 * number, 0, 1.5), (0.01 * number, 0, 1.55)
+        extra.parent = edits["mixamorig:Head"]
+    bpy.ops.object.mode_set(mode="OBJECT")
+    stored.remember(armature, stored.with_piano(mixamo_mapping(armature), seated(armature)))
+    return armature
 
 
 def run_job(title: str) -> tuple[float, float]:
@@ -105,6 +133,9 @@ def main() -> None:
     parser.add_argument(
         "--all-channels", action="store_true", help="the stand-in moves all 114 that turn or move"
     )
+    parser.add_argument(
+        "--character", action="store_true", help="the stand-in's take goes onto a character of 160 bones"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -115,10 +146,16 @@ def main() -> None:
         scene.sequence_editor_create()
         sound = options.sound or write_sound(folder / "song.wav", options.frames / 30)
         scene.sequence_editor.strips.new_sound("Piano", str(sound.resolve()), 1, 1)
-        create_armature(bpy.context, 1.0, scene.collection)
+        if options.character:
+            scene.s2c_settings.armature = make_character()
+        else:
+            create_armature(bpy.context, 1.0, scene.collection)
         config = SessionConfig(data_folder=folder / "data")
         if options.sound is None:
-            write_stand_in(folder / "made.npz", options.frames, options.all_channels)
+            if options.character:
+                write_reachable(folder / "made.npz", options.frames)
+            else:
+                write_stand_in(folder / "made.npz", options.frames, options.all_channels)
             fake = ROOT / "tests" / "s2c_blender" / "fake_worker.py"
             command = (sys.executable, str(fake), "good", str(folder / "log"), str(folder / "made.npz"))
             config = SessionConfig(data_folder=folder / "data", worker_command=command)

@@ -20,7 +20,10 @@ from .core.splicing import LINEAR, Keys, Stretch, splice
 from .errors import UserError
 from .rig.hands import hands_of
 
-__all__ = ["channels", "evaluate", "hand_channels", "splice_channel", "write_channel"]
+__all__ = ["action_bytes", "channels", "evaluate", "hand_channels", "splice_channel", "write_channel"]
+
+KEY_BYTES = 72
+"""A key in Blender's memory (`BezTriple`)."""
 
 _FLAG, _ENUM, _NUMBER = np.bool_, np.int32, np.float32
 KEY_ATTRIBUTES: dict[str, tuple[type, int]] = {
@@ -176,3 +179,9 @@ def evaluate(curve: bpy.types.FCurve, frames: NDArray[np.float32]) -> NDArray[np
 def _holds(curve: bpy.types.FCurve) -> bool:
     """Whether a curve of two equal keys has their value everywhere."""
     return curve.keyframe_points[0].interpolation in ("LINEAR", "CONSTANT")
+
+
+def action_bytes(action: bpy.types.Action) -> int:
+    """About how much memory the keys of an action take."""
+    bags = (bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags)
+    return KEY_BYTES * sum(len(curve.keyframe_points) for bag in bags for curve in bag.fcurves)

@@ -17,9 +17,9 @@ from .errors import UserError
 from .piano.frame import keyboard_param
 from .piano.pairing import piano_of
 from .rig.armature import HAND_SIZE_PROPERTY
-from .rig.character.geometry_file import write_geometry
 from .rig.choice import find_armature
-from .rig.hands import hands_of, is_character, piano_frame
+from .rig.hand_geometry import other_geometry, write_geometry
+from .rig.hands import hands_of, piano_frame
 from .session import preferred_device, session
 from .strip_audio import StripSound, find_strip, strip_sound
 from .takes import layers, read_back
@@ -50,7 +50,8 @@ def common_params(
 ) -> dict[str, Any]:
     """The parameters of `generate` that every order has. folder: of the job's temporary files."""
     settings, render = context.scene.s2c_settings, context.scene.render
-    own = {"hand_geometry": str(write_geometry(armature, folder))} if is_character(armature) else {}
+    other = other_geometry(armature)
+    own = {"hand_geometry": str(write_geometry(other, folder))} if other is not None else {}
     keyboard = keyboard_param(piano_of(context.scene, armature))
     return {
         **own,

@@ -114,7 +114,7 @@ class Session:
         self._order: TakeOrder | None = None
         self._work: Work | None = None
         self._begin_work: Callable[[], Work] | None = None
-        """Begins what goes on afresh, after an undo in its midst."""
+        """Begins what goes on afresh, after an undo in its midst; None while the take is there and only looked at."""
         self._undone = False
         self._work_label, self._work_factor = "", 0.0
         self._refused = False
@@ -262,7 +262,8 @@ class Session:
         """Stop whatever goes on; the scene stays as it was."""
         if self._work is not None:
             self._work.close()
-            self._finish(Status(State.IDLE, message))
+            done = self._begin_work is None
+            self._finish(self.machine.status if done else Status(State.IDLE, message))
         self.machine.cancel(time.monotonic(), message)
         self._settle()
         self.installer.cancel()
@@ -274,7 +275,7 @@ class Session:
         """
         if self._work is not None:
             self._work.close()
-            self._undone = True
+            self._undone = self._begin_work is not None
 
     def shutdown(self) -> None:
         """End the worker and forget everything, for quitting and unregistering."""
@@ -365,10 +366,10 @@ class Session:
 
     def _step(self) -> bool:
         """One step of preparing or delivering; a UserError there ends the job in its sentence."""
-        assert self._work is not None and self._begin_work is not None
+        assert self._work is not None
         if bpy.app.is_job_running("RENDER"):
             return False  # the render reads the scene in another thread
-        if self._undone:
+        if self._undone and self._begin_work is not None:
             self._begin("Writing keyframes" if self._delivering else "Preparing", self._begin_work)
         return self._advance(self._work)
 
@@ -381,6 +382,8 @@ class Session:
                 said = next(work)
             if isinstance(said, str):
                 self._work_label = said
+                if said == write_take.LOOKING:
+                    self._begin_work = None
             else:
                 self._work_factor = said or self._work_factor
             return isinstance(said, str)

@@ -7,7 +7,8 @@ from which on the hands stay clear however much farther they move; a smooth bump
 Frames that the bump brings into collision ask for their own, so that every round settles at least one frame more and
 the rounds end; then no frame under the bump collides. Frames beside it are untouched, so runs are settled in turn.
 
-Of several directions the one that costs the music least is taken. A hand that rises only ever lets go of keys.
+Of several directions the one that costs the music least is taken. A hand that rises only ever lets go of keys. One
+that went to its side with a fingertip now in the key beside rises out of it, where it meets nothing there.
 
 Axes: F frames, 2 hands, 20 bones a hand as in `models.body.bones`.
 """
@@ -28,6 +29,7 @@ from models.body.edit_mask import EditMask
 from models.body.kinematics import forward_kinematics
 from models.body.motion import Motion
 from models.body.skeleton import STANDARD_HANDS, HandGeometry
+from models.contact.bumps import bump
 
 CLEAR_M = HANDS_CLOSER_M + 0.0004
 """Metres that the bones of two hands keep; a little more than what counts as a collision, for rounding's sake."""
@@ -40,6 +42,9 @@ _LOST, _WRONG = (
     3.0,
 )  # what a frame with a key let go costs, and one with a wrong key, in centimetres of way
 _UP_AND_OUT = 0.6, 0.8  # to the side, up
+_SUNK_M, _OVER_M = 0.001, 0.001
+"""A fingertip that comes over another key is in it so far below its top, and rises so far above it."""
+_RISES_S = 0.03  # a hand rises out of a key, and comes down again, within twice this time
 
 
 def separate_hands(
@@ -55,7 +60,9 @@ def separate_hands(
     euler, wrist = (np.asarray(part, np.float32) for part in (motion.euler, motion.wrist))
     bones = _all_bones(euler, wrist, hand_size, geometry)
     colliding = _colliding(bones) & edits.free.any(1)
-    shift = np.zeros_like(wrist)
+    if not colliding.any():
+        return motion.wrist
+    shift, keys = np.zeros_like(wrist), keyboard.key_under(bones.tips)
     while colliding.any():
         first = _first_run(colliding, motion.fps)
         best = min(
@@ -65,8 +72,7 @@ def separate_hands(
         shift[best.frames] += best.shift
         bones = _joined(bones, best)
         colliding[best.frames] = False
-    if not shift.any():
-        return motion.wrist
+    shift[..., 2] += _rises(bones, keys, shift, edits.free, motion.fps)
     return (motion.wrist + shift).astype(motion.wrist.dtype)
 
 
@@ -122,14 +128,14 @@ def _settled(bones: Bones, run: NDArray[np.int64], way: _Way, fps: float) -> _Bu
     while True:
         need[asking] = _needs(bones.at(asking), way.unit)
         # Every value under the kernel is at least the need of its middle, so their mean is, too.
-        bump = convolve1d(maximum_filter1d(need, 2 * reach + 1), kernel, mode="nearest")
-        bump = np.where(way.may, np.maximum(bump * rim, need), 0.0)
-        frames = np.flatnonzero(bump > 0)
-        shift = (bump[frames, None, None] * way.unit).astype(np.float32)
+        wide = convolve1d(maximum_filter1d(need, 2 * reach + 1), kernel, mode="nearest")
+        part = np.where(way.may, np.maximum(wide * rim, need), 0.0)
+        frames = np.flatnonzero(part > 0)
+        shift = (part[frames, None, None] * way.unit).astype(np.float32)
         moved = bones.at(frames).moved(shift)
         asking = frames[_colliding(moved)]
         if not len(asking):
-            return _Bump(frames, shift, _cost(bones.at(frames), moved, bump.max()))
+            return _Bump(frames, shift, _cost(bones.at(frames), moved, part.max()))
 
 
 def _from_rim(may: NDArray[np.bool_], reach: int) -> NDArray[np.float64]:
@@ -174,6 +180,37 @@ def _cost(before: Bones, after: Bones, way: float) -> float:
     """Of a displacement: its length, keys that are let go, and above all keys that are struck by it."""
     keys, then = (keyboard.pressed_keys(part.tips) for part in (before, after))
     return 100 * way + _LOST * int((keys & ~then).sum()) + _WRONG * int((then & ~keys).sum())
+
+
+def _rises(
+    bones: Bones,
+    keys: NDArray[np.int64],
+    shift: NDArray[np.float32],
+    free: NDArray[np.bool_],
+    fps: float,
+) -> NDArray[np.float64]:
+    """Metres (F, 2) that hands rise by, so that no fingertip is in a key that it was not over before it was moved.
+
+    Args:
+        bones: as they were moved. keys: (F, 2, 5) under the fingertips before that. shift: (F, 2, 3) metres.
+    """
+    then = keyboard.key_under(bones.tips)
+    depth = keyboard.key_surface(then + keyboard.LOWEST_PITCH) - bones.tips[..., 2]
+    sunk = (then >= 0) & (then != keys) & (depth > _SUNK_M) & (shift != 0).any(-1)[..., None]
+    need = np.where(sunk, depth + _OVER_M, 0.0).max(-1).T
+    reach = max(round(_RISES_S * fps), 1)
+    while need.any():
+        rise = np.where(free, bump(need, reach).T, 0.0)
+        frames = np.flatnonzero(rise.any(1))
+        up = np.zeros((len(frames), 2, 3), np.float32)
+        up[..., 2] = rise[frames]
+        meet = np.zeros(len(free), bool)
+        here = bones.at(frames)
+        meet[frames] = _colliding(here.moved(up)) & ~_colliding(here)
+        if not meet.any():
+            return rise
+        need[:, maximum_filter1d(meet, 4 * reach + 1)] = 0.0
+    return np.zeros(free.shape)
 
 
 def _all_bones(

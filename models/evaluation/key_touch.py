@@ -73,7 +73,7 @@ def off_key_m(take: Take, fine: FineMotion) -> Array:
 
 
 def _from_surface(tip: Array, pitch: int, depth: float) -> float:
-    """Metres from a point (3,) to the nearest of a key's surface that is surely its own, the key so far down (0 to 1)."""
+    """Metres from a point (3,) to the nearest of where a key is surely played, the key so far down (0 to 1)."""
     y = float(np.clip(tip[1], *keyboard.playable_y(pitch)))
     left, right = keyboard.playable_x(pitch, not keyboard.is_black(pitch) and y > keyboard.BLACK_FRONT)
     height = keyboard.key_surface(pitch) - depth * keyboard.bottom_depth(pitch, y)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from .. import fcurves
 from ..core.arm_chain import ArmPlaces, ChainRest, to_bones
-from ..core.character.same_hands import same_hands
 from ..core.character_arms import elbow_hinge
 from ..core.skeleton import HANDS, euler_matrices
 from ..core.turns import channel_values
@@ -19,6 +18,7 @@ from ..rig.character.controls import basis_of, pole_places, swivel_angles
 from ..rig.character.limbs import CHAIN, IK
 from .character_body import FALLS_SHORT_M, Arm, CharacterBody
 from .hand_curves import BoneValues, Near
+from .made_for import said_of_hands
 from .take_arrays import TakeArrays
 
 BLOCK_FRAMES = 1500
@@ -169,12 +169,7 @@ class CharacterWriter:
 
     def said(self, hands: tuple[int, ...]) -> list[str]:
         """Sentences about what the arms could not do."""
-        found = []
-        if not same_hands(self._body.hands.geometry(""), self._take.meta.get("hand_geometry")):
-            found.append(
-                "The take was made for other hands, so that fingertips miss their keys: press Generate for this "
-                "character's own."
-            )
+        found = said_of_hands(self._body.hands.geometry(""), self._take.meta)
         for hand in hands:
             short = self._body.arms[hand].short
             frames = int((short > FALLS_SHORT_M).sum())

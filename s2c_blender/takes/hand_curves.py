@@ -16,6 +16,8 @@ from ..core import skeleton
 from ..core.arm_chain import ArmPlaces, to_bones
 from ..core.euler import euler_angles, unwrapped
 from ..rig.bones import arm_bones, bone_rest, chain_rest, joint_bones, piano_frame
+from ..rig.hand_geometry import hand_geometry
+from .made_for import said_of_hands
 from .natural import with_arms
 from .take_arrays import TakeArrays
 
@@ -77,8 +79,8 @@ class BuiltInWriter:
         return self._take.euler[frames], self._take.wrist[frames]
 
     def said(self, _hands: tuple[int, ...]) -> list[str]:
-        """Nothing: the shoulder's bone goes after a wrist that is too far."""
-        return []
+        """Whether the hands are those of the take; the shoulder's bone goes after a wrist that is too far."""
+        return said_of_hands(hand_geometry(self._find()), self._take.meta)
 
 
 def _values(armature: bpy.types.Object, bone: str, euler: Array, place: Array | None = None) -> BoneValues:

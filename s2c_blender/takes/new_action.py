@@ -28,8 +28,6 @@ from .take_order import TakeOrder
 
 CURVES_PER_STEP = 2
 """Kept curves looked at in one step."""
-KEY_BYTES = 72
-"""A key in Blender's memory (`BezTriple`)."""
 ACTION_GONE = "The take was undone while it was written; use Apply Take to write it again."
 
 
@@ -67,16 +65,10 @@ def find_bag(action_uid: int, slot_handle: int) -> bpy.types.ActionChannelbag:
     return bag
 
 
-def action_bytes(action: bpy.types.Action) -> int:
-    """About how much memory the keys of an action take."""
-    bags = (bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags)
-    return KEY_BYTES * sum(len(curve.keyframe_points) for bag in bags for curve in bag.fcurves)
-
-
 def copied_bytes(order: TakeOrder) -> int:
     """Memory that `begin_action` copies at a stroke."""
     kept = _kept_action(order)
-    return action_bytes(kept) if kept is not None and not _copies_curves(kept) else 0
+    return fcurves.action_bytes(kept) if kept is not None and not _copies_curves(kept) else 0
 
 
 def begin_action(order: TakeOrder) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import bpy
@@ -14,8 +14,9 @@ from ..piano.animation import add_depths
 from ..rig.hands import hands_of
 from .clock import add_clock
 from .hands_on import Writer, reader_of
-from .layers import can_replace_active, current_action, is_hindered
-from .sampling import scene_of_its_own
+from .layers import can_replace_active, current_action
+from .new_action import find_armature
+from .sampling import sample, scene_of_its_own
 from .take_order import TakeOrder
 
 NEAR_M, NEAR_RAD = 1e-3, 0.02
@@ -78,17 +79,20 @@ def _push_down(data: bpy.types.AnimData) -> None:
         strip.influence = data.action_influence
 
 
-def is_seen(armature: bpy.types.Object, order: TakeOrder, frames: int, writer: Writer) -> bool:
-    """Whether the hands that were written are where the take of so many frames puts them: looked at where in doubt."""
-    if not is_hindered(armature):
-        return True  # their action lies on top of all others
+def look(order: TakeOrder, frames: int, writer: Writer) -> Generator[None, None, bool]:
+    """Whether the hands that were written are where the take of so many frames puts them.
+
+    For the look Blender evaluates the armature once more, in a scene of its own, and copies all keys for that. Raises
+    UserError where the armature is deleted meanwhile.
+    """
+    armature = find_armature(order)
     low, high = order.frames if order.frames is not None else (0, frames)
     picked = sorted({low, (low + high - 1) // 2, high - 1})
     reader = reader_of(armature, len(picked))
-    with scene_of_its_own([armature]) as scene:
-        for frame in picked:
-            scene.frame_set(order.start_frame + frame)
-            reader(armature.evaluated_get(scene.view_layers[0].depsgraph))
+    uid, name = armature.session_uid, armature.name
+    yield
+    for _ in sample(uid, name, [order.start_frame + frame for frame in picked], reader):
+        yield
     hands = list(order.hands)
     euler, wrist = writer.expected(picked)
     off = np.abs(reader.wrist[:, hands] - wrist[:, hands]).max()

@@ -20,6 +20,7 @@ from ..core.arm_chain import to_places
 from ..core.euler import euler_angles, unwrapped
 from ..errors import UserError
 from ..rig.bones import arm_bones, bone_rest, chain_rest, common_parent, joint_bones, piano_frame
+from ..rig.hand_geometry import other_geometry
 from .clock import SECONDS_PER_UNIT, clock_channel, read_clock
 from .layers import is_direct, layers
 from .lookup import by_uid
@@ -37,6 +38,8 @@ class HandReader:
         carrier = common_parent(armature)
         self._carrier = carrier.name if carrier is not None else ""
         self._carrier_rest = carrier.matrix_local.inverted() if carrier is not None else Matrix()
+        other = other_geometry(armature)
+        self._meta: dict[str, Any] = {} if other is None else {"hand_geometry": other}
         self._from_armature = piano_frame(armature).matrix.inverted()
         self._rest: list[list[Matrix]] = []
         for hand, names in enumerate(self._names):
@@ -66,8 +69,8 @@ class HandReader:
 
     @property
     def meta(self) -> dict[str, Any]:
-        """Nothing: the hands are ours."""
-        return {}
+        """The hands' geometry, where they are not as they are added; their size alone says the rest."""
+        return self._meta
 
     def __call__(self, evaluated: bpy.types.Object) -> None:
         """Read one frame. Must be called in the order of the frames, because angles are unwrapped in time."""

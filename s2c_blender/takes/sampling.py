@@ -15,6 +15,8 @@ from contextlib import contextmanager
 import bpy
 from bpy.app.handlers import persistent
 
+from .. import fcurves
+from ..core.heap_prefault import WarmMemory
 from ..errors import UserError
 from .lookup import by_uid
 
@@ -71,11 +73,16 @@ def sample(
 ) -> Generator[int, None, None]:
     """Call `read` with the evaluated armature at each of `frames`; yields how many are done, some a step.
 
+    Blender copies all keys that play when the armature comes into another scene: memory for that is asked for before.
     Raises UserError when the armature is deleted meanwhile.
     """
     waiting = iter(list(frames))
     done, frame, scene_uid = 0, next(waiting, None), -1
+    memory = WarmMemory()
     try:
+        for _ in memory.warm(_bytes(by_uid(bpy.data.objects, armature_uid))):
+            yield done
+        memory.release()
         while frame is not None:
             armature = by_uid(bpy.data.objects, armature_uid)
             if armature is None:
@@ -92,9 +99,19 @@ def sample(
                     done, frame = done + 1, next(waiting, None)
             yield done
     finally:
+        memory.close()
         scene = by_uid(bpy.data.scenes, scene_uid)
         if scene is not None:
             bpy.data.scenes.remove(scene)
+
+
+def _bytes(armature: bpy.types.Object | None) -> int:
+    """Of the keys of all actions that an armature plays."""
+    data = armature.animation_data if armature is not None else None
+    if data is None:
+        return 0
+    actions = {strip.action for track in data.nla_tracks for strip in track.strips} | {data.action}
+    return sum(fcurves.action_bytes(action) for action in actions if action is not None)
 
 
 @persistent

@@ -27,7 +27,6 @@ from ..rig.hands import hands_of
 from . import clock, follow, layers, remarks, unfinished
 from .hands_on import Writer, writer_of
 from .new_action import (
-    action_bytes,
     begin_action,
     copied_bytes,
     copy_kept,
@@ -36,7 +35,7 @@ from .new_action import (
     find_bag,
     find_slot,
 )
-from .put_on import add_properties, is_seen, put_on
+from .put_on import add_properties, look, put_on
 from .read_back import Marks, by_uid, write_marks
 from .result_line import checked, describe, extend_scene_end, remember_left_out
 from .take_arrays import FINGER, ONSET, PITCH, TakeArrays
@@ -45,6 +44,12 @@ from .take_order import TakeOrder
 
 UNDO_LABEL = "Saving the undo step"
 """The last step, which cannot be cut: the armature gets the action, and Blender copies all keys for undo."""
+LOOKING = "Looking at the hands"
+"""The take is delivered; what is left only looks at it."""
+HINDERED = (
+    "Something else moves the hands, too (a constraint, a driver, a muted curve): "
+    "they are not where the take puts them."
+)
 SOUND_KEYS = ("sound", "sound_start_s", "sound_end_s", "sounds", "midi", "midi_pieces")
 LAYERS_CHANGED = (
     "The NLA tracks of the hands were changed while the take was made; use Apply Take to put it on them."
@@ -53,6 +58,8 @@ LAYERS_CHANGED = (
 
 def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterator[str | float | None]:
     """Write the take of `order` onto its armature. Yields progress from 0 to 1, or a label where the next step is long.
+
+    After the label `LOOKING` the take is delivered: whoever stops then keeps it.
 
     result: the worker's answer, which may be odd; seconds: what the whole job took. Raises UserError when the armature
     or the scene was deleted meanwhile or the take cannot be used; nothing is changed then.
@@ -79,7 +86,7 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
             fcurves.write_channel(bag, LEAN_GROUP, channel, order.start_frame, values)
             yield None
         yield from _write_music(order, action_uid, slot_handle, take)
-        size = action_bytes(find_action(action_uid))
+        size = fcurves.action_bytes(find_action(action_uid))
         yield from memory.warm(2 * size)
         yield UNDO_LABEL  # said before anything changes: from here to the undo step nothing can come between
         if layers.is_plain(find_armature(order)) != plain and order.partial:
@@ -89,6 +96,8 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
         unfinished.finish()
         memory.release()
         bpy.ops.ed.undo_push(message="S2C Take")
+        memory.close()
+        yield from _look(order, len(take.euler), writer)
     except BaseException:  # GeneratorExit too: a cancelled delivery leaves nothing behind
         action = by_uid(bpy.data.actions, action_uid)
         if action is not None and not action.users:
@@ -96,6 +105,20 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
         raise
     finally:
         memory.close()
+
+
+def _look(order: TakeOrder, frames: int, writer: Writer) -> Iterator[str | None]:
+    """Say so where something else moves the hands, too. The take is whole already; the look can be broken off."""
+    if not layers.is_hindered(find_armature(order)):
+        return  # their action lies on top of all others
+    yield LOOKING
+    try:
+        if (yield from look(order, frames, writer)):
+            return
+        settings = _find_scene(order).s2c_settings
+    except UserError:
+        return  # the hands were deleted meanwhile, or their scene was: nobody asks where they are
+    settings.result = f"{settings.result.removesuffix('.')}. {HINDERED}"
 
 
 def _load(order: TakeOrder) -> Generator[None, None, TakeArrays]:
@@ -231,11 +254,6 @@ def _bind(
     settings.armature, settings.take_path = armature, str(order.output)
     said = [connect_all(scene, armature), *writer.said(order.hands)]
     bpy.context.view_layer.update()
-    if not is_seen(armature, order, len(take.euler), writer):
-        said.append(
-            "Something else moves the hands, too (a constraint, a driver, a muted curve): "
-            "they are not where the take puts them."
-        )
     said.append(follow.disagreement(bpy.context, scene, armature))
     line = describe(order, result, seconds)
     remember_left_out(settings, order, take.fps, result)

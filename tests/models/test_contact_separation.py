@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from models.body import skeleton
 from models.body.edit_mask import EditMask
+from models.body.keyboard import key_surface, key_under
 from models.body.kinematics import Joints, forward_kinematics, outside_limits
 from models.body.motion import Motion
 from models.body.notes import Notes
@@ -46,6 +47,22 @@ def crossing(frames: int = 120, reach: float = 0.25) -> Motion:
 
 def everywhere(motion: Motion) -> EditMask:
     return EditMask.everything(motion.frames, motion.fps)
+
+
+@pytest.mark.parametrize("middle", [0.023, 0.03, -0.05])
+def test_a_hand_that_gives_way_has_no_fingertip_in_the_key_beside(middle: float) -> None:
+    gap = 0.30 - 0.24 * np.exp(-(((np.arange(90) - 45) / 12) ** 2))
+    motion = hands_at(np.stack([middle - gap / 2, middle + gap / 2], 1), seed=6)
+    before = pose(motion).tips
+    motion.wrist[..., 2] -= before[..., 2].min((0, 2)) - 0.001  # fingertips just over the white keys
+    before = pose(motion).tips
+    assert colliding(motion).any()
+    moved = Motion(motion.euler, separate_hands(motion, everywhere(motion)), FPS)
+    assert not colliding(moved).any()
+    after = pose(moved).tips
+    key = key_under(after)
+    beside = (key >= 0) & (key != key_under(before)) & (key_surface(key + 21) - after[..., 2] > 0.0011)
+    assert not beside.any()
 
 
 def test_hands_that_cross_pass_without_touching() -> None:

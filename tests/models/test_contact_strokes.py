@@ -8,7 +8,7 @@ import pytest
 from contact_scenes import presses_of
 from numpy.typing import NDArray
 
-from models.body.keyboard import BLACK_FRONT, bottom_depth, key_surface, key_x, struck_keys, playable_y
+from models.body.keyboard import BLACK_FRONT, bottom_depth, key_surface, key_x, playable_y, struck_keys
 from models.body.notes import Notes
 from models.body.skeleton import RIGHT
 from models.contact import stroke_curves, touch

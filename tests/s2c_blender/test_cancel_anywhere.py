@@ -18,7 +18,7 @@ from s2c_blender.order_from_scene import order_new_take, order_part
 from s2c_blender.rig.armature import create_armature
 from s2c_blender.session import SessionConfig, session
 from s2c_blender.takes import read_back, unfinished
-from s2c_blender.takes.write_take import UNDO_LABEL
+from s2c_blender.takes.write_take import HINDERED, LOOKING, UNDO_LABEL
 
 STEP = int(os.environ.get("S2C_STEP", "29"))
 ENDS = 3
@@ -239,6 +239,39 @@ def test_when_the_undo_step_is_made_there_is_nothing_to_cancel(stage):
     assert not bpy.ops.s2c.cancel.poll() and not session.view(0).active
     session.cancel()
     assert hands().animation_data.action is not None
+
+
+@pytest.mark.parametrize("what", ["nothing", "cancel", "undo", "deletion", "file"])
+@pytest.mark.parametrize("stage", ["first"], indirect=True)
+def test_a_take_that_is_only_looked_at_is_there_already(stage, what):
+    _, folder = stage
+    target = bpy.data.objects.new("target", None)
+    bpy.context.scene.collection.objects.link(target)
+    hands().pose.bones["forearm.R"].constraints.new("IK").target = target  # so that Blender has to be asked
+    bpy.ops.ed.undo_push(message="constraint")
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "scene.blend"), copy=True)
+    begin("first")
+    pump_until(lambda: session.view(0).text == LOOKING)
+    pump()
+    assert session.active and hands().animation_data.action is not None
+    assert HINDERED not in bpy.context.scene.s2c_settings.result
+    if what == "cancel":
+        session.cancel()
+    elif what == "undo":
+        bpy.ops.ed.undo()
+    elif what == "deletion":
+        bpy.data.objects.remove(hands())
+    elif what == "file":
+        bpy.ops.wm.open_mainfile(filepath=str(folder / "scene.blend"))
+    settle()
+    assert not session.view(0).error and session.view(0).message == ""
+    if what in ("nothing", "cancel"):
+        assert hands().animation_data.action is not None
+        assert (HINDERED in bpy.context.scene.s2c_settings.result) == (what == "nothing")
+        assert list((folder / "data" / "takes").glob("*.npz"))
+    elif what == "undo":  # the take, not made again
+        assert hands().animation_data is None
+    assert not [scene for scene in bpy.data.scenes if "s2c_reading" in scene]
 
 
 @pytest.mark.parametrize("stage", ["resample"], indirect=True)

@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A character plays what the real worker makes for its hands: what is struck is read off its evaluated bones."""
 
-import importlib.util
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +8,7 @@ import bpy
 import numpy as np
 import pytest
 from character_helpers import mixamo_mapping, mpfb_armature, seated, tips_seen
+from real_generator import HAS_GENERATOR, SECONDS, two_hands, worker_python
 
 import s2c_blender
 from s2c_blender.install.environment import PYTHON_VARIABLE
@@ -21,23 +18,7 @@ from s2c_blender.takes import sampling
 from s2c_blender.takes.clock import read_notes
 from s2c_blender.takes.hands_on import reader_of
 
-ROOT = Path(__file__).resolve().parents[2]
-FPS, START, SECONDS = 30, 1, 6.0
-NEEDED = "import numpy, scipy, onnxruntime, safetensors, threadpoolctl, array_api_compat"
-HAS_GENERATOR = all(
-    importlib.util.find_spec(name) is not None for name in ("scipy", "safetensors", "array_api_compat")
-)
-
-
-def worker_python() -> str:
-    """A Python that runs the generator: the one that is named, this one, or the checkout's."""
-    candidates = (os.environ.get(PYTHON_VARIABLE, ""), sys.executable, str(ROOT / ".venv" / "bin" / "python"))
-    for candidate in candidates:
-        if candidate and Path(candidate).is_file():
-            asked = [candidate, "-c", NEEDED]
-            if subprocess.run(asked, capture_output=True, check=False).returncode == 0:
-                return candidate
-    return ""
+FPS, START = 30, 1
 
 
 @pytest.fixture
@@ -61,20 +42,6 @@ def character(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[bpy.t
     session.shutdown()
     session.config = SessionConfig()
     s2c_blender.unregister()
-
-
-def two_hands(path: Path) -> Path:
-    """A melody over broken chords and held ones, white and black keys."""
-    from models.body.notes import Notes
-    from models.music.midi import write_midi
-
-    melody = (64, 66, 67, 71, 69, 67, 66, 62, 64, 67, 71, 74, 73, 71, 69, 66)
-    rows = [[0.5 + 0.3 * i, 0.75 + 0.3 * i, pitch, 60 + 3 * (i % 4), 1] for i, pitch in enumerate(melody)]
-    for bar, chord in enumerate(((40, 47, 52), (43, 50, 55), (45, 52, 57), (42, 49, 54))):
-        rows += [[0.5 + 1.2 * bar + 0.3 * i, 1.6 + 1.2 * bar, pitch, 55, 0] for i, pitch in enumerate(chord)]
-    table = np.array(sorted(rows))
-    write_midi(path, Notes.from_arrays(table[:, :4], hand=table[:, 4].astype(np.int8)))
-    return path
 
 
 def struck_as_seen(armature: bpy.types.Object) -> float:

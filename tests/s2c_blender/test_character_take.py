@@ -415,7 +415,7 @@ def test_a_take_for_other_hands_is_said_to_be_one(tmp_path: Path) -> None:
 
 
 def test_five_minutes_on_a_hundred_and_sixty_bones_are_written_in_short_steps(tmp_path: Path) -> None:
-    """Processor time, which other programs do not lengthen; the last step is Blender's own, as on our hands."""
+    """Processor time, which other programs do not lengthen; Blender's own copies of all keys are one step."""
     armature = character()
     bpy.context.view_layer.objects.active = armature
     bpy.ops.object.mode_set(mode="EDIT")
@@ -438,8 +438,15 @@ def test_five_minutes_on_a_hundred_and_sixty_bones_are_written_in_short_steps(tm
         output=tmp_path / "made.npz",
         params={"seed": 1},
     )
-    marks = [time.process_time()]
-    marks.extend(time.process_time() for _ in write_take.deliver(order, {}, 0.0))
+    marks, labels = [time.process_time()], []
+    for label in write_take.deliver(order, {}, 0.0):
+        marks.append(time.process_time())
+        labels.append(label)
+    marks.append(time.process_time())
     assert len(armature.data.bones) == 160
-    assert time.process_time() - marks[0] < 3.0
-    assert max(np.diff(marks)) < 0.05
+    assert marks[-1] - marks[0] < 3.0
+    steps = np.diff(marks)
+    bound = labels.index(write_take.UNDO_LABEL) + 1  # the step after its label
+    assert labels[bound] == write_take.LOOKING
+    assert np.delete(steps, bound).max() < 0.05
+    assert steps[bound] < 0.08  # 0.043 on an AMD EPYC; 0.3 where the look was in it, too
