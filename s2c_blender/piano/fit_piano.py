@@ -21,10 +21,13 @@ from ..rig.choice import pairs_of_hands
 from ..rig.hands import is_character, piano_frame
 from .animation import connect
 from .frame import is_own, key_range, own_piano, place_frame
-from .measure import common_parent, keys_of_objects
+from .measure import OwnKey, boxes_in, common_parent, keys_of_objects
 from .own_keys import let_up, mark_again
 from .parts import own_parts
 from .which_keys import fit_of
+
+AS_NARROW = 0.75
+"""A black key is at most so wide beside a white one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +62,8 @@ def ends_of(keys: str, low_key: str, high_key: str) -> tuple[int, int]:
 
 def frame_of_objects(
     low: bpy.types.Object, high: bpy.types.Object, ends: tuple[int, int], lean: float, lift: float
-) -> tuple[PianoFit, bpy.types.Object | None]:
-    """The frame from the shapes of the lowest and the highest key, and what carries both. Raises UserError."""
+) -> tuple[PianoFit, bpy.types.Object | None, str]:
+    """The frame from the shapes of the lowest and the highest key, what carries both, and a doubt. Raises UserError."""
     found = keys_of_objects([low, high])
     empty = next((key for key in found if not len(key.points)), None)
     if len(found) < 2 or empty is not None:
@@ -70,7 +73,23 @@ def frame_of_objects(
             f'"{name}" is no key with a shape of its own: choose the meshes of the lowest and the highest key, or '
             "click the two in the 3D view.",
         )
-    return fit_of(dict(zip(ends, found, strict=True)), lean=lean, lift=lift), common_parent(found)
+    fitted = fit_of(dict(zip(ends, found, strict=True)), lean=lean, lift=lift)
+    return fitted, common_parent(found), unlike(found, ends, fitted)
+
+
+def unlike(keys: Sequence[OwnKey], ends: tuple[int, int], fitted: PianoFit) -> str:
+    """A sentence where two keys are said to be of one colour and one alone is narrow like a black key; else nothing."""
+    colours = {keyboard.is_black(pitch) for pitch in ends}
+    boxes = boxes_in(keys, Matrix(fitted.matrix.tolist()))
+    widths = boxes.size[:, 0]
+    narrow = int(widths.argmin())
+    if len(colours) > 1 or widths[narrow] > AS_NARROW * widths[1 - narrow]:
+        return ""
+    names, colour = [keyboard.key_name(pitch) for pitch in ends], "black" if colours.pop() else "white"
+    return (
+        f'"{keys[narrow].name}" is narrow like a black key beside "{keys[1 - narrow].name}", but {names[0]} and '
+        f"{names[1]} are both {colour}: choose the two again, or say under Keys which they are."
+    )
 
 
 def fit_piano(
@@ -101,10 +120,10 @@ def fit_piano(
         )
     earlier = own_piano(scene)
     hands = let_up(earlier)
-    carrier = None
+    carrier, doubt = None, ""
     try:
         if objects is not None:
-            found, carrier = frame_of_objects(*objects, ends, lean, lift)
+            found, carrier, doubt = frame_of_objects(*objects, ends, lean, lift)
         elif points is not None:
             found = fit(*points, *ends, lean=lean, lift=lift)
         else:
@@ -118,7 +137,7 @@ def fit_piano(
             connect(earlier, hands)
         raise
     piano = place_frame(scene, found.matrix, range(ends[0], ends[1] + 1), carrier)
-    said = remarks(found, units_in_a_metre(scene))
+    said = [doubt, *remarks(found, units_in_a_metre(scene))]
     if own_parts(piano):
         mark_again(piano)
         if hands is not None:

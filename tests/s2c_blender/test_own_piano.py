@@ -80,6 +80,21 @@ def test_two_keys_give_the_frame_from_their_front_edges(keys: str, ends: tuple[i
     assert key_range(fitted()) == range(ends[0], ends[1] + 1)
 
 
+@pytest.mark.parametrize(
+    ("chosen", "named", "doubtful"),
+    [((22, 108), ("A0", "C8"), True), ((21, 106), ("A0", "C8"), True), ((22, 106), ("A#0", "A#7"), False)]
+    + [((21, 108), ("A0", "C8"), False), ((22, 108), ("A#0", "C8"), False)],
+)
+def test_a_black_key_that_was_taken_for_a_white_one_is_doubted(
+    chosen: tuple[int, int], named: tuple[str, str], doubtful: bool
+) -> None:
+    objects = add_keys(somewhere(), chosen, lambda pitch: f"key number {'ab'[pitch > 60]}")
+    lowest, highest = (objects[pitch].name for pitch in chosen)
+    bpy.ops.s2c.fit_piano(lowest=lowest, highest=highest, low_key=named[0], high_key=named[1])
+    said = bpy.context.scene.s2c_settings.piano_said
+    assert ("is narrow like a black key" in said) == doubtful
+
+
 def test_keys_that_are_selected_with_the_highest_last_and_one_frame_however_often_it_is_fitted() -> None:
     frame = somewhere(tilt=0.01)
     objects = add_keys(frame, (36, 96))
