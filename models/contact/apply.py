@@ -173,7 +173,7 @@ def _solved(whole: Problem, values: Array, start: int, stop: int, step_done: Cal
     around = slice(begin, min(stop + round(AHEAD_S * whole.fps), values.shape[-1]))
     fixed = whole.fixed[around].copy()
     fixed[: start - begin] = True
-    problem = whole.part(around, fixed)
+    problem = whole.stretch(around, fixed)
     known = whole.wanted.with_values(values).part(around)
     floor = KeyFloor.of(problem.sampler)  # keys of notes that are given up go down all the same
     problem, solved = settle(problem, minimise(problem, known, whole.weights.steps, step_done))

@@ -65,8 +65,6 @@ class State:
     wrists: Array
     """(3, 2, F) where the wrists were."""
     points: HandPoints
-    moves: Array
-    """(3, 2, 5, 9, F) as of `HandPoints.tips_by_variable`."""
     strokes: Strokes
     near: NearBones
     fps: float
@@ -155,7 +153,7 @@ def strokes(equations: NormalEquations, state: State) -> None:
     over, soft = tips[2] - wanted.ceiling, state.squared(weights.comes_height)
     comes = (over > 0) & ~kept_up & (weight[2] < soft)
     residual[2], weight[2] = np.where(comes, over, residual[2]), np.where(comes, soft, weight[2])
-    equations.add_tips(residual, weight, state.moves)
+    equations.add_tips(residual, weight, state.points.tips_by_finger, state.points.tips_by_turn)
 
 
 def idle(equations: NormalEquations, state: State) -> None:
@@ -172,7 +170,7 @@ def idle(equations: NormalEquations, state: State) -> None:
     residual[1:] -= np.einsum("of,xhfk->xhok", _SYMPATHY, plays * residual[1:])
     residual[2] = np.minimum(residual[2], state.points.tips[2] - clear)
     weight = state.squared(state.weights.idle_tip) * (1 - plays)
-    equations.add_fingers(residual, weight, state.points.by_finger[:, :, :, 3])
+    equations.add_fingers(residual, weight, state.points.tips_by_finger)
 
 
 def apart(equations: NormalEquations, state: State) -> None:

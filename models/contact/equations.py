@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, solveh_banded
 
-from models.contact.variables import COUNT, FINGER_VARIABLES, Array
+from models.contact.variables import COUNT, FINGER_VARIABLES, PLACE, TURN, Array
 
 _HELD = 1e11
 """Added to the diagonal of a variable that stays."""
@@ -27,7 +27,7 @@ class NormalEquations:
 
     def __init__(self, frames: int) -> None:
         self.matrix = np.zeros((2, COUNT, COUNT, frames))
-        """Of single frames."""
+        """Of single frames; what lies above the diagonal counts for nothing."""
         self.slope = np.zeros((2, COUNT, frames))
         self.next = np.zeros((2, COUNT, frames))
         """What couples a variable to itself one frame on."""
@@ -42,19 +42,34 @@ class NormalEquations:
         self.slope += weight * residual
         self._diagonal += weight
 
-    def add_tips(self, residual: Array, weight: Array, moves: Array) -> None:
-        """Residuals (3, 2, 5, F) of the tips; ``moves`` (3, 2, 5, 9, F) as of `HandPoints.tips_by_variable`."""
-        weighted = weight[:, :, :, None] * moves
-        slope = np.einsum("xhkif,xhkf->hkif", weighted, residual)
-        squares = np.einsum("xhkif,xhkjf->hkijf", weighted, moves, optimize=False)
-        fingers = slice(0, FINGER_VARIABLES)
-        self.slope[:, fingers] += slope[:, :, :3].reshape(2, FINGER_VARIABLES, -1)
-        self.slope[:, FINGER_VARIABLES:] += slope[:, :, 3:].sum(1)
-        self.matrix[:, FINGER_VARIABLES:, FINGER_VARIABLES:] += squares[:, :, 3:, 3:].sum(1)
-        for finger in range(5):
-            own = slice(3 * finger, 3 * finger + 3)
-            self.matrix[:, own, own] += squares[:, finger, :3, :3]
-            self.matrix[:, FINGER_VARIABLES:, own] += squares[:, finger, 3:, :3]
+    def add_tips(self, residual: Array, weight: Array, by_finger: Array, by_turn: Array) -> None:
+        """Residuals of the tips as far as fingers and wrists move them.
+
+        Args:
+            residual: (3, 2, 5, F) metres.
+            weight: (3, 2, 5, F).
+            by_finger: (3, 2, 5, 3, F) what a unit of each of a finger's variables moves its tip by.
+            by_turn: (3, 2, 5, 3, F) the same of the wrist's angles; its place moves tips as it goes.
+        """
+        pull = weight * residual
+        turned, bent = weight[:, :, :, None] * by_turn, weight[:, :, :, None] * by_finger
+        self.slope[:, PLACE] += pull.sum(2).transpose(1, 0, 2)
+        self.slope[:, TURN] += np.einsum("xhkif,xhkf->hif", by_turn, pull)
+        self._add_own(pull, bent, by_finger)
+        for x in range(3):
+            place = PLACE.start + x
+            self.matrix[:, place, :FINGER_VARIABLES] += bent[x].reshape(2, FINGER_VARIABLES, -1)
+            self.matrix[:, place, place] += weight[x].sum(1)
+            self.matrix[:, TURN, place] += turned[x].sum(1)
+        for row in range(3):
+            turn = self.matrix[:, TURN.start + row]
+            for column in range(3):
+                turn[:, column:FINGER_VARIABLES:3] += _over_places(
+                    turned[:, :, :, row], by_finger[:, :, :, column]
+                )
+            for column in range(row + 1):
+                both = _over_places(turned[:, :, :, row], by_turn[:, :, :, column])
+                turn[:, TURN.start + column] += both.sum(1)
 
     def add_fingers(self, residual: Array, weight: Array, moves: Array) -> None:
         """Residuals (3, 2, 5, F) of the tips as far as fingers move them.
@@ -64,13 +79,17 @@ class NormalEquations:
             weight: (2, 5, F).
             moves: (3, 2, 5, 3, F) what a unit of each of a finger's variables moves its tip by.
         """
-        weighted = weight[:, :, None] * moves
-        slope = np.einsum("xhkif,xhkf->hkif", weighted, residual)
-        squares = np.einsum("xhkif,xhkjf->hkijf", weighted, moves, optimize=False)
+        self._add_own(weight * residual, weight[:, :, None] * moves, moves)
+
+    def _add_own(self, pull: Array, weighted: Array, moves: Array) -> None:
+        """What fingers have to do alone: ``pull`` (3, 2, 5, F), ``weighted`` and ``moves`` (3, 2, 5, 3, F)."""
+        slope = np.einsum("xhkif,xhkf->hkif", moves, pull)
         self.slope[:, :FINGER_VARIABLES] += slope.reshape(2, FINGER_VARIABLES, -1)
-        for finger in range(5):
-            own = slice(3 * finger, 3 * finger + 3)
-            self.matrix[:, own, own] += squares[:, finger]
+        for row in range(3):
+            for column in range(row + 1):
+                block = self.matrix[:, row:FINGER_VARIABLES:3, column:FINGER_VARIABLES:3]
+                own = np.einsum("hkkf->hkf", block)  # a view
+                own += _over_places(weighted[:, :, :, row], moves[:, :, :, column])
 
     def add_sparse(
         self,
@@ -139,45 +158,54 @@ class NormalEquations:
         self._diagonal[held] += _HELD
         wanted = np.where(held, 0.0, -self.slope)
         steps = np.zeros_like(wanted)
-        if self.across is not None:
-            steps[:] = self._solved((0, 1), wanted)
-        else:
-            for hand in (0, 1):
-                if not held[hand].all():
-                    steps[hand] = self._solved((hand,), wanted)[0]
+        for hands in ((0,), (1,)) if self.across is None else ((0, 1),):
+            moves = np.flatnonzero(~held[list(hands)].all((0, 1)))
+            if len(moves):
+                frames = slice(int(moves[0]), int(moves[-1]) + 1)
+                steps[list(hands), :, frames] = self._solved(hands, frames, wanted)
         steps[held] = 0.0
         return steps
 
-    def _solved(self, hands: tuple[int, ...], wanted: Array) -> Array:
-        """Steps (n, 21, F) of these hands, which nothing couples to another one."""
-        right = np.ascontiguousarray(wanted[list(hands)].transpose(2, 0, 1)).reshape(-1)
+    def _solved(self, hands: tuple[int, ...], frames: slice, wanted: Array) -> Array:
+        """Steps of these hands in some frames, which nothing that moves couples to another hand or frame."""
+        right = np.ascontiguousarray(wanted[list(hands), :, frames].transpose(2, 0, 1)).reshape(-1)
         try:
             # 32 bit takes two thirds of the time, and the next step mends its rounding.
             single = np.dtype(np.float32)
             step = solveh_banded(
-                self._band(hands, single),
+                self._band(hands, frames, single),
                 right.astype(single),
                 lower=True,
                 overwrite_ab=True,
                 overwrite_b=True,
+                check_finite=False,
             )
         except LinAlgError:
-            step = solveh_banded(self._band(hands, right.dtype), right, lower=True, overwrite_ab=True)
+            step = solveh_banded(self._band(hands, frames, right.dtype), right, lower=True, overwrite_ab=True)
         return step.reshape(-1, len(hands), COUNT).transpose(1, 2, 0)
 
-    def _band(self, hands: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[np.floating[Any]]:
-        """The matrix of these hands frame by frame, in LAPACK's lower form: row k is what lies k below the diagonal."""
-        frames, width = self.slope.shape[-1], len(hands) * COUNT
-        band = np.zeros((2 * width + 1, frames, width), dtype)
+    def _band(self, hands: tuple[int, ...], part: slice, dtype: np.dtype[Any]) -> NDArray[np.floating[Any]]:
+        """The matrix of these hands frame by frame, in LAPACK's lower form: row k is what lies k below the diagonal.
+
+        In memory column by column, as LAPACK reads it.
+        """
+        frames, width = part.stop - part.start, len(hands) * COUNT
+        band = np.zeros((frames, width, 2 * width + 1), dtype)
         for place, hand in enumerate(hands):
-            first = place * COUNT
-            for below in range(COUNT):
-                rows = np.arange(below, COUNT)
-                band[below, :, first : first + COUNT - below] = self.matrix[hand, rows, rows - below].T
-            band[width, :, first : first + COUNT] = self.next[hand].T
-            band[2 * width, :, first : first + COUNT] = self.after[hand].T
+            own = band[:, place * COUNT : (place + 1) * COUNT]
+            # Copied at once it is read several times sooner than column by column.
+            blocks = np.ascontiguousarray(self.matrix[hand, ..., part].astype(dtype).transpose(2, 1, 0))
+            for column in range(COUNT):
+                own[:, column, : COUNT - column] = blocks[:, column, column:]
+            own[..., width] = self.next[hand, :, part].T
+            own[..., 2 * width] = self.after[hand, :, part].T
         if len(hands) == 2 and self.across is not None:
-            for below in range(1, 2 * COUNT):
-                columns = np.arange(max(COUNT - below, 0), min(2 * COUNT - below, COUNT))
-                band[below][:, columns] += self.across[columns + below - COUNT, columns].T
-        return band.reshape(2 * width + 1, -1)
+            for column in range(COUNT):
+                band[:, column, COUNT - column : 2 * COUNT - column] = self.across[:, column, part].T
+        return band.reshape(-1, 2 * width + 1).T
+
+
+def _over_places(one: Array, other: Array) -> Array:
+    """(2, 5, F) the sum over the three coordinates of products of (3, 2, 5, F)."""
+    found: Array = np.einsum("xhkf,xhkf->hkf", one, other)
+    return found

@@ -50,8 +50,9 @@ def settle(problem: Problem, variables: Variables) -> tuple[Problem, Variables]:
             break
         if attempt:
             given_up = tangle.worst(reach) if attempt < _ATTEMPTS_ONE_BY_ONE else tangle
-            presses = drop_notes(problem.presses, given_up, problem.fps, problem.fixed)
-            problem = replace(problem, presses=presses)
+            if len(given_up.frame):
+                presses = drop_notes(problem.presses, given_up, problem.fps, problem.fixed)
+                problem = problem.playing(presses)
         factor = _MORE ** min(attempt + 1, 3)
         heavy = replace(
             weights,
@@ -60,8 +61,9 @@ def settle(problem: Problem, variables: Variables) -> tuple[Problem, Variables]:
             idle_tip=weights.idle_tip * factor,
             damping=_DAMPING,
         )
+        firmer = problem.weighted(heavy)
         for run in _runs(np.union1d(tangle.frame, wrong), len(variables), reach):
-            variables = _solved_again(replace(problem, weights=heavy), variables, run)
+            variables = _solved_again(firmer, variables, run)
     return problem, variables
 
 

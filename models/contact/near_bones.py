@@ -141,22 +141,46 @@ def _within(
         [np.broadcast_to(palm, points.heads[:, :, :, :1].shape), points.heads[:, :, :, :-1]], 3
     )
     heads, tails = heads.reshape(3, 40, -1), points.heads.reshape(3, 40, -1)
-    middle, half = (heads + tails) / 2, np.sqrt(((heads - tails) ** 2).sum(0)) / 2
+    frames, pairs = [], []
+    for pair, frame in (
+        _side_by_side(points, heads, tails, bound),
+        _between_hands(heads, tails, bound),
+    ):
+        one, other = PAIRS[pair].T
+        may = free[one // 20, frame] | free[other // 20, frame]
+        pair, frame, one, other = pair[may], frame[may], one[may], other[may]
+        ends = (heads[:, one, frame], tails[:, one, frame], heads[:, other, frame], tails[:, other, frame])
+        near = segment_distance(*ends) < bound[pair]
+        frames.append(frame[near])
+        pairs.append(pair[near])
+    return np.concatenate(frames), np.concatenate(pairs)
+
+
+def _side_by_side(
+    points: HandPoints, heads: Array, tails: Array, bound: Array
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Index in `PAIRS` and frame of the pairs of a hand's fingers that are not far apart across the palm."""
+    bases = points.heads[:, :, :, 0]
+    across = bases[:, :, 4] - bases[:, :, 1]
+    across /= np.maximum(np.sqrt((across**2).sum(0)), 1e-9)
+    places = [np.einsum("xhbf,xhf->hbf", ends.reshape(3, 2, 20, -1), across) for ends in (heads, tails)]
+    low, high = (f(*places).reshape(40, -1) for f in (np.minimum, np.maximum))
+    one, other = PAIRS[_WITHIN].T
+    room = bound[_WITHIN, None] + _ROUNDING_M
+    pair, frame = np.nonzero((low[one] - high[other] < room) & (low[other] - high[one] < room))
+    return _WITHIN[pair], frame
+
+
+def _between_hands(heads: Array, tails: Array, bound: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Index in `PAIRS` and frame of the pairs of two hands' bones whose middles are not too far apart."""
     low, high = (f(heads, tails).reshape(3, 2, 20, -1) for f in (np.minimum, np.maximum))
     low, high = low.min(2), high.max(2)
     gap = np.maximum(low[:, 1] - high[:, 0], low[:, 0] - high[:, 1]).max(0)
-    frames, pairs = [], []
-    for chosen, table in ((np.arange(len(gap)), _WITHIN), (np.flatnonzero(gap < bound[_ACROSS[0]]), _ACROSS)):
-        mid, reach = (middle, half) if len(chosen) == len(gap) else (middle[..., chosen], half[..., chosen])
-        one, other = PAIRS[table].T
-        # Bones whose middles are farther apart than both their halves reach cannot be near.
-        apart = ((mid[:, one] - mid[:, other]) ** 2).sum(0)
-        pair, frame = np.nonzero(apart < (reach[one] + reach[other] + bound[table, None]) ** 2)
-        frame, pair = chosen[frame], table[pair]
-        one, other = PAIRS[pair].T
-        ends = (heads[:, one, frame], tails[:, one, frame], heads[:, other, frame], tails[:, other, frame])
-        keep = segment_distance(*ends) < bound[pair]
-        keep &= free[one // 20, frame] | free[other // 20, frame]
-        frames.append(frame[keep])
-        pairs.append(pair[keep])
-    return np.concatenate(frames), np.concatenate(pairs)
+    chosen = np.flatnonzero(gap < bound[_ACROSS[0]])
+    heads, tails = heads[..., chosen], tails[..., chosen]
+    middle, reach = (heads + tails) / 2, np.sqrt(((heads - tails) ** 2).sum(0)) / 2
+    one, other = PAIRS[_ACROSS].T
+    # Bones whose middles are farther apart than both their halves reach cannot be near.
+    apart = ((middle[:, one] - middle[:, other]) ** 2).sum(0)
+    pair, frame = np.nonzero(apart < (reach[one] + reach[other] + bound[_ACROSS, None]) ** 2)
+    return _ACROSS[pair], chosen[frame]

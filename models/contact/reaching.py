@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.body.bones import BLOCK_FRAMES
 from models.body.skeleton import HandGeometry
-from models.contact.hand_points import find_points
+from models.contact.hand_points import Wrists, find_points
 from models.contact.variables import FINGER_VARIABLES, Array, Variables, limits_of
 
 _STEPS = 8
@@ -44,14 +44,15 @@ def _reached(variables: Variables, tips: Array, geometry: HandGeometry, size: fl
     least, damping = np.full(tips.shape[1:], np.inf), np.full(tips.shape[1:], _DAMPING)
     best, trial = was, was
     moves, off = np.zeros((3, *was.shape)), np.zeros_like(tips)
+    wrists = Wrists.of(variables, geometry, size)
     for _ in range(_STEPS + 1):
-        points = find_points(_with_fingers(variables, trial), geometry, size)
+        points = find_points(_with_fingers(variables, trial), geometry, size, wrists)
         here = tips - points.tips
         cost = (here**2).sum(0) + _PULL**2 * ((trial - was) ** 2).sum(2)
         nearer = cost < least
         least = np.minimum(cost, least)
         best = np.where(nearer[:, :, None], trial, best)
-        moves = np.where(nearer[:, :, None], points.by_finger[:, :, :, 3], moves)  # (3, 2, 5, 3, F)
+        moves = np.where(nearer[:, :, None], points.tips_by_finger, moves)  # (3, 2, 5, 3, F)
         off = np.where(nearer, here, off)
         damping *= np.where(nearer, _LESS, _MORE)
         squares = np.einsum("xhkif,xhkjf->hkfij", moves, moves)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,26 @@ class Presses:
     rise_s: NDArray[np.float64]
     """(m,) that the key takes to come up, where nothing hurries it (`models.contact.touch`)."""
 
+    @cached_property
+    def landing_range(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The nearest and the farthest Y (m,), metres, at which each press's finger may be on its key.
+
+        It lies inside `models.body.keyboard.playable_y`.
+        """
+        black = keyboard.is_black(self.pitch)
+        near = _with_black_keys(self, black)
+        white = np.where(_hurries_past_black(self, black), _BEFORE_BLACK_M, np.where(near, 0.100, 0.090))
+        return keyboard.playable_y(self.pitch)[0], np.where(black, 0.125, white)
+
+    @cached_property
+    def slides(self) -> list[NDArray[np.int64]]:
+        """The presses of each slide."""
+        return list(_slides(self))
+
+    def later(self, start_s: float) -> Presses:
+        """The same, their times counted from ``start_s``."""
+        return replace(self, down_s=self.down_s - start_s, up_s=self.up_s - start_s)
+
 
 _COLUMNS = tuple(column.name for column in fields(Presses))
 
@@ -77,10 +98,7 @@ def cut_presses(presses: Presses, start_s: float, stop_s: float) -> Presses:
     by_finger, same = near[order], np.diff(presses.slot[order]) == 0
     near[order[1:]] |= by_finger[:-1] & same
     near[order[:-1]] |= by_finger[1:] & same
-    columns = {name: getattr(presses, name)[near] for name in _COLUMNS}
-    for name in ("down_s", "up_s"):
-        columns[name] = columns[name] - start_s
-    return Presses(**columns)
+    return Presses(**{name: getattr(presses, name)[near] for name in _COLUMNS}).later(start_s)
 
 
 def plan_presses(notes: Notes, fps: float, energy: float = 0.0) -> Presses:
@@ -223,29 +241,18 @@ def contact_points(
     frame = np.clip(np.floor(presses.down_s * fps + 0.5 + 1e-6).astype(int), 0, len(tips) - 1)
     natural = tips.reshape(len(tips), 10, 3)[frame, presses.slot]
     black = keyboard.is_black(presses.pitch)
-    low, high = landing_range(presses)
+    low, high = presses.landing_range
     y = np.clip(natural[:, 1], low, high)
     y -= (1 - stays_in) * np.maximum(y - np.where(black, *FAR_IN[::-1]), 0.0)
     between_blacks = ~black & (y > _BEFORE_BLACK_M)
     left, right = keyboard.playable_x(presses.pitch, between_blacks)
     x = np.clip(natural[:, 0], left, right)
-    for slide in _slides(presses):
+    for slide in presses.slides:
         x[slide] = keyboard.key_x(presses.pitch[slide])
         y[slide] = (
             np.mean(y[slide]) if black[slide[0]] else np.clip(np.mean(y[slide]), SLIDE_FRONT, SLIDE_BACK)
         )
     return x, y
-
-
-def landing_range(presses: Presses) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The nearest and the farthest Y (m,), metres, at which each press's finger may be on its key.
-
-    It lies inside `models.body.keyboard.playable_y`.
-    """
-    black = keyboard.is_black(presses.pitch)
-    near = _with_black_keys(presses, black)
-    white = np.where(_hurries_past_black(presses, black), _BEFORE_BLACK_M, np.where(near, 0.100, 0.090))
-    return keyboard.playable_y(presses.pitch)[0], np.where(black, 0.125, white)
 
 
 def _hurries_past_black(presses: Presses, black: NDArray[np.bool_]) -> NDArray[np.bool_]:

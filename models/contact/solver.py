@@ -48,20 +48,40 @@ class Problem:
     geometry: HandGeometry
     weights: ContactWeights
 
+    sampled: StrokeSampler | None = None
+    """The strokes of the fingers where they have been sampled already."""
+
     @cached_property
     def sampler(self) -> StrokeSampler:
         """The strokes of the fingers."""
-        return StrokeSampler(self.presses, len(self.wanted), self.fps)
+        return self.sampled or StrokeSampler(self.presses, len(self.wanted), self.fps)
+
+    def weighted(self, weights: ContactWeights) -> Problem:
+        """With other weights."""
+        return replace(self, weights=weights, sampled=self.sampler)
+
+    def playing(self, presses: Presses) -> Problem:
+        """With other presses."""
+        return replace(self, presses=presses, sampled=None)
+
+    def stretch(self, frames: slice, fixed: NDArray[np.bool_]) -> Problem:
+        """Of some frames of a song, with the presses that shape them."""
+        presses = cut_presses(self.presses, frames.start / self.fps, frames.stop / self.fps)
+        return replace(self._of(frames, fixed), presses=presses)
 
     def part(self, frames: slice, fixed: NDArray[np.bool_]) -> Problem:
-        """Of some frames alone."""
+        """Of some frames alone, with all presses as they have been sampled."""
+        presses = self.presses.later(frames.start / self.fps)
+        return replace(self._of(frames, fixed), presses=presses, sampled=self.sampler.part(frames))
+
+    def _of(self, frames: slice, fixed: NDArray[np.bool_]) -> Problem:
         return replace(
             self,
             wanted=self.wanted.part(frames),
             tips=self.tips[..., frames],
             wrists=self.wrists[..., frames],
-            presses=cut_presses(self.presses, frames.start / self.fps, frames.stop / self.fps),
             fixed=fixed,
+            sampled=None,
         )
 
     def landed(self, points: HandPoints) -> tuple[Array, Array]:
@@ -106,7 +126,6 @@ def minimise(
             tips=problem.tips,
             wrists=problem.wrists,
             points=points,
-            moves=points.tips_by_variable(),
             strokes=problem.sampler(*landed, problem.tips[1]),
             near=near,
             fps=problem.fps,

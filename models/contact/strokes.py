@@ -8,6 +8,7 @@ business.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from models.body import keyboard
 from models.body.smoothing import smoothstep
-from models.contact.schedule import USUAL_Y, Presses, arrivals, landing_range
+from models.contact.schedule import USUAL_Y, Presses, arrivals
 from models.contact.slides import ends_of, slide_x, touching
 from models.contact.stroke_curves import AWAY, BOTTOM, KNOTS, STARTED, StrokeCurves, pressed_share
 
@@ -36,6 +37,13 @@ _IMPACT_S = 0.02
 _COMES, _FOLLOWS = 0.4, 0.7
 """The same in shares of the time from where it waits to where its stroke starts; and after its key is half way up, in
 shares of the time until it is nearly up."""
+
+
+_BY_FRAME = (
+    *("pitch", "_here", "_there", "_deep", "_way", "_height", "_power", "_share", "_ceiling", "_slide_x"),
+    *("_firm", "_over", "_holding", "_impact"),
+)
+"""What a sampler knows of each frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +74,7 @@ class StrokeSampler:
         shape = (10, frames)
         self._press = presses.pitch
         self._struck = np.clip(np.round(presses.down_s * fps).astype(int), 0, max(frames - 1, 0))
-        self._range = landing_range(presses)
+        self._range = presses.landing_range
         self._frames = np.arange(frames)
         black = keyboard.is_black(presses.pitch)
         self._usual = keyboard.bottom_depth(presses.pitch, np.where(black, USUAL_Y[1], USUAL_Y[0]))
@@ -115,6 +123,16 @@ class StrokeSampler:
                 down, up = presses.down_s[slide], presses.up_s[slide]
                 sliding = np.flatnonzero((times >= down[0]) & (times <= up[-1]))
                 self._slide_x[finger, sliding] = slide_x(times[sliding], down, up, presses.pitch[slide])
+
+    def part(self, frames: slice) -> StrokeSampler:
+        """Of some frames, with the same presses; as if it had been made for them, and in a fraction of the time."""
+        found = copy(self)
+        for name in _BY_FRAME:
+            setattr(found, name, getattr(self, name)[..., frames])
+        count = found.pitch.shape[-1]
+        found._frames = np.arange(count)
+        found._struck = np.clip(self._struck - frames.start, 0, max(count - 1, 0))
+        return found
 
     def _follow(
         self,

@@ -90,7 +90,6 @@ def state_of(
         generated.tips,
         generated.wrists,
         points,
-        points.tips_by_variable(),
         no_strokes(frames) if strokes is None else strokes,
         near_bones(points, ContactWeights(), np.ones((2, frames), bool), 0.01) if near is None else near,
         FPS,

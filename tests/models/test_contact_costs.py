@@ -70,7 +70,7 @@ def moved(state: State, values: Array) -> State:
     """The same strokes, watched pairs and weights at other values."""
     variables = state.variables.with_values(values)
     points = find_points(variables, state.geometry, 1.0)
-    return replace(state, variables=variables, points=points, moves=points.tips_by_variable())
+    return replace(state, variables=variables, points=points)
 
 
 def random_state(seed: int = 0, apart: float = 0.05) -> State:

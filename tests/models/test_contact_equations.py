@@ -44,9 +44,11 @@ def both_equations(across: bool) -> tuple[NormalEquations, DenseEquations]:
     banded.add_single(residual, weight)
     for place in np.ndindex(residual.shape):
         dense.add(index[place][None], np.ones(1), residual[place], weight[place[0], place[1], 0])
-    tips, by = rng.normal(size=(3, 2, 5, FRAMES)), rng.normal(size=(3, 2, 5, 9, FRAMES))
+    tips, by_finger, by_turn = (rng.normal(size=(3, 2, 5, *more, FRAMES)) for more in ((), (3,), (3,)))
     tip_weight = rng.uniform(0, 2, tips.shape)
-    banded.add_tips(tips, tip_weight, by)
+    banded.add_tips(tips, tip_weight, by_finger, by_turn)
+    by_place = np.broadcast_to(np.eye(3)[:, None, None, :, None], by_turn.shape)
+    by = np.concatenate([by_finger, by_place, by_turn], 3)
     for x, hand, finger, frame in np.ndindex(tips.shape):
         which = index[hand, [*range(3 * finger, 3 * finger + 3), *range(15, 21)], frame]
         place = (x, hand, finger, frame)

@@ -42,20 +42,19 @@ def test_points_move_as_their_derivatives_say(geometry: HandGeometry, variable: 
     measured = (ahead.heads - behind.heads) / (2 * STEP)
     points = find_points(variables, geometry, size)
     expected = np.zeros_like(measured)
-    moves = points.tips_by_variable()
     if variable < 15:
         finger, own = divmod(variable, 3)
         expected[:, :, finger] = points.by_finger[:, :, finger, :, own]
         by_tip = np.zeros_like(measured[:, :, :, 3])
-        by_tip[:, :, finger] = moves[:, :, finger, own]
+        by_tip[:, :, finger] = points.tips_by_finger[:, :, finger, own]
     elif variable < 18:
         expected[variable - 15] = 1.0
-        by_tip = moves[:, :, :, variable - 12]
+        by_tip = expected[:, :, :, 3]
     else:
         arms = np.moveaxis(points.heads - points.wrists[:, :, None, None], 0, -1)
         axis = np.moveaxis(points.turn_axes[:, :, variable - 18], 0, -1)[:, None, None]
         expected = np.moveaxis(np.cross(np.broadcast_to(axis, arms.shape), arms), -1, 0)
-        by_tip = moves[:, :, :, variable - 12]
+        by_tip = points.tips_by_turn[:, :, :, variable - 18]
     np.testing.assert_allclose(measured, expected, atol=1e-8)
     np.testing.assert_allclose(measured[:, :, :, 3], by_tip, atol=1e-8)
     assert np.abs(measured[:, :, :, 3]).max() > 1e-3

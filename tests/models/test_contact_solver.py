@@ -55,10 +55,10 @@ def test_fixed_hands_and_frames_stay_bit_for_bit_and_the_others_meet_them() -> N
     assert np.abs(np.diff(moved[PLACE])).max() < 0.01
 
 
-def test_a_part_is_the_same_problem_counted_from_its_first_frame() -> None:
+def test_a_stretch_is_the_same_problem_counted_from_its_first_frame() -> None:
     hands = arched_hands(100)
     whole = problem_of(hands, [(0.2, 0.4, 6, 64), (2.0, 2.5, 7, 65), (3.2, 3.3, 5, 60)])
-    part = whole.part(slice(50, 80), np.zeros((30, 2), bool))
+    part = whole.stretch(slice(50, 80), np.zeros((30, 2), bool))
     assert len(part.wanted) == 30 and part.presses.pitch.tolist() == [65, 60]
     np.testing.assert_allclose(part.presses.down_s, np.array([2.0, 3.2]) - 50 / FPS)
     x, y = np.full(3, key_x(64)), np.full(3, 0.03)
@@ -69,17 +69,36 @@ def test_a_part_is_the_same_problem_counted_from_its_first_frame() -> None:
     np.testing.assert_array_equal(one.pitch[..., 50:80], other.pitch)
 
 
-def test_a_part_knows_the_strokes_of_each_finger_before_and_after_it() -> None:
+def test_a_stretch_knows_the_strokes_of_each_finger_before_and_after_it() -> None:
     """How high a finger waits depends on its next stroke, however far that is."""
     hands = arched_hands(300)
     whole = problem_of(hands, [(0.5, 3.0, 7, 67), (3.3, 3.6, 7, 65), (3.4, 3.6, 8, 67), (8.0, 8.5, 7, 64)])
     presses = replace(whole.presses, lift=np.array([0.02, 0.02, 0.01, 0.005]))
     whole = replace(whole, presses=presses)
-    part = whole.part(slice(105, 150), np.zeros((45, 2), bool))
+    part = whole.stretch(slice(105, 150), np.zeros((45, 2), bool))
     assert part.presses.pitch.tolist() == [67, 65, 67, 64]
     x, y = key_x(presses.pitch), np.full(4, 0.03)
     one, other = whole.sampler(x, y), part.sampler(x, y)
     np.testing.assert_allclose(one.points[..., 105:150], other.points, atol=1e-12)
+
+
+def test_a_part_is_asked_for_the_strokes_that_its_problem_has_there() -> None:
+    """Sampled anew for its frames alone it would be asked for the same ones, wherever a finger is held to them."""
+    hands = arched_hands(100)
+    whole = problem_of(hands, [(0.2, 0.4, 6, 64), (1.8, 1.89, 7, 65), (2.0, 2.51, 7, 67), (2.2, 2.41, 8, 69)])
+    frames, nothing = slice(55, 80), np.zeros((25, 2), bool)
+    part, alone = whole.part(frames, nothing), whole.stretch(frames, nothing)
+    np.testing.assert_allclose(part.presses.down_s, whole.presses.down_s - 55 / FPS)
+    forth = whole.tips[1] + 0.004 * np.sin(np.arange(100) / 9)  # fingers that hold go along with this
+    x, y = key_x(whole.presses.pitch), np.full(4, 0.03)
+    there, own = part.sampler(x, y, forth[..., frames]), alone.sampler(x[1:], y[1:], forth[..., frames])
+    firm = there.firm > 1e-9
+    assert firm.any((0, 2)).sum() == 2
+    np.testing.assert_allclose(there.points[:, firm], own.points[:, firm], atol=1e-12)
+    for name in ("firm", "over", "holding", "impact"):
+        np.testing.assert_allclose(getattr(there, name), getattr(own, name), atol=1e-9)
+        np.testing.assert_array_equal(getattr(there, name), getattr(whole.sampler(x, y), name)[..., frames])
+    np.testing.assert_array_equal(part.sampler.depths, whole.sampler.depths[..., frames])
 
 
 def test_fingers_of_other_bodies_come_out_to_where_keys_are_usually_struck() -> None:

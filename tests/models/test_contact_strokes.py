@@ -12,7 +12,7 @@ from models.body.keyboard import BLACK_FRONT, bottom_depth, key_surface, key_x, 
 from models.body.notes import Notes
 from models.body.skeleton import RIGHT
 from models.contact import stroke_curves, touch
-from models.contact.schedule import Presses, landing_range, plan_presses
+from models.contact.schedule import Presses, plan_presses
 from models.contact.stroke_curves import monotone_cubic
 from models.contact.strokes import Strokes, StrokeSampler
 from models.planning.fingering import finger_notes
@@ -134,7 +134,7 @@ def test_a_finger_that_hurries_past_a_black_key_lands_before_the_black_ones(
     gap_s: float, pitch: tuple[int, int], before: bool
 ) -> None:
     presses = two_presses(gap_s, pitch)[1]
-    low, high = landing_range(presses)
+    low, high = presses.landing_range
     near, far = playable_y(presses.pitch)
     assert (near <= low).all() and (low < high).all() and (high <= far).all()
     assert (high < BLACK_FRONT).all() == before
