@@ -86,9 +86,12 @@ class HandState(NamedTuple):
     high: float
     time: float
     """Of its last stroke, seconds."""
+    from_x: float
+    to_x: float
+    """Metres between which the lower end of what it can reach without going anywhere may lie."""
 
 
-_IDLE = HandState((), 0.0, 0.0, -1e9)
+_IDLE = HandState((), 0.0, 0.0, -1e9, 0.0, 0.0)
 
 
 class _Way(NamedTuple):
@@ -212,10 +215,20 @@ def _strike(
     easy, most = _EASY_SPAN * reach, MAX_SPAN * reach
     cost = _span_cost(high - low, costs, reach)
     cost += costs.left_out * (max(count - fingers, 0) + (high - low > most))
-    shift = max(high - state.low - easy, state.high - low - easy, 0.0)
-    if shift and time - state.time < 4 * _NEAR_S:
+    from_x, to_x = (high - easy, low) if high - easy <= low else (low, high - easy)
+    if time - state.time < 4 * _NEAR_S:
         goes = _SPEED * max(time - state.time - _SETTLES_S, 0.0)
-        cost += costs.moves * shift + costs.hurries * max(shift - goes, 0.0)
+        # Where it cannot have been so shortly before, it still is not.
+        first, last = state.from_x - goes, state.to_x + goes
+        if from_x > last or to_x < first:
+            shift = from_x - state.to_x if from_x > last else state.from_x - to_x
+            cost += costs.moves * shift + costs.hurries * (shift - goes)
+            from_x = to_x = from_x if from_x > last else to_x
+        else:
+            if from_x > state.to_x or to_x < state.from_x:
+                cost += costs.moves * (from_x - state.to_x if from_x > state.to_x else state.from_x - to_x)
+            from_x = first if first > from_x else from_x
+            to_x = last if last < to_x else to_x
     held: list[Key] = []
     for key in sorted(state.held, key=lambda key: -key.needed):
         if key.ends <= time + HELD_S:
@@ -227,7 +240,10 @@ def _strike(
             held.append(key)
         else:
             cost += costs.lets_go * min(max(key.needed - time, 0.0), _LONGEST_S)
-    return HandState((*held, *struck[:fingers]), low, high, time), cost
+    if held:  # and it stays where it holds on
+        first, last = (high - easy, low) if high - easy <= low else (low, high - easy)
+        from_x, to_x = min(max(from_x, first), last), min(max(to_x, first), last)
+    return HandState((*held, *struck[:fingers]), low, high, time, from_x, to_x), cost
 
 
 def _span_cost(span: float, costs: HandCosts, reach: float) -> float:

@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 from counting import calls_of
+from numpy.typing import NDArray
 
 from models.body.notes import Notes
 from models.body.skeleton import LEFT, RIGHT
@@ -58,6 +59,19 @@ def test_no_hand_gets_more_than_it_can_hold() -> None:
     chord = [[0.0, 1.0, pitch, 80] for pitch in (40, 43, 48, 52, 64, 67, 72, 76)]
     found = assign_hands(Notes.from_arrays(chord))
     assert (found == [0, 0, 0, 0, 1, 1, 1, 1]).all()
+
+
+def test_a_broken_chord_over_three_octaves_is_shared_where_one_hand_cannot_run_so_fast() -> None:
+    """Each key is within reach of the one before it, and no hand reaches four of them."""
+    arch = np.array([64, 73, 82, 91, 91, 82, 73, 64] * 3)
+
+    def hands(step_s: float) -> NDArray[np.int8]:
+        rows = [[k * step_s, (k + 0.75) * step_s, pitch, 60] for k, pitch in enumerate(arch)]
+        return assign_hands(Notes.from_arrays(rows))
+
+    quick = hands(0.092)
+    assert (quick == LEFT).any() and np.ptp(arch[quick == RIGHT]) <= 18
+    assert (hands(0.15) == RIGHT).all(), "there is time"
 
 
 def test_chords_are_grouped_by_their_first_onset_and_sorted_by_pitch() -> None:
