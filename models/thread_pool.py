@@ -7,10 +7,12 @@ by one piece after another, and the result cannot depend on how many threads the
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -42,6 +44,48 @@ class ThreadPool:
     def each(self, work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> list[Result]:
         """`work` of every piece, in order; the first error is raised."""
         return list(map(work, pieces) if self._pool is None else self._pool.map(work, pieces))
+
+
+class Cores:
+    """So many threads at work at a time, on whole pieces where there are enough of them, else on halves of pieces.
+
+    cores = Cores(2)
+    with cores.pool() as pool:
+        results = pool.each(work, pieces)  # `work` may call `cores.halves`
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._idle = threading.Semaphore(count)
+        self._helpers = ThreadPoolExecutor(count - 1, "s2c-half") if count > 1 else None
+
+    def pool(self) -> ThreadPool:
+        """Threads for whole pieces, each of which has a core to itself."""
+        return _CorePool(self._count, self._on_a_core)
+
+    def halves(self, work: Callable[[int], Result]) -> list[Result]:
+        """`work` of 0 and of 1, at the same time if a core has nothing else to do."""
+        if self._helpers is None or not self._idle.acquire(blocking=False):
+            return [work(0), work(1)]
+        second = self._helpers.submit(work, 1)
+        second.add_done_callback(lambda _done: self._idle.release())
+        return [work(0), second.result()]
+
+    def _on_a_core(self, work: Callable[[Piece], Result], piece: Piece) -> Result:
+        with self._idle:
+            return work(piece)
+
+
+class _CorePool(ThreadPool):
+    """A pool whose pieces each wait for a core."""
+
+    def __init__(self, threads: int, on_a_core: Callable[[Callable[[Any], Any], Any], Any]) -> None:
+        super().__init__(threads)
+        self._on_a_core = on_a_core
+
+    def each(self, work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> list[Result]:
+        """See `ThreadPool.each`."""
+        return super().each(partial(self._on_a_core, work), pieces)
 
 
 def slices(count: int, size: int) -> list[slice]:

@@ -2,17 +2,16 @@
 """The engine that needs no torch: the networks as ONNX graphs, run by ONNX Runtime (`models.generation.engine.Engine`).
 
 Every graph is run by one thread and takes one window of one hand or of both, so a result is the same, bit for bit, for
-any number of threads. A window's hands are computed at the same time by two threads, which meet at the bottleneck; with
-more threads several windows are.
+any number of threads. Each thread does a window of its own; one that finds none left takes a hand of another window,
+and the two meet at the bottleneck.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
@@ -23,15 +22,13 @@ from models.config import ModelConfig
 from models.errors import UserError, quoted
 from models.generation.engine import Floats
 from models.machine import allowed_threads
-from models.thread_pool import ThreadPool
+from models.thread_pool import Cores, ThreadPool
 
 if TYPE_CHECKING:
     from models.music.audio import Audio
 
 MOST_MODULATIONS = 512
 """Kept; one a timestep, hand and player."""
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -76,9 +73,7 @@ class OnnxEngine:
         self._inputs = {
             name: [item.name for item in session.get_inputs()] for name, session in self._sessions.items()
         }
-        threads = allowed_threads() if threads is None else threads
-        self._pairs = -(-threads // 2)
-        self._partners = ThreadPoolExecutor(self._pairs, "s2c-hand") if threads > 1 else None
+        self._cores = Cores(allowed_threads() if threads is None else threads)
         self._modulations: dict[tuple[int, int, bytes], Floats] = {}
 
     def pieces(self, starts: list[int]) -> list[list[int]]:
@@ -87,7 +82,7 @@ class OnnxEngine:
 
     def pool(self) -> ThreadPool:
         """See `Engine`."""
-        return ThreadPool(self._pairs)
+        return self._cores.pool()
 
     def listener(self, sound: Audio) -> None:
         """See `Engine`; this one hears nothing."""
@@ -140,7 +135,7 @@ class OnnxEngine:
                 condition.given[hand] = made
             return made
 
-        downs = self._both(down)
+        downs = self._cores.halves(down)
 
         def up(hand: int) -> Floats:
             if whole[hand]:
@@ -150,14 +145,7 @@ class OnnxEngine:
             seen = {"own": own, "other": other, "x": x[hand, None], "modulation": modulated[hand]}
             return self._run(self._of("up", hand), **seen, **named)[0][0]
 
-        return np.stack(self._both(up))
-
-    def _both(self, work: Callable[[int], Result]) -> list[Result]:
-        """What `work` makes of the left and of the right hand."""
-        if self._partners is None:
-            return [work(0), work(1)]
-        right = self._partners.submit(work, 1)
-        return [work(0), right.result()]
+        return np.stack(self._cores.halves(up))
 
     def _modulation(self, hand: int, t: int, style: Floats) -> Floats:
         key = (0 if self._config.shared_hands else hand, t, style.tobytes())

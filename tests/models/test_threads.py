@@ -16,7 +16,7 @@ from models.generation.generator import GenerateSettings, generate
 from models.generation.model import load_model
 from models.generation.steps import counted_steps
 from models.networks import torch_engine
-from models.thread_pool import ThreadPool
+from models.thread_pool import Cores, ThreadPool
 
 SECONDS = 60.0
 
@@ -151,3 +151,53 @@ def test_an_error_in_one_piece_ends_the_others(threads):
     with pytest.raises(ValueError, match="broken"):
         both()
     assert ended.is_set()
+
+
+def test_a_core_that_has_nothing_to_do_takes_half_of_another_ones_piece():
+    cores, together = Cores(2), threading.Barrier(2, timeout=30)
+
+    def half(number):
+        together.wait()  # breaks unless both are at work
+        return number, threading.current_thread().name
+
+    with cores.pool() as pool:
+        for _ in range(3):  # and is given back each time
+            [((one, first), (other, second))] = pool.each(lambda _piece: cores.halves(half), [0])
+            assert (one, other) == (0, 1) and first != second
+
+
+def test_where_every_core_has_a_piece_nobody_waits_for_another():
+    cores, together = Cores(2), threading.Barrier(2, timeout=30)
+
+    def work(piece):
+        together.wait()
+        halves = cores.halves(lambda number: (piece, number, threading.get_ident()))
+        together.wait()
+        return halves, threading.get_ident()
+
+    with cores.pool() as pool:
+        for piece, (halves, thread) in enumerate(pool.each(work, range(2))):
+            assert halves == [(piece, 0, thread), (piece, 1, thread)]
+
+
+@pytest.mark.parametrize("broken", [0, 1])
+def test_an_error_in_a_half_is_raised_and_its_core_goes_on(broken):
+    cores = Cores(2)
+
+    def half(number):
+        if number == broken:
+            raise ValueError("broken")
+        return number
+
+    with cores.pool() as pool:
+        for _ in range(3):
+            with pytest.raises(ValueError, match="broken"):
+                pool.each(lambda _piece: cores.halves(half), [0])
+    threads = []
+
+    def well(number):
+        threads.append(threading.get_ident())
+        return number
+
+    assert cores.halves(well) == [0, 1] and len(set(threads)) == 2
+    assert Cores(1).halves(well) == [0, 1] and len(set(threads[2:])) == 1
