@@ -11,12 +11,13 @@ Every file is played in some of these ways, each a line of the table:
 - `pedalled`: one track without a pedal, each note as long as it sounds with the file's own pedal, as transcribers and
   piano rolls write lengths. Only files that have a pedal. Its frame F1 is that of the fingers' real releases.
 
-Columns: notes, and notes a second; onset F1 and frame F1 (docs/definitions.md); notes left out; hand accuracy against
-the hands that the file's tracks name (staves, really), where it names both; seconds of work for a second of music,
-one thread, without loading.
+Columns: notes, in a second, and the most keys down at once; onset F1 and frame F1 (docs/definitions.md); notes left
+out; hand accuracy against the hands that the file's tracks name (staves, really), where it names both; seconds of work
+for a second of music, one thread, without loading.
 
 The hardest excerpts are told apart by their notes a second and by the most keys down at once, not by taste: ordinary
-is what has at most `ORDINARY_RATE` notes a second and never more than ten keys to hold.
+is what has at most `ORDINARY_RATE` notes a second and never more keys down than two hands have fingers
+(docs/definitions.md, "Ordinary difficulty"). Other excerpts have a star beside their names.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from models.music.midi import read_midi, write_midi
 from models.music.pedal import Pedal
 
 WAYS = ("as it is", "merged", "pedalled")
-ORDINARY_RATE = 14.0
+ORDINARY_RATE, ORDINARY_KEYS = 14.0, 10
 SUSTAIN, DOWN = 64, 64
 """Controller of the sustain pedal, and the value from which it is down."""
 
@@ -70,7 +71,7 @@ class Line:
     @property
     def ordinary(self) -> bool:
         """Of ordinary difficulty."""
-        return self.notes_a_second <= ORDINARY_RATE and self.most_keys <= 10
+        return self.notes_a_second <= ORDINARY_RATE and self.most_keys <= ORDINARY_KEYS
 
 
 def midi_files(folders: Sequence[Path], each: str | None, pieces: int | None, seed: int) -> list[Path]:
@@ -226,16 +227,18 @@ def hand_accuracy(played: Notes, named: Notes) -> float | None:
 
 def print_table(lines: Sequence[Line]) -> None:
     """The table in Markdown, and the summary of each way."""
-    print("| piece | way | notes (a second) | onset F1 | frame F1 | left out | hands | s / s |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| piece | way | notes | a second | keys | onset F1 | frame F1 | left out | hands | s / s |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for line in lines:
         hands = "" if line.hands is None else f"{line.hands:.3f}"
         mark = "" if line.ordinary else " *"
         print(
-            f"| {line.piece}{mark} | {line.way} | {line.notes} ({line.notes_a_second:.1f}) | {line.onset_f1:.3f} "
-            f"| {line.frame_f1:.3f} | {line.left_out} | {hands} | {line.work:.3f} |"
+            f"| {line.piece}{mark} | {line.way} | {line.notes} | {line.notes_a_second:.1f} | {line.most_keys} "
+            f"| {line.onset_f1:.3f} | {line.frame_f1:.3f} | {line.left_out} | {hands} | {line.work:.3f} |"
         )
-    print(f"\n\\* more than {ORDINARY_RATE:g} notes a second, or more than ten keys down at once\n")
+    print(
+        f"\n\\* more than {ORDINARY_RATE:g} notes a second, or more than {ORDINARY_KEYS} keys down at once\n"
+    )
     print(
         "| way | pieces | onset F1 mean | worst ordinary | ordinary below 0.97 | frame F1 mean | left out | hands |"
     )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import mido
@@ -59,3 +60,24 @@ def test_hands_are_compared_note_by_note(file: Path) -> None:
 
 def test_the_most_keys_down_at_once(file: Path) -> None:
     assert real_music.most_keys(read_midi(file).notes) == 2
+
+
+def test_excerpts_with_too_many_notes_or_keys_are_not_ordinary(capsys: pytest.CaptureFixture[str]) -> None:
+    ordinary = real_music.Line(
+        piece="ordinary",
+        way="merged",
+        notes=420,
+        notes_a_second=14.0,
+        most_keys=10,
+        onset_f1=0.98,
+        frame_f1=0.9,
+        left_out=0,
+        hands=None,
+        work=0.1,
+    )
+    fast = dataclasses.replace(ordinary, piece="fast", notes_a_second=14.1, onset_f1=0.9)
+    full = dataclasses.replace(ordinary, piece="full", most_keys=11, onset_f1=0.9)
+    real_music.print_table([ordinary, fast, full])
+    printed = capsys.readouterr().out
+    assert "| ordinary | merged" in printed and "| fast * | merged" in printed and "| full * |" in printed
+    assert "| merged | 3 | 0.9267 | 0.980 | 0 of 1 |" in printed
