@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.body.player import PLAYER_FEATURES, STYLES
+from models.body.player import FEWEST_FEATURES, PLAYER_FEATURES, STYLES
 from models.checks import BadValue, check_choices, check_range, check_ranges, shown
 from models.plain_file import CONFIG, read_plain
 
@@ -317,7 +317,7 @@ class ModelConfig:
     style_dim: int = 5
     """Style numbers (hand size, curl, wrist height, energy, looseness); 0 for a model without style."""
     habit_dim: int = 0
-    """Numbers of how each hand lies over the keys (`models.body.player`); 0 for a model that is not told them."""
+    """So many of `models.body.player.PLAYER_FEATURES` the networks are told of each hand; 0 for none of them."""
     window_frames: int = 240
     fps: float = 30.0
     sampler: str = "dpm++2m"
@@ -336,6 +336,8 @@ class ModelConfig:
     """The same for the wrist's channels; more of it also makes the wrist tremble."""
     player_gain: float = 1.0
     """The networks are told the player's scores times this: what they answer is about half of what they are told."""
+    told_tracked: float = 1.0
+    """What the networks are told as the player's feature ``tracked``."""
     clamp: float = 0.0
     """Bound of the estimated clean motion in every sampling step, normalised units; 0 means none."""
 
@@ -352,10 +354,11 @@ class ModelConfig:
         if self.representation == "mano" and (self.shared_hands or self.wrist_residual):
             raise BadValue("representation mano needs shared_hands and wrist_residual false")
         check_ranges(self, "model.", style_dim=(0, 64))
-        told = (self.style_dim, self.habit_dim)
-        if self.habit_dim and told != (len(STYLES), len(PLAYER_FEATURES)):
+        fits = self.style_dim == len(STYLES) and FEWEST_FEATURES <= self.habit_dim <= len(PLAYER_FEATURES)
+        if self.habit_dim and not fits:
             raise BadValue(
-                f"style_dim and habit_dim are {told}; with habits they must be {(len(STYLES), len(PLAYER_FEATURES))}"
+                f"style_dim and habit_dim are {(self.style_dim, self.habit_dim)}; with habits they must be "
+                f"{len(STYLES)} and {FEWEST_FEATURES} to {len(PLAYER_FEATURES)}"
             )
         check_ranges(self, "model.", window_frames=(8, 4096), fps=(1.0, 240.0))
         heads = max(
@@ -375,6 +378,7 @@ class ModelConfig:
             pose_noise=(0.0, 2.0),
             wrist_noise=(0.0, 2.0),
             player_gain=(0.0, 4.0),
+            told_tracked=(-4.0, 4.0),
             clamp=(0.0, 100.0),
         )
         if self.window_frames % self.unet.stride:

@@ -36,9 +36,11 @@ networks are told of it as far as `STYLE_RANGE`."""
 HAND_SIZE_STEP: float = _DATA["hand_size_step"]
 
 SCORES = ("turn", "reach", "spread")
-PLAYER_FEATURES = ("side", *SCORES)
-"""What the networks read for each hand after the style, in this order. ``side`` is -1 for the left hand, 1 for the
-right one."""
+PLAYER_FEATURES = ("side", *SCORES, "tracked")
+"""What the networks read for each hand after the style, in this order; older models know the first `FEWEST_FEATURES`.
+``side`` is -1 for the left hand, 1 for the right one. ``tracked`` is 1 for motion along the tracked paths of real
+pianists, -1 for motion that the synthesiser drew: models learn from both and are asked for the former."""
+FEWEST_FEATURES = 1 + len(SCORES)
 BOTH_HANDS = np.array([0.0, 0.6, 0.0])
 """Correlation of each score between the hands of a pianist."""
 MOST_SCORE = 2.5
@@ -145,21 +147,24 @@ class Player:
         return dataclasses.replace(self, scores=np.where(stays[:, None], known, self.scores))
 
     def vector(
-        self, style_dim: int = len(STYLES), habit_dim: int = len(PLAYER_FEATURES), gain: float = 1.0
+        self,
+        style_dim: int = len(STYLES),
+        habit_dim: int = len(PLAYER_FEATURES),
+        gain: float = 1.0,
+        tracked: float = 1.0,
     ) -> NDArray[np.float32]:
         """(2, style_dim + habit_dim) what the networks are told of each hand: the style, then `PLAYER_FEATURES`.
 
-        style_dim: numbers of the style; a model that knows more than there are gets zeros. habit_dim: 0 for models
-        that are told nothing but the style. gain: factor on the scores.
+        style_dim: numbers of the style; a model that knows more than there are gets zeros. habit_dim: so many of
+        `PLAYER_FEATURES`; 0 for models that are told nothing but the style. gain: factor on the scores.
         """
         style = np.zeros((2, style_dim), np.float32)
         known = self.style.vector()[:style_dim]
         style[:, : len(known)] = known
         if not habit_dim:
             return style
-        return np.concatenate(
-            [style, np.column_stack([[-1.0, 1.0], gain * self.scores]).astype(np.float32)], 1
-        )
+        habits = np.column_stack([[-1.0, 1.0], gain * self.scores, [tracked, tracked]])
+        return np.concatenate([style, habits[:, :habit_dim].astype(np.float32)], 1)
 
 
 def draw_player_scores(rng: np.random.Generator) -> NDArray[np.float64]:

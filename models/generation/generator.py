@@ -171,7 +171,9 @@ def generate(
         seed=settings.seed,
         sampler=settings.sampler or config.sampler,
         steps=steps,
-        player_vector=player.vector(config.style_dim, config.habit_dim, config.player_gain),
+        player_vector=player.vector(
+            config.style_dim, config.habit_dim, config.player_gain, config.told_tracked
+        ),
     )
     length = frame_count(duration_s, config.fps)
     edits_of_model = EditMask.of_seconds(length, config.fps, new_hands, redo_range)  # at the model's own rate

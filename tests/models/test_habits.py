@@ -8,7 +8,7 @@ import pytest
 from tiny_model import TINY
 
 from models.body.notes import Notes
-from models.body.player import PLAYER_FEATURES, Player, draw_player_scores, scores_of_take
+from models.body.player import FEWEST_FEATURES, PLAYER_FEATURES, Player, draw_player_scores, scores_of_take
 from models.config import ModelConfig
 from models.generation.generator import GenerateSettings, generate
 from models.generation.model import wrap
@@ -46,7 +46,7 @@ def test_a_seed_has_one_player_and_seeds_differ():
     drawn = np.array([draw_player_scores(np.random.default_rng(k)) for k in range(2000)])
     assert np.allclose(drawn.std(0), 1.0, atol=0.08) and np.abs(drawn).max() <= 2.5
     told = Player(scores=drawn[0]).vector()
-    assert told[:, 5].tolist() == [-1.0, 1.0] and told.shape == (2, 9)
+    assert told[:, 5].tolist() == [-1.0, 1.0] and told.shape == (2, 10)
 
 
 def test_what_a_file_says_about_a_player_is_checked():
@@ -82,6 +82,13 @@ def test_what_a_model_is_told_of_its_player_is_as_strong_as_its_config_says(told
     plain = take_of(told_model, 1)
     np.testing.assert_array_equal(quiet.motion.euler, plain.motion.euler)
     np.testing.assert_allclose(quiet.meta["habits"], half)
+
+
+def test_a_model_is_asked_for_the_motion_that_its_config_names(told_model):
+    """Tracked or drawn hands; a model from before that was told reads the same config without it."""
+    drawn = dataclasses.replace(told_model, config=dataclasses.replace(TOLD, told_tracked=-1.0))
+    assert np.abs(take_of(drawn, 1).motion.euler - take_of(told_model, 1).motion.euler).max() > 1e-3
+    assert dataclasses.replace(TINY, habit_dim=FEWEST_FEATURES).player_dim == TOLD.player_dim - 1
 
 
 def test_numbers_that_do_not_fit_each_other_are_refused():

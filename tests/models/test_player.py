@@ -43,17 +43,21 @@ def test_hand_size_is_a_factor_on_lengths():
     assert GenerateSettings(style={"hand_size": 2.0}).hands.size == Style(hand_size=2.0).size_factor == 1.2
 
 
-def test_the_networks_are_told_the_style_as_far_as_they_know_it_then_side_and_scores():
+def test_the_networks_are_told_the_style_as_far_as_they_know_it_then_side_scores_and_whose_motion_to_make():
     scores = np.array([[0.1, 0.2, 0.3], [-1.0, 0.0, 1.0]])
     player = Player(style=Style(hand_size=4.0, looseness=-0.5), scores=scores)
     told = player.vector()
-    assert told.shape == (2, 9) and told.dtype == np.float32
+    assert told.shape == (2, 10) and told.dtype == np.float32
     np.testing.assert_array_equal(told[:, :5], np.float32([[1.5, 0, 0, 0, -0.5]] * 2))
     assert told[:, 5].tolist() == [-1.0, 1.0]
-    np.testing.assert_array_equal(told[:, 6:], scores.astype(np.float32))
+    np.testing.assert_array_equal(told[:, 6:9], scores.astype(np.float32))
+    assert told[:, 9].tolist() == [1.0, 1.0]
+    assert player.vector(tracked=-1.0)[:, 9].tolist() == [-1.0, -1.0]
     louder = player.vector(gain=2.0)
     np.testing.assert_array_equal(louder[:, :6], told[:, :6])
-    np.testing.assert_array_equal(louder[:, 6:], 2 * told[:, 6:])
+    np.testing.assert_array_equal(louder[:, 6:9], 2 * told[:, 6:9])
+    assert louder[:, 9].tolist() == [1.0, 1.0]
+    np.testing.assert_array_equal(player.vector(habit_dim=4), told[:, :9])
     assert player.vector(style_dim=3, habit_dim=0).tolist() == [[1.5, 0, 0]] * 2
     assert player.vector(style_dim=6, habit_dim=0).tolist() == [[1.5, 0, 0, 0, -0.5, 0]] * 2
     assert player.vector(style_dim=0, habit_dim=0).shape == (2, 0)

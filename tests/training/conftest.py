@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models.body.keyboard import key_x
+from training.data.shards import TOLD
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,7 @@ def shards(tmp_path_factory) -> Path:
             notes=notes.astype(np.float32),
             hands=hands,
             fingering=np.stack([hands, np.full(len(onset), 2)], 1).astype(np.int8),
-            style=np.full((2, 9), 0.1 * i, np.float32),
+            style=np.full((2, TOLD), 0.1 * i, np.float32),
             fps=np.float32(30),
         )
         entries.append({"file": f"p{i}.npz", "split": "train" if i < 3 else "validation"})

@@ -95,7 +95,7 @@ def test_a_pianists_scores_are_those_that_a_drawn_player_would_have(real: Path) 
 
     change = scores_of(moved(1.2), rest) - scores_of(moved(0.6), rest)
     assert np.allclose(change, [[0.6, 0.0, 0.0]] * 2, atol=1e-6)
-    assert Player(scores=scores_of(one, rest)).vector().shape == (2, 9)
+    assert Player(scores=scores_of(one, rest)).vector().shape == (2, 10)
 
 
 def test_loudness_is_drawn_and_fingers_let_go_before_their_notes_end(real: Path) -> None:
@@ -125,6 +125,7 @@ def test_shards_are_made_and_can_be_learned_from(real: Path, tmp_path: Path) -> 
     by_name = {piece.name: piece for piece in pieces}
     one, other = by_name["pianist-001~0"], by_name["pianist-001~1"]
     assert not np.array_equal(one.euler, other.euler) and np.array_equal(one.style[:, 5:], other.style[:, 5:])
+    assert one.style[:, -1].tolist() == [1.0, 1.0]  # tracked
 
 
 def test_a_file_without_anything_to_learn_from_is_said(

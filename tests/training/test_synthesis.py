@@ -244,6 +244,7 @@ def test_shards_are_made_again_the_same_and_an_interrupted_run_goes_on(tmp_path:
     with np.load(first) as data:
         before = {name: data[name] for name in data.files}
     assert before["euler"].dtype == np.float16 and before["euler"].shape[1:] == (2, 16, 3)
+    assert before["style"][:, -1].tolist() == [-1.0, -1.0]  # drawn, not tracked
     kept = second.stat().st_mtime_ns
     first.unlink()
     again = json.loads(build(scores, out, config, say=False).read_text())

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Training pieces in memory and random windows of them.
 
-A folder of shards (`python -m training synthesise`) holds `.npz` files, one performance each: `euler` (F, 2,
-16, 3) radians, `wrist` (F, 2, 3) metres, `notes` (n, 4), `fingering` (n, 2) hand and finger, -1 unknown, `style`
-(2, S), `fps`; and `index.json`, which says for each file whether it is for training or for validation (split by
-composer, so that no piece is in both).
+A folder of shards (`python -m training synthesise`, `recorded`) holds `.npz` files, one performance each: `euler`
+(F, 2, 16, 3) radians, `wrist` (F, 2, 3) metres, `notes` (n, 4), `fingering` (n, 2) hand and finger, -1 unknown,
+`style` (2, S) what networks are told of each hand's player (`Player.vector`), `fps`; and `index.json`, which says for
+each file whether it is for training or for validation (split by composer, so that no piece is in both).
 
 The random choices of training step s depend on (seed, s) only: a run that was interrupted goes on exactly as
 if it had not been. Axes: B batch, H = 2 hands, T frames of the window, F frames of the piece.
@@ -26,6 +26,7 @@ from torch import Tensor
 
 from models.body.keyboard import KEYS, LOWEST_PITCH, MIRROR_PITCH_SUM
 from models.body.notes import Notes
+from models.body.player import PLAYER_FEATURES, STYLES
 from models.body.skeleton import LEFT, RIGHT
 from models.checks import check_choice
 from models.conditioning.finger_features import PLAN_CHANNELS, X_NEXT, X_NOW, finger_plan
@@ -33,6 +34,8 @@ from models.conditioning.hand_space import REFLECTION_X, mirror_wrist
 from models.music.notes import note_rolls
 
 INDEX_FILE = "index.json"
+TOLD = len(STYLES) + len(PLAYER_FEATURES)
+"""Numbers that networks can be told of each hand's player."""
 SPLITS = ("train", "validation")
 _ROLL_SCALE = 255.0
 
@@ -161,7 +164,7 @@ def read_piece(path: Path, *, fps: float) -> Piece:
                 f"{path.name}: euler {euler.shape} and wrist {wrist.shape} do not fit each other"
             )
         style = shard["style"].astype(np.float32)
-        if style.ndim != 2 or len(style) != 2:
+        if style.shape != (2, TOLD):
             raise ValueError(f"{path.name} was made by an earlier version; synthesise the shards again")
         if not (np.isfinite(euler).all() and np.isfinite(wrist).all()):
             raise ValueError(f"{path.name} holds numbers that are not finite")

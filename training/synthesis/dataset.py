@@ -36,7 +36,7 @@ from training.synthesis.sample import Sample, save_sample
 from training.synthesis.scores import MIN_NOTES, Piece, Score, index_pieces, load_score
 from training.synthesis.style import draw_player
 
-FORMAT = 2
+FORMAT = 3
 MOST_VARIATION = 0.8
 """Players finger the same notes differently; how differently is drawn up to this (`finger_notes`)."""
 
@@ -109,7 +109,7 @@ def move_hands(
     notes = replace(notes, offset_s=offset, release_s=offset.astype(np.float64))
     motion = base_motion(notes, player, duration_s, rng, fps, habits)
     done = apply_contact(motion, notes, hand_size=player.hand_size, style=player.style)
-    return Sample(done.motion, notes, player)
+    return Sample(done.motion, notes, player, tracked=False)
 
 
 def shard_seed(seed: int, name: str, turn: int) -> list[int]:

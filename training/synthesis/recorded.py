@@ -55,7 +55,7 @@ def recorded(
     played = [notes_of_hand(notes, hand) for hand in (LEFT, RIGHT)]
     motion = raised(paths, played, rest, player, rng, fps, tracked=True)
     done = apply_contact(motion, notes, hand_size=player.hand_size, style=player.style)
-    return Sample(done.motion, notes, player)
+    return Sample(done.motion, notes, player, tracked=True)
 
 
 def resampled(path: NDArray[np.float64], frames: int, fps: float) -> NDArray[np.float64]:

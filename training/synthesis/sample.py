@@ -23,6 +23,8 @@ class Sample:
     notes: Notes
     """With the fingers that play them."""
     player: Player
+    tracked: bool
+    """Whether the hands go along the tracked paths of a real pianist."""
 
 
 def save_sample(path: Path, sample: Sample, name: str, split: str) -> None:
@@ -35,7 +37,7 @@ def save_sample(path: Path, sample: Sample, name: str, split: str) -> None:
         notes=sample.notes.table,
         hands=sample.notes.hand,
         fingering=sample.notes.fingering,
-        style=sample.player.vector(),
+        style=sample.player.vector(tracked=1.0 if sample.tracked else -1.0),
         fps=np.float32(sample.motion.fps),
         name=np.array(name),
         split=np.array(split),
