@@ -261,6 +261,9 @@ class Statistics:
     """Metres; the wrist's offset from the predicted position has mean zero by construction."""
     finger_reach: tuple[float, ...] = (0.0,) * FINGERS_A_HAND
     """Metres; X of each fingertip from the wrist while it holds a key, thumb first."""
+    reaching: tuple[float, ...] = (0.0,) * JOINT_CHANNELS
+    """The unit direction of the joint channels in which a hand reaches out with all long fingers and draws them in;
+    zeros where it was not measured."""
 
     def __post_init__(self) -> None:
         sizes = {
@@ -270,6 +273,7 @@ class Statistics:
             "position_std": WRIST_CHANNELS,
             "residual_std": WRIST_CHANNELS,
             "finger_reach": FINGERS_A_HAND,
+            "reaching": JOINT_CHANNELS,
         }
         for name, size in sizes.items():
             values = getattr(self, name)
@@ -334,6 +338,9 @@ class ModelConfig:
     evaluations and networks that are not perfect take from the variety of the motion."""
     wrist_noise: float = 1.0
     """The same for the wrist's channels; more of it also makes the wrist tremble."""
+    reach_noise: float = 1.0
+    """Factor on what of the joints' noise lies along `statistics.reaching`: hands reach out and draw in less than what
+    they learned from, where their fingers move enough each for itself."""
     player_gain: float = 1.0
     """The networks are told the player's scores times this: what they answer is about half of what they are told."""
     told_tracked: float = 1.0
@@ -377,6 +384,7 @@ class ModelConfig:
             still_smoothing_frames=(0.0, 30.0),
             pose_noise=(0.0, 2.0),
             wrist_noise=(0.0, 2.0),
+            reach_noise=(0.0, 4.0),
             player_gain=(0.0, 4.0),
             told_tracked=(-4.0, 4.0),
             clamp=(0.0, 100.0),

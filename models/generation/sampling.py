@@ -27,7 +27,7 @@ from models.conditioning.windows import (
     sampling_rounds,
     window_starts,
 )
-from models.config import JOINT_CHANNELS
+from models.config import JOINT_CHANNELS, ModelConfig
 from models.diffusion.parameterization import v_from_x0
 from models.diffusion.samplers import SAMPLERS, draw_noise
 from models.diffusion.schedule import build_schedule
@@ -294,8 +294,7 @@ def _windows(
     x = draw_noise(values.shape, generators)
     if config.shared_start:
         x[:, 1] = x[:, 0]
-    x[..., :JOINT_CHANNELS] *= np.float32(config.pose_noise)
-    x[..., JOINT_CHANNELS:] *= np.float32(config.wrist_noise)
+    x = spread_noise(x, config)
     x0 = SAMPLERS[settings.sampler](
         denoise,
         x,
@@ -306,6 +305,15 @@ def _windows(
         callback=lambda _step, _of: step_done(),
     )
     return np.where(known, values, _sensible(model, x0))
+
+
+def spread_noise(x: NDArray[np.float32], config: ModelConfig) -> NDArray[np.float32]:
+    """Noise x [..., C] of unit spread, as wide as the model's configuration wants it to begin with."""
+    joints, wrist = x[..., :JOINT_CHANNELS], x[..., JOINT_CHANNELS:]
+    reaching = np.array(config.statistics.reaching, np.float32)
+    along = (joints * reaching).sum(-1, keepdims=True)
+    joints = np.float32(config.pose_noise) * (joints + np.float32(config.reach_noise - 1) * along * reaching)
+    return np.concatenate([joints, np.float32(config.wrist_noise) * wrist], -1)
 
 
 def _generator(seed: int, hand: int, start: int) -> np.random.Generator:

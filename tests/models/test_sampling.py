@@ -12,9 +12,11 @@ from models.body.edit_mask import EditMask
 from models.body.motion import Motion
 from models.body.notes import Notes
 from models.conditioning.windows import ModelInput, window_starts
+from models.config import JOINT_CHANNELS
 from models.errors import no_progress
 from models.generation import sampling
 from models.generation.generator import GenerateSettings, generate
+from models.generation.sampling import spread_noise
 from models.networks.torch_engine import TorchEngine
 from models.thread_pool import ThreadPool
 
@@ -169,3 +171,25 @@ def test_seams_are_softened_where_they_are_and_lines_stay_lines():
     end[:, 66:] = 1.0  # the other edge
     sampling.soften_seams(end, [30], 48)
     assert np.diff(end, axis=1).max() < 0.5
+
+
+def test_noise_is_wider_along_reaching_and_as_wide_as_asked_for_elsewhere() -> None:
+    """Three spreads: of the joints, of them along the direction of reaching, of the wrist; each frame by itself."""
+    direction = np.zeros(JOINT_CHANNELS)
+    direction[[3, 6]] = 0.6, 0.8
+    statistics = dataclasses.replace(TINY.statistics, reaching=tuple(direction))
+    config = dataclasses.replace(
+        TINY, statistics=statistics, pose_noise=1.1, reach_noise=1.5, wrist_noise=1.2
+    )
+    noise = np.random.default_rng(0).standard_normal((2, 2, 4000, config.channels)).astype(np.float32)
+    wide = spread_noise(noise, config)
+    np.testing.assert_allclose((wide[..., :JOINT_CHANNELS] @ direction).std(), 1.1 * 1.5, rtol=0.03)
+    across = wide[..., 3] * 0.8 - wide[..., 6] * 0.6
+    np.testing.assert_allclose(across.std(), 1.1, rtol=0.03)
+    np.testing.assert_allclose(wide[..., 5], 1.1 * noise[..., 5], rtol=1e-6)
+    np.testing.assert_allclose(wide[..., JOINT_CHANNELS:], 1.2 * noise[..., JOINT_CHANNELS:], rtol=1e-6)
+    np.testing.assert_array_equal(wide[1:, :, 7:9], spread_noise(noise[1:, :, 7:9], config))
+    plain = dataclasses.replace(config, statistics=TINY.statistics)
+    np.testing.assert_allclose(
+        spread_noise(noise, plain)[..., :JOINT_CHANNELS], 1.1 * noise[..., :JOINT_CHANNELS], rtol=1e-6
+    )

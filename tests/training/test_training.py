@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from models.body.notes import Notes
+from models.body.skeleton import FINGER_JOINTS
 from models.conditioning.hand_space import note_features, plan_in_hand_space
 from models.config import ModelConfig, TransformerConfig, UNetConfig
 from models.generation.model import load_model
@@ -26,7 +27,7 @@ from training.stages.loop import (
     train_step,
 )
 from training.stages.masks import random_corruption
-from training.stages.stage1 import measure_statistics, position_loss, train_stage1
+from training.stages.stage1 import measure_statistics, position_loss, reaching, train_stage1
 from training.stages.stage2 import train_stage2
 from training.stages.warm_start import begin_with
 
@@ -138,6 +139,20 @@ def test_reach_of_the_fingers_is_measured(shards):
     reach = measure_statistics(pieces, shared_hands=True).finger_reach
     # The shards' middle fingers play the key right in front of the wrist; the others play nothing.
     assert abs(reach[2]) < 0.015 and reach[0] == reach[1] == reach[3] == reach[4] == 0
+
+
+def test_the_direction_in_which_hands_reach_out_is_measured(shards):
+    """Fingers that bend at one joint alone reach out and draw in by it."""
+    piece = read_pieces(shards, "train", fps=30)[0]
+    euler = np.zeros((piece.frames, 2, 16, 3), np.float16)
+    euler[:, :, FINGER_JOINTS[2, 1], 0] = (0.6 + 0.3 * np.sin(np.arange(piece.frames) / 5))[:, None]
+    bending = dataclasses.replace(piece, euler=euler.reshape(-1, 2, 48))
+    spread = torch.full((48,), 0.5, dtype=torch.float64)
+    direction = reaching([bending], spread, shared_hands=True).numpy()
+    assert np.linalg.norm(direction) == pytest.approx(1.0)
+    assert np.abs(direction).argmax() == 3 * FINGER_JOINTS[2, 1] and direction.min() < -0.999
+    still = dataclasses.replace(piece, euler=np.zeros_like(piece.euler))
+    assert not reaching([still], spread, shared_hands=True).any()
 
 
 def test_rolls_are_kept_to_a_255th():

@@ -167,7 +167,8 @@ def _train(arguments: argparse.Namespace, device: torch.device) -> int:
         report(summary)
 
     def follow() -> None:
-        extend_pieces(pieces, arguments.data, "train", fps=config.fps)
+        for folder in (arguments.data, *arguments.also):
+            extend_pieces(pieces, folder, "train", fps=config.fps)
 
     at_checkpoint = follow if arguments.follow else None
     encoder = None

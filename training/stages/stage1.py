@@ -13,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d
 from torch import Tensor, nn
 
+from models.body.kinematics import forward_kinematics
 from models.conditioning.conditioning import predict_positions
 from models.conditioning.finger_features import SINCE_OFFSET, X_NOW
 from models.conditioning.hand_space import Normalizer, canonical_euler, canonical_wrist, plan_in_hand_space
@@ -35,6 +37,8 @@ FOLDER = "stage1"
 _SMALLEST_ANGLE_SPREAD = 0.02
 _STATISTICS_BATCHES = 64
 _HEADROOM = 1.05
+_POSTURE_FRAMES, _REACHING_PIECES = 60, 200
+"""Frames over which a posture changes; at most about so many pieces are looked at."""
 
 
 def measure_statistics(pieces: Sequence[Piece], *, shared_hands: bool) -> Statistics:
@@ -49,13 +53,33 @@ def measure_statistics(pieces: Sequence[Piece], *, shared_hands: bool) -> Statis
     def numbers(values: Tensor) -> tuple[float, ...]:
         return tuple(float(f"{value:.6g}") for value in values)
 
+    spread = euler.std(0).clamp_min(_SMALLEST_ANGLE_SPREAD)
     return Statistics(
         euler_mean=numbers(euler.mean(0)),
-        euler_std=numbers(euler.std(0).clamp_min(_SMALLEST_ANGLE_SPREAD)),
+        euler_std=numbers(spread),
         position_mean=numbers(wrist.mean(0)),
         position_std=numbers(wrist.std(0).clamp_min(1e-3)),
         finger_reach=numbers(_finger_reach(pieces, shared_hands=shared_hands)),
+        reaching=numbers(reaching(pieces, spread, shared_hands=shared_hands)),
     )
+
+
+def reaching(pieces: Sequence[Piece], spread: Tensor, *, shared_hands: bool) -> Tensor:
+    """(48,) the unit direction in which the angles go, in units of ``spread``, while a hand reaches out.
+
+    Reaching is the mean Y of the long fingers' tips from the wrist, without what changes over more than
+    `_POSTURE_FRAMES`; the direction is its covariance with the angles. Zeros where nothing moves.
+    """
+    found = torch.zeros(len(spread), dtype=torch.float64)
+    for piece in pieces[:: max(len(pieces) // _REACHING_PIECES, 1)]:
+        euler, wrist = piece.euler.astype(np.float64), piece.wrist.astype(np.float64)
+        tips = forward_kinematics(euler.reshape(len(euler), 2, 16, 3), wrist).tips
+        out = tips[:, :, 1:, 1].mean(2) - wrist[..., 1]
+        out -= gaussian_filter1d(out, _POSTURE_FRAMES, axis=0)
+        angles = canonical_euler(torch.from_numpy(euler.swapaxes(0, 1)[None]), shared_hands=shared_hands)[0]
+        found += torch.einsum("hfc,fh->c", angles, torch.from_numpy(out))
+    length = torch.linalg.vector_norm(found / spread)
+    return found / spread / length if length > 0 else found
 
 
 def measure_from_windows(source: WindowSource, config: ModelConfig, settings: TrainSettings) -> Statistics:
