@@ -51,6 +51,9 @@ trained pianists spill over by 0.1 to 0.25; with these shares fingertips go toge
 (docs/lab/calibration.md)."""
 _EARLY_M = 0.0002
 """Metres below its stroke that a finger may be before it strikes: less would strike early."""
+_SETS_IN_M = 0.0001
+"""Metres within which the way up sets in, below what a finger has to stay above: at once, it would make a large
+difference of one in the last digit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,13 +149,19 @@ def strokes(equations: NormalEquations, state: State) -> None:
         np.maximum(floor[..., :-frames], rising, out=floor[..., :-frames])
     above = tips[2] - floor
     strikes = busy & ~astray & (wanted.firm > 0.5)
-    kept_up = (above < 0) & ~strikes
-    residual[2] = np.where(kept_up | (astray & (residual[2] > 0)), above, residual[2])
-    weight[2] = np.where(kept_up, state.squared(weights.key_height), weight[2])
+    residual[2] = np.where(astray & (residual[2] > 0), above, residual[2])
     # To its stroke it comes no faster than it strikes.
     over, soft = tips[2] - wanted.ceiling, state.squared(weights.comes_height)
-    comes = (over > 0) & ~kept_up & (weight[2] < soft)
+    comes = (over > 0) & (weight[2] < soft)
     residual[2], weight[2] = np.where(comes, over, residual[2]), np.where(comes, soft, weight[2])
+    # What keeps it up takes the place of all that by degrees.
+    below = np.where(strikes, 0.0, np.maximum(-above, 0.0))
+    share = np.minimum(below / _SETS_IN_M, 1.0) ** 2
+    kept_up = state.squared(weights.key_height) * share
+    lack = np.where(below < _SETS_IN_M, below / 2, below - _SETS_IN_M / 2)
+    drawn = weight[2] * (1 - share)
+    weight[2] = kept_up + drawn
+    residual[2] = (drawn * residual[2] - kept_up * lack) / np.maximum(weight[2], 1e-12)
     equations.add_tips(residual, weight, state.points.tips_by_finger, state.points.tips_by_turn)
 
 
