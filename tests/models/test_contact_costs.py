@@ -403,3 +403,27 @@ def test_all_costs_are_in_the_sum() -> None:
     ]
     assert set(costs.COSTS) == set(named) and solver.COSTS is costs.COSTS
     assert state_of(arched_hands(1)).squared(0.5) == 4.0  # at 30 frames a second
+
+
+def test_the_floor_pushes_by_degrees_and_then_with_all_its_weight() -> None:
+    """A difference in the last digit of a height makes none that can be seen: weight and push begin at nothing."""
+    hands = arched_hands(1)
+    state = state_of(hands)
+    above = (state.points.tips[2] - state.highest - state.weights.key_clearance).min()
+
+    def pushed(below: float) -> tuple[float, float]:
+        """Weight and push up on the wrists' height with the lowest fingertip so many metres below its floor."""
+        values = hands.values.copy()
+        values[:, PLACE.stop - 1] -= above + below
+        equations = NormalEquations(1)
+        costs.strokes(equations, moved(state, values))
+        height = PLACE.stop - 1
+        return float(equations.matrix[:, height, height].max()), float(-equations.slope[:, height].min())
+
+    full = state.squared(state.weights.key_height)
+    assert pushed(-1e-6) == (0.0, 0.0)
+    weight, push = pushed(1e-6)
+    assert 0 < weight < 1e-3 * full and 0 < push < 1e-3 * full * 1e-6
+    weights, pushes = np.transpose([pushed(below) for below in np.linspace(0, 0.0002, 9)])
+    assert (np.diff(weights) >= 0).all() and (np.diff(pushes) > 0).all()
+    assert weights[-1] == pytest.approx(full) and pushes[-1] > 0.7 * full * 0.0002

@@ -369,6 +369,27 @@ def test_a_perfect_predictor_has_no_loss(shards):
     assert abs(float(truth.mean())) < 0.5 and 0.3 < float(truth.std()) < 2
 
 
+def test_shards_that_are_still_being_made_are_followed_in_every_folder(shards, tmp_path, monkeypatch):
+    (tmp_path / "tiny.json").write_text(TINY.to_json())
+    also = shutil.copytree(shards, tmp_path / "also")
+    followed = []
+    monkeypatch.setattr(
+        "training.data.shards.extend_pieces", lambda pieces, folder, split, *, fps: followed.append(folder)
+    )
+    command = [
+        "train",
+        "--stage",
+        "1",
+        "--config",
+        str(tmp_path / "tiny.json"),
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    command += ["--data", str(shards), "--also", str(also), "--steps", "2", "--batch", "2", "--follow"]
+    assert main([*command, "--set", "save_seconds=0"]) == 0
+    assert set(followed) == {shards, also}
+
+
 def test_commands_train_both_stages_and_export_a_model_that_loads(shards, tmp_path, capsys):
     (tmp_path / "tiny.json").write_text(TINY.to_json())
     common = ["--data", str(shards), "--out", str(tmp_path / "run"), "--steps", "3", "--batch", "2"]
