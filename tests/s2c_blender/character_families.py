@@ -256,13 +256,6 @@ MADE = {
         ("l", "r"),
         cc_game_base,
     ),
-    "smplx": Scheme(
-        ("{s}_wrist", "{s}_elbow", "{s}_shoulder", "{s}_collar"),
-        ("{s}_thumb1", "{s}_thumb2", "{s}_thumb3"),
-        "{s}_{w}{n}",
-        FINGERS[1:],
-        sides=("left", "right"),
-    ),
     "openxr": Scheme(
         ("XR_HAND_JOINT_WRIST_EXT.{s}",),
         tuple(XR.format(w="THUMB", n=n, s="{s}") for n in ("METACARPAL", "PROXIMAL", "DISTAL")),
@@ -323,6 +316,11 @@ MEASURED: dict[str, tuple[str, tuple[str, ...], tuple[str, tuple[str, ...], tupl
         "mpfb_game_engine",
         ("hand_{s}", "lowerarm_{s}", "upperarm_{s}", "clavicle_{s}"),
         ("{w}_0{n}_{s}", FIVE, ("l", "r")),
+    ),
+    "smplx": (
+        "smplx",
+        ("{s}_wrist", "{s}_elbow", "{s}_shoulder", "{s}_collar"),
+        ("{s}_{w}{n}", FIVE, ("left", "right")),
     ),
     "unreal4": (
         "unreal4",

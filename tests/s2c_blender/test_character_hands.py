@@ -46,6 +46,7 @@ RIGS = {
     "daz_genesis9": by_names(
         "{side}_hand", "{side}_{finger}{n}", ("thumb", "index", "mid", "ring", "pinky"), ("l", "r")
     ),
+    "smplx": by_names("{side}_wrist", "{side}_{finger}{n}", FIVE, ("left", "right")),
     "gdquest": by_names(
         "hand{side}", "{finger}_0{n}{side}", ("thumb", "index", "middle", "ring", ""), (".l", ".r")
     ),
