@@ -43,19 +43,20 @@ def smooth(values: NDArray[np.floating[Any]], spread_frames: float) -> NDArray[n
 def smooth_wrists(
     wrist: NDArray[np.floating[Any]], spread_frames: float, still_frames: float, fps: float
 ) -> NDArray[np.float32]:
-    """Wrists (F, 2, 3), metres, smoothed by `still_frames` where they hardly move and by `spread_frames` elsewhere.
+    """Wrists (F, 2, 3), metres, smoothed by `spread_frames`, and over the keys by `still_frames` where they hardly move.
 
     Hands that wait or hold are still; what sampling leaves in them is noise, and what takes that away would take the
-    leaps out of hands that move. Where `still_frames` is not the larger spread this is `smooth` alone.
+    leaps out of hands that move, and in height the strokes. Where `still_frames` is not the larger spread this is
+    `smooth` alone.
     """
-    moving = smooth(wrist, spread_frames)
+    out = smooth(wrist, spread_frames)
     if still_frames <= spread_frames or len(wrist) < 2:
-        return moving
-    place = smooth(wrist, _SPEED_SPREAD)
-    speed = np.linalg.norm(np.gradient(place, axis=0), axis=-1) * fps
-    share = np.clip((speed - STILL_SPEED) / (MOVING_SPEED - STILL_SPEED), 0, 1)
-    share = (share * share * (3 - 2 * share))[..., None]
-    return (share * moving + (1 - share) * smooth(wrist, still_frames)).astype(np.float32)
+        return out
+    over_keys = np.asarray(wrist)[..., :2]
+    speed = np.linalg.norm(np.gradient(smooth(over_keys, _SPEED_SPREAD), axis=0), axis=-1) * fps
+    moves = smoothstep((speed - STILL_SPEED) / (MOVING_SPEED - STILL_SPEED))[..., None]
+    out[..., :2] = moves * out[..., :2] + (1 - moves) * smooth(over_keys, still_frames)
+    return out
 
 
 def smoothing_reach(spread_frames: float, still_frames: float) -> int:

@@ -29,12 +29,20 @@ def test_smoothing_keeps_slow_movement_and_takes_trembling_away():
 def test_still_hands_tremble_less_and_leaps_are_as_before():
     hands = wrists()
     plain, eased = smooth(hands, 0.6), smooth_wrists(hands, 0.6, 2.0, FPS)
-    assert np.diff(eased[:140], axis=0).std() < 0.6 * np.diff(plain[:140], axis=0).std()
-    speed = np.linalg.norm(np.gradient(smooth(hands, 2.0), axis=0), axis=-1) * FPS
+    assert np.diff(eased[:140, :, :2], axis=0).std() < 0.6 * np.diff(plain[:140, :, :2], axis=0).std()
+    speed = np.linalg.norm(np.gradient(smooth(hands[..., :2], 2.0), axis=0), axis=-1) * FPS
     leaping = (speed > MOVING_SPEED).all(1)
     assert leaping.sum() > 8
     np.testing.assert_array_equal(eased[leaping], plain[leaping])
     assert np.abs(eased - hands).max() < 0.003
+
+
+def test_hands_that_stay_over_their_keys_strike_as_high_as_they_did():
+    hands = wrists()
+    hands[..., 2] += 0.01 * (np.arange(len(hands)) % 10 < 2)[:, None]  # three strokes a second, by the wrist alone
+    eased = smooth_wrists(hands, 0.6, 3.0, FPS)
+    np.testing.assert_array_equal(eased[..., 2], smooth(hands, 0.6)[..., 2])
+    np.testing.assert_array_equal(eased[..., :2], smooth_wrists(wrists(), 0.6, 3.0, FPS)[..., :2])
 
 
 @pytest.mark.parametrize("still", [0.0, 0.6])
