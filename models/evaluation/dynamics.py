@@ -166,14 +166,21 @@ def with_velocities(notes: Notes, true_notes: Notes) -> Notes:
     """The notes that are true, at most `TOLERANCE_S` beside a true note of the same key, with its velocity."""
     if notes.same_strokes(true_notes):
         return notes
-    velocity = np.full(len(notes), np.nan)
+    own, true = same_notes(notes, true_notes)
+    found = notes.select(own)
+    return replace(found, velocity=true_notes.velocity[true].astype(np.float64))
+
+
+def same_notes(notes: Notes, true_notes: Notes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices (k,), rising, of the notes that are true, and those of the true notes beside them, of the same keys."""
+    pairs: list[tuple[int, int]] = []
     for pitch in np.unique(notes.pitch):
         mine, true = (np.flatnonzero(of.pitch == pitch) for of in (notes, true_notes))
         mine, true = mine[np.argsort(notes.onset_s[mine])], true[np.argsort(true_notes.onset_s[true])]
-        pairs = match_onsets(true_notes.onset_s[true], notes.onset_s[mine], TOLERANCE_S)
-        for of_true, own in pairs:
-            velocity[mine[own]] = true_notes.velocity[true[of_true]]
-    return replace(notes, velocity=velocity).select(~np.isnan(velocity))
+        found = match_onsets(true_notes.onset_s[true], notes.onset_s[mine], TOLERANCE_S)
+        pairs += [(int(mine[own]), int(true[of_true])) for of_true, own in found]
+    own, true = np.array(sorted(pairs), np.int64).reshape(-1, 2).T
+    return own, true
 
 
 def _near(velocity: NDArray[np.float64], values: NDArray[np.float64]) -> dict[str, float | None]:

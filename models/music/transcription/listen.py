@@ -12,6 +12,7 @@ from models.errors import Progress, Remark
 from models.music.audio import Audio
 from models.music.transcription import transcribe as by_ear
 from models.music.transcription.note_network import NoteNetwork
+from models.music.transcription.velocities import on_the_midi_scale
 from models.music.tuning import in_tune, tuning_of
 
 IN_TUNE_CENTS = 15.0
@@ -30,20 +31,20 @@ class Heard:
     """Notes of a recording."""
 
     notes: Notes
-    """Nobody's; an offset is the finger's, not the pedal's."""
+    """Nobody's; an offset is the finger's, not the pedal's; velocities are on the scale of MIDI files."""
     remarks: tuple[Remark, ...] = ()
 
 
 def listen(audio: Audio, network: NoteNetwork, progress: Progress | None = None) -> Heard:
     """The notes of a piano recording, whatever the piano is tuned to; raises as `by_ear.transcribe`."""
     tuning = tuning_of(audio)
-    if not tuning.is_clear or abs(tuning.cents) <= IN_TUNE_CENTS:
-        found = by_ear.transcribe(audio, network, progress)
-        return Heard(found.notes, _doubts(found, audio.duration_s))
-    tuned, stretch = in_tune(audio, tuning.cents)
+    off = tuning.is_clear and abs(tuning.cents) > IN_TUNE_CENTS
+    tuned, stretch = in_tune(audio, tuning.cents) if off else (audio, 1.0)
     found = by_ear.transcribe(tuned, network, progress)
-    notes = _slower(found.notes, stretch, audio.duration_s)
-    return Heard(notes, (_out_of_tune(tuning.cents), *_doubts(found, audio.duration_s)))
+    notes, doubts = on_the_midi_scale(tuned, found.notes, progress), _doubts(found, audio.duration_s)
+    if not off:
+        return Heard(notes, doubts)
+    return Heard(_slower(notes, stretch, audio.duration_s), (_out_of_tune(tuning.cents), *doubts))
 
 
 def _slower(notes: Notes, stretch: float, duration_s: float) -> Notes:
