@@ -4,9 +4,9 @@
 The network hears 16 s at a time, each brought to the same loudness. What it says of a note does therefore not depend
 on the gain of the recording, but of two passages far apart it hardly knows which is the louder. And a piano that sounds
 brighter than those that it learned from seems to it to be struck hard: what sampled pianos play at 37 to 80 it hears
-at 79 to 95, where one stroke is about as fast as another. So how loud each note comes in is measured as well, against
-the other notes of the recording, and the middle of what is heard is drawn toward the middle of the scale. What that
-brings is in docs/figures.md, "Velocity from sound".
+at 66 to 95, and at 90 strokes are as fast as strokes can be. So how loud each note comes in is measured as well,
+against the other notes of the recording, and the middle of what is heard is drawn toward the middle of the scale. What
+that brings is in docs/figures.md, "From sound".
 
 | symbol | code | meaning |
 |---|---|---|
@@ -35,7 +35,7 @@ NOTE_STEP = 0.5
 """Velocity for a dB, among notes that are near each other; most of it the network has heard already."""
 ABOUT_STEP, ABOUT_SHARE = 1.5, 0.5
 """Velocity for a dB between passages, and the share that counts of what the network hears of them by their timbre. Of
-sampled pianos' passages it hears a tenth to a half, and a dB stands for 2.5 to 4; on grands a dB stands for about 2
+sampled pianos' passages it hears a tenth to a half, and a dB stands for about 4; on grands a dB stands for about 2
 (docs/lab/velocity.md)."""
 MIDDLES = ((1.0, 64.0, 80.0, 127.0), (1.0, 64.0, 72.0, 72.0))
 """Medians of what the network says, and what they are taken for: above the middle of the scale half of it is the
@@ -44,8 +44,6 @@ PARTIALS = 8
 WINDOW_S = 0.093
 ASTRAY = 0.015
 """A partial is looked for within this share of its frequency, one bin at least: it may be sharp or out of tune."""
-LEAST_RISE = 0.05
-"""Of a partial's power after an onset at least this share is the new note's, however loud it was before."""
 SOFTEST = 1e-4
 """Amplitude of the softest note that is measured, for 1 of the loudest."""
 TELL_EVERY = 256
@@ -72,13 +70,16 @@ def on_the_midi_scale(audio: Audio, notes: Notes, progress: Progress | None = No
 
 
 def onset_loudness(audio: Audio, notes: Notes, progress: Progress | None = None) -> NDArray[np.float64]:
-    """How loud each note comes in, (n,) dB, n at least 1: the sum of the amplitudes by which its partials rise."""
+    """How loud each note comes in, (n,) dB, n at least 1: the amplitudes of its partials after the onset, added up.
+
+    What these keys sounded before is not taken off: that measured worse (docs/lab/velocity.md).
+    """
     tell = progress or no_progress
     window = np.hanning(next_fast_len(round(WINDOW_S * audio.rate), real=True))
     bands = _bands(notes.pitch, len(window) / audio.rate, len(window) // 2 + 1)
     amplitude = np.zeros(len(notes))
     for i, onset_s in enumerate(notes.onset_s.tolist()):
-        amplitude[i] = _rise(audio, round(onset_s * audio.rate), window, bands[i])
+        amplitude[i] = _amplitude(audio, round(onset_s * audio.rate), window, bands[i])
         if i % TELL_EVERY == 0:
             tell("transcribe", 1, 1)
     softest = SOFTEST * amplitude.max() or 1.0  # 1 where there is nothing but silence
@@ -95,17 +96,15 @@ def _bands(pitch: NDArray[np.floating[Any]], window_s: float, bins: int) -> NDAr
     return np.clip(edges, 0, bins)
 
 
-def _rise(audio: Audio, onset: int, window: NDArray[np.float64], band: NDArray[np.int64]) -> float:
-    """The amplitudes by which partials rise from before to after a sample, added up."""
-    size, first = len(window), onset - len(window)
-    there = audio.samples[max(first, 0) : onset + size]
-    sound = np.zeros((2 * size, there.shape[1]))
-    sound[max(-first, 0) :][: len(there)] = there
-    spectrum = rfft(sound.reshape(2, size, -1) * window[:, None], axis=1)
-    power = (spectrum.real**2 + spectrum.imag**2).mean(2)
-    below = np.concatenate([np.zeros((2, 1)), np.cumsum(power, axis=1)], axis=1)
-    before, after = below[:, band[1]] - below[:, band[0]]
-    return float(np.sqrt(np.maximum(after - before, LEAST_RISE * after)).sum())
+def _amplitude(audio: Audio, onset: int, window: NDArray[np.float64], band: NDArray[np.int64]) -> float:
+    """The amplitudes of partials from a sample on, added up."""
+    sound = np.zeros((len(window), audio.samples.shape[1]))
+    there = audio.samples[onset : onset + len(window)]
+    sound[: len(there)] = there
+    spectrum = rfft(sound * window[:, None], axis=0)
+    power = (spectrum.real**2 + spectrum.imag**2).mean(1)
+    below = np.concatenate([[0.0], np.cumsum(power)])
+    return float(np.sqrt(below[band[1]] - below[band[0]]).sum())
 
 
 def _medians_about(onset_s: NDArray[np.floating[Any]], values: NDArray[np.float64]) -> NDArray[np.float64]:
