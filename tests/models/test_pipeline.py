@@ -58,6 +58,11 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return lengths
 
 
+def as_heard(notes: Notes) -> bool:
+    """Whether they are `NOTES`; how loud a note is says the sound, too (test_velocities.py)."""
+    return np.allclose(notes.table[:, :3], NOTES.table[:, :3], atol=2e-3)
+
+
 def request(tiny_preset: Path, output: Path, **more: Any) -> GenerateRequest:
     return GenerateRequest(output=output, preset=str(tiny_preset), steps=1, device="cpu", **more)
 
@@ -68,7 +73,7 @@ def test_another_take_of_a_sound_is_not_transcribed_again(
     pipeline = Pipeline()
     first = pipeline.generate(request(tiny_preset, tmp_path / "a.npz", sound=sound, seed=1))
     assert heard == [3.0]
-    assert first.take.motion.frames == 90 and first.take.notes.same_strokes(NOTES)
+    assert first.take.motion.frames == 90 and as_heard(first.take.notes)
     assert "transcribe" in first.facts["seconds"] and len(first.facts["sound_sha256"]) == 64
     pipeline.generate(request(tiny_preset, tmp_path / "b.npz", sound=sound, seed=2))
     assert heard == [3.0]
@@ -107,7 +112,7 @@ def test_the_same_pieces_are_not_heard_again_and_others_are(
         {"path": sound, "start_s": 0.0, "end_s": 1.0, "at_s": 0.5},
     ]
     first = pipeline.generate(request(tiny_preset, tmp_path / "a.npz", sounds=whole))
-    assert heard == [3.5] and first.take.motion.frames == 105 and first.take.notes.same_strokes(NOTES)
+    assert heard == [3.5] and first.take.motion.frames == 105 and as_heard(first.take.notes)
     second = pipeline.generate(request(tiny_preset, tmp_path / "b.npz", sounds=cut, seed=2))
     assert heard == [3.5]  # cut in two, the same is heard
     assert second.facts["sound_sha256"] == first.facts["sound_sha256"] == first.take.meta["sound_sha256"]
@@ -304,7 +309,7 @@ def test_transcribe_writes_notes(sound: Path, heard: list[float], tmp_path: Path
     output = tmp_path / "notes.mid"
     facts = Pipeline().transcribe(TranscribeRequest(sound=sound, output=output, device="cpu"))
     assert facts["notes"] == 2 and facts["duration_s"] == 3.0
-    assert np.allclose(read_midi(output).notes.table, NOTES.table, atol=2e-3)
+    assert as_heard(read_midi(output).notes)
     assert {path.name for path in tmp_path.iterdir()} == {"sound.wav", "notes.mid"}
 
 
