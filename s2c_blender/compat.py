@@ -87,6 +87,19 @@ def bind_action(owner: bpy.types.Object, action: bpy.types.Action, slot: bpy.typ
     data.action_slot = slot
 
 
+def evaluate_with(
+    scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, name: str, item: bpy.types.ID
+) -> None:
+    """Have Blender evaluate a data block with a view layer of a scene, by a custom property that points to it.
+
+    Nothing has to use it: Blender evaluates what properties point to. That it looks for them again has to be said.
+    """
+    scene[name] = item
+    view_layer.update()
+    view_layer.depsgraph.debug_tag_update()
+    view_layer.update()
+
+
 def channelbag(
     action: bpy.types.Action, slot: bpy.types.ActionSlot, *, create: bool = False
 ) -> bpy.types.ActionChannelbag | None:

@@ -93,6 +93,7 @@ def on_load_pre(*_arguments: object) -> None:
 @persistent
 def on_load_post(*_arguments: object) -> None:
     """Timers can be lost with a file, and characters that are overrides forget who they are."""
+    unfinished.sweep()
     if not bpy.app.timers.is_registered(tick):
         bpy.app.timers.register(tick, persistent=True)
     for armature in stored.give_back():
@@ -115,6 +116,12 @@ def on_undo_post(*_arguments: object) -> None:
 
 
 @persistent
+def on_save_pre(*_arguments: object) -> None:
+    """A take that is not there yet goes into no file."""
+    unfinished.let_go()
+
+
+@persistent
 def on_exit(*_arguments: object) -> None:
     """Blender quits."""
     session.shutdown()
@@ -127,6 +134,7 @@ HANDLERS = (
     ("redo_pre", on_undo_pre),
     ("undo_post", on_undo_post),
     ("redo_post", on_undo_post),
+    ("save_pre", on_save_pre),
     ("exit_pre", on_exit),
 )
 """`exit_pre` exists since 5.1; `atexit` serves the versions before."""

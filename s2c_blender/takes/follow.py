@@ -40,9 +40,9 @@ class Pace:
         return self.zero + self.rate * second
 
 
-def pace_of_hands(armature: bpy.types.Object) -> Pace | None:
-    """How the take on an armature runs now; None when it plays none."""
-    layer = layers.take_layer(armature)
+def pace_of_hands(armature: bpy.types.Object, layer: layers.Layer | None = None) -> Pace | None:
+    """How the take on an armature runs now; None when it plays none. layer: the one to be put on it next."""
+    layer = layer or layers.take_layer(armature)
     marks = read_back.read_marks(layer.action) if layer is not None else None
     if layer is None or marks is None:
         return None
@@ -63,15 +63,19 @@ def pace_of_hands(armature: bpy.types.Object) -> Pace | None:
 
 
 def pace_of_strip(
-    context: bpy.types.Context, scene: bpy.types.Scene, armature: bpy.types.Object, hands: Pace
+    context: bpy.types.Context,
+    scene: bpy.types.Scene,
+    armature: bpy.types.Object,
+    hands: Pace,
+    layer: layers.Layer | None = None,
 ) -> Pace | None:
     """How the take should run by the strip as it lies now; None when the strip is not its recording.
 
-    Raises UserError when there is no strip to follow.
+    layer: as in `pace_of_hands`. Raises UserError when there is no strip to follow.
     """
     edit, strip = find_strip(context, scene.s2c_settings.strip_name)
     sound = strip_sound(edit, strip, scene, None, Path())
-    layer = layers.take_layer(armature)
+    layer = layer or layers.take_layer(armature)
     marks = read_back.read_marks(layer.action) if layer is not None else None
     begin_s = _begin_s(marks.sound if marks is not None else {}, sound, hands)
     if begin_s is None:
@@ -95,11 +99,19 @@ def _begin_s(made_from: dict[str, Any], sound: StripSound, hands: Pace) -> float
     return heard.sound_start_s if alike else None
 
 
-def disagreement(context: bpy.types.Context, scene: bpy.types.Scene, armature: bpy.types.Object) -> str:
-    """One sentence when hands and recording no longer agree in time; nothing when they do or cannot be compared."""
-    hands = pace_of_hands(armature)
+def disagreement(
+    context: bpy.types.Context,
+    scene: bpy.types.Scene,
+    armature: bpy.types.Object,
+    layer: layers.Layer | None = None,
+) -> str:
+    """One sentence when hands and recording no longer agree in time; nothing when they do or cannot be compared.
+
+    layer: as in `pace_of_hands`.
+    """
+    hands = pace_of_hands(armature, layer)
     try:
-        strip = pace_of_strip(context, scene, armature, hands) if hands is not None else None
+        strip = pace_of_strip(context, scene, armature, hands, layer) if hands is not None else None
     except UserError:
         return ""
     if hands is None or strip is None:

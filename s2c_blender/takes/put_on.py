@@ -46,10 +46,9 @@ def put_on(armature: bpy.types.Object, action: bpy.types.Action, slot: bpy.types
             played.use_fake_user = True  # an earlier take is not lost when the file is saved
             if not can_replace_active(armature):
                 _push_down(data)
-        data.action = None
+        compat.bind_action(armature, action, slot)
         data.action_blend_type, data.action_extrapolation = "REPLACE", "HOLD"
         data.action_influence = 1.0
-        compat.bind_action(armature, action, slot)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import bpy
 from bpy.app.handlers import persistent
 
-from .. import fcurves
+from .. import compat, fcurves
 from ..core.heap_prefault import WarmMemory
 from ..errors import UserError
 from .lookup import by_uid
@@ -23,6 +23,8 @@ from .lookup import by_uid
 STEP_SECONDS = 0.015
 MARK = "s2c_reading"
 """Custom property of the scenes made here."""
+COPIED = "s2c_copied"
+"""Custom properties of theirs that begin so point to the actions that Blender has copied for them."""
 
 
 def _make(objects: Iterable[bpy.types.Object], like: bpy.types.Scene | None, name: str) -> bpy.types.Scene:
@@ -73,8 +75,8 @@ def sample(
 ) -> Generator[int, None, None]:
     """Call `read` with the evaluated armature at each of `frames`; yields how many are done, some a step.
 
-    Blender copies all keys that play when the armature comes into another scene: memory for that is asked for before.
-    Raises UserError when the armature is deleted meanwhile.
+    Blender copies all keys that play when the armature comes into another scene: it is made to copy one action a step
+    before, and memory for that is asked for. Raises UserError when the armature is deleted meanwhile.
     """
     waiting = iter(list(frames))
     done, frame, scene_uid = 0, next(waiting, None), -1
@@ -87,11 +89,16 @@ def sample(
             armature = by_uid(bpy.data.objects, armature_uid)
             if armature is None:
                 raise UserError("rig_deleted", f'The armature "{name}" or its take was deleted meanwhile.')
+            scene = by_uid(bpy.data.scenes, scene_uid)
+            if scene is None:
+                scene = _make([], None, "S2C")
+                scene_uid = scene.session_uid
+            if _copy_next(scene, armature):
+                yield done
+                continue
             with shown([armature]):
-                scene = by_uid(bpy.data.scenes, scene_uid)
-                if scene is None:
-                    scene = _make([armature], None, "S2C")
-                    scene_uid = scene.session_uid
+                if not scene.collection.objects:
+                    scene.collection.objects.link(armature)
                 end = time.perf_counter() + STEP_SECONDS
                 while frame is not None and time.perf_counter() < end:
                     scene.frame_set(frame)
@@ -105,13 +112,27 @@ def sample(
             bpy.data.scenes.remove(scene)
 
 
+def _copy_next(scene: bpy.types.Scene, armature: bpy.types.Object) -> bool:
+    """Have Blender copy the next action that the armature plays for a scene; False when it has copied all."""
+    for action in _played(armature):
+        name = f"{COPIED} {action.session_uid}"
+        if name not in scene:
+            compat.evaluate_with(scene, scene.view_layers[0], name, action)
+            return True
+    return False
+
+
 def _bytes(armature: bpy.types.Object | None) -> int:
     """Of the keys of all actions that an armature plays."""
-    data = armature.animation_data if armature is not None else None
+    return sum(fcurves.action_bytes(action) for action in _played(armature)) if armature is not None else 0
+
+
+def _played(armature: bpy.types.Object) -> list[bpy.types.Action]:
+    data = armature.animation_data
     if data is None:
-        return 0
-    actions = {strip.action for track in data.nla_tracks for strip in track.strips} | {data.action}
-    return sum(fcurves.action_bytes(action) for action in actions if action is not None)
+        return []
+    actions = [data.action, *(strip.action for track in data.nla_tracks for strip in track.strips)]
+    return list(dict.fromkeys(action for action in actions if action is not None))
 
 
 @persistent

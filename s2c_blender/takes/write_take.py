@@ -42,6 +42,8 @@ from .take_arrays import FINGER, ONSET, PITCH, TakeArrays
 from .take_file import at_scene_rate, load_take
 from .take_order import TakeOrder
 
+COPYING = "Handing the keyframes over"
+"""A step that cannot be cut: Blender copies all keys of the new action for evaluation, and nothing plays them yet."""
 UNDO_LABEL = "Saving the undo step"
 """The last step, which cannot be cut: the armature gets the action, and Blender copies all keys for undo."""
 LOOKING = "Looking at the hands"
@@ -88,17 +90,22 @@ def deliver(order: TakeOrder, result: dict[str, Any], seconds: float) -> Iterato
         yield from _write_music(order, action_uid, slot_handle, take)
         size = fcurves.action_bytes(find_action(action_uid))
         yield from memory.warm(2 * size)
+        _sign(order, find_action(action_uid), take)
+        said = [*writer.said(order.hands), _out_of_time(order, action_uid, slot_handle)]
+        yield COPYING
+        memory.release(size)
+        unfinished.copy_ahead(find_action(action_uid))
         yield UNDO_LABEL  # said before anything changes: from here to the undo step nothing can come between
         if layers.is_plain(find_armature(order)) != plain and order.partial:
             raise UserError("layers_changed", LAYERS_CHANGED)
-        memory.release(size)
-        _bind(order, action_uid, slot_handle, take, writer, result, seconds)
+        said.insert(0, _bind(order, action_uid, slot_handle, writer))
+        _tell(order, take, [describe(order, result, seconds), *said], result)
         unfinished.finish()
         memory.release()
         bpy.ops.ed.undo_push(message="S2C Take")
-        memory.close()
         yield from _look(order, len(take.euler), writer)
     except BaseException:  # GeneratorExit too: a cancelled delivery leaves nothing behind
+        unfinished.let_go()
         action = by_uid(bpy.data.actions, action_uid)
         if action is not None and not action.users:
             bpy.data.actions.remove(action)
@@ -220,20 +227,8 @@ def _find_scene(order: TakeOrder) -> bpy.types.Scene:
     return scene
 
 
-def _bind(
-    order: TakeOrder,
-    action_uid: int,
-    slot_handle: int,
-    take: TakeArrays,
-    writer: Writer,
-    result: dict[str, Any],
-    seconds: float,
-) -> None:
-    """The armature plays the new action, and the scene says so. Blender copies all keys here, for evaluation."""
-    armature, action, scene = find_armature(order), find_action(action_uid), _find_scene(order)
-    add_properties(armature)
-    put_on(armature, action, find_slot(action, slot_handle))
-    writer.finish(armature)
+def _sign(order: TakeOrder, action: bpy.types.Action, take: TakeArrays) -> None:
+    """The new action says where it came from."""
     sound = (
         order.keep.marks.sound
         if order.keep is not None
@@ -250,18 +245,36 @@ def _bind(
     )
     write_marks(action, marks)
     clock.write_notes(action, take.notes, take.fingering)
+
+
+def _out_of_time(order: TakeOrder, action_uid: int, slot_handle: int) -> str:
+    """What there is to say about where the new action lies in time."""
+    action = find_action(action_uid)
+    layer = layers.Layer(action, find_slot(action, slot_handle))
+    return follow.disagreement(bpy.context, _find_scene(order), find_armature(order), layer)
+
+
+def _bind(order: TakeOrder, action_uid: int, slot_handle: int, writer: Writer) -> str:
+    """The armature plays the new action; returns what there is to say about the piano's keys."""
+    armature, action, scene = find_armature(order), find_action(action_uid), _find_scene(order)
+    add_properties(armature)
+    put_on(armature, action, find_slot(action, slot_handle))
+    writer.finish(armature)
+    scene.s2c_settings.armature = armature
+    return connect_all(scene, armature)
+
+
+def _tell(order: TakeOrder, take: TakeArrays, said: list[str], result: dict[str, Any]) -> None:
+    """The scene says what is played now. said: how the take was made, then whatever else there is to say."""
+    scene = _find_scene(order)
     settings = scene.s2c_settings
-    settings.armature, settings.take_path = armature, str(order.output)
-    said = [connect_all(scene, armature), *writer.said(order.hands)]
-    bpy.context.view_layer.update()
-    said.append(follow.disagreement(bpy.context, scene, armature))
-    line = describe(order, result, seconds)
+    settings.take_path = str(order.output)
     remember_left_out(settings, order, take.fps, result)
     remarks.remember(settings, order.output.stem, result)
     moved = extend_scene_end(scene, order.start_frame + len(take.euler) - 1)
-    line += f", {moved}" if moved else ""
-    said = [text for text in said if text]
-    settings.result = " ".join([line + "." if said else line, *said])
+    line = f"{said[0]}, {moved}" if moved else said[0]
+    more = [text for text in said[1:] if text]
+    settings.result = " ".join([line + "." if more else line, *more])
     if isinstance(order.params["seed"], int):  # a cancelled job leaves the seed where it was
         settings.seed = order.params["seed"]
     bpy.context.view_layer.update()

@@ -3,6 +3,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -323,6 +324,7 @@ def test_scenes_for_reading_are_in_no_file_and_come_back_by_no_undo(
     bpy.ops.ed.undo_push(message="meanwhile")
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"), copy=True)
     assert len(bpy.data.scenes) == 1
+    next(steps)  # copies the keys anew
     assert next(steps) > 0  # goes on in a scene made anew
     bpy.ops.ed.undo_push(message="later")
     steps.close()
@@ -331,6 +333,45 @@ def test_scenes_for_reading_are_in_no_file_and_come_back_by_no_undo(
     assert [found for found in bpy.data.scenes if sampling.MARK in found] == []
     with bpy.data.libraries.load(str(tmp_path / "a.blend")) as (there, _):
         assert len(there.scenes) == 1
+
+
+def copies(scene: bpy.types.Scene) -> list[bpy.types.Action]:
+    """The actions of which Blender has a copy for a scene."""
+    depsgraph = scene.view_layers[0].depsgraph
+    return [action for action in bpy.data.actions if action.evaluated_get(depsgraph).is_evaluated]
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_keys_are_copied_an_action_a_step_before_the_hands_are_read_and_once(
+    scene: bpy.types.Scene, hidden: bool
+) -> None:
+    """Blender's copy is written to here, which is read unless Blender copies the keys again."""
+    armature = hands()
+    push_down(START)
+    bpy.ops.s2c.regenerate_hand(hand="LEFT")
+    armature.hide_viewport = hidden
+    read: list[float] = []
+
+    def read_slowly(evaluated: bpy.types.Object) -> None:
+        read.append(evaluated.pose.bones["f_index.02.L"].rotation_euler.x)
+        time.sleep(sampling.STEP_SECONDS)  # one frame a step
+
+    steps = sampling.sample(armature.session_uid, "", range(START, START + 5), read_slowly)
+    counted = []
+    while not read:
+        next(steps)
+        own = next(found for found in bpy.data.scenes if sampling.MARK in found)
+        counted.append(len(copies(own)))
+        if counted == [1, 2]:
+            copied = armature.animation_data.action.evaluated_get(own.view_layers[0].depsgraph)
+            curves = compat.channelbag(copied, copied.slots[0]).fcurves
+            for point in curves.find('pose.bones["f_index.02.L"].rotation_euler', index=0).keyframe_points:
+                point.co.y = 0.123
+    assert counted == [1, 2, 2]
+    for _ in steps:
+        pass
+    assert read == pytest.approx([0.123] * 5)
+    assert armature.hide_viewport == hidden
 
 
 # -- rotation modes, own keys, constraints ---------------------------------------------------------------
