@@ -15,9 +15,10 @@ from ..core.character.hands import CharacterHand, CharacterHands
 from ..core.character.rest_bones import RestBones
 from ..core.character_arms import elbows, reached
 from ..core.character_lean import lean
+from ..core.skeleton import euler_matrices
 from ..errors import UserError
 from ..rig.character import stored
-from ..rig.character.carrying import Carrying
+from ..rig.character.carrying import TRIED, Carrying
 from ..rig.character.checks import check_between, check_bones
 from ..rig.character.leaning import (
     lean_channels,
@@ -25,6 +26,7 @@ from ..rig.character.leaning import (
     leaning_bone,
     let_lean,
     trunk_of,
+    turned,
     upright,
 )
 from ..rig.character.limbs import FREE, Limb
@@ -127,15 +129,14 @@ class CharacterBody:
             self.arms.append(self._arm(hand, limb, self.hands.hands[hand]))
             yield None
         if self._trunk is not None and any(arm.short.max(initial=0.0) > FALLS_SHORT_M for arm in self.arms):
-            self._lean()
-            for hand, limb in enumerate(limbs):
-                yield None
-                self.arms[hand] = self._arm(hand, limb, self.hands.hands[hand])
+            yield from self._lean(limbs)
         if any(arm.limb.kind != FREE for arm in self.arms):
             self.elbow = yield from self._natural_elbows()
 
-    def _lean(self) -> None:
-        """Let the trunk go after the wrists."""
+    def _lean(self, limbs: tuple[Limb, Limb]) -> Iterator[None]:
+        """Let the trunk go after the wrists, where it carries the arms."""
+        if limbs[0].trunk and not (yield from self._carries(limbs)):
+            return
         turns, _ = lean(
             np.stack([arm.shoulder for arm in self.arms], 1),
             self._take.wrist.astype(float),
@@ -144,6 +145,25 @@ class CharacterBody:
             self._take.fps,
         )
         self._leaned = self.carrying.lean(turns, self.piano)
+        for hand, limb in enumerate(limbs):
+            yield None
+            self.arms[hand] = self._arm(hand, limb, self.hands.hands[hand])
+
+    def _carries(self, limbs: tuple[Limb, Limb]) -> Generator[None, None, bool]:
+        """Whether the trunk of a rig carries the arms as a body does. It is turned for a moment, to see that."""
+        armature, turn = self._find(), euler_matrices(np.array([TRIED, TRIED, 0.0]))
+        placed = [name for limb in limbs for name in (limb.chain[0], *limb.moving)]
+        body_like: list[bool] = []
+
+        def read(evaluated: bpy.types.Object) -> None:
+            body_like.append(self.carrying.see_carried(evaluated, placed, turn, self.bones.metres))
+
+        with closing(sample(armature.session_uid, armature.name, [self._start], read)) as sampling:
+            while not body_like:
+                with upright(self._find()), turned(self._find(), str(self._trunk), turn):
+                    next(sampling)
+                yield None
+        return body_like[0] and all(self.carrying.carries(limb.chain[0]) for limb in limbs)
 
     def lean_curves(self) -> list[tuple[tuple[str, int], NDArray[np.float32]]]:
         """Channels and values (frames,) of the lean; upright where a trunk that leaned before has no need to."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 from mathutils import Vector
+from session_helpers import FRAMES, write_arms_take
 
 from s2c_blender.core import skeleton
 from s2c_blender.core.character.mapping import CharacterMapping, HandMapping
@@ -188,3 +189,12 @@ def joints(armature, frame, words):
             turn = np.array((bone.matrix @ bone.bone.matrix_local.inverted()).to_3x3().normalized())
             found[bone.name] = np.array(place), world @ turn @ world.T
     return found
+
+
+def far_take(path: Path, shift: float = 0.34) -> dict[str, np.ndarray]:
+    """Both hands go up the keyboard in the middle of the take, where the right arm is too short."""
+    arrays = write_arms_take(path)
+    there = np.exp(-(((np.arange(FRAMES) - 30) / 8.0) ** 2))
+    arrays["wrist"][:, :, 0] += (shift * there)[:, None].astype(np.float32)
+    write_arms_take(path, arrays)
+    return arrays

@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from character_helpers import geometry_tips, mixamo_mapping, mpfb_armature, seated, tips_seen
+from character_helpers import far_take, geometry_tips, mixamo_mapping, mpfb_armature, seated, tips_seen
 from session_helpers import FRAMES, write_arms_take
 
 import s2c_blender
@@ -37,15 +37,6 @@ def armature() -> bpy.types.Object:
     stored.remember(armature, stored.with_piano(mixamo_mapping(armature), seated(armature)))
     bpy.context.scene.s2c_settings.armature = armature
     return armature
-
-
-def far_take(path: Path, shift: float = 0.34) -> dict[str, np.ndarray]:
-    """Both hands go up the keyboard in the middle of the take, where the right arm is too short."""
-    arrays = write_arms_take(path)
-    there = np.exp(-(((np.arange(FRAMES) - 30) / 8.0) ** 2))
-    arrays["wrist"][:, :, 0] += (shift * there)[:, None].astype(np.float32)
-    write_arms_take(path, arrays)
-    return arrays
 
 
 def play(folder: Path, arrays: dict[str, np.ndarray] | None = None, **options: str) -> None:

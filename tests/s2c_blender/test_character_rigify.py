@@ -1,24 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Takes on Rigify's metarig and on the rig that it generates, by IK and by FK, made here by the add-on itself."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import bpy
 import numpy as np
 import pytest
-from character_helpers import geometry_tips, tips_seen
+from character_helpers import far_take, geometry_tips, tips_seen
 from session_helpers import FRAMES, write_arms_take
 
 import s2c_blender
 from s2c_blender.rig.character import stored
+from s2c_blender.rig.character.leaning import leaning_bone
 from s2c_blender.rig.character.overlay import overlay_of
 from s2c_blender.takes import sampling
 from s2c_blender.takes.hands_on import reader_of
 
 START = 5
-META, RIG = "person", "RIG-person"
+META, RIG, TRUNK = "person", "RIG-person", "spine_fk.002"
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +54,13 @@ def switch(armature: bpy.types.Object, *, fk: bool = False, pole: bool = False) 
     bpy.context.view_layer.update()
 
 
-def play(armature: bpy.types.Object, folder: Path) -> dict[str, np.ndarray]:
+def play(
+    armature: bpy.types.Object,
+    folder: Path,
+    write: Callable[[Path], dict[str, np.ndarray]] = write_arms_take,
+) -> dict[str, np.ndarray]:
     assert bpy.ops.s2c.use_character(armature=armature.name) == {"FINISHED"}
-    arrays = write_arms_take(folder / "made.npz")
+    arrays = write(folder / "made.npz")
     assert bpy.ops.s2c.apply_take(filepath=str(folder / "made.npz"), frame_start=START) == {"FINISHED"}
     assert "Something else" not in bpy.context.scene.s2c_settings.result
     return arrays
@@ -129,6 +134,70 @@ def test_a_leaning_torso_leaves_the_hands_on_the_keys(blend: Path, tmp_path: Pat
         torso.keyframe_insert("location", frame=frame)
     arrays = play(armature, tmp_path)
     check_tips(armature, arrays, 5e-4)
+
+
+@pytest.mark.parametrize("driven", ["swivel", "pole", "fk"])
+def test_the_chest_leans_after_far_keys_and_hands_stay_on_them(
+    driven: str, blend: Path, tmp_path: Path
+) -> None:
+    armature = opened(blend, RIG)
+    switch(armature, fk=driven == "fk", pole=driven == "pole")
+    settings = bpy.context.scene.s2c_settings
+    settings.lean = False
+    arrays = play(armature, tmp_path, far_take)
+    assert "too short" in settings.result and leaning_bone(armature) is None
+    legs = at_frame(armature, START + 30, LEGS)
+    settings.lean = True
+    play(armature, tmp_path, far_take)
+    assert "too short" not in settings.result and leaning_bone(armature) == TRUNK
+    found = read(armature)
+    assert np.abs(found.wrist - arrays["wrist"]).max() < 1e-4
+    assert np.abs(found.euler - arrays["euler"]).max() < 2e-3
+    assert np.abs(found.shoulder[30] - found.shoulder[0]).max() > 0.03
+    assert np.abs(at_frame(armature, START + 30, LEGS) - legs).max() < 1e-6
+    bones = ("DEF-upper_arm.L", "DEF-forearm.L", "DEF-upper_arm.R", "DEF-forearm.R")
+    lengths = np.linalg.norm(at_frame(armature, START + 30, bones)[:, :3, 1], axis=1)
+    assert lengths.max() < 1.001, "the arm is stretched"
+    assert [c.name for c in armature.pose.bones[TRUNK].constraints] == ["S2C Lean"]
+
+
+LEGS = ("DEF-spine", "DEF-thigh.L", "DEF-thigh.R", "DEF-foot.L", "DEF-foot.R")
+
+
+def at_frame(armature: bpy.types.Object, frame: int, bones: tuple[str, ...]) -> np.ndarray:
+    """(bones, 4, 4) poses."""
+    bpy.context.scene.frame_set(frame)
+    evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    return np.array([evaluated.pose.bones[name].matrix for name in bones])
+
+
+@pytest.mark.parametrize("parent", [2, 4, 6], ids=["torso", "chest", "shoulder"])
+def test_hands_that_go_with_the_body_stay_on_far_keys_too(parent: int, blend: Path, tmp_path: Path) -> None:
+    armature = opened(blend, RIG)
+    switch(armature)
+    for side in "LR":
+        armature.pose.bones[f"upper_arm_parent.{side}"]["IK_parent"] = parent
+    arrays = play(armature, tmp_path, far_take)
+    assert leaning_bone(armature) == TRUNK
+    assert np.abs(read(armature).wrist - arrays["wrist"]).max() < 1e-4
+
+
+@pytest.mark.parametrize("follows", ["arms", "rotation"])
+def test_a_chest_that_does_not_carry_the_arms_as_a_body_does_is_left_alone(
+    follows: str, blend: Path, tmp_path: Path
+) -> None:
+    armature = opened(blend, RIG)
+    switch(armature, fk=True)
+    for side in "LR":  # whose arms keep their direction while the chest turns
+        armature.pose.bones[f"upper_arm_parent.{side}"]["FK_limb_follow"] = 1.0
+    if follows == "arms":
+        held = armature.pose.bones["tweak_spine.003"].constraints.new("COPY_TRANSFORMS")
+        held.target, held.subtarget = armature, "root"
+        held.target_space = held.owner_space = "LOCAL_WITH_PARENT"
+    play(armature, tmp_path, far_take)
+    settings = bpy.context.scene.s2c_settings
+    assert "too short" in settings.result and leaning_bone(armature) is None
+    assert not armature.pose.bones[TRUNK].constraints
 
 
 def test_the_metarig_plays_as_a_plain_one(blend: Path, tmp_path: Path) -> None:

@@ -18,6 +18,10 @@ Array = NDArray[np.float64]
 
 SAME_SCALE = 0.01
 """A body that is scaled by more than this in its pose is refused: its arms would be longer than at rest."""
+TRIED = 0.2
+"""Radians about each of two axes by which the trunk is turned to see what it carries."""
+SAME_M, SAME = 1e-4, 1e-3
+"""Within this a bone is where it was, or where it is carried: metres, and of its axes."""
 
 
 class Carrying:
@@ -42,6 +46,8 @@ class Carrying:
         self._poses = {parent: np.empty((frames, 4, 4)) for parent in self._rest}
         self._trunk, self._pivot = trunk, np.empty((frames, 3))
         self._leaned: Array | None = None
+        self._carried = set(self._poses)
+        """The parents that go with the trunk: all, unless `see_carried` finds others."""
         self._frame = 0
 
     def __call__(self, evaluated: bpy.types.Object) -> None:
@@ -68,18 +74,47 @@ class Carrying:
         """Let the trunk turn by `turns` (frames, 3, 3), axes of the piano's frame; returns them in the world's."""
         from_piano = nearest_rotations(piano[None, :3, :3])[0].T
         in_world: Array = from_piano @ turns @ from_piano.T
-        axes = nearest_rotations(self._world[:, :3, :3])
-        in_armature = np.swapaxes(axes, 1, 2) @ in_world @ axes
-        leaned = np.tile(np.eye(4), (len(turns), 1, 1))
-        leaned[:, :3, :3] = in_armature
-        leaned[:, :3, 3] = self._pivot - (in_armature @ self._pivot[..., None])[..., 0]
-        self._leaned = leaned
+        self._leaned = self._motion(in_world)
         return in_world
+
+    def _motion(self, turns: Array) -> Array:
+        """(frames, 4, 4) of the trunk in armature space, for rotations (frames, 3, 3) in the world's axes."""
+        axes = nearest_rotations(self._world[:, :3, :3])
+        in_armature = np.swapaxes(axes, 1, 2) @ turns @ axes
+        moved = np.tile(np.eye(4), (len(in_armature), 1, 1))
+        moved[:, :3, :3] = in_armature
+        moved[:, :3, 3] = self._pivot - (in_armature @ self._pivot[..., None])[..., 0]
+        return moved
+
+    def see_carried(self, evaluated: bpy.types.Object, bones: list[str], turn: Array, metres: float) -> bool:
+        """See which of `bones` have parents that go with the trunk, in the first frame, with the trunk turned.
+
+        turn: (3, 3) in the world's axes. metres: in an armature unit. Returns False where one goes a way of its own.
+        """
+        motion = self._motion(turn[None])[0]
+        self._carried = set()
+        for parent in {self._parents[bone] for bone in bones} - {""}:
+            pose, before = np.array(evaluated.pose.bones[parent].matrix), self._poses[parent][0]
+            if _alike(pose, motion @ before, metres):
+                self._carried.add(parent)
+            elif not _alike(pose, before, metres):
+                return False
+        return True
+
+    def carries(self, bone: str) -> bool:
+        """Whether a bone goes with the trunk."""
+        return self._parents[bone] in self._carried
 
     def parent_pose(self, bone: str) -> Array | None:
         """(frames, 4, 4) the pose of a bone's parent in armature space; None where it has none."""
         parent = self._parents[bone]
-        return self._poses[parent] if parent else None
+        return self._posed(parent) if parent else None
+
+    def _posed(self, parent: str) -> Array:
+        """(frames or 1, 4, 4) of a parent in armature space, with the trunk's lean."""
+        poses = self._poses[parent]
+        leaned: Array = poses if self._leaned is None or parent not in self._carried else self._leaned @ poses
+        return leaned
 
     def to_armature(self, piano: Array, metres: float) -> tuple[Array, Array]:
         """The rigid motion from the piano's frame to the armature's space in metres, as `to_rest` gives it."""
@@ -93,8 +128,7 @@ class Carrying:
         scaled in its pose.
         """
         parent = self._parents[bone]
-        posed = self._poses[parent] @ self._rest[parent] if parent else np.eye(4)
-        carried = self._world @ (posed if self._leaned is None else self._leaned @ posed)
+        carried = self._world @ (self._posed(parent) @ self._rest[parent] if parent else np.eye(4))
         matrix = metres * np.linalg.inv(piano @ carried)
         turn = matrix[:, :3, :3]
         scale = np.linalg.norm(turn, axis=1)
@@ -105,6 +139,12 @@ class Carrying:
                 f'take the scale off "{parent or self._name}" and what carries it.',
             )
         return _rigid(matrix)
+
+
+def _alike(first: Array, second: Array, metres: float) -> bool:
+    """Whether two poses (4, 4) are one."""
+    off = np.abs(first - second)
+    return bool(off[:3, 3].max() * metres < SAME_M and off[:3, :3].max() < SAME)
 
 
 def _rigid(matrices: Array) -> tuple[Array, Array]:

@@ -28,7 +28,17 @@ FEWEST_BELOW = 2
 
 
 def trunk_of(armature: bpy.types.Object, limbs: tuple[Limb, Limb]) -> str | None:
-    """The lowest bone that carries both arms and no legs; None where arms have controls, or nothing carries both."""
+    """The lowest bone that carries both arms and no legs, of a rig with controls the one that it names.
+
+    None where there is none, or nothing carries both.
+    """
+    named = limbs[0].trunk
+    if named:
+        bone = armature.data.bones.get(named)
+        carries = bone is not None and all(
+            bone in armature.data.bones[limb.chain[0]].parent_recursive for limb in limbs
+        )
+        return named if carries and bone.parent is not None else None
     if any(limb.kind != CHAIN for limb in limbs):
         return None
     shared = shared_parent(armature, limbs)
@@ -66,16 +76,34 @@ def lean_values(turns: NDArray[np.float64]) -> NDArray[np.float32]:
 def let_lean(armature: bpy.types.Object, trunk: str) -> None:
     """Give a trunk the constraint that the curves move, once."""
     bone = armature.pose.bones[trunk]
-    if _constraint(bone) is not None:
-        return
-    constraint = bone.constraints.new(KIND)
-    constraint.name = NAME
+    if _constraint(bone) is None:
+        _constrain(bone, NAME)
+
+
+def _constrain(bone: bpy.types.PoseBone, name: str) -> bpy.types.Constraint:
+    """A constraint that turns a bone by `CHANNELS`, in the world's axes."""
+    armature, constraint = bone.id_data, bone.constraints.new(KIND)
+    constraint.name = name
     constraint.target, constraint.subtarget = armature, bone.parent.name
     constraint.map_from, constraint.map_to, constraint.mix_mode_rot = "LOCATION", "ROTATION", "BEFORE"
     constraint.to_euler_order = "XYZ"
     for axis in "xyz":  # whatever the target does, the constraint turns by its smallest values
         setattr(constraint, f"from_min_{axis}", 0.0)
         setattr(constraint, f"from_max_{axis}", 0.0)
+    return constraint
+
+
+@contextmanager
+def turned(armature: bpy.types.Object, trunk: str, turn: NDArray[np.float64]) -> Iterator[None]:
+    """The trunk turned for a moment by `turn` (3, 3), axes of the world, on top of all that moves it."""
+    bone = armature.pose.bones[trunk]
+    constraint = _constrain(bone, f"{NAME} tried")
+    for channel, value in zip(CHANNELS, lean_values(turn[None])[0].tolist(), strict=True):
+        setattr(constraint, channel, value)
+    try:
+        yield
+    finally:
+        bone.constraints.remove(constraint)
 
 
 @contextmanager

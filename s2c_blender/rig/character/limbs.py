@@ -35,6 +35,8 @@ class Limb:
     """Upper arm, forearm and hand whose rest says where shoulder, elbow and wrist are; of a free hand, itself."""
     swivel: bool = False
     """IK: whether the elbow's control turns the arm about its line instead of drawing the elbow."""
+    trunk: str = ""
+    """The control that bends the trunk below the arms, where the rig has one."""
 
 
 def limb_of(armature: bpy.types.Object, mapping: CharacterMapping, hand: int) -> Limb:
@@ -73,10 +75,11 @@ def _controlled(armature: bpy.types.Object, mapping: CharacterMapping, hand: int
     switches = armature.pose.bones[_there(armature, names, "switch", hand)]
     switch = next((switches[name] for name in SWITCHES if name in switches), 0.0)
     if _number(switch, 0.0) > 0.5:
-        return Limb(CHAIN, chain, [], chain)
+        return Limb(CHAIN, chain, [], chain, trunk=names.get("trunk", ""))
     pole = "swivel" not in names or _number(switches.get(USES_POLE), 0.0) > 0.5
     written = [_there(armature, names, part, hand) for part in ("pole" if pole else "swivel", "hand_ik")]
-    return Limb(IK, written, written if pole else written[1:], chain, swivel=not pole)
+    moving = written if pole else written[1:]
+    return Limb(IK, written, moving, chain, swivel=not pole, trunk=names.get("trunk", ""))
 
 
 def _there(armature: bpy.types.Object, names: dict[str, str], part: str, hand: int) -> str:
