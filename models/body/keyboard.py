@@ -96,7 +96,7 @@ BLACK_STEPS = 2
 """White keys from one black key to the next at most."""
 LOWEST_BLACK = LOWEST_PITCH + int(np.flatnonzero(KEY_IS_BLACK)[0])
 _PLAYABLE_INSET = 0.0025  # metres from the edge of what is under a finger
-_PLAYED_FROM = (0.012, 0.059)
+_PLAYED_FROM = (0.005, 0.059)
 """Y from which on a finger lies on a white and on a black key, and not over its front edge."""
 _TIP_BEFORE_FALLBOARD = 0.007
 """Metres from a fingertip's contact point to what is in front of it: its radius."""

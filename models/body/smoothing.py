@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-STILL_SPEED, MOVING_SPEED = 0.02, 0.10
+STILL_SPEED, MOVING_SPEED = 0.005, 0.04
 """m/s: below the first a wrist counts as still, above the second as on its way."""
 _SPEED_SPREAD = 2.0  # frames over which a wrist's speed is averaged
 _REACH = 3  # spreads of the Gaussian beyond which it is nothing
@@ -43,7 +43,7 @@ def smooth(values: NDArray[np.floating[Any]], spread_frames: float) -> NDArray[n
 def smooth_wrists(
     wrist: NDArray[np.floating[Any]], spread_frames: float, still_frames: float, fps: float
 ) -> NDArray[np.float32]:
-    """Wrists (F, 2, 3), metres, smoothed by `spread_frames`, and over the keys by `still_frames` where they hardly move.
+    """Wrists (F, 2, 3), metres, smoothed by `spread_frames`; over the keys by `still_frames` where they hardly move.
 
     Hands that wait or hold are still; what sampling leaves in them is noise, and what takes that away would take the
     leaps out of hands that move, and in height the strokes. Where `still_frames` is not the larger spread this is

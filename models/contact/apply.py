@@ -49,7 +49,7 @@ AHEAD_S = 2.0
 """Seconds of music after a stretch that are heard but not written."""
 CONTEXT_S = 0.5
 """Seconds before a stretch, and around what may change, that are known."""
-_CALM_S = 0.03
+_CALM_S = 0.012
 """Deviation of the bell curve that generated fingertips are calmed with: more takes the life out of real paths, too."""
 
 

@@ -34,6 +34,7 @@ _BETWEEN_S, _MOST_UP = 0.04, 0.46
 # A finger that goes from a black key to a white one, or back, goes around its edge, which takes so long.
 _AROUND_FRAMES, _AROUND_SHARE = 3.1, 0.65
 _HURRIES_S = 0.15  # with less time from key to key, a finger stays before the black ones
+_LANDS_BACK_M = 0.015  # a finger generated this far beside its key lands six tenths as far back
 _BEFORE_BLACK_M = keyboard.BLACK_FRONT - 0.003  # a white key's part before the black ones ends here
 _TRAVEL = 2.5  # metres a second of a finger from one of its keys to the next
 _REACH_M, _LOOKS_BACK = 0.18, 8  # from one key to another of a hand that stays; presses that it may come from
@@ -226,13 +227,22 @@ def _with_slides(presses: Presses, onset: NDArray[np.float64], fps: float) -> Pr
 
 
 def contact_points(
-    presses: Presses, tips: NDArray[np.floating[Any]], fps: float, stays_in: float = 1.0
+    presses: Presses,
+    tips: NDArray[np.floating[Any]],
+    generated: NDArray[np.floating[Any]],
+    fps: float,
+    stays_in: float = 1.0,
+    lands_back: float = 0.0,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Where on its key each finger lands: as near the motion's own fingertip as the key allows.
 
     Args:
-        tips: (frames, 2, 5, 3) contact points of the motion.
+        tips: (frames, 2, 5, 3) contact points of the hands as they are.
+        generated: the same of the motion that they began with.
         stays_in: share that stays of what a finger is farther in than `FAR_IN`.
+        lands_back: share of the way back along the key to where the motion had the finger. A finger that goes down
+            turns about its knuckle, which takes its tip toward the front end; the share fades for a finger that was
+            not generated over its key.
 
     Returns:
         X and Y (m,) metres.
@@ -243,6 +253,10 @@ def contact_points(
     black = keyboard.is_black(presses.pitch)
     low, high = presses.landing_range
     y = np.clip(natural[:, 1], low, high)
+    began = generated.reshape(len(tips), 10, 3)[frame, presses.slot]
+    back = np.clip(began[:, 1], low, high)
+    beside = np.hypot(began[:, 0] - keyboard.key_x(presses.pitch), began[:, 1] - back)
+    y += lands_back * np.exp(-0.5 * (beside / _LANDS_BACK_M) ** 2) * (back - y)
     y -= (1 - stays_in) * np.maximum(y - np.where(black, *FAR_IN[::-1]), 0.0)
     between_blacks = ~black & (y > _BEFORE_BLACK_M)
     left, right = keyboard.playable_x(presses.pitch, between_blacks)

@@ -87,7 +87,11 @@ class Problem:
     def landed(self, points: HandPoints) -> tuple[Array, Array]:
         """Where on its key the finger of each press lands, X and Y (m,) metres, for hands that are at ``points``."""
         tips = points.tips.transpose(3, 1, 2, 0)
-        return contact_points(self.presses, tips, self.fps, self.weights.stays_far_in)
+        generated = self.tips.transpose(3, 1, 2, 0)
+        weights = self.weights
+        return contact_points(
+            self.presses, tips, generated, self.fps, weights.stays_far_in, weights.lands_back
+        )
 
     def points(self, variables: Variables) -> HandPoints:
         """Where the hands are."""

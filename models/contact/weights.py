@@ -12,13 +12,15 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from models.checks import check_range
+
 
 @dataclass(frozen=True, kw_only=True)
 class ContactWeights:
-    """Tolerances and margins, in the unit that each one names; all but the ranges are above 0.
+    """Tolerances and margins, in the unit that each one names; all but the ranges and `lands_back` are above 0.
 
     Raises:
-        ValueError: for a number that is not above 0, and for a comfortable range that is none.
+        ValueError: for a number that is not above 0, a share that is none, and a comfortable range that is none.
     """
 
     # `stay`: near to what was generated
@@ -56,6 +58,8 @@ class ContactWeights:
     stays_far_in: float = 1.0
     """Share that stays, in each step of the solver, of what a finger is farther in on its key than keys are usually
     struck (`models.contact.schedule.FAR_IN`)."""
+    lands_back: float = 0.5
+    """Share, 0 to 1, of the way back along its key to where a finger was generated, in each step of the solver."""
     comes_height: float = 0.001
     """Metres that a finger on its way to its stroke is too high to come down gently."""
     key_clearance: float = 0.002
@@ -95,16 +99,17 @@ class ContactWeights:
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if isinstance(value, (int, float)) and not value > 0:
+            if item.name != "lands_back" and isinstance(value, (int, float)) and not value > 0:
                 raise ValueError(f"{item.name} is {value}; it must be above 0")
+        check_range("lands_back", self.lands_back, 0, 1)
         if len(self.least_arch) != 5 or not np.less(self.least_arch, self.most_arch).all():
             raise ValueError("least_arch must have five numbers, each below that of most_arch")
 
 
 OUR_WEIGHTS = ContactWeights()
 """Of our hands, whose motion the networks make."""
-OTHER_WEIGHTS = ContactWeights(stroke_side=0.0005, stays_far_in=0.65, idle_tip=0.008, steps=8)
+OTHER_WEIGHTS = ContactWeights(stroke_side=0.0005, stays_far_in=0.65, lands_back=0.0, idle_tip=0.008, steps=8)
 """Of other bodies, whose fingers differ each by its own from those that the motion was made for: keys pull them more
-and out from between the black ones, where they only are because another finger is short; idle ones give way more
-readily, and an octave that a small hand just reaches takes more steps to find
-(`benchmarks.other_hands`)."""
+and out from between the black ones, where they only are because another finger is short; where ours would have landed
+says little about theirs; idle ones give way more readily, and an octave that a small hand just reaches takes more
+steps to find (`benchmarks.other_hands`)."""

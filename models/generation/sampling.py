@@ -42,6 +42,8 @@ BLOCK_FRAMES = 2048
 """Frames that leave normalised space together, so that memory does not grow with the song."""
 WILDEST = 1e5
 """Spreads from the mean; numbers around zero that go further, or are none, come from weights that are not a model's."""
+_LIVELINESS = 1
+"""Its stream of random numbers, apart from the noise's own."""
 SEAM_FRAMES = 5
 SEAM_SPREAD = 2.0
 """Frames to either side of a seam that are smoothed, and the spread of the Gaussian."""
@@ -294,7 +296,7 @@ def _windows(
     x = draw_noise(values.shape, generators)
     if config.shared_start:
         x[:, 1] = x[:, 0]
-    x = spread_noise(x, config)
+    x = spread_noise(x, config) * liveliness(config, settings.seed, starts)
     x0 = SAMPLERS[settings.sampler](
         denoise,
         x,
@@ -316,6 +318,22 @@ def spread_noise(x: NDArray[np.float32], config: ModelConfig) -> NDArray[np.floa
     return np.concatenate([joints, np.float32(config.wrist_noise) * wrist], -1)
 
 
-def _generator(seed: int, hand: int, start: int) -> np.random.Generator:
+def liveliness(config: ModelConfig, seed: int, starts: Sequence[int]) -> NDArray[np.float32]:
+    """Factors [B, 2, 1, 1] on the noise of each hand in the windows that start at these frames.
+
+    Hands of pianists are nearly still for seconds and busy for others, where noise of one width makes all seconds
+    alike. Logarithms are normal, the mean is 1; windows do not depend on what shares their batch.
+    """
+    if not config.liveliness:
+        return np.ones((len(starts), 2, 1, 1), np.float32)
+    hands = (0, 1) if config.decoupled_noise and not config.shared_start else (0, 0)
+    drawn = np.array(
+        [[_generator(seed, hand, start, _LIVELINESS).standard_normal() for hand in hands] for start in starts]
+    )
+    factors = np.exp(config.liveliness * drawn - config.liveliness**2 / 2)
+    return factors.astype(np.float32)[..., None, None]
+
+
+def _generator(seed: int, hand: int, start: int, *stream: int) -> np.random.Generator:
     """Noise of one hand in the window that starts at a frame; windows do not depend on what shares their batch."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, hand, start))))
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, hand, start, *stream))))

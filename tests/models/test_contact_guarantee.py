@@ -258,8 +258,16 @@ def test_the_last_word_is_that_hands_do_not_collide(
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
 @pytest.mark.parametrize("name", [item.name for item in fields(ContactWeights) if item.type == "float"])
 def test_weights_must_be_above_zero(name: str, value: float) -> None:
+    if name == "lands_back" and value == 0.0:
+        assert ContactWeights(lands_back=value).lands_back == 0.0  # a share: nothing of the way
+        return
     with pytest.raises(ValueError, match=name):
         ContactWeights(**{name: value})
+
+
+def test_a_share_of_the_way_is_at_most_all_of_it() -> None:
+    with pytest.raises(ValueError, match="lands_back"):
+        ContactWeights(lands_back=1.01)
 
 
 @pytest.mark.parametrize("range_", [(0.4,), (0.4, 0.4, 0.4, 0.4, 2.0)])

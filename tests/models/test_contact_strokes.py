@@ -12,7 +12,7 @@ from models.body.keyboard import BLACK_FRONT, bottom_depth, key_surface, key_x, 
 from models.body.notes import Notes
 from models.body.skeleton import RIGHT
 from models.contact import stroke_curves, touch
-from models.contact.schedule import Presses, plan_presses
+from models.contact.schedule import Presses, contact_points, plan_presses
 from models.contact.stroke_curves import monotone_cubic
 from models.contact.strokes import Strokes, StrokeSampler
 from models.planning.fingering import finger_notes
@@ -237,3 +237,15 @@ def test_repeated_notes_come_up_by_half_between(fps: float) -> None:
     strokes = StrokeSampler(presses, int(2 * fps), fps)(key_x(np.full(8, 60)), np.full(8, 0.03))
     pressed = struck_keys(strokes.points.transpose(3, 1, 2, 0))[:, 60 - 21]
     assert (np.diff(pressed.astype(int)) == 1).sum() == 8
+
+
+@pytest.mark.parametrize(("beside", "share"), [(0.0, 0.5), (0.015, 0.303), (0.06, 0.0)])
+def test_fingers_land_back_where_the_motion_had_them_over_their_key(beside: float, share: float) -> None:
+    """What a finger is turned toward the front by as it goes down is not where it lands."""
+    presses = presses_of(*(np.array([value]) for value in (0.5, 1.0, 5, 60)))
+    generated = np.zeros((FRAMES, 2, 5, 3))
+    generated[..., 0], generated[..., 1] = key_x(60) + beside, 0.040
+    shown = generated - (0, 0.004, 0)
+    _, y = contact_points(presses, shown, generated, FPS, lands_back=0.5)
+    np.testing.assert_allclose(y, 0.036 + share * 0.004, atol=2e-6)
+    np.testing.assert_array_equal(contact_points(presses, shown, generated, FPS)[1], shown[0, 0, 0, 1])

@@ -16,7 +16,7 @@ from models.config import JOINT_CHANNELS
 from models.errors import no_progress
 from models.generation import sampling
 from models.generation.generator import GenerateSettings, generate
-from models.generation.sampling import spread_noise
+from models.generation.sampling import liveliness, spread_noise
 from models.networks.torch_engine import TorchEngine
 from models.thread_pool import ThreadPool
 
@@ -193,3 +193,35 @@ def test_noise_is_wider_along_reaching_and_as_wide_as_asked_for_elsewhere() -> N
     np.testing.assert_allclose(
         spread_noise(noise, plain)[..., :JOINT_CHANNELS], 1.1 * noise[..., :JOINT_CHANNELS], rtol=1e-6
     )
+
+
+def test_hands_are_calm_in_some_windows_and_busy_in_others() -> None:
+    config = dataclasses.replace(TINY, liveliness=0.3)
+    starts = list(range(0, 90_000, 30))
+    factors = liveliness(config, 5, starts)
+    assert factors.shape == (len(starts), 2, 1, 1) and factors.dtype == np.float32
+    drawn = np.log(factors[..., 0, 0])
+    np.testing.assert_allclose([factors.mean(), drawn.std()], [1.0, 0.3], rtol=0.03)
+    assert abs(np.corrcoef(drawn.T)[0, 1]) < 0.05, "each hand is by itself"
+    np.testing.assert_array_equal(factors[7:9], liveliness(config, 5, starts[7:9]))
+    assert (factors != liveliness(config, 6, starts)).all()
+    one_noise = liveliness(dataclasses.replace(config, decoupled_noise=False), 5, starts)
+    np.testing.assert_array_equal(one_noise[:, 0], one_noise[:, 1])
+    np.testing.assert_array_equal(liveliness(TINY, 5, starts), 1.0)
+
+
+def test_sampling_begins_as_lively_as_the_window_is(starts):
+    sample(seed=3, seconds=6.0)
+    plain = [start.x for start in starts]
+    starts.clear()
+    config = dataclasses.replace(TINY, liveliness=0.3)
+    sample(config, seed=3, seconds=6.0)
+    firsts = window_starts(0, 180, TINY.window_frames, 12)
+    factors = np.concatenate([start.x for start in starts]) / np.concatenate(plain)
+    # Windows are sampled in rounds: in another order.
+    own = factors.mean((2, 3))
+    np.testing.assert_allclose(factors, np.broadcast_to(own[..., None, None], factors.shape), rtol=1e-5)
+    expected = liveliness(config, 3, firsts)[..., 0, 0]
+    np.testing.assert_allclose(own[own[:, 0].argsort()], expected[expected[:, 0].argsort()], rtol=1e-5)
+    both = dataclasses.replace(config, shared_start=True)
+    np.testing.assert_array_equal(*liveliness(both, 3, firsts).swapaxes(0, 1))

@@ -54,7 +54,7 @@ def sampled(notes: Notes, fps: float = FPS) -> tuple[Presses, Strokes]:
     presses = plan_presses(notes, fps)
     frames = round((notes.onset_s[-1] + 0.5) * fps)
     tips = np.full((frames, 2, 5, 3), 0.05)
-    return presses, StrokeSampler(presses, frames, fps)(*contact_points(presses, tips, fps))
+    return presses, StrokeSampler(presses, frames, fps)(*contact_points(presses, tips, tips, fps))
 
 
 def struck(strokes: Strokes, fps: float, notes: Notes) -> Score:
@@ -134,7 +134,7 @@ def test_a_slide_of_which_a_key_is_left_out_goes_on() -> None:
     fewer = drop_notes(presses, tangle, FPS, np.zeros((90, 2), bool))
     assert len(fewer.note) == 11
     tips = np.full((60, 2, 5, 3), 0.05)
-    strokes = StrokeSampler(fewer, 60, FPS)(*contact_points(fewer, tips, FPS))
+    strokes = StrokeSampler(fewer, 60, FPS)(*contact_points(fewer, tips, tips, FPS))
     score = struck(strokes, FPS, notes)
     assert score.hits >= 10 and score.false == 0
 

@@ -39,7 +39,9 @@ def test_still_hands_tremble_less_and_leaps_are_as_before():
 
 def test_hands_that_stay_over_their_keys_strike_as_high_as_they_did():
     hands = wrists()
-    hands[..., 2] += 0.01 * (np.arange(len(hands)) % 10 < 2)[:, None]  # three strokes a second, by the wrist alone
+    hands[..., 2] += (
+        0.01 * (np.arange(len(hands)) % 10 < 2)[:, None]
+    )  # three strokes a second, by the wrist alone
     eased = smooth_wrists(hands, 0.6, 3.0, FPS)
     np.testing.assert_array_equal(eased[..., 2], smooth(hands, 0.6)[..., 2])
     np.testing.assert_array_equal(eased[..., :2], smooth_wrists(wrists(), 0.6, 3.0, FPS)[..., :2])

@@ -7,7 +7,8 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
+import zipfile
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -102,6 +103,14 @@ def test_the_zip_is_no_larger_than_the_docs_say(archive: Path) -> None:
     line = next(line for line in page.splitlines() if line.startswith(f"| {target().platform.name} |"))
     said = max(float(number) for number in re.findall(r"[\d.]+", line.replace(target().platform.name, "")))
     assert archive.stat().st_size <= min(1.01e6 * said, MOST_BYTES)
+
+
+def test_the_licence_of_the_published_transcriber_lies_beside_its_weights(archive: Path) -> None:
+    with zipfile.ZipFile(archive) as opened:
+        files = {PurePosixPath(name) for name in opened.namelist()}
+        (weights,) = {path.parent for path in files if path.suffix == ".onnx" and "transcriber" in path.parts}
+        licence = opened.read(str(weights / "LICENSE.txt")).decode()
+    assert "MIT License" in licence and "Permission is hereby granted" in licence and "Copyright" in licence
 
 
 @pytest.mark.timeout(600)

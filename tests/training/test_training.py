@@ -316,6 +316,21 @@ def test_training_begins_with_the_weights_of_another_run_and_measures_its_own_st
         train_stage1(tmp_path / "other", other, settings(), pieces, None, CPU, quiet, start=old)
 
 
+def test_a_run_may_keep_the_statistics_of_its_weights_and_measures_what_they_lack(shards, tmp_path):
+    pieces = read_pieces(shards, "train", fps=TINY.fps)
+    known = dataclasses.replace(measure_statistics(pieces[:1], shared_hands=True), reaching=(0.0,) * 48)
+    config = dataclasses.replace(TINY, statistics=known)
+    kept = settings(steps=1, statistics="config")
+    found = train_stage1(tmp_path / "kept", config, kept, pieces, None, CPU, quiet).statistics
+    spread = torch.tensor(known.euler_std)
+    direction = reaching(pieces, spread, shared_hands=True)
+    np.testing.assert_allclose(found.reaching, direction, rtol=1e-5, atol=1e-9)
+    assert float(direction.norm()) == pytest.approx(1)
+    assert dataclasses.replace(found, reaching=known.reaching) == known
+    again = dataclasses.replace(config, statistics=found)
+    assert train_stage1(tmp_path / "again", again, kept, pieces[:1], None, CPU, quiet).statistics == found
+
+
 def test_training_begins_with_a_model_whose_new_inputs_have_no_effect_yet(tmp_path):
     before = Networks(TINY)
     save_model(tmp_path, TINY, before, "", half=False)

@@ -50,18 +50,20 @@ def measure_statistics(pieces: Sequence[Piece], *, shared_hands: bool) -> Statis
     euler = canonical_euler(euler.transpose(0, 1)[None], shared_hands=shared_hands).flatten(0, 2)
     wrist = canonical_wrist(wrist.transpose(0, 1)[None], shared_hands=shared_hands).flatten(0, 2)
 
-    def numbers(values: Tensor) -> tuple[float, ...]:
-        return tuple(float(f"{value:.6g}") for value in values)
-
     spread = euler.std(0).clamp_min(_SMALLEST_ANGLE_SPREAD)
     return Statistics(
-        euler_mean=numbers(euler.mean(0)),
-        euler_std=numbers(spread),
-        position_mean=numbers(wrist.mean(0)),
-        position_std=numbers(wrist.std(0).clamp_min(1e-3)),
-        finger_reach=numbers(_finger_reach(pieces, shared_hands=shared_hands)),
-        reaching=numbers(reaching(pieces, spread, shared_hands=shared_hands)),
+        euler_mean=rounded(euler.mean(0)),
+        euler_std=rounded(spread),
+        position_mean=rounded(wrist.mean(0)),
+        position_std=rounded(wrist.std(0).clamp_min(1e-3)),
+        finger_reach=rounded(_finger_reach(pieces, shared_hands=shared_hands)),
+        reaching=rounded(reaching(pieces, spread, shared_hands=shared_hands)),
     )
+
+
+def rounded(values: Tensor) -> tuple[float, ...]:
+    """To six digits, as they are written."""
+    return tuple(float(f"{value:.6g}") for value in values)
 
 
 def reaching(pieces: Sequence[Piece], spread: Tensor, *, shared_hands: bool) -> Tensor:
@@ -109,9 +111,16 @@ def _within_reach(statistics: Statistics, low: Tensor, high: Tensor) -> Statisti
 
 
 def first_statistics(windows: Windows, config: ModelConfig, settings: TrainSettings) -> Statistics:
-    """What stage 1 normalises with: measured, or the configuration's own."""
+    """What stage 1 normalises with: measured, or the configuration's own.
+
+    Of the latter ``reaching`` alone is measured where it has none.
+    """
     if settings.statistics == "config":
-        return config.statistics
+        known = config.statistics
+        if any(known.reaching) or not isinstance(windows, Sequence):
+            return known
+        found = reaching(windows, torch.tensor(known.euler_std), shared_hands=config.shared_hands)
+        return dataclasses.replace(known, reaching=rounded(found))
     if not isinstance(windows, Sequence):
         statistics = measure_from_windows(windows, config, settings)
         low, high = -3 * torch.tensor(statistics.position_std), 3 * torch.tensor(statistics.position_std)
