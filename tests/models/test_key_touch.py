@@ -39,7 +39,7 @@ def fine_of(where: tuple[float, float, float], finger: int = 2) -> FineMotion:
         ((0, 0, -0.003), 3.0),
         ((0.0075, 0, 0), 3.0),  # beyond the width in which it surely plays this key
         ((-0.0075, 0, 0.004), 5.0),
-        ((0, -0.032, 0), 4.0),  # nearer to the edge than strokes are asked for
+        ((0, -0.039, 0), 4.0),  # nearer to the edge than strokes are asked for
     ],
 )
 def test_how_far_a_finger_is_off_its_key(where: tuple[float, float, float], off: float) -> None:
@@ -56,7 +56,7 @@ def test_how_far_a_finger_is_off_its_key(where: tuple[float, float, float], off:
         (61, 0.0, 0.14, 0.0),
         (60, 0.0, 0.16, 17.0),  # over the fallboard
         (61, 0.0, 0.16, 17.0),
-        (60, 0.0, -0.005, 17.0),  # before the keys
+        (60, 0.0, -0.005, 10.0),  # before the keys
         (61, 0.0, 0.045, 14.0),  # before the black key
         (62, 0.0235, 0.10, 19.0),  # on the white key beside it
         (61, -0.009, 0.10, 7.0),

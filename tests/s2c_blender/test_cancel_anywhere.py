@@ -139,7 +139,10 @@ def snapshot(folder):
             (t.name, t.mute, [(s.name, s.frame_start, s.frame_end, s.action.name) for s in t.strips])
             for t in data.nla_tracks
         ]
-    found["properties"] = {item.name: sorted(item.keys()) for item in (*bpy.data.scenes, *bpy.data.objects)}
+    # Settings come into being when they are first touched.
+    found["properties"] = {
+        item.name: sorted({*item.keys()} - {"s2c_settings"}) for item in (*bpy.data.scenes, *bpy.data.objects)
+    }
     found["bones"] = {bone.name: sorted(bone.keys()) for bone in hands().pose.bones}
     scene, settings = bpy.context.scene, bpy.context.scene.s2c_settings
     found["scene"] = (scene.name, scene.frame_start, scene.frame_end, scene.frame_current, len(scene.objects))
