@@ -141,3 +141,17 @@ def test_hands_are_mirror_images_of_each_other() -> None:
     found = both_hands(values)
     np.testing.assert_allclose(found[LEFT], found[RIGHT], atol=1e-4)
     assert np.abs(found).max() > 0.01
+
+
+def test_our_fingers_land_half_way_back_and_those_of_others_where_they_are() -> None:
+    hands = over_a_key(64, dx=0.0)
+    problem = problem_of(hands, [(0.3, 0.9, 6, 64)])
+    forward = hands.values.copy()
+    forward[RIGHT, 16] -= 0.004
+    points = problem.points(hands.with_values(forward))
+    ours, others = (
+        float(problem.weighted(weights).landed(points)[1][0]) for weights in (OUR_WEIGHTS, OTHER_WEIGHTS)
+    )
+    generated = float(problem.points(hands).tips[1, RIGHT, 1, 9])
+    assert abs(others - (generated - 0.004)) < 1e-5
+    assert abs(ours - (generated - 0.002)) < 1e-4
