@@ -30,6 +30,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -306,22 +307,33 @@ def call(command: Sequence[str], environment: Mapping[str, str] | None = None) -
         raise DevError(f"This failed with exit code {code}; its own words are above: {' '.join(command)}")
 
 
-def step(label: str, command: Sequence[str]) -> Outcome:
-    """Run a command in the checkout, show its output as it comes and keep the last line of it."""
+def step(label: str, command: Sequence[str], prefix: str = "") -> Outcome:
+    """Run a command in the checkout, show its lines as they come and keep the last one.
+
+    `prefix` goes before each line, to tell apart what runs side by side.
+    """
     say(f"{label}: {' '.join(command)}")
     started = time.monotonic()
-    tail = b""
+    closing = ""
     with subprocess.Popen(
-        command, cwd=ROOT, env=variables(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
+        command, cwd=ROOT, env=variables(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as child:
         assert child.stdout is not None
-        while chunk := child.stdout.read(65536):
-            sys.stdout.buffer.write(chunk)
+        for line in child.stdout:
+            sys.stdout.buffer.write(prefix.encode() + line)
             sys.stdout.flush()
-            tail = (tail + chunk)[-4000:]
-    lines = [line.strip(" =\r\t") for line in tail.decode("utf-8", "replace").split("\n")]
-    closing = next((line for line in reversed(lines) if line), "")
+            closing = line.decode("utf-8", "replace").strip(" =\r\t\n") or closing
     return Outcome(label, child.returncode, time.monotonic() - started, closing)
+
+
+def side_by_side(lanes: Sequence[Sequence[tuple[str, Sequence[str]]]]) -> list[Outcome]:
+    """Run steps, those of a lane one after another, and as many lanes at once as there are cores."""
+
+    def run(lane: Sequence[tuple[str, Sequence[str]]]) -> list[Outcome]:
+        return [step(label, command, f"{label.split(',')[-1].strip()} | ") for label, command in lane]
+
+    with ThreadPoolExecutor(min(len(lanes), os.cpu_count() or 1)) as pool:
+        return [outcome for outcomes in pool.map(run, lanes) for outcome in outcomes]
 
 
 def lint_steps() -> list[Outcome]:
@@ -356,16 +368,12 @@ def test() -> int:
     has_52 = ensure(BLENDER52)
     outcomes = lint_steps()
     pytest = ("-m", "pytest")
-    outcomes.append(
-        step(
-            "tests, Python 3.11",
-            [str(MAIN.python), *pytest, "tests/models", "tests/training", "tests/end_to_end"],
-        )
-    )
-    outcomes.append(step("tests, Blender 4.5", [str(MAIN.python), *pytest, "tests/s2c_blender"]))
+    first = [str(MAIN.python), *pytest, "tests/models", "tests/training", "tests/end_to_end"]
+    blenders = [("tests, Blender 4.5", [str(MAIN.python), *pytest, "tests/s2c_blender"])]
     if has_52:
-        outcomes.append(step("tests, Blender 5.2", [str(BLENDER52.python), *pytest, "tests/s2c_blender"]))
-    else:
+        blenders.append(("tests, Blender 5.2", [str(BLENDER52.python), *pytest, "tests/s2c_blender"]))
+    outcomes += side_by_side([[("tests, Python 3.11", first)], blenders])
+    if not has_52:
         bar = "!" * 100
         print(
             f"\n{bar}\nNOT TESTED: Blender 5.2. It needs Python {BLENDER52.version}, and none was found.\n{bar}"

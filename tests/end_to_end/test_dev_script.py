@@ -255,6 +255,37 @@ def test_output_exit_code_and_last_line_of_a_step(capfdbinary: pytest.CaptureFix
     assert b"first" in capfdbinary.readouterr().out
 
 
+def test_lanes_run_at_once_and_their_lines_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Either lane waits for the other one: one after the other, the first would never end."""
+    program = (
+        "import pathlib, sys, time\n"
+        "mine, other = map(pathlib.Path, sys.argv[1:])\n"
+        "mine.touch()\n"
+        "end = time.monotonic() + 60\n"
+        "while not other.exists() and time.monotonic() < end: time.sleep(0.01)\n"
+        "print('met' if other.exists() else 'alone'); sys.exit(not other.exists())\n"
+    )
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    lanes = [
+        [("tests, first", [sys.executable, "-c", program, one, two])],
+        [
+            ("tests, second", [sys.executable, "-c", program, two, one]),
+            ("tests, third", [sys.executable, "-c", "print('after')"]),
+        ],
+    ]
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    outcomes = dev.side_by_side(lanes)
+    assert [(found.label, found.code, found.closing) for found in outcomes] == [
+        ("tests, first", 0, "met"),
+        ("tests, second", 0, "met"),
+        ("tests, third", 0, "after"),
+    ]
+    said = capfdbinary.readouterr().out
+    assert b"first | met" in said and b"second | met" in said and b"third | after" in said
+
+
 @pytest.mark.parametrize(("codes", "verdict"), [((0, 0), 0), ((0, 5), 1), ((-11, 0), 1)])
 def test_one_failure_fails_the_run(
     codes: tuple[int, int], verdict: int, capsys: pytest.CaptureFixture[str]
@@ -270,6 +301,6 @@ def test_a_missing_python_for_blender_52_is_loud_and_fails_ci(
     monkeypatch.setenv("CI", ci)
     monkeypatch.setattr(dev, "ensure", lambda environment: environment is dev.MAIN)
     monkeypatch.setattr(dev, "lint_steps", list)
-    monkeypatch.setattr(dev, "step", lambda label, command: dev.Outcome(label, 0, 1.0, "1 passed"))
+    monkeypatch.setattr(dev, "step", lambda label, *how: dev.Outcome(label, 0, 1.0, "1 passed"))
     assert dev.test() == verdict
     assert "NOT TESTED: Blender 5.2" in capsys.readouterr().out
