@@ -124,7 +124,7 @@ class CharacterWriter:
         self, bone: str, places: Array, axes: Array, turn: Array, offset: Array
     ) -> Generator[None, None, tuple[Array, Array]]:
         """Location and rotations of a control for places (frames, 3) and axes (frames, 3, 3) in the piano's frame."""
-        parents = self._body.carrying.parent_pose(bone)
+        carriers = self._body.carrying.carrier(bone)
         found = []
         for part in self._blocks():
             own_turn, own_offset = (array if len(array) == 1 else array[part] for array in (turn, offset))
@@ -133,7 +133,7 @@ class CharacterWriter:
             poses[:, :3, 3] = (
                 (own_turn @ places[part][..., None])[..., 0] + own_offset
             ) / self._body.bones.metres
-            near = parents if parents is None or len(parents) == 1 else parents[part]
+            near = carriers if len(carriers) == 1 else carriers[part]
             found.append(basis_of(self._find().pose.bones[bone], poses, near))
             yield None
         return np.concatenate([place for place, _ in found]), np.concatenate([turned for _, turned in found])

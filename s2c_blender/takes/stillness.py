@@ -23,6 +23,7 @@ def stands_still(armature: bpy.types.Object, first: list[str]) -> bool:
     if any(_is_moved(item) for item in carriers):
         return False
     above = {parent.name for name in first for parent in armature.data.bones[name].parent_recursive}
+    above |= {name for name in first if _is_ruled(armature.pose.bones[name])}  # carried by constraints
     written = {name for hand in hands_of(armature).bones for name in hand}
     leaning = leaning_bone(armature)
     leans = leaning is not None and _is_ruled(armature.pose.bones[leaning])

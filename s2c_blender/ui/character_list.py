@@ -10,6 +10,7 @@ from ..core.skeleton import FINGERS
 from ..errors import UserError
 from ..plain_text import shown
 from ..rig.character import stored
+from ..rig.character.checks import hiding_constraints
 from .drawing import buttons, draw_text, is_narrow, why_grey
 
 ARM_NAMES = {"shoulder": "Collarbone", "upper_arm": "Upper Arm", "forearm": "Forearm", "wrist": "Hand"}
@@ -40,6 +41,8 @@ def draw_character(
     column = buttons(layout, context)
     column.operator("s2c.save_mapping", text="Save Mapping…", icon="EXPORT")
     column.operator("s2c.load_mapping", text="Load Mapping…", icon="IMPORT")
+    if _are_held(armature):
+        buttons(layout, context).operator("s2c.switch_off_constraints", icon="CONSTRAINT_BONE")
     layout.prop(context.scene.s2c_settings, "lean")
     reason = why_grey(context, "s2c.show_mapping")
     if reason:
@@ -49,6 +52,14 @@ def draw_character(
         header.label(text=shown(f"{name} Bones"))
         if body is not None:
             draw_bones(body, context, mapping, hand)
+
+
+def _are_held(armature: bpy.types.Object) -> bool:
+    """Whether constraints would hide a take on a character."""
+    try:
+        return bool(hiding_constraints(armature))
+    except UserError:
+        return False  # said where a take is asked for
 
 
 def draw_bones(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...core.turns import nearest_rotations
 from ...errors import UserError
+from .held import carrier_of
 
 Array = NDArray[np.float64]
 
@@ -30,31 +31,31 @@ class Carrying:
     def __init__(
         self, armature: bpy.types.Object, bones: list[str], frames: int, trunk: str | None = None
     ) -> None:
-        """bones: those whose parents are read. frames: how many will be read; one stands for all.
+        """bones: those whose carriers are read. frames: how many will be read; one stands for all.
 
         trunk: a bone above all of them whose place is read, too.
         """
         data = armature.data.bones
-        self._parents = {name: data[name].parent.name if data[name].parent else "" for name in bones}
+        self._bones = list(dict.fromkeys(bones))
+        self._parents = {name: data[name].parent.name if data[name].parent else "" for name in self._bones}
         self._rest = {
-            parent: np.linalg.inv(np.array(data[parent].matrix_local))
-            for parent in set(self._parents.values())
-            if parent
+            name: np.linalg.inv(np.array(data[parent].matrix_local)) if parent else np.eye(4)
+            for name, parent in self._parents.items()
         }
         self._name = armature.name
         self._world = np.empty((frames, 4, 4))
-        self._poses = {parent: np.empty((frames, 4, 4)) for parent in self._rest}
+        self._carriers = {name: np.empty((frames, 4, 4)) for name in self._bones}
         self._trunk, self._pivot = trunk, np.empty((frames, 3))
         self._leaned: Array | None = None
-        self._carried = set(self._poses)
-        """The parents that go with the trunk: all, unless `see_carried` finds others."""
+        self._carried = set(self._bones)
+        """The bones whose carriers go with the trunk: all, unless `see_carried` finds others."""
         self._frame = 0
 
     def __call__(self, evaluated: bpy.types.Object) -> None:
         """Read one frame."""
         self._world[self._frame] = evaluated.matrix_world
-        for parent, poses in self._poses.items():
-            poses[self._frame] = evaluated.pose.bones[parent].matrix
+        for bone, carriers in self._carriers.items():
+            carriers[self._frame] = carrier_of(evaluated.pose.bones[bone])
         if self._trunk is not None:
             self._pivot[self._frame] = evaluated.pose.bones[self._trunk].head
         self._frame += 1
@@ -87,33 +88,30 @@ class Carrying:
         return moved
 
     def see_carried(self, evaluated: bpy.types.Object, bones: list[str], turn: Array, metres: float) -> bool:
-        """See which of `bones` have parents that go with the trunk, in the first frame, with the trunk turned.
+        """See which of `bones` are carried by what goes with the trunk, in the first frame, with the trunk turned.
 
         turn: (3, 3) in the world's axes. metres: in an armature unit. Returns False where one goes a way of its own.
         """
         motion = self._motion(turn[None])[0]
         self._carried = set()
-        for parent in {self._parents[bone] for bone in bones} - {""}:
-            pose, before = np.array(evaluated.pose.bones[parent].matrix), self._poses[parent][0]
-            if _alike(pose, motion @ before, metres):
-                self._carried.add(parent)
-            elif not _alike(pose, before, metres):
+        for bone in bones:
+            carrier, before = carrier_of(evaluated.pose.bones[bone]), self._carriers[bone][0]
+            if _alike(carrier, motion @ before, metres):
+                self._carried.add(bone)
+            elif not _alike(carrier, before, metres):
                 return False
         return True
 
     def carries(self, bone: str) -> bool:
         """Whether a bone goes with the trunk."""
-        return self._parents[bone] in self._carried
+        return bone in self._carried
 
-    def parent_pose(self, bone: str) -> Array | None:
-        """(frames, 4, 4) the pose of a bone's parent in armature space; None where it has none."""
-        parent = self._parents[bone]
-        return self._posed(parent) if parent else None
-
-    def _posed(self, parent: str) -> Array:
-        """(frames or 1, 4, 4) of a parent in armature space, with the trunk's lean."""
-        poses = self._poses[parent]
-        leaned: Array = poses if self._leaned is None or parent not in self._carried else self._leaned @ poses
+    def carrier(self, bone: str) -> Array:
+        """(frames or 1, 4, 4) what carries a bone (`carrier_of`), with the trunk's lean."""
+        carriers = self._carriers[bone]
+        leaned: Array = (
+            carriers if self._leaned is None or bone not in self._carried else self._leaned @ carriers
+        )
         return leaned
 
     def to_armature(self, piano: Array, metres: float) -> tuple[Array, Array]:
@@ -127,8 +125,7 @@ class Carrying:
         (frames, 3): a place p of the piano's frame is at ``rotation @ p + offset``. Raises UserError for a body that is
         scaled in its pose.
         """
-        parent = self._parents[bone]
-        carried = self._world @ (self._posed(parent) @ self._rest[parent] if parent else np.eye(4))
+        carried = self._world @ self.carrier(bone) @ self._rest[bone]
         matrix = metres * np.linalg.inv(piano @ carried)
         turn = matrix[:, :3, :3]
         scale = np.linalg.norm(turn, axis=1)
@@ -136,7 +133,7 @@ class Carrying:
             raise UserError(
                 "character_scaled",
                 f'The body of "{self._name}" is scaled while it moves, so that its arms are not as long as at rest: '
-                f'take the scale off "{parent or self._name}" and what carries it.',
+                f'take the scale off "{self._parents[bone] or self._name}" and what carries it.',
             )
         return _rigid(matrix)
 

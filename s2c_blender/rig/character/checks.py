@@ -14,6 +14,7 @@ import numpy as np
 from ...core.character.mapping import CharacterMapping
 from ...errors import UserError
 from . import stored
+from .held import carries, ruling
 from .limbs import CHAIN, Limb
 
 SHIFTED, TURNED = 1e-3, 2e-3
@@ -31,10 +32,11 @@ def check_character(armature: bpy.types.Object) -> None:
 
 def check_bones(armature: bpy.types.Object, limbs: Iterable[Limb], fingers: Iterable[str]) -> None:
     """Raise UserError for a bone of the hands that something else moves, or that does not turn with its parent."""
+    limbs, fingers = list(limbs), list(fingers)
     arms = [limb for limb in limbs if limb.kind == CHAIN]
+    _check_constraints(armature, _hiding(armature, limbs, fingers))
     for name in (*(name for limb in limbs for name in limb.written), *fingers):
         bone = armature.pose.bones[name]
-        _check_constraints(armature, bone)
         _check_drivers(armature, name)
         if np.abs(np.array(bone.scale) - 1).max() > UNSCALED:
             raise UserError(
@@ -51,14 +53,39 @@ def check_bones(armature: bpy.types.Object, limbs: Iterable[Limb], fingers: Iter
                 )
 
 
-def _check_constraints(armature: bpy.types.Object, bone: bpy.types.PoseBone) -> None:
-    for constraint in bone.constraints:
-        if not constraint.mute and constraint.influence > 0:
-            raise UserError(
-                "character_constraint",
-                f'The constraint "{constraint.name}" moves the bone "{bone.name}" of "{armature.name}", so a take '
-                "would not be seen: switch it off (Bone Constraint Properties, the eye), or set its influence to 0.",
-            )
+Ruled = tuple[bpy.types.PoseBone, bpy.types.Constraint]
+
+
+def hiding_constraints(armature: bpy.types.Object) -> list[Ruled]:
+    """Constraints of a character that would hide a take, with their bones. Raises UserError for no pair of hands."""
+    mapping = stored.mapping_of(armature)
+    limbs = [stored.limb(armature, mapping, hand) for hand in (0, 1)]
+    return _hiding(armature, limbs, [name for own in mapping.hands for name in stored.finger_bones(own)])
+
+
+def _hiding(armature: bpy.types.Object, limbs: list[Limb], fingers: list[str]) -> list[Ruled]:
+    placed = {name for limb in limbs for name in limb.moving}
+    carried = placed | {limb.chain[0] for limb in limbs if limb.kind == CHAIN}
+    written = (*(name for limb in limbs for name in limb.written), *fingers)
+    return [
+        (bone, constraint)
+        for bone in (armature.pose.bones[name] for name in written)
+        for constraint in ruling(bone)
+        if bone.name not in carried or not carries(bone, constraint, moves=bone.name in placed)
+    ]
+
+
+def _check_constraints(armature: bpy.types.Object, hiding: list[Ruled]) -> None:
+    if hiding:
+        bone, constraint = hiding[0]
+        others = len(hiding) - 1
+        more = f" So do {others} others of its hands and arms." if others > 1 else ""
+        more = " So does another one of its hands and arms." if others == 1 else more
+        raise UserError(
+            "character_constraint",
+            f'The constraint "{constraint.name}" moves the bone "{bone.name}" of "{armature.name}", so a take '
+            f"would not be seen.{more} Press Switch Off Constraints (Character), or set the influence to 0.",
+        )
 
 
 def _check_drivers(armature: bpy.types.Object, name: str) -> None:

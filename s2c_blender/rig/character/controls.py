@@ -15,19 +15,19 @@ POLE_AWAY = 1.0
 TINY = 1e-9
 
 
-def basis_of(bone: bpy.types.PoseBone, poses: Array, parents: Array | None) -> tuple[Array, Array]:
+def basis_of(bone: bpy.types.PoseBone, poses: Array, carriers: Array) -> tuple[Array, Array]:
     """Locations (frames, 3) and rotations (frames, 3, 3) of a bone's own channels for its pose in armature space.
 
-    poses: (frames, 4, 4); parents: (frames or 1, 4, 4) of its parent, None where it has none.
+    poses: (frames, 4, 4); carriers: (frames or 1, 4, 4) what carries the bone, see `held.carrier_of`.
     """
-    rest = bone.bone.matrix_local
-    options = {}
-    if parents is not None:
-        options = {"parent_matrix_local": bone.bone.parent.matrix_local}
+    rest, parent = bone.bone.matrix_local, bone.bone.parent
+    options = {"parent_matrix_local": parent.matrix_local} if parent is not None else {}
+    if parent is None:
+        poses = np.linalg.inv(carriers) @ poses
     location, turns = np.empty((len(poses), 3)), np.empty((len(poses), 3, 3))
     for frame, pose in enumerate(poses.tolist()):
-        if parents is not None:
-            options["parent_matrix"] = Matrix(parents[frame if len(parents) > 1 else 0].tolist())
+        if parent is not None:
+            options["parent_matrix"] = Matrix(carriers[frame if len(carriers) > 1 else 0].tolist())
         local = bone.bone.convert_local_to_pose(Matrix(pose), rest, invert=True, **options)
         location[frame] = local.translation
         turns[frame] = local.to_3x3().normalized()

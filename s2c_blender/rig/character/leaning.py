@@ -33,12 +33,9 @@ def trunk_of(armature: bpy.types.Object, limbs: tuple[Limb, Limb]) -> str | None
     None where there is none, or nothing carries both.
     """
     named = limbs[0].trunk
-    if named:
+    if named:  # whether it carries the arms is tried out, see `Carrying.see_carried`
         bone = armature.data.bones.get(named)
-        carries = bone is not None and all(
-            bone in armature.data.bones[limb.chain[0]].parent_recursive for limb in limbs
-        )
-        return named if carries and bone.parent is not None else None
+        return named if bone is not None and bone.parent is not None else None
     if any(limb.kind != CHAIN for limb in limbs):
         return None
     shared = shared_parent(armature, limbs)

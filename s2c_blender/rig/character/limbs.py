@@ -17,6 +17,8 @@ from ...core.skeleton import HANDS
 from ...errors import UserError
 
 CHAIN, IK, FREE = "chain", "ik", "free"
+PARTS = ("upper_arm", "forearm", "hand")
+"""Bones of an arm, by which controls are named: ``hand_ik``, ``forearm_fk``."""
 SWITCHES, USES_POLE = ("IK_FK", "ik_fk_switch"), "pole_vector"
 """Properties of the bone that switches an arm: 0 is IK and 1 is FK; whether a control draws the elbow."""
 
@@ -71,7 +73,7 @@ def _controlled(armature: bpy.types.Object, mapping: CharacterMapping, hand: int
     """An arm that a rig moves by controls, which the family names."""
     known = family(mapping.family)
     names = known.controls[hand] if known is not None and len(known.controls) > hand else {}
-    chain = [_there(armature, names, f"{part}_fk", hand) for part in ("upper_arm", "forearm", "hand")]
+    chain = [_there(armature, names, f"{part}_fk", hand) for part in PARTS]
     switches = armature.pose.bones[_there(armature, names, "switch", hand)]
     switch = next((switches[name] for name in SWITCHES if name in switches), 0.0)
     if _number(switch, 0.0) > 0.5:
@@ -79,6 +81,8 @@ def _controlled(armature: bpy.types.Object, mapping: CharacterMapping, hand: int
     pole = "swivel" not in names or _number(switches.get(USES_POLE), 0.0) > 0.5
     written = [_there(armature, names, part, hand) for part in ("pole" if pole else "swivel", "hand_ik")]
     moving = written if pole else written[1:]
+    own = [names.get(f"{part}_ik", "") for part in PARTS]  # the bones that find their way by themselves
+    chain = own if all(name in armature.data.bones for name in own) else chain
     return Limb(IK, written, moving, chain, swivel=not pole, trunk=names.get("trunk", ""))
 
 

@@ -14,6 +14,7 @@ from ...core.whole_file import whole_file
 from ...errors import UserError
 from ...plain_text import shown
 from ...rig.character import stored
+from ...rig.character.checks import hiding_constraints
 from ...rig.character.overlay import hide_overlay, overlay_of, show_overlay
 from ...rig.character.rest import rest_bones
 from ...rig.character.skin import with_skin
@@ -210,4 +211,32 @@ class S2C_OT_show_mapping(CharacterOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (S2C_OT_choose_bone, S2C_OT_save_mapping, S2C_OT_load_mapping, S2C_OT_show_mapping)
+class S2C_OT_switch_off_constraints(CharacterOperator, bpy.types.Operator):
+    """Switch off the constraints that move the bones of hands and arms, such as limits, so that a take is seen"""
+
+    bl_idname = "s2c.switch_off_constraints"
+    bl_label = "Switch Off Constraints"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        armature = chosen_character(context)
+        assert armature is not None  # see `disabled_reason`
+        hiding = hiding_constraints(armature)
+        for _, constraint in hiding:
+            constraint.mute = True
+        bones = len({bone.name for bone, _ in hiding})
+        self.say(
+            f"Switched off {len(hiding)} constraints of {bones} bones: the eye beside each switches it on again."
+            if hiding
+            else "No constraint moves its hands and arms."
+        )
+        return {"FINISHED"}
+
+
+CLASSES = (
+    S2C_OT_choose_bone,
+    S2C_OT_save_mapping,
+    S2C_OT_load_mapping,
+    S2C_OT_show_mapping,
+    S2C_OT_switch_off_constraints,
+)
