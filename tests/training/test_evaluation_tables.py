@@ -12,10 +12,12 @@ from models.app.pipeline import Pipeline
 from models.body.motion import Motion
 from models.body.notes import Notes
 from models.body.take import Take
+from models.evaluation.key_strokes import KeyStrokes
 from models.evaluation.real_motion_distance import distance_to_real
 from models.music.midi import write_midi
+from training.evaluation.dynamics_table import calm_releases
 from training.evaluation.excerpts import by_turns, choose_excerpts
-from training.evaluation.figures import as_markdown, measure, median_difference_mm, summary
+from training.evaluation.figures import Row, as_markdown, measure, median_difference_mm, summary
 from training.evaluation.takes import TakeOptions, make_takes, right_hand_kept, synthesised
 from training.synthesis.scores import VALIDATION_COMPOSERS, Piece
 
@@ -146,3 +148,17 @@ def test_every_excerpt_has_a_player_of_its_own_in_the_synthesisers_row(scores: P
 def test_options_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         TakeOptions(**wrong)
+
+
+def piece_of(notes: int, seconds: float, release_s: float) -> Row:
+    """A piece in which all keys come up equally fast."""
+    strokes = KeyStrokes(*(np.full(notes, release_s) for _ in range(7)))
+    return Row("contact 1", {"notes": notes, "music_s": seconds}, np.zeros((1, 25)), strokes)
+
+
+def test_releases_are_told_apart_where_there_is_time_for_them() -> None:
+    slow, at_the_edge, fast = piece_of(20, 10.0, 0.2), piece_of(70, 10.0, 0.1), piece_of(71, 10.0, 0.05)
+    quartiles = calm_releases([slow, at_the_edge, fast])
+    assert quartiles == pytest.approx([100, 100, 100])
+    assert calm_releases([slow, fast]) == pytest.approx([200, 200, 200])
+    assert calm_releases([fast]) is None

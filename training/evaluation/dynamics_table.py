@@ -26,6 +26,8 @@ MEANS = (
 )
 """Figures of a piece that are averaged over the pieces that have them."""
 BENDS = ("mcp_deg", "pip_deg", "dip_deg")
+CALM_RATE = 7.0
+"""Notes a second up to which a piece is calm. Releases were measured of two slow performances (docs/definitions.md)."""
 
 
 def dynamics_summary(rows: list[Row]) -> dict[str, Any]:
@@ -41,12 +43,19 @@ def dynamics_summary(rows: list[Row]) -> dict[str, Any]:
         "speed_m_s": pooled.speed_m_s,
         "start_to_bottom_ms": pooled.start_to_bottom_ms,
         "release_ms": pooled.release_ms,
+        "release_calm_ms": calm_releases(rows),
         "onset_depth": pooled.onset_depth,
         "rests": rests,
         "rises_at_rests": rises / rests if rests else None,
         "joint_speed_max": max(one["joint_speed_max"] for one in pieces),
         **{name: _mean(_known(pieces, name)) for name in BENDS},
     }
+
+
+def calm_releases(rows: list[Row]) -> list[float] | None:
+    """Quartiles, ms, of the releases in pieces of at most `CALM_RATE` notes a second; None without any."""
+    calm = [row.strokes for row in rows if row.figures["notes"] <= CALM_RATE * row.figures["music_s"]]
+    return stroke_figures(KeyStrokes.joined(calm)).release_ms
 
 
 def _known(pieces: list[dict[str, Any]], name: str) -> list[Any]:
@@ -80,6 +89,7 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "speed_m_s": (f"speed m/s at {_AT}", _near(2)),
     "start_to_bottom_ms": (f"start to bottom ms at {_AT}", _near(0)),
     "release_ms": ("release ms, quartiles", _each(0)),
+    "release_calm_ms": (f"the same, at most {CALM_RATE:.0f} notes a second", _each(0)),
     "onset_depth": ("depth at onset", _number(2)),
     "wrist_height_range_mm": ("wrist height range mm", _number(0)),
     "wrist_height_white_mm": ("at white keys", _number(0)),
