@@ -122,17 +122,24 @@ def write_channel(
     curve.update()
 
 
+REST: dict[str, dict[int, float]] = {"rotation_quaternion": {0: 1.0}, "rotation_axis_angle": {2: 1.0}}
+"""Channels of a bone at rest that are not 0."""
+
+
 def splice_channel(
     find_bag: Callable[[], bpy.types.ActionChannelbag], bone: str, channel: tuple[str, int], stretch: Stretch
 ) -> Iterator[None]:
     """Write the frames of `stretch` into a curve and leave its other keys as they are, an attribute a step.
+
+    A curve that is not there stands for a bone at rest outside the stretch.
 
     find_bag: called in every step, because undo between two steps frees what was found before.
     """
     path, index = channel
     curve = find_bag().fcurves.find(path, index=index)
     wanted = np.arange(stretch.first, stretch.last + 1, dtype=np.float32)
-    old = evaluate(curve, wanted) if curve is not None else np.zeros(len(wanted), np.float32)
+    rest = REST.get(channel[0].rpartition(".")[2], {}).get(index, 0.0)
+    old = evaluate(curve, wanted) if curve is not None else np.full(len(wanted), rest, np.float32)
     if np.array_equal(old, stretch.values):
         return
     if curve is None:
@@ -145,7 +152,7 @@ def splice_channel(
         keys[name] = values.reshape(count, width) if width > 1 else values
         yield
     curve = find_bag().fcurves.find(path, index=index)
-    spliced = splice(keys, stretch, curve.evaluate)
+    spliced = splice(keys, stretch, curve.evaluate if count else lambda _: rest)
     curve.keyframe_points.clear()
     curve.keyframe_points.add(len(spliced["co"]))
     for name, found in spliced.items():  # without `update`, which would move the handles of keys that stay

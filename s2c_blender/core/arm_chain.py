@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import skeleton
+from .turns import AXIS_ANGLE, matrices_of
 
 Array = NDArray[np.floating[Any]]
 
@@ -25,6 +26,24 @@ STRAIGHT = np.sin(np.radians(12.0))
 REACH = 1.0 - 1e-6
 """The shoulder follows a wrist that is farther away than this share of the arm's length."""
 TINY = 1e-9
+
+
+FOREARM = 2
+"""Its place in the chain."""
+
+
+@dataclass(frozen=True)
+class Twist:
+    """A bone along the forearm that takes a share of the hand's roll, so that the skin twists by degrees."""
+
+    frame: Array
+    """(3, 3) at rest, columns X, Y, Z."""
+    axis: Array
+    """(3,) what it turns about at rest: from its head to the wrist, which stays where it is so."""
+    share: float
+    """How much of the roll it takes, 0 to 1."""
+    above: int = FOREARM
+    """What it hangs on: the forearm, or the twist at ``above - FOREARM - 1``, which comes before it."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,9 @@ class ChainRest:
     """(4, 3, 3), columns X, Y, Z of each bone."""
     hinge: Array | None = None
     """(3,) the axis about which the elbow bends; None takes it from the rest pose."""
+    twists: tuple[Twist, ...] = ()
+    hand_above: int = FOREARM
+    """What the hand hangs on, as a twist does."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for other shapes, and where upper arm or forearm has no length."""
@@ -74,9 +96,11 @@ def built_in_chain(hand: int, hand_size: float = 1.0) -> ChainRest:
 
 
 def to_bones(rest: ChainRest, places: ArmPlaces, roll_share: float = 1.0) -> tuple[Array, Array]:
-    """How far the first bone moves, (frames, 3) in the piano frame, and the rotation of each bone, (frames, 4, 3, 3).
+    """How far the first bone moves, (frames, 3) in the piano frame, and the rotation of each bone.
 
-    roll_share: how much of the hand's roll the forearm takes; the wrist twists by the rest.
+    roll_share: how much of the hand's roll the forearm takes; twists take theirs, the wrist the rest.
+
+    Rotations are (frames, 4 + twists, 3, 3): shoulder, upper arm, forearm, the twists, hand.
 
     The wrist and the hand's orientation are met exactly, and shoulder and elbow as well where they are as far from
     each other and from the wrist as the bones are long. Else the elbow goes to the nearest place where they are, and
@@ -91,19 +115,22 @@ def to_bones(rest: ChainRest, places: ArmPlaces, roll_share: float = 1.0) -> tup
     world_hand = rest.frames[3] @ places.hand
     bent = _basis(lower, hinge)
     roll = _roll(_turned(bent) @ world_hand @ (at_rest[1].T @ rest.frames[3]).T)
-    world = np.stack(
-        [
-            np.broadcast_to(rest.frames[0], world_hand.shape),
-            _basis(upper, hinge) @ (at_rest[0].T @ rest.frames[1]),
-            bent @ _about_y(roll_share * roll) @ (at_rest[1].T @ rest.frames[2]),
-            world_hand,
-        ],
-        axis=1,
-    )
-    joints = _turned(rest.frames[:3]) @ rest.frames[1:]
+    chain = [
+        np.broadcast_to(rest.frames[0], world_hand.shape),
+        _basis(upper, hinge) @ (at_rest[0].T @ rest.frames[1]),
+        bent @ _about_y(roll_share * roll) @ (at_rest[1].T @ rest.frames[2]),
+    ]
+    frames = np.array([*rest.frames[:3], *(twist.frame for twist in rest.twists), rest.frames[3]])
+    shares = [0.0, 0.0, roll_share, *(twist.share for twist in rest.twists)]
+    for twist in rest.twists:
+        turn = _about(twist.axis, (twist.share - shares[twist.above]) * roll)
+        chain.append(chain[twist.above] @ (frames[twist.above].T @ turn @ twist.frame))
+    world = np.stack([*chain, world_hand], axis=1)
+    above = [0, 1, *(twist.above for twist in rest.twists), rest.hand_above]
+    joints = _turned(frames[above]) @ frames[1:]
     turns = np.empty_like(world)
     turns[:, 0] = np.eye(3)  # the first bone only moves
-    turns[:, 1:] = _turned(joints) @ (_turned(world[:, :3]) @ world[:, 1:])
+    turns[:, 1:] = _turned(joints) @ (_turned(world[:, above]) @ world[:, 1:])
     return shoulder - rest.heads[1], turns
 
 
@@ -171,6 +198,11 @@ def _roll(turn: Array) -> Array:
 def _about_y(angle: Array) -> Array:
     zero = np.zeros_like(angle)
     return skeleton.euler_matrices(np.stack([zero, angle, zero], -1))
+
+
+def _about(axis: Array, angle: Array) -> Array:
+    """Rotations (n, 3, 3) about one axis (3,) by angles (n,)."""
+    return matrices_of(np.column_stack([angle, np.broadcast_to(axis, (len(angle), 3))]), AXIS_ANGLE)
 
 
 def _basis(way: Array, hinge: Array) -> Array:

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import fcurves
-from ..core.arm_chain import ArmPlaces, ChainRest, to_bones
+from ..core.arm_chain import FOREARM, ArmPlaces, ChainRest, Twist, to_bones
 from ..core.character_arms import elbow_hinge
 from ..core.skeleton import HANDS, euler_matrices
 from ..core.turns import channel_values
 from ..rig.character.controls import basis_of, pole_places, swivel_angles
 from ..rig.character.limbs import CHAIN, IK
+from ..rig.character.twists import along_forearm, roll_shares
 from .character_body import FALLS_SHORT_M, Arm, CharacterBody
 from .hand_curves import BoneValues, Near
 from .made_for import said_of_hands
@@ -23,8 +24,6 @@ from .take_arrays import TakeArrays
 
 BLOCK_FRAMES = 1500
 """Frames that are worked out in one step."""
-ROLL_SHARE = 0.5
-"""How much of a hand's roll the forearm takes: skin without twist bones creases least where the wrist shares it."""
 
 Array = NDArray[np.float64]
 
@@ -70,7 +69,8 @@ class CharacterWriter:
     def _chain(self, arm: Arm, hand: int, near: Near) -> Iterator[BoneValues | None]:
         """The bones of a plain arm: each turns."""
         chain = self._chain_rest(arm)
-        turns = np.empty((len(arm.wrist), 4, 3, 3))
+        turns = np.empty((len(arm.wrist), 4 + len(chain.twists), 3, 3))
+        forearm_share, *_ = self._roll_shares(arm)
         for part in self._blocks():
             places = ArmPlaces(
                 np.broadcast_to(arm.rest[0], arm.wrist[part].shape),
@@ -78,7 +78,7 @@ class CharacterWriter:
                 arm.to_rest(arm.wrist[part], part),
                 chain.frames[3].T @ arm.axes[part],
             )
-            _, turns[part] = to_bones(chain, places, ROLL_SHARE)
+            _, turns[part] = to_bones(chain, places, forearm_share)
             yield None
         for index, bone in enumerate(arm.limb.written):
             yield self._turned(bone, turns[:, index + 1], near)
@@ -90,7 +90,37 @@ class CharacterWriter:
         unposed = np.linalg.inv(self._body.piano @ np.array(self._find().matrix_world))[:3, :3]
         forward, up = (unposed[:, axis] / np.linalg.norm(unposed[:, axis]) for axis in (1, 2))
         hinge = elbow_hinge(arm.rest, forward, up)
-        return ChainRest(np.vstack([arm.rest[:1], arm.rest]), np.concatenate([frames[:1], frames]), hinge)
+        heads = np.vstack([arm.rest[:1], arm.rest])
+        above = self._hanging_on(arm)
+        twists = [
+            Twist(bones.frames[bones.index[name]], self._to_wrist(arm, name), share, above[name])
+            for name, share in zip(arm.limb.twists, self._roll_shares(arm)[1:], strict=True)
+        ]
+        return ChainRest(
+            heads, np.concatenate([frames[:1], frames]), hinge, tuple(twists), above[arm.limb.chain[2]]
+        )
+
+    def _to_wrist(self, arm: Arm, name: str) -> Array:
+        """(3,) from the head of a twist to the wrist at rest; of one that begins there, along the forearm."""
+        own, wrist = (self._body.bones.heads[self._body.bones.index[n]] for n in (name, arm.limb.chain[2]))
+        way: Array = wrist - own
+        length = arm.lengths[1] / self._body.bones.metres
+        return way if np.linalg.norm(way) > 0.02 * length else arm.rest[2] - arm.rest[1]
+
+    def _roll_shares(self, arm: Arm) -> list[float]:
+        """Of the forearm and its twists."""
+        _, forearm, wrist = arm.limb.chain
+        places = along_forearm(self._find(), forearm, wrist, list(arm.limb.twists))
+        return roll_shares([place or 0.0 for place in places])
+
+    def _hanging_on(self, arm: Arm) -> dict[str, int]:
+        """What each twist and the hand hang on, as `arm_chain.Twist.above` has it."""
+        turning = {name: FOREARM + 1 + place for place, name in enumerate(arm.limb.twists)}
+        found = {}
+        for name in (*arm.limb.twists, arm.limb.chain[2]):
+            above = self._find().data.bones[name].parent_recursive
+            found[name] = next((turning[bone.name] for bone in above if bone.name in turning), FOREARM)
+        return found
 
     def _controls(self, arm: Arm, hand: int, near: Near) -> Iterator[BoneValues | None]:
         """The controls of an arm that finds its way by itself, or a hand without an arm: they move and turn."""

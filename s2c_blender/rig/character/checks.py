@@ -109,7 +109,9 @@ def check_between(evaluated: bpy.types.Object, mapping: CharacterMapping, limbs:
     """
     for limb, own in zip(limbs, mapping.hands, strict=True):
         if limb.kind == CHAIN:
-            for before, after in zip(limb.chain, limb.chain[1:], strict=False):
+            on_the_way = {bone.name for bone in evaluated.data.bones[limb.chain[-1]].parent_recursive}
+            joints = [name for name in limb.written if name not in limb.twists or name in on_the_way]
+            for before, after in zip(joints, joints[1:], strict=False):
                 _check_pair(evaluated, before, after)
         for finger in range(5):
             chain = own.finger_bones(finger)

@@ -15,6 +15,7 @@ from ...core.character.families import family
 from ...core.character.mapping import CharacterMapping
 from ...core.skeleton import HANDS
 from ...errors import UserError
+from .twists import forearm_twists
 
 CHAIN, IK, FREE = "chain", "ik", "free"
 PARTS = ("upper_arm", "forearm", "hand")
@@ -30,13 +31,15 @@ class Limb:
     kind: str
     """`CHAIN`, `IK` or `FREE`."""
     written: list[str]
-    """Chain: upper arm, forearm, hand. IK: what turns the elbow, the hand's control. Free: the hand."""
+    """Chain: upper arm, forearm, its twists, hand. IK: what turns the elbow, the hand's control. Free: the hand."""
     moving: list[str]
     """The written ones that change their place as well."""
     chain: list[str]
     """Upper arm, forearm and hand whose rest says where shoulder, elbow and wrist are; of a free hand, itself."""
     swivel: bool = False
     """IK: whether the elbow's control turns the arm about its line instead of drawing the elbow."""
+    twists: tuple[str, ...] = ()
+    """Chain: bones along the forearm that take a share of the hand's roll, from the elbow on."""
     trunk: str = ""
     """The control that bends the trunk below the arms, where the rig has one."""
 
@@ -66,7 +69,8 @@ def limb_of(armature: bpy.types.Object, mapping: CharacterMapping, hand: int) ->
             f"The {HANDS[hand]} arm of this character lacks a bone: choose both its upper arm and its forearm.",
         )
     names = [str(name) for name in parts]
-    return Limb(CHAIN, names, [], names)
+    twists = forearm_twists(armature, names[1], names[2])
+    return Limb(CHAIN, [*names[:2], *twists, names[2]], [], names, twists=tuple(twists))
 
 
 def _controlled(armature: bpy.types.Object, mapping: CharacterMapping, hand: int) -> Limb:
