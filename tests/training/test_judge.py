@@ -23,6 +23,12 @@ from training.evaluation.paths import Paths, real_pieces, take_on
 FPS = 20.0
 
 
+@pytest.fixture(autouse=True)
+def one_division(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten take as many times longer, and what is proved here does not need them."""
+    monkeypatch.setattr("training.evaluation.judge.DIVISIONS", 1)
+
+
 def wandering(rng: np.random.Generator, fidget: float = 1.0, seconds: float = 20.0) -> Paths:
     """Hands that wander; fingertips move about the wrist in proportion to ``fidget``."""
     frames = round(seconds * FPS)
@@ -62,6 +68,15 @@ def test_excerpts_stay_together() -> None:
     together = judge(Windows.of(made, 6), Windows.of(real)).auc
     torn = [replace(Windows.of(part), excerpt=np.arange(60) + 60 * i) for i, part in enumerate((made, real))]
     assert judge(torn[0], torn[1]).auc > together + 0.15
+
+
+def test_what_one_division_into_folds_says_by_chance_is_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, real = windows(1.1, seed=6, excerpts=7), windows(1.0, seed=7, excerpts=7)
+    alone = [judge(made, real, seed).auc for seed in range(2)]
+    monkeypatch.setattr("training.evaluation.judge.DIVISIONS", 2)
+    verdict = judge(made, real)
+    assert verdict.auc == pytest.approx(np.mean(alone)) and verdict.spread == pytest.approx(np.std(alone))
+    assert verdict.spread > 0
 
 
 def test_two_excerpts_are_needed_on_either_side() -> None:

@@ -105,7 +105,7 @@ def as_markdown(verdict: Verdict, what: str, show: int) -> str:
         "| features | area under the curve |",
         "|---|---|",
     ]
-    lines += [f"| **all** | **{verdict.auc:.3f}** |"]
+    lines += [f"| **all** | **{verdict.auc:.3f}** (± {verdict.spread:.3f} from division to division) |"]
     lines += [
         f"| {group} | {auc:.3f} |" for group, auc in sorted(verdict.groups.items(), key=lambda one: -one[1])
     ]
