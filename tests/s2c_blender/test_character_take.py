@@ -110,6 +110,24 @@ def test_fingertips_are_where_the_geometry_has_them_and_all_is_read_back(how: st
     assert "Something else" not in bpy.context.scene.s2c_settings.result
 
 
+def test_centimetres_may_be_scaled_on_a_parent(tmp_path: Path) -> None:
+    """As engines' characters come: the armature is in centimetres, the empty that it hangs on has the scale."""
+    armature = mpfb_armature(scale=100.0)
+    stage = bpy.data.objects.new("Stage", None)
+    bpy.context.scene.collection.objects.link(stage)
+    stage.location, stage.rotation_euler.z, stage.scale = (1, 2, 0), 0.7, (0.01,) * 3
+    armature.parent, armature.scale = stage, (1, 1, 1)
+    bpy.context.view_layer.update()
+    stored.remember(armature, stored.with_piano(mixamo_mapping(armature), seated(armature)))
+    bpy.context.scene.s2c_settings.armature = armature
+    assert 0.85 < stored.character_hands(armature).size < 1.3
+    arrays = apply_take(tmp_path)
+    for frame in (START, START + 17, START + FRAMES - 1):
+        assert tips_off(armature, arrays, frame) < 1e-4
+    found = read(armature)
+    assert np.abs(found.wrist - arrays["wrist"]).max() < 2e-5
+
+
 def test_arms_keep_their_lengths_and_elbows_hang_and_turn_smoothly(tmp_path: Path) -> None:
     armature = character()
     apply_take(tmp_path)
