@@ -25,6 +25,7 @@ from models.body.player import AVERAGE, Style
 from models.body.resampling import splice
 from models.body.skeleton import STANDARD_HANDS, HandGeometry
 from models.contact import touch
+from models.contact.arriving import arrived
 from models.contact.giving_way import given_way
 from models.contact.lie import LEVEL, WHITE_M, lie_of
 from models.contact.rests import calmed
@@ -100,8 +101,9 @@ def carried(
     Of the style, ``energy`` is how far wrists go, ``looseness`` how much they drift and differ from stroke to stroke,
     ``wrist_height`` how high they are.
     """
+    given, motion = motion, arrived(motion, presses, edits, hand_size, geometry)
     hand_size = hand_size * geometry.proportion
-    given, motion = motion, given_way(motion, presses, edits, hand_size)
+    motion = given_way(motion, presses, edits, hand_size)
     euler, wrist = motion.euler.copy(), motion.wrist.copy()
     level = LEVEL + lie_of(geometry)[:, 0]
     # Hands that meet were generated over and under each other; so they stay.

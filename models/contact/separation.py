@@ -35,7 +35,8 @@ CLEAR_M = HANDS_CLOSER_M + 0.0004
 """Metres that the bones of two hands keep; a little more than what counts as a collision, for rounding's sake."""
 _TOLERANCE = 0.0002  # metres: advancement ends this near to the least displacement
 _ADVANCES = 60
-_EASE_S = 0.16  # a bump rises, and falls, within twice this time
+_EASES_S = (0.16, 0.10)  # a bump rises, and falls, within twice one of these times
+_QUICKLY = 0.3  # what the way of a quicker one costs more, in shares
 _NEAR_S = 0.4  # colliding frames no farther apart are one run
 _LOST, _WRONG = (
     0.2,
@@ -66,7 +67,11 @@ def separate_hands(
     while colliding.any():
         first = _first_run(colliding, motion.fps)
         best = min(
-            (_settled(bones, first, way, motion.fps) for way in _ways(edits.free, first)),
+            (
+                _settled(bones, first, way, motion.fps, quickly)
+                for way in _ways(edits.free, first)
+                for quickly in range(len(_EASES_S))
+            ),
             key=lambda bump: bump.cost,
         )
         shift[best.frames] += best.shift
@@ -116,12 +121,12 @@ def _first_run(colliding: NDArray[np.bool_], fps: float) -> NDArray[np.int64]:
     return frames[: breaks[0] + 1] if len(breaks) else frames
 
 
-def _settled(bones: Bones, run: NDArray[np.int64], way: _Way, fps: float) -> _Bump:
+def _settled(bones: Bones, run: NDArray[np.int64], way: _Way, fps: float, quickly: int = 0) -> _Bump:
     """The bump along a way that leaves no collision under it where the way may be gone, and what it costs."""
     count = len(way.may)
     need = np.zeros(count)
     asking = run[way.may[run]]
-    reach = max(round(_EASE_S * fps), 2)
+    reach = max(round(_EASES_S[quickly] * fps), 2)
     kernel = (1 - (np.arange(-reach, reach + 1) / (reach + 1)) ** 2) ** 2
     kernel /= kernel.sum()
     rim = _from_rim(way.may, reach)
@@ -135,7 +140,8 @@ def _settled(bones: Bones, run: NDArray[np.int64], way: _Way, fps: float) -> _Bu
         moved = bones.at(frames).moved(shift)
         asking = frames[_colliding(moved)]
         if not len(asking):
-            return _Bump(frames, shift, _cost(bones.at(frames), moved, part.max()))
+            far = part.max() * (1 + _QUICKLY * quickly)
+            return _Bump(frames, shift, _cost(bones.at(frames), moved, far))
 
 
 def _from_rim(may: NDArray[np.bool_], reach: int) -> NDArray[np.float64]:

@@ -34,6 +34,7 @@ from models.planning.fingering_lattice import (
 from models.planning.fingering_noise import finger_noise
 from models.planning.gestures import glissandi, sliding_fingers
 from models.planning.letting_go import leave_in_time
+from models.planning.making_way import make_way
 from models.planning.playing_hands import OUR_HANDS, PlayingHands
 
 __all__ = ["CHORD_WINDOW_S", "HELD_S", "MAX_SPAN", "FingeringCosts", "finger_notes"]
@@ -197,7 +198,7 @@ def finger_notes(
                 search, notes.select(index), hand, tips, playing.present[hand]
             )
     hands = np.where(fingers >= 0, notes.hand, np.int8(UNKNOWN))
-    return replace(notes, hand=hands, finger=fingers, release_s=release)
+    return replace(notes, hand=hands, finger=fingers, release_s=make_way(notes, hands, fingers, release))
 
 
 def _with_slides(

@@ -50,7 +50,7 @@ _CHORD_SPANS = SPANS | {
     (0, 4): (-1, 1, 7, 12, 13, 15),
 }
 """Keys that are held together leave the hand no time to open: an octave is the thumb's and the little finger's."""
-_NATURAL = np.array([-4.0, -1.3, 0.7, 2.6, 4.7])  # fingertips from the wrist in playing position, semitones
+NATURAL = np.array([-4.0, -1.3, 0.7, 2.6, 4.7])  # fingertips from the wrist in playing position, semitones
 _WEAK = np.array([0.0, 0.0, 0.0, 0.35, 0.3])
 _ON_BLACK = np.array([1.2, 0.0, 0.0, 0.0, 0.6])
 
@@ -179,7 +179,7 @@ def ergonomic_tables(costs: FingeringCosts) -> Tables:
             near = np.minimum(_span_cost(SPANS[low, high], towards / costs.reach, costs.stretch), 12.0)
             crosses = (low == 0) & (towards < 0)
             step[:, a, b] = near + costs.crossing * crosses
-    moved = distance[:, None, None] - (_NATURAL[None, None, :] - _NATURAL[None, :, None])
+    moved = distance[:, None, None] - (NATURAL[None, None, :] - NATURAL[None, :, None])
     step += costs.hand_moves * np.abs(moved)
     held = costs.held_finger_changes * (1 - np.eye(FINGERS)).reshape(1, -1)
 

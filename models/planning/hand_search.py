@@ -40,6 +40,8 @@ class HandCosts:
     """Another hand than the one that the file names."""
     wide: float = 15.0
     """Each metre beyond a comfortable span, keys still held included."""
+    filled: float = 1.0
+    """Share of `wide` that it is more for each key between the outer two."""
     impossible: float = 60.0
     """Each metre beyond the widest span."""
     left_out: float = 8.0
@@ -213,7 +215,7 @@ def _strike(
     """A hand of so many fingers and such a reach after it has struck keys, and what that costs."""
     low, high, count = struck[0].x, struck[-1].x, len(struck)
     easy, most = _EASY_SPAN * reach, MAX_SPAN * reach
-    cost = _span_cost(high - low, costs, reach)
+    cost = _span_cost(high - low, count, costs, reach)
     cost += costs.left_out * (max(count - fingers, 0) + (high - low > most))
     from_x, to_x = (high - easy, low) if high - easy <= low else (low, high - easy)
     if time - state.time < 4 * _NEAR_S:
@@ -235,7 +237,7 @@ def _strike(
             continue
         wide = max(high, key.x) - min(low, key.x)
         if count < fingers and wide <= (most if key.needed > time else easy):
-            cost += _span_cost(wide, costs, reach) - _span_cost(high - low, costs, reach)
+            cost += _span_cost(wide, count + 1, costs, reach) - _span_cost(high - low, count, costs, reach)
             low, high, count = min(low, key.x), max(high, key.x), count + 1
             held.append(key)
         else:
@@ -246,8 +248,11 @@ def _strike(
     return HandState((*held, *struck[:fingers]), low, high, time, from_x, to_x), cost
 
 
-def _span_cost(span: float, costs: HandCosts, reach: float) -> float:
+def _span_cost(span: float, count: int, costs: HandCosts, reach: float) -> float:
     easy, widest = _EASY_SPAN * reach, _WIDEST_SPAN * reach
     if span <= easy:
         return 0.0
-    return costs.wide * (span - easy) + costs.impossible * max(span - widest, 0.0)
+    cost = costs.wide * (span - easy)
+    if count > 2:
+        cost *= 1 + costs.filled * (count - 2)
+    return cost + costs.impossible * (span - widest) if span > widest else cost

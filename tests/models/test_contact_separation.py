@@ -112,6 +112,21 @@ def test_parting_is_smooth() -> None:
     assert np.abs(np.diff(shift, 2, axis=0)).max() < 0.12 * largest
 
 
+def test_hands_part_quickly_where_they_hold_keys_before_and_after() -> None:
+    gap = np.full(60, 0.17)
+    gap[30] = 0.02
+    motion = hands_at(np.stack([-gap / 2, gap / 2], 1), seed=6)
+    before = pose(motion).tips
+    motion.wrist[..., 2] -= before[..., 2].max((0, 2)) + 0.006  # all fingers in the keys
+    assert colliding(motion)[30] and not colliding(motion)[np.r_[:28, 33:60]].any()
+    moved = Motion(motion.euler, separate_hands(motion, everywhere(motion)), FPS)
+    assert not colliding(moved).any()
+    stays = np.abs(moved.wrist - motion.wrist).max((1, 2)) < 1e-6
+    assert stays[: 30 - 6].all() and stays[30 + 7 :].all(), (
+        "the gentle way would take ten frames to either side"
+    )
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_mirrored_hands_part_in_the_mirror(seed: int) -> None:
     rng = np.random.default_rng(seed)

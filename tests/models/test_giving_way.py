@@ -77,3 +77,40 @@ def test_a_short_rest_and_hands_that_have_crossed_far_are_left_alone() -> None:
     presses = presses_of([(0.5, 3.5, 2, 60)])
     found = given_way(crossed, presses, EditMask.everything(motion.frames, FPS), 1.0).wrist
     assert np.array_equal(found, crossed.wrist)
+
+
+def on_the_way(right: float, left: float, frames: int = 90) -> Motion:
+    """The right hand goes up in the last moment, from one place to another; the left one does at 1 s."""
+    wrist = entangled(frames / FPS).wrist
+    wrist[:, RIGHT, 0], wrist[:, LEFT, 0] = -0.05, -0.4
+    wrist[42:, RIGHT, 0], wrist[30:, LEFT, 0] = right, left
+    return Motion(np.zeros((frames, 2, 16, 3), np.float32), wrist, FPS)
+
+
+UPWARD = [(0.2, 0.6, 7, 60), (1.5, 2.8, 7, 84), (0.2, 0.6, 2, 45), (1.1, 2.8, 2, 65)]
+"""The right hand strikes at 0.2 and 1.5 s, the left one at 0.2 and 1.1 s; both let go in between."""
+
+
+def test_a_hand_that_goes_on_is_gone_before_the_other_one_comes() -> None:
+    motion = on_the_way(right=0.25, left=0.05)
+    found = given_way(motion, presses_of(UPWARD), EditMask.everything(motion.frames, FPS), 1.0).wrist
+    assert motion.wrist[33, RIGHT, 0] < motion.wrist[33, LEFT, 0]
+    assert found[33, RIGHT, 0] - found[33, LEFT, 0] > 0.9 * ROOM_M
+    assert found[..., RIGHT, 0].max() < 0.25 + 1e-3, "no farther than where it goes"
+    assert np.allclose(found[45:, RIGHT], motion.wrist[45:, RIGHT], atol=2e-3)
+    assert np.array_equal(found[:18], motion.wrist[:18]), "it stays while it plays"
+
+
+def test_a_hand_waits_for_the_other_one_to_leave() -> None:
+    rows = [(0.2, 1.05, 7, 60), (1.5, 2.8, 7, 84), (0.2, 0.75, 2, 45), (1.4, 2.8, 2, 65)]
+    motion = on_the_way(right=0.25, left=0.05)
+    found = given_way(motion, presses_of(rows), EditMask.everything(motion.frames, FPS), 1.0).wrist
+    assert np.array_equal(found[31, RIGHT], motion.wrist[31, RIGHT])
+    assert found[31, LEFT, 0] < found[31, RIGHT, 0] - 0.5 * ROOM_M
+
+
+def test_a_hand_that_does_not_go_on_beyond_the_other_one_is_crossed() -> None:
+    motion = on_the_way(right=-0.05, left=0.3)
+    rows = [(*UPWARD[0][:3], 60), (1.5, 2.8, 7, 60), *UPWARD[2:]]
+    found = given_way(motion, presses_of(rows), EditMask.everything(motion.frames, FPS), 1.0).wrist
+    assert np.array_equal(found[33:], motion.wrist[33:])

@@ -6,6 +6,7 @@ import pytest
 from counting import calls_of
 from numpy.typing import NDArray
 
+from models.body.keyboard import key_x
 from models.body.notes import Notes
 from models.body.skeleton import LEFT, RIGHT
 from models.music.notes import chord_starts
@@ -15,6 +16,7 @@ from models.planning.hand_odds import (
     right_hand_odds,
     stored_weights,
 )
+from models.planning.hand_search import Key, search_hands
 from models.planning.hands import HandCosts, assign_hands
 
 
@@ -137,3 +139,17 @@ def test_no_hand_plays_between_the_keys_of_the_other_one_because_of_its_track() 
     notes = Notes.from_arrays(table * [1, 1, 1, 0] + [0, 0, 0, 80], hand=table[:, 3].astype(int))
     found = assign_hands(notes, advice=True)
     assert (found == np.sort(found)).all()
+
+
+def test_a_tenth_that_is_full_of_keys_is_shared_and_one_of_two_keys_is_not() -> None:
+    def shared(pitches: list[int], costs: HandCosts) -> list[int]:
+        keys = [Key(float(key_x(pitch)), 1.0, 1.0) for pitch in pitches]
+        prices = [(0.0, 9.0)] + [(1.0, 0.0)] * (
+            len(keys) - 1
+        )  # the notes around them are all the right hand's
+        return search_hands([(0.0, keys)], [prices], costs)
+
+    full, open_ = [48, 60, 63, 67, 72, 75], [48, 60, 75]
+    assert shared(full, HandCosts()) == [LEFT, LEFT, RIGHT, RIGHT, RIGHT, RIGHT]
+    assert shared(full, HandCosts(filled=0.0)) == [LEFT] + 5 * [RIGHT]
+    assert shared(open_, HandCosts()) == [LEFT, RIGHT, RIGHT]
