@@ -38,10 +38,8 @@ _ADVANCES = 60
 _EASES_S = (0.16, 0.10)  # a bump rises, and falls, within twice one of these times
 _QUICKLY = 0.3  # what the way of a quicker one costs more, in shares
 _NEAR_S = 0.4  # colliding frames no farther apart are one run
-_LOST, _WRONG = (
-    0.2,
-    3.0,
-)  # what a frame with a key let go costs, and one with a wrong key, in centimetres of way
+_LOST, _MISSED, _WRONG = 0.2, 2.0, 3.0
+"""What a frame with a key let go, a missed stroke and a frame with a wrong key cost, in centimetres of way."""
 _UP_AND_OUT = 0.6, 0.8  # to the side, up
 _SUNK_M, _OVER_M = 0.001, 0.001
 """A fingertip that comes over another key is in it so far below its top, and rises so far above it."""
@@ -183,9 +181,16 @@ def _needs(bones: Bones, unit: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _cost(before: Bones, after: Bones, way: float) -> float:
-    """Of a displacement: its length, keys that are let go, and above all keys that are struck by it."""
+    """Of a displacement: its length, keys that are let go or not struck, and above all keys that are struck by it."""
     keys, then = (keyboard.pressed_keys(part.tips) for part in (before, after))
-    return 100 * way + _LOST * int((keys & ~then).sum()) + _WRONG * int((then & ~keys).sum())
+    struck = keys.copy()
+    struck[1:] &= ~keys[:-1]
+    return (
+        100 * way
+        + _LOST * int((keys & ~then).sum())
+        + _MISSED * int((struck & ~then).sum())
+        + _WRONG * int((then & ~keys).sum())
+    )
 
 
 def _rises(

@@ -13,7 +13,7 @@ from models.body.kinematics import Joints, forward_kinematics, outside_limits
 from models.body.motion import Motion
 from models.body.notes import Notes
 from models.contact import apply_contact
-from models.contact.separation import CLEAR_M, _all_bones, _needs, separate_hands
+from models.contact.separation import CLEAR_M, _all_bones, _cost, _needs, separate_hands
 from models.evaluation.biomechanics import fingers_touch, hands_collide
 
 FPS = 30.0
@@ -125,6 +125,20 @@ def test_hands_part_quickly_where_they_hold_keys_before_and_after() -> None:
     assert stays[: 30 - 6].all() and stays[30 + 7 :].all(), (
         "the gentle way would take ten frames to either side"
     )
+
+
+def test_a_stroke_that_is_missed_costs_more_than_a_key_that_is_let_go() -> None:
+    motion = hands_at(np.tile([-0.2, 0.2], (12, 1)), seed=6)
+    motion.wrist[..., 2] -= pose(motion).tips[..., 2].max((0, 2)) + 0.006
+    motion.wrist[:4, :, 2] += 0.03  # the fingers go down in frame 4
+    bones = _all_bones(motion.euler, motion.wrist, 1.0, skeleton.STANDARD_HANDS)
+
+    def cost(frame: int) -> float:
+        up = np.zeros((12, 2, 3), np.float32)
+        up[frame, :, 2] = 0.03
+        return _cost(bones, bones.moved(up), 0.03)
+
+    assert cost(4) > cost(8) > cost(2)
 
 
 @pytest.mark.parametrize("seed", range(4))
