@@ -131,6 +131,6 @@ def _shift(strokes: _Strokes, when: Array, strikes: Array, lets_go: Array, times
     time = np.concatenate([[time[0] - 1.0], time, [time[-1] + 1.0]])
     value = np.pad(value, 1, mode="edge")
     gentle = PchipInterpolator(time, value)(np.clip(times, time[0], time[-1]))
-    # Half of it straight: so a hand is a quarter faster than its mean on the way, by the cubic alone half as fast again.
+    # Half of it straight: on its way a hand is a quarter faster than its mean, by the cubic alone it would be a half.
     found: Array = (gentle + np.interp(times, time, value)) / 2
     return found
