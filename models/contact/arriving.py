@@ -25,7 +25,7 @@ from models.music.notes import CHORD_WINDOW_S
 
 Array = NDArray[np.float64]
 
-FINGERS_REACH_M = 0.04
+FINGERS_REACH_M = 0.03
 """Metres to either side that fingers go to their keys on their own."""
 _COMES_S = 0.35
 """A hand comes to keys that it was not generated to in this time, and goes on from them."""
@@ -129,8 +129,6 @@ def _shift(strokes: _Strokes, when: Array, strikes: Array, lets_go: Array, times
     time, value = time[later], value[later]
     # PCHIP is level at a knot where one side is: with a level piece beyond each end, at the ends.
     time = np.concatenate([[time[0] - 1.0], time, [time[-1] + 1.0]])
-    value = np.pad(value, 1, mode="edge")
-    gentle = PchipInterpolator(time, value)(np.clip(times, time[0], time[-1]))
-    # Half of it straight: on its way a hand is a quarter faster than its mean, by the cubic alone it would be a half.
-    found: Array = (gentle + np.interp(times, time, value)) / 2
+    curve = PchipInterpolator(time, np.pad(value, 1, mode="edge"))
+    found: Array = curve(np.clip(times, time[0], time[-1]))
     return found
