@@ -13,6 +13,8 @@ from s2c_blender.core import skeleton
 from s2c_blender.core.character.mapping import CharacterMapping, HandMapping
 from s2c_blender.core.character_seat import piano_for
 from s2c_blender.export.fbx import export_fbx
+from s2c_blender.takes import sampling
+from s2c_blender.takes.hands_on import reader_of
 
 RIGS = Path(__file__).with_name("rigs")
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
@@ -198,3 +200,19 @@ def far_take(path: Path, shift: float = 0.34) -> dict[str, np.ndarray]:
     arrays["wrist"][:, :, 0] += (shift * there)[:, None].astype(np.float32)
     write_arms_take(path, arrays)
     return arrays
+
+
+def made_and_applied(folder, start, write=write_arms_take):
+    """Put a take that `write` makes in a folder onto the character, from frame ``start`` on; its arrays."""
+    arrays = write(folder / "made.npz")
+    assert bpy.ops.s2c.apply_take(filepath=str(folder / "made.npz"), frame_start=start) == {"FINISHED"}
+    assert "Something else" not in bpy.context.scene.s2c_settings.result
+    return arrays
+
+
+def read_back(armature, start):
+    """The take that evaluated bones show, read as the extension reads it."""
+    reader = reader_of(armature, FRAMES)
+    for _ in sampling.sample(armature.session_uid, armature.name, range(start, start + FRAMES), reader):
+        pass
+    return reader

@@ -9,14 +9,12 @@ import bpy
 import numpy as np
 import pytest
 from auto_rig_pro_rig import SIDES, auto_rig_pro
-from character_helpers import far_take
+from character_helpers import far_take, made_and_applied, read_back
 from session_helpers import FRAMES, write_arms_take
 
 import s2c_blender
 from s2c_blender.rig.character import stored
 from s2c_blender.rig.character.leaning import leaning_bone
-from s2c_blender.takes import sampling
-from s2c_blender.takes.hands_on import reader_of
 
 START = 5
 TRUNK = "c_spine_01.x"
@@ -49,17 +47,12 @@ def play(
 ) -> dict[str, np.ndarray]:
     if not stored.is_character(armature):
         assert bpy.ops.s2c.use_character(armature=armature.name) == {"FINISHED"}
-    arrays = write(folder / "made.npz")
-    assert bpy.ops.s2c.apply_take(filepath=str(folder / "made.npz"), frame_start=START) == {"FINISHED"}
-    assert "Something else" not in bpy.context.scene.s2c_settings.result
-    return arrays
+    found: dict[str, np.ndarray] = made_and_applied(folder, START, write)
+    return found
 
 
 def read(armature: bpy.types.Object) -> Any:
-    reader = reader_of(armature, FRAMES)
-    for _ in sampling.sample(armature.session_uid, armature.name, range(START, START + FRAMES), reader):
-        pass
-    return reader
+    return read_back(armature, START)
 
 
 @pytest.mark.parametrize("how", ["ik", "fk", "fk_with_the_shoulder"])

@@ -8,15 +8,13 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from character_helpers import far_take, geometry_tips, tips_seen
+from character_helpers import far_take, geometry_tips, made_and_applied, read_back, tips_seen
 from session_helpers import FRAMES, write_arms_take
 
 import s2c_blender
 from s2c_blender.rig.character import stored
 from s2c_blender.rig.character.leaning import leaning_bone
 from s2c_blender.rig.character.overlay import overlay_of
-from s2c_blender.takes import sampling
-from s2c_blender.takes.hands_on import reader_of
 
 START = 5
 META, RIG, TRUNK = "person", "RIG-person", "spine_fk.002"
@@ -60,17 +58,12 @@ def play(
     write: Callable[[Path], dict[str, np.ndarray]] = write_arms_take,
 ) -> dict[str, np.ndarray]:
     assert bpy.ops.s2c.use_character(armature=armature.name) == {"FINISHED"}
-    arrays = write(folder / "made.npz")
-    assert bpy.ops.s2c.apply_take(filepath=str(folder / "made.npz"), frame_start=START) == {"FINISHED"}
-    assert "Something else" not in bpy.context.scene.s2c_settings.result
-    return arrays
+    found: dict[str, np.ndarray] = made_and_applied(folder, START, write)
+    return found
 
 
 def read(armature: bpy.types.Object) -> Any:
-    reader = reader_of(armature, FRAMES)
-    for _ in sampling.sample(armature.session_uid, armature.name, range(START, START + FRAMES), reader):
-        pass
-    return reader
+    return read_back(armature, START)
 
 
 def check_tips(armature: bpy.types.Object, arrays: dict[str, np.ndarray], within: float) -> None:

@@ -226,7 +226,7 @@ class S2C_OT_switch_off_constraints(CharacterOperator, bpy.types.Operator):
             constraint.mute = True
         bones = len({bone.name for bone, _ in hiding})
         self.say(
-            f"Switched off {len(hiding)} constraints of {bones} bones: the eye beside each switches it on again."
+            f"Constraints switched off: {len(hiding)}, on bones: {bones}. The eye beside each switches it on again."
             if hiding
             else "No constraint moves its hands and arms."
         )
