@@ -151,7 +151,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--keyboard",
         metavar="KEYS_OR_FILE",
         help="other keys than the 88 usual ones: a number of keys (61), or a JSON file with lowest_pitch, keys, "
-        "white_pitch (metres); notes beyond them are left out",
+        "white_pitch, white_dip (metres); notes beyond them are left out",
     )
     generate.set_defaults(run=run_generate)
 

@@ -157,16 +157,16 @@ def pressed_keys(tips: ArrayLike) -> NDArray[np.bool_]:
 
 
 def struck_keys(
-    tips: ArrayLike, struck: float = STRUCK_SHARE, released: float = RELEASED_SHARE
+    tips: ArrayLike, struck: float = STRUCK_SHARE, released: float = RELEASED_SHARE, dip_factor: float = 1.0
 ) -> NDArray[np.bool_]:
     """Which keys (frames, 88) are down: from where contact points (frames, ..., 3) strike them to where they let go.
 
     A point strikes its key when it passes the share ``struck`` of the dip downward, or slides onto it that deep from a
     key of the same colour: on black keys across the white ones between, no higher than there and in none of these. A
     point that comes through the side of a key otherwise strikes nothing. A key is let go when no point on it is as deep
-    as the share ``released``.
+    as the share ``released``. ``dip_factor``: how deep the keys go, in dips of ours.
     """
-    state, points = KeyState(struck, released), np.asarray(tips)
+    state, points = KeyState(struck, released, dip_factor), np.asarray(tips)
     blocks = [state.next(points[begin : begin + _BLOCK]) for begin in range(0, len(points), _BLOCK)]
     return np.concatenate(blocks) if blocks else np.zeros((0, KEYS), bool)
 
@@ -174,8 +174,10 @@ def struck_keys(
 class KeyState:
     """Which keys are down, as `struck_keys` has it, for motion that comes in blocks."""
 
-    def __init__(self, struck: float = STRUCK_SHARE, released: float = RELEASED_SHARE) -> None:
-        self._shares = struck, released
+    def __init__(
+        self, struck: float = STRUCK_SHARE, released: float = RELEASED_SHARE, dip_factor: float = 1.0
+    ) -> None:
+        self._shares = struck * dip_factor, released * dip_factor
         self._down = np.zeros(KEYS, bool)
         self._before: NDArray[Any] | None = None
         self._slides: NDArray[np.int64] | None = None

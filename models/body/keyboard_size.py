@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many keys a keyboard has and how wide they are, where it is not the 88 keys of ``hands.json``.
+"""How many keys a keyboard has, how wide they are and how deep they go, where it is not the 88 keys of ``hands.json``.
 
 The piano frame is scaled until the user's keys are ours, so keyboard, strokes and contact know one size of keys. What
 changes with the keys' width is the hand: on keys of nine tenths of the usual width a hand reaches as far as one of ten
 ninths does on ours. A take for such a keyboard is in units of that frame: `KeyboardSize.unit` metres each.
+How deep keys go is a factor on the dips of ours: fingertips go down with the keys, so it is contact's business alone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.body.keyboard import KEYS, LOWEST_PITCH, WHITE_PITCH
+from models.body.keyboard import KEYS, LOWEST_PITCH, WHITE_DIP, WHITE_PITCH
 from models.body.notes import Notes
 from models.body.player import HAND_SIZE_RANGE, HAND_SIZE_STEP, size_factor
 from models.checks import bad_value, checked_number, checked_whole
@@ -28,6 +29,8 @@ from models.plain_file import Kind, read_plain
 FEWEST_KEYS = 12
 WHITE_PITCH_RANGE = (0.005, 0.1)
 """Metres from white key to white key: from a doll's piano to one for giants."""
+DIP_RANGE = (0.005, 0.013)
+"""Metres that the front of a white key goes down, on keys of the usual width."""
 LOWEST_OF = {88: 21, 76: 28, 73: 28, 61: 36, 49: 36, 37: 48, 32: 53, 25: 48}
 """The usual lowest pitch of a keyboard of so many keys."""
 KEYBOARD_FILE = Kind("keyboard file", "keyboard", 1 << 20, "choose another")
@@ -44,6 +47,8 @@ class KeyboardSize:
     """How many, black ones included."""
     white_pitch: float = WHITE_PITCH
     """Metres from the middle of a white key to the middle of the next."""
+    white_dip: float | None = None
+    """Metres that the front of a white key goes down; None: as far as ours, times the keys' width."""
 
     def __post_init__(self) -> None:
         change = object.__setattr__
@@ -54,6 +59,10 @@ class KeyboardSize:
         change(self, "keys", checked_whole("keyboard keys", self.keys, FEWEST_KEYS, _HIGHEST + 1 - lowest))
         white_pitch = checked_number("keyboard white_pitch", self.white_pitch, *WHITE_PITCH_RANGE, " metres")
         change(self, "white_pitch", white_pitch)
+        if self.white_dip is not None:
+            least, most = (self.unit * end for end in DIP_RANGE)
+            white_dip = checked_number("keyboard white_dip", self.white_dip, least, most, " metres")
+            change(self, "white_dip", white_dip)
 
     @classmethod
     def of(cls, value: Any) -> KeyboardSize:
@@ -76,6 +85,11 @@ class KeyboardSize:
     def unit(self) -> float:
         """Metres in one unit of the piano frame, in which the keys are as wide as ours."""
         return self.white_pitch / WHITE_PITCH
+
+    @property
+    def dip_factor(self) -> float:
+        """How deep the keys go, black ones too, in dips of ours and in the piano frame."""
+        return 1.0 if self.white_dip is None else self.white_dip / self.unit / WHITE_DIP
 
     @property
     def range_name(self) -> str:
@@ -135,7 +149,7 @@ def read_keyboard(text: str) -> KeyboardSize:
     except (ValueError, RecursionError) as error:
         raise UserError(
             "keyboard_unreadable",
-            "The keyboard file is no JSON; it holds an object with lowest_pitch, keys and white_pitch.",
+            "The keyboard file is no JSON; it holds an object with lowest_pitch, keys, white_pitch and white_dip.",
             repr(error),
         ) from error
     return KeyboardSize.of(value)

@@ -70,6 +70,7 @@ def apply_contact(
     hand_size: float = 1.0,
     style: Style = AVERAGE,
     geometry: HandGeometry = STANDARD_HANDS,
+    dip_factor: float = 1.0,
     edits: EditMask | None = None,
     weights: ContactWeights | None = None,
     progress: Progress | None = None,
@@ -85,6 +86,7 @@ def apply_contact(
         hand_size: factor on the hands' lengths.
         style: how wrists are carried and fingers lifted; its hand size counts for nothing here.
         geometry: the hands at size 1.
+        dip_factor: how deep the keys go, in dips of ours.
         edits: what may change, frame by frame of the motion; the rest is returned as it came. None for everything.
         weights: of the costs; None: `OUR_WEIGHTS`, or `OTHER_WEIGHTS` for hands that are not ours.
         progress: called at every step; raises to cancel.
@@ -100,7 +102,7 @@ def apply_contact(
     edits.check_fits(motion.frames, motion.fps)
     if strength == 0 or not edits.hands:
         return ContactResult(motion, notes)
-    presses = plan_presses(notes, motion.fps, style.energy)
+    presses = plan_presses(notes, motion.fps, style.energy, dip_factor)
     generated = Variables.of_motion(motion, geometry).unhooked(edits.free)
     tips = _calm_tips(generated, geometry, hand_size, motion.fps)
     wrists = generated.values[:, PLACE].transpose(1, 0, 2).copy()

@@ -109,7 +109,8 @@ def _wrong_keys(problem: Problem, points: HandPoints) -> NDArray[np.int64]:
     played = problem.sampler.pitch.transpose(2, 0, 1)
     under = keyboard.key_under(tips) + keyboard.LOWEST_PITCH
     depth = keyboard.key_surface(under) - tips[..., 2]
-    deep = (under >= keyboard.LOWEST_PITCH) & (depth > keyboard.PRESS_DEPTH - 0.0003)
+    pressed = problem.presses.dip_factor * (keyboard.PRESS_DEPTH - 0.0003)
+    deep = (under >= keyboard.LOWEST_PITCH) & (depth > pressed)
     return np.flatnonzero((deep & (under != played) & ~problem.fixed[..., None]).any((1, 2)))
 
 

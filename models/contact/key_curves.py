@@ -16,7 +16,7 @@ _SAME = 1.5e-3
 """Shares of the way that a knot may be off the line between its neighbours to be left out."""
 
 
-def key_curves(notes: Notes, frames: int, fps: float) -> NDArray[np.float32]:
+def key_curves(notes: Notes, frames: int, fps: float, *, dip_factor: float = 1.0) -> NDArray[np.float32]:
     """Knots (m, 3) of the keys' depths: pitch, second, depth from 0 (up) to 1 (down), sorted by pitch, then second.
 
     Knots lie on frames; between them depths run straight, as fingers do between frames. Keys that nobody plays have
@@ -25,8 +25,9 @@ def key_curves(notes: Notes, frames: int, fps: float) -> NDArray[np.float32]:
     Args:
         notes: with the fingers that play them, their ``release_s`` known.
         frames: of the take, at ``fps`` frames a second.
+        dip_factor: how deep the keys go, in dips of ours.
     """
-    presses = plan_presses(notes, fps)
+    presses = plan_presses(notes, fps, dip_factor=dip_factor)
     length = max(round(_BLOCK_S * fps), 1)
     parts = [_depths(presses, start, min(start + length, frames), fps) for start in range(0, frames, length)]
     pitch, frame, depth = (np.concatenate(column) for column in zip(*parts, strict=True))

@@ -19,7 +19,7 @@ class KeyFloor:
     """The keyboard in F frames."""
 
     down: Array
-    """(88, F) how far each key is down, 0 to 1."""
+    """(88, F) how far each key is down, in dips of ours."""
 
     @classmethod
     def of(cls, sampler: StrokeSampler) -> KeyFloor:
@@ -28,7 +28,7 @@ class KeyFloor:
         down = np.zeros((keyboard.KEYS, pitch.shape[-1]))
         finger, frame = np.nonzero(pitch)
         key = pitch[finger, frame] - keyboard.LOWEST_PITCH
-        np.maximum.at(down, (key, frame), sampler.depths.reshape(10, -1)[finger, frame])
+        np.maximum.at(down, (key, frame), sampler.lowered.reshape(10, -1)[finger, frame])
         return cls(down)
 
     def under(self, tips: Array) -> tuple[NDArray[np.int64], Array]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,5 +70,4 @@ def drop_notes(presses: Presses, left: Tangle, fps: float, fixed: NDArray[np.boo
             up[index] = min(up[index], time_s - _LEAVES_S)
         else:
             stays[min(meeting, key=lambda index: up[index] - presses.down_s[index])] = False
-    columns = {item.name: getattr(presses, item.name) for item in fields(presses)} | {"up_s": up}
-    return Presses(**{name: column[stays] for name, column in columns.items()})
+    return replace(presses, up_s=up).select(stays)

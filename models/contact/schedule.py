@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -64,6 +64,8 @@ class Presses:
     """(m,) metres above its key that the finger is lifted, where it has time."""
     rise_s: NDArray[np.float64]
     """(m,) that the key takes to come up, where nothing hurries it (`models.contact.touch`)."""
+    dip_factor: float = 1.0
+    """How deep the piano's keys go, in dips of ours."""
 
     @cached_property
     def landing_range(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -85,8 +87,17 @@ class Presses:
         """The same, their times counted from ``start_s``."""
         return replace(self, down_s=self.down_s - start_s, up_s=self.up_s - start_s)
 
+    def select(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> Presses:
+        """Some of them, by a mask or by index."""
+        return replace(self, **{name: getattr(self, name)[which] for name in _COLUMNS})
 
-_COLUMNS = tuple(column.name for column in fields(Presses))
+
+_COLUMNS = ("note", "slot", "down_s", "up_s", "pitch", "velocity", "lift", "rise_s")
+
+
+def usual_dip(pitch: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(m,) metres that our keys go down where they are most often struck."""
+    return keyboard.bottom_depth(pitch, np.where(keyboard.is_black(pitch), *USUAL_Y[::-1]))
 
 
 def cut_presses(presses: Presses, start_s: float, stop_s: float) -> Presses:
@@ -99,16 +110,17 @@ def cut_presses(presses: Presses, start_s: float, stop_s: float) -> Presses:
     by_finger, same = near[order], np.diff(presses.slot[order]) == 0
     near[order[1:]] |= by_finger[:-1] & same
     near[order[:-1]] |= by_finger[1:] & same
-    return Presses(**{name: getattr(presses, name)[near] for name in _COLUMNS}).later(start_s)
+    return presses.select(near).later(start_s)
 
 
-def plan_presses(notes: Notes, fps: float, energy: float = 0.0) -> Presses:
+def plan_presses(notes: Notes, fps: float, energy: float = 0.0, dip_factor: float = 1.0) -> Presses:
     """Press and release times that are visible at ``fps`` and that no two uses of a key or a finger share.
 
     Args:
         notes: fingered, their ``release_s`` known.
         fps: frames a second.
         energy: of the style; fingers are lifted higher, the more there is.
+        dip_factor: how deep the keys go, in dips of ours.
     """
     if notes.release_s is None:
         raise ValueError("the notes have no release_s; finger_notes gives it")
@@ -116,7 +128,7 @@ def plan_presses(notes: Notes, fps: float, energy: float = 0.0) -> Presses:
     played = played[np.argsort(notes.onset_s[played], kind="stable")]
     onset, velocity = (column[played].astype(float) for column in (notes.onset_s, notes.velocity))
     slot, pitch = notes.slot[played], notes.pitch[played].astype(int)
-    frame = _bottom_frames(onset, pitch, velocity, fps)
+    frame = _bottom_frames(onset, pitch, touch.bottom_lag_s(velocity, dip_factor * usual_dip(pitch)), fps)
     up, x, black = notes.release_s[played] * fps, keyboard.key_x(pitch), keyboard.is_black(pitch)
     for group in (pitch, slot):
         for value in np.unique(group):
@@ -143,17 +155,19 @@ def plan_presses(notes: Notes, fps: float, energy: float = 0.0) -> Presses:
         lift=touch.lift(_since_the_tone_before(onset, slot // 5), velocity, touch.draws(onset, pitch, 2))
         * (1 + _LIVELIER * energy),
         rise_s=touch.rise_s(touch.draws(onset, pitch, 1), (up - frame) / fps),
+        dip_factor=dip_factor,
     )
     return _in_time(_with_slides(presses, onset, fps))
 
 
 def _bottom_frames(
-    onset: NDArray[np.float64], pitch: NDArray[np.int64], velocity: NDArray[np.float64], fps: float
+    onset: NDArray[np.float64], pitch: NDArray[np.int64], lag_s: NDArray[np.float64], fps: float
 ) -> NDArray[np.float64]:
-    """(m,) the frame nearest to when each key is at its bottom; a key that is struck again is up for one between."""
-    dip = keyboard.bottom_depth(pitch, np.where(keyboard.is_black(pitch), *USUAL_Y[::-1]))
-    bottom_s = onset + touch.bottom_lag_s(velocity, dip)
-    frame = np.minimum(np.round(bottom_s * fps), np.maximum(np.floor((onset + _LATEST_S) * fps), 0))
+    """(m,) the frame nearest to when each key is at its bottom, ``lag_s`` after it sounds.
+
+    A key that is struck again is up for one frame between.
+    """
+    frame = np.minimum(np.round((onset + lag_s) * fps), np.maximum(np.floor((onset + _LATEST_S) * fps), 0))
     for value in np.unique(pitch):
         index = np.flatnonzero(pitch == value)
         if (np.diff(onset[index]) < STROKE_FRAMES / fps).any():
@@ -223,7 +237,7 @@ def _with_slides(presses: Presses, onset: NDArray[np.float64], fps: float) -> Pr
     up[ends] = np.maximum(up[ends], (np.ceil(down[ends] * fps + 1e-6) + _ENDS_FRAMES) / fps)
     sooner = np.argsort(down, kind="stable")
     presses = replace(presses, down_s=down, up_s=up)
-    return Presses(**{name: getattr(presses, name)[sooner] for name in _COLUMNS})
+    return presses.select(sooner)
 
 
 def contact_points(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from models.body import keyboard
 from models.body.smoothing import smoothstep
-from models.contact.schedule import USUAL_Y, Presses, arrivals
+from models.contact.schedule import Presses, arrivals, usual_dip
 from models.contact.slides import ends_of, slide_x, touching
 from models.contact.stroke_curves import AWAY, BOTTOM, KNOTS, STARTED, StrokeCurves, pressed_share
 
@@ -76,8 +76,9 @@ class StrokeSampler:
         self._struck = np.clip(np.round(presses.down_s * fps).astype(int), 0, max(frames - 1, 0))
         self._range = presses.landing_range
         self._frames = np.arange(frames)
-        black = keyboard.is_black(presses.pitch)
-        self._usual = keyboard.bottom_depth(presses.pitch, np.where(black, USUAL_Y[1], USUAL_Y[0]))
+        self._usual = usual_dip(presses.pitch)
+        self._dip_factor = presses.dip_factor
+        self._dip = presses.dip_factor * self._usual
         self._surface = keyboard.key_surface(presses.pitch)
         self._here, self._there, self._deep = (np.full(shape, -1) for _ in range(3))
         self._way, self._height, self._power = (np.zeros(shape) for _ in range(3))
@@ -151,7 +152,7 @@ class StrokeSampler:
             velocity=presses.velocity[first],
             lift=presses.lift[first],
             rise_s=presses.rise_s[last],
-            dips=(self._usual[first], self._usual[last]),
+            dips=(self._dip[first], self._dip[last]),
             fps=fps,
         )
         surface = np.repeat(self._surface[first][:, None], KNOTS, 1)
@@ -237,9 +238,14 @@ class StrokeSampler:
         if not len(self._usual):
             return np.zeros(self.pitch.shape)
         deep = np.maximum(self._deep, 0)
-        below = (self._surface[deep] - self._height) / self._usual[deep]
+        below = (self._surface[deep] - self._height) / self._dip[deep]
         below *= np.where(np.isnan(self._share), 1.0, pressed_share(self._share, self._power))
         return np.where(self._here >= 0, np.clip(below, 0.0, 1.0), 0.0).reshape(self.pitch.shape)
+
+    @property
+    def lowered(self) -> NDArray[np.float64]:
+        """(2, 5, F) the same in dips of our keys."""
+        return self._dip_factor * self.depths
 
 
 def _firmness(

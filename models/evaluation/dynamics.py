@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.bones import BLOCK_FRAMES
+from models.body.keyboard_size import keyboard_of
 from models.body.kinematics import forward_kinematics
 from models.body.motion import Motion
 from models.body.notes import Notes
@@ -159,7 +160,8 @@ def dynamics(take: Take, fine: FineMotion, true_notes: Notes | None = None) -> d
 
 def take_strokes(take: Take, fine: FineMotion, true_notes: Notes | None = None) -> KeyStrokes:
     """The strokes of a take; arguments as of `dynamics`."""
-    return key_strokes(fine, take.notes if true_notes is None else with_velocities(take.notes, true_notes))
+    notes = take.notes if true_notes is None else with_velocities(take.notes, true_notes)
+    return key_strokes(fine, notes, keyboard_of(take.meta).dip_factor)
 
 
 def with_velocities(notes: Notes, true_notes: Notes) -> Notes:

@@ -71,8 +71,11 @@ class KeyStrokes:
         )
 
 
-def key_strokes(fine: FineMotion, notes: Notes) -> KeyStrokes:
-    """The strokes of those notes (with their fingers, in any order) that are hit."""
+def key_strokes(fine: FineMotion, notes: Notes, dip_factor: float = 1.0) -> KeyStrokes:
+    """The strokes of those notes (with their fingers, in any order) that are hit.
+
+    dip_factor: how deep the keys go, in dips of ours.
+    """
     notes = notes.select(notes.played & (notes.hand >= 0))
     notes = notes.select(np.argsort(notes.onset_s, kind="stable")).astype(np.float64)
     rows: list[tuple[float, ...]] = []
@@ -86,19 +89,25 @@ def key_strokes(fine: FineMotion, notes: Notes) -> KeyStrokes:
             begin = max(onset - _BEFORE_S, float(before[i]), 0.0)
             end = min(float(mine.leaves_s[i]) + _AFTER_S, float(after[i]))
             span = slice(int(np.ceil(begin * fine.rate)), int(end * fine.rate) + 1)
-            stroke = _stroke(tip[span], pitch, onset * fine.rate - span.start, fine.rate)
+            depth = _depth(tip[span], pitch) / dip_factor
+            stroke = _stroke(tip[span], depth, pitch, onset * fine.rate - span.start, fine.rate)
             if stroke is not None:
                 rows.append((float(mine.velocity[i]), float(pitch), *stroke))
     return KeyStrokes(*np.array(rows, np.float64).reshape(-1, len(fields(KeyStrokes))).T)
 
 
-def _stroke(tip: Array, pitch: int, onset: float, rate: float) -> tuple[float, ...] | None:
+def _depth(tip: Array, pitch: int) -> Array:
+    """(E,) of points (E, 3) below the surface of a key, as shares of our key's dip there."""
+    depth: Array = (float(key_surface(pitch)) - tip[:, 2]) / bottom_depth(pitch, tip[:, 1])
+    return depth
+
+
+def _stroke(tip: Array, depth: Array, pitch: int, onset: float, rate: float) -> tuple[float, ...] | None:
     """Speed, depth at it, time down, depth at the onset, time of the release; None where the key is not struck.
 
     Args:
-        tip: (E, 3) of one note, from the stroke before to the one after. onset: in moments of it.
+        tip: (E, 3) of one note, from the stroke before to the one after. depth: (E,) of it. onset: in moments of it.
     """
-    depth = (float(key_surface(pitch)) - tip[:, 2]) / bottom_depth(pitch, tip[:, 1])
     crossings = _downward(depth, STRUCK_SHARE)
     crossings = crossings[np.abs(crossings - onset) <= TOLERANCE_S * rate]
     crossings = crossings[key_under(tip[crossings]) + LOWEST_PITCH == pitch]

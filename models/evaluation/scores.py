@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.body.keyboard import KEYS, LOWEST_PITCH, KeyState, pressed_keys, struck_keys
+from models.body.keyboard_size import keyboard_of
 from models.body.notes import Notes
 from models.body.take import Take
 from models.evaluation.biomechanics import biomechanics, fingertips
@@ -165,7 +166,8 @@ def take_onsets(take: Take, tick: Callable[[], None] = lambda: None) -> Onsets:
 
     Memory does not grow with the take but for its strikes; ``tick`` is called once a block of `fine_blocks`.
     """
-    state, before = KeyState(), np.zeros((1, KEYS), bool)
+    state = KeyState(dip_factor=keyboard_of(take.meta).dip_factor)
+    before = np.zeros((1, KEYS), bool)
     strikes: list[NDArray[np.int64]] = []
     begin = 0
     for block in fine_blocks(take.motion, hand_size_of(take), geometry=take.geometry):
@@ -199,13 +201,16 @@ def evaluate_take(
     hand_size = hand_size_of(take)
     tips = fingertips(take.motion, hand_size, take.geometry)
     fine = shown(take) if fine is None else fine
-    down = struck_keys(fine.tips)
+    dip_factor = keyboard_of(take.meta).dip_factor
+    down = struck_keys(fine.tips, dip_factor=dip_factor)
     notes = playable(notes)
     onsets = onset_score(down, fine.rate, notes, tolerance_s)
     onset, late_s = onsets.score, onsets.late_s
     frame = frame_score(down, fine.rate, notes, Pedal.of_table(take.pedal) if pedal is None else pedal)
     shallow = onset_score(pressed_keys(tips), take.motion.fps, notes, tolerance_s).score
-    deep = onset_score(struck_keys(fine.tips, DEEP_SHARE), fine.rate, notes, tolerance_s).score
+    deep = onset_score(
+        struck_keys(fine.tips, DEEP_SHARE, dip_factor=dip_factor), fine.rate, notes, tolerance_s
+    ).score
     return {
         "frames": take.motion.frames,
         "fps": take.motion.fps,

@@ -199,7 +199,7 @@ def generate(
     meta["pedal"] = "midi" if told else "estimated"
     if settings.keyboard != STANDARD_KEYBOARD:
         meta["keyboard"] = settings.keyboard.facts()
-    keys = key_curves(notes, frames, settings.fps)
+    keys = key_curves(notes, frames, settings.fps, dip_factor=settings.keyboard.dip_factor)
     return Take(motion, notes, meta, pedal.table, keys, arms)
 
 
@@ -269,6 +269,7 @@ def _contact(
         strength=settings.contact,
         hand_size=settings.hands.size,
         geometry=settings.hands.geometry,
+        dip_factor=settings.keyboard.dip_factor,
         style=Style.of(settings.style),
         edits=edits,
         progress=progress,

@@ -24,6 +24,10 @@ WHITE_LENGTH: float = _KEYS["white_length"]
 BLACK_HEIGHT: float = _KEYS["black_height"]
 WHITE_PITCH: float = _KEYS["white_pitch"]
 """From the middle of a white key to the middle of the next."""
+WHITE_DIP: float = _KEYS["white_dip"]
+"""How far the front of a white key goes down."""
+DIP_RANGE = (0.005, 0.013)
+"""How far it may go down on a keyboard of the user's (`models.body.keyboard_size`)."""
 
 _GAP = 0.0005  # between a black key's foot and its white neighbours
 _EDGE = 0.0008  # width of the rounded-off edges
@@ -75,10 +79,10 @@ def key_top(pitch: int) -> float:
     return BLACK_HEIGHT if is_black(pitch) else 0.0
 
 
-def press_angle(pitch: int) -> float:
-    """Turn about the hinge that takes the front all the way down, radians."""
-    dip = _KEYS["black_dip"] if is_black(pitch) else _KEYS["white_dip"]
-    return float(np.arcsin(dip / (HINGE_Y - key_front(pitch))))
+def press_angle(pitch: int, dip_factor: float = 1.0) -> float:
+    """Turn about the hinge that takes the front all the way down, radians. dip_factor: in dips of our keys."""
+    dip = _KEYS["black_dip"] if is_black(pitch) else WHITE_DIP
+    return float(np.arcsin(dip_factor * dip / (HINGE_Y - key_front(pitch))))
 
 
 def key_shapes() -> list[KeyShape]:

@@ -20,7 +20,7 @@ from ..rig.character import stored
 from ..rig.choice import pairs_of_hands
 from ..rig.hands import is_character, piano_frame
 from .animation import connect
-from .frame import is_own, key_range, own_piano, place_frame
+from .frame import is_own, key_range, own_dip, own_piano, place_frame
 from .measure import OwnKey, boxes_in, common_parent, keys_of_objects
 from .own_keys import let_up, mark_again
 from .parts import own_parts
@@ -100,6 +100,7 @@ def fit_piano(
     points: tuple[Sequence[float], Sequence[float]] | None = None,
     lean: float = 0.0,
     lift: float = 0.0,
+    dip: float = 0.0,
 ) -> Fitted:
     """Put the frame of the user's piano where two of its keys say, and let its keys follow.
 
@@ -109,6 +110,7 @@ def fit_piano(
         objects: those two keys, or else
         points: the middles of their front edges, on top, in the world.
         lean: see `core.piano_fit.fit`. lift: likewise, in Blender's units.
+        dip: how far the front of a white key goes down, in Blender's units; 0: as far as ours, times the keys' width.
 
     Raises:
         UserError: no frame follows from them; nothing is changed then.
@@ -132,17 +134,35 @@ def fit_piano(
                 "Choose two objects, the lowest key first and then the highest, or press Fit Piano in a 3D view and "
                 "click the front edges of the two.",
             )
+        own = dip_in_frame(dip, found.scale, units_in_a_metre(scene)) if dip else None
     except UserError:
         if earlier is not None and hands is not None:
             connect(earlier, hands)
         raise
-    piano = place_frame(scene, found.matrix, range(ends[0], ends[1] + 1), carrier)
+    piano = place_frame(scene, found.matrix, range(ends[0], ends[1] + 1), carrier, own)
     said = [doubt, *remarks(found, units_in_a_metre(scene))]
     if own_parts(piano):
         mark_again(piano)
         if hands is not None:
             said.append(connect(piano, hands))
     return Fitted(piano, [text for text in said if text])
+
+
+def dip_in_frame(dip: float, scale: float, metre: float) -> float:
+    """How far white keys go down in metres of the piano frame. Raises UserError where fingers could not play that.
+
+    Args:
+        dip: in Blender's units. scale: Blender's units in a unit of the piano frame. metre: in a metre.
+    """
+    least, most = keyboard.DIP_RANGE
+    if not least - 1e-6 <= dip / scale <= most + 1e-6:
+        shown = [1000 * scale / metre * end for end in (dip / scale, least, most)]
+        raise UserError(
+            "dip_out_of_range",
+            f"Hands cannot play keys of this width that go down {shown[0]:.3g} mm: choose a Dip of {shown[1]:.3g} to "
+            f"{shown[2]:.3g} mm, or 0 for as far as a piano's.",
+        )
+    return float(np.clip(dip / scale, least, most))
 
 
 def bring_hands(piano: bpy.types.Object, hands: bpy.types.Object) -> list[str]:
@@ -211,5 +231,6 @@ def hands_for(scene: bpy.types.Scene, chosen: bpy.types.Object | None) -> bpy.ty
 def described(piano: bpy.types.Object, keys: range, metre: float) -> str:
     """The fitted piano in one sentence."""
     width = 1000 * Matrix(piano.matrix_world).to_scale().x / metre * keyboard.WHITE_PITCH
-    names = f"{keyboard.key_name(keys[0])} to {keyboard.key_name(keys[-1])}"
-    return f"Your piano has {len(keys)} keys, {names}, {width:.3g} mm each."
+    names, dip = f"{keyboard.key_name(keys[0])} to {keyboard.key_name(keys[-1])}", own_dip(piano)
+    deep = "" if dip is None else f" White keys go down {width / keyboard.WHITE_PITCH * dip:.3g} mm."
+    return f"Your piano has {len(keys)} keys, {names}, {width:.3g} mm each.{deep}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The frame of the user's own piano: an empty at the origin of the piano frame, and which keys that piano has."""
+"""The frame of the user's own piano: an empty at the origin of the piano frame; which keys that piano has, how deep."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ LOWEST_PROPERTY = "s2c_lowest_pitch"
 """Custom property of the empty: the MIDI pitch of the lowest key. What has it is the user's own piano."""
 KEYS_PROPERTY = "s2c_keys"
 """Custom property of the empty: how many keys there are, black ones included."""
+DIP_PROPERTY = "s2c_dip"
+"""Custom property of the empty: how far the front of a white key goes down, metres of the piano frame; where it is not
+there, as far as ours."""
 FEWEST_KEYS = 12
 """The generator plays on no fewer (`models.body.keyboard_size`)."""
 NAME = "S2C Piano Frame"
@@ -42,14 +45,29 @@ def key_range(piano: bpy.types.Object | None) -> range:
     return range(lowest, lowest + keys) if fits else keyboard.PITCHES
 
 
-def keyboard_param(piano: bpy.types.Object | None) -> dict[str, int] | None:
-    """The worker's parameter `keyboard` for a piano; None for all 88 keys.
+def own_dip(piano: bpy.types.Object | None) -> float | None:
+    """How far the front of a white key goes down, metres of the piano frame; None where it is as far as ours."""
+    dip = piano.get(DIP_PROPERTY) if piano is not None and is_own(piano) else None
+    fits = isinstance(dip, float) and keyboard.DIP_RANGE[0] <= dip <= keyboard.DIP_RANGE[1]
+    return dip if fits else None
+
+
+def dip_factor(piano: bpy.types.Object | None) -> float:
+    """How deep a piano's keys go, in dips of ours."""
+    return (own_dip(piano) or keyboard.WHITE_DIP) / keyboard.WHITE_DIP
+
+
+def keyboard_param(piano: bpy.types.Object | None) -> dict[str, int | float] | None:
+    """The worker's parameter `keyboard` for a piano; None for all 88 keys that go as deep as ours.
 
     The hands' size is that beside the keys already, because both are in the piano frame: the keys have the usual width
     there.
     """
-    keys = key_range(piano)
-    return None if keys == keyboard.PITCHES else {"lowest_pitch": keys[0], "keys": len(keys)}
+    keys, dip = key_range(piano), own_dip(piano)
+    if keys == keyboard.PITCHES and dip is None:
+        return None
+    deep = {} if dip is None else {"white_dip": dip}
+    return {"lowest_pitch": keys[0], "keys": len(keys), **deep}
 
 
 def place_frame(
@@ -57,10 +75,11 @@ def place_frame(
     matrix: NDArray[np.float64],
     keys: range,
     carrier: bpy.types.Object | None = None,
+    dip: float | None = None,
 ) -> bpy.types.Object:
     """Put the frame of the user's piano where it belongs: the one of the scene, else a new one.
 
-    carrier: the object that carries the keys, which the frame goes with.
+    carrier: the object that carries the keys, which the frame goes with. dip: see `own_dip`.
     """
     piano = own_piano(scene)
     if piano is None:
@@ -70,6 +89,10 @@ def place_frame(
         piano[PIANO_PROPERTY] = True
         scene.collection.objects.link(piano)
     piano[LOWEST_PROPERTY], piano[KEYS_PROPERTY] = keys[0], len(keys)
+    if dip is not None:
+        piano[DIP_PROPERTY] = dip
+    elif DIP_PROPERTY in piano:
+        del piano[DIP_PROPERTY]
     piano.parent = carrier
     if carrier is not None:
         piano.matrix_parent_inverse = carrier.matrix_world.inverted_safe()

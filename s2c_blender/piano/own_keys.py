@@ -15,7 +15,7 @@ from ..core.piano_fit import remarks
 from ..errors import UserError
 from .animation import connect, hands_of_parts, release, users_own
 from .build import PEDAL_ANGLE, PITCH_PROPERTY, SUSTAIN
-from .frame import own_piano, place_frame
+from .frame import dip_factor, own_piano, place_frame
 from .measure import OwnKey, boxes_in, common_parent, keys_of_bones, keys_of_objects
 from .parts import OWN_KEY, OWN_PIANO, OWN_PRESS, Part, own_parts
 from .press import Press, Turn, press_bone, press_object
@@ -170,7 +170,8 @@ def _mark(
     piano: bpy.types.Object, key: OwnKey, name: int | str, frame: Matrix, *, at_their_end: bool
 ) -> float:
     """Mark a key and say how it goes down; returns how far its front edge misses its place when it is down."""
-    turn, front = _turn(key, name, frame, at_their_end=at_their_end)
+    angle = PEDAL_ANGLE if isinstance(name, str) else keyboard.press_angle(name, dip_factor(piano))
+    turn, front = _turn(key, name, frame, angle, at_their_end=at_their_end)
     press = press_bone(key.owner, key.bone, turn) if key.bone else press_object(key.owner, turn)
     key.owner[OWN_PIANO] = piano
     marked = key.marked
@@ -181,14 +182,18 @@ def _mark(
     return _miss(key, press, turn, front)
 
 
-def _turn(key: OwnKey, name: int | str, frame: Matrix, *, at_their_end: bool) -> tuple[Turn, Vector]:
-    """The line about which a key turns and how far, and the middle of its front edge in the world."""
+def _turn(
+    key: OwnKey, name: int | str, frame: Matrix, angle: float, *, at_their_end: bool
+) -> tuple[Turn, Vector]:
+    """The line about which a key turns and how far, and the middle of its front edge in the world.
+
+    angle: how far it turns about the hinge that fingers believe in.
+    """
     boxes = boxes_in([key], frame)
     low, high = boxes.low[0], boxes.high[0]
     middle = float(low[0] + high[0]) / 2
     front = Vector((middle, float(low[1]), float(high[2])))
     hinge = Vector((middle, keyboard.HINGE_Y, keyboard.HINGE_Z))
-    angle = PEDAL_ANGLE if isinstance(name, str) else keyboard.press_angle(name)
     if at_their_end:
         down = angle * (keyboard.HINGE_Y - front.y)
         hinge = Vector((middle, float(high[1]), float(low[2] + high[2]) / 2))

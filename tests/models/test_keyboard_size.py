@@ -49,6 +49,10 @@ def test_the_usual_keyboards_have_their_usual_keys() -> None:
         {"white_pitch": 0.001},
         {"white_pitch": float("nan")},
         {"white_pitch": "wide"},
+        {"white_dip": 0.004},
+        {"white_dip": 0.014},
+        {"white_dip": "deep"},
+        {"white_pitch": 0.0188, "white_dip": 0.012},
     ],
 )
 def test_what_is_no_keyboard_is_refused_by_name(value: Any, tmp_path: Path) -> None:

@@ -192,6 +192,22 @@ def bone_down(rig: bpy.types.Object, pitch: int, frame_number: float) -> float:
     return float(np.mean(edge[:, 2] - np.array(moved)[:, 2]))
 
 
+@pytest.mark.parametrize("hinge", ["FINGERS", "END"])
+def test_keys_go_down_as_deep_as_fit_piano_says(hinge: str, tmp_path: Path) -> None:
+    keys = add_keys(FRAME)
+    ends = {"lowest": keys[21].name, "highest": keys[108].name}
+    bpy.ops.s2c.fit_piano(**ends, dip=0.006)
+    select(keys.values())
+    bpy.ops.s2c.use_keys(hinge=hinge)
+    bpy.ops.s2c.apply_take(filepath=save_take(tmp_path / "a.npz", NOTES))
+    for dip, share in ((None, 0.6), (0.012, 1.2), (0.0, 1.0)):
+        if dip is not None:  # said anew: keys that are in use follow
+            bpy.ops.s2c.fit_piano(**ends, dip=dip)
+        for pitch in (21, 60, 61, 108):
+            now, full = down(keys[pitch], pitch, FRAME, MIDDLE)
+            assert now == pytest.approx(share * full, abs=1e-4), (pitch, dip)
+
+
 @pytest.mark.parametrize("mode", ["XYZ", "QUATERNION", "AXIS_ANGLE", "all"])
 def test_bones_play_as_well_in_their_own_rotation_mode(mode: str, tmp_path: Path) -> None:
     rig = add_bones(mode, own_modes=mode == "all")

@@ -15,9 +15,10 @@ from piano_helpers import add_keys, down, front_of, save_take, select
 from ui_helpers import draw
 
 import s2c_blender
+from models.body.keyboard_size import KeyboardSize
 from s2c_blender.core import keyboard
 from s2c_blender.order_from_scene import common_params
-from s2c_blender.piano.frame import KEYS_PROPERTY, LOWEST_PROPERTY, key_range, own_piano
+from s2c_blender.piano.frame import DIP_PROPERTY, KEYS_PROPERTY, LOWEST_PROPERTY, key_range, own_piano
 from s2c_blender.piano.pairing import piano_of
 from s2c_blender.rig.bones import piano_frame
 from s2c_blender.rig.character import stored
@@ -187,6 +188,37 @@ def test_the_order_names_the_keys_that_there_are() -> None:
     for odd in (7, "many", 10**6, -1):  # of a stranger's file
         fitted()[KEYS_PROPERTY] = odd
         assert "keyboard" not in common_params(bpy.context, hands(), Path("a.npz"), 1, Path())
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.9])
+def test_how_deep_keys_go_is_stored_with_the_piano_told_to_the_worker_and_remembered(scale: float) -> None:
+    bpy.ops.s2c.add_hands()
+    frame = somewhere(scale)
+    points: dict[str, Any] = {"low_point": front_of(21, frame), "high_point": front_of(108, frame)}
+    bpy.ops.s2c.fit_piano(**points, dip=0.006)
+    assert " mm each. White keys go down 6 mm." in bpy.context.scene.s2c_settings.piano_said
+    for _ in range(2):
+        param = common_params(bpy.context, hands(), Path("a.npz"), 1, Path())["keyboard"]
+        assert param == {"lowest_pitch": 21, "keys": 88, "white_dip": pytest.approx(0.006 / scale, rel=1e-5)}
+        assert KeyboardSize.of(param).dip_factor == pytest.approx(0.6 / scale, rel=1e-5)
+        bpy.ops.s2c.fit_piano(**points)  # nobody says how deep: as the last time
+    bpy.ops.s2c.fit_piano(**points, dip=0.0)
+    assert "keyboard" not in common_params(bpy.context, hands(), Path("a.npz"), 1, Path())
+    for odd in (0.5, "deep", float("nan")):  # of a stranger's file
+        fitted()[DIP_PROPERTY] = odd
+        assert "keyboard" not in common_params(bpy.context, hands(), Path("a.npz"), 1, Path())
+
+
+@pytest.mark.parametrize(("scale", "dip", "ends"), [(1.0, 0.02, "5 to 13"), (0.5, 0.002, "2.5 to 6.5")])
+def test_keys_that_go_deeper_than_hands_can_play_are_refused_with_the_way_out(
+    scale: float, dip: float, ends: str
+) -> None:
+    frame = somewhere(scale)
+    points: dict[str, Any] = {"low_point": front_of(21, frame), "high_point": front_of(108, frame)}
+    sentence = f"go down {1000 * dip:.3g} mm: choose a Dip of {ends} mm"
+    with pytest.raises(RuntimeError, match=sentence):
+        bpy.ops.s2c.fit_piano(**points, dip=dip)
+    assert own_piano(bpy.context.scene) is None
 
 
 def test_new_hands_at_narrow_keys_have_the_usual_size_in_the_world_and_a_larger_one_beside_the_keys() -> None:

@@ -113,6 +113,26 @@ def test_hands_play_what_a_narrow_keyboard_of_sixty_one_keys_has(
 
 
 @pytest.mark.timeout(300)
+def test_fingers_go_as_deep_as_shallow_keys_do(scene: bpy.types.Scene, tmp_path: Path) -> None:
+    frame = Matrix.Translation((0.0, 0.0, 0.72))
+    keys = add_keys(frame)
+    bpy.ops.s2c.fit_piano(lowest=keys[21].name, highest=keys[108].name, dip=0.006)
+    select(keys.values())
+    bpy.ops.s2c.use_keys()
+    bpy.ops.s2c.add_hands()
+    settings = scene.s2c_settings
+    settings.midi_path = str(write_midi(tmp_path / "played.mid", track(PLAYED)))
+    assert bpy.ops.s2c.generate() == {"FINISHED"}
+    assert "4 of 4 notes played" in settings.result
+    armature = settings.armature
+    assert_fingers_hold_their_keys(armature, keys, frame, lambda number: tips(armature, number))
+    notes, _ = read_notes(armature.animation_data.action)
+    for onset, number in notes[:, [ONSET, PITCH]].tolist():
+        deepest = min(tips(armature, 1 + 30 * (onset + 0.4))[:, 2]) - 0.72
+        assert keyboard.key_top(int(number)) - 0.006 < deepest < keyboard.key_top(int(number)) - 0.003
+
+
+@pytest.mark.timeout(300)
 def test_a_character_plays_a_narrow_keyboard_with_hands_of_its_own_size(
     scene: bpy.types.Scene, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from ...core.key_names import key_in, key_of
 from ...errors import UserError
 from ...piano.animation import connect
 from ...piano.fit_piano import bring_hands, described, ends_of, fit_piano, hands_for
-from ...piano.frame import key_range, own_piano
+from ...piano.frame import key_range, own_dip, own_piano
 from ...piano.measure import OwnKey, keys_of_bones, keys_of_objects
 from ...piano.own_keys import let_up, use_keys
 from ...rig.armature import JOINT_PROPERTY, units_in_a_metre
@@ -104,6 +104,18 @@ class S2C_OT_fit_piano(AddOperator, bpy.types.Operator):
         subtype="DISTANCE",
         options=ONCE,
     )
+    dip: FloatProperty(
+        name="Dip",
+        description="How far the front of a white key goes down; black keys go nine tenths as far. "
+        "0: 10 mm on keys of the usual width, less on narrow ones",
+        default=0.0,
+        min=0.0,
+        soft_max=0.013,
+        step=0.05,
+        precision=4,
+        subtype="DISTANCE",
+        options=ONCE,
+    )
     lean: FloatProperty(
         name="Lean",
         description="By how much the far ends of the keys rise",
@@ -156,7 +168,7 @@ class S2C_OT_fit_piano(AddOperator, bpy.types.Operator):
         if self.keys == "OTHER":
             layout.prop(self, "low_key")
             layout.prop(self, "high_key")
-        for name in ("swap", "lift", "lean", "hands"):
+        for name in ("swap", "lift", "dip", "lean", "hands"):
             layout.prop(self, name)
 
     def run(self, context: bpy.types.Context) -> set[str]:
@@ -174,6 +186,7 @@ class S2C_OT_fit_piano(AddOperator, bpy.types.Operator):
             points=points[order] if points is not None else None,
             lean=self.lean,
             lift=self.lift,
+            dip=self.dip,
         )
         said = fitted.said
         hands = hands_for(scene, scene.s2c_settings.armature) if self.hands else None
@@ -183,9 +196,12 @@ class S2C_OT_fit_piano(AddOperator, bpy.types.Operator):
         return {"FINISHED"}
 
     def _guess(self, scene: bpy.types.Scene, named: list[int | None]) -> None:
-        """Which keys these are, where nobody says it: as their names have it, or as the last time."""
+        """Which keys these are and how deep they go, where nobody says it: as their names have it, or the last time."""
         known = self.properties.is_property_set
         earlier = own_piano(scene)
+        dip = own_dip(earlier)
+        if earlier is not None and dip is not None and not known("dip"):
+            self.dip = dip * earlier.matrix_world.to_scale().x
         if known("keys"):
             return
         if known("low_key") or known("high_key"):
