@@ -18,7 +18,7 @@ from ..rig.character.rest import rest_bones
 from .clock import read_clock
 
 BLOCK_FRAMES = 128
-"""Frames that are worked out in one step."""
+"""Frames of a hand that are worked out in one step, the other hand half as many later."""
 
 
 class CharacterReader:
@@ -40,7 +40,7 @@ class CharacterReader:
         self._column = {name: index for index, name in enumerate(self._names)}
         self._rest = {name: bones.frames[bones.index[name]] for name in self._names}
         self._label = armature.name
-        self._frames, self._frame, self._done = frames, 0, 0
+        self._frames, self._frame, self._done = frames, 0, [0, 0]
         self._poses = np.empty((min(BLOCK_FRAMES, frames), len(self._names), 4, 4))
         self._worlds = np.empty((len(self._poses), 4, 4))
         self._all, self._rows = np.empty(0, np.float32), np.empty(0, int)
@@ -60,7 +60,7 @@ class CharacterReader:
 
     def __call__(self, evaluated: bpy.types.Object) -> None:
         """Read one frame. Must be called in the order of the frames, because angles are unwrapped in time."""
-        row = self._frame - self._done
+        row = self._frame % len(self._poses)
         pose = evaluated.pose.bones
         self._worlds[row] = evaluated.matrix_world
         if self._all.size != 16 * len(pose):
@@ -71,30 +71,30 @@ class CharacterReader:
         self._poses[row] = self._all.reshape(-1, 4, 4)[self._rows].transpose(0, 2, 1)
         self.clock[self._frame] = [read_clock(evaluated, name) for name in self._clocks]
         self._frame += 1
-        if self._frame == self._frames or row + 1 == len(self._poses):
-            self._work_out()
+        for hand in (0, 1):
+            later = hand * len(self._poses) // 2
+            if self._frame == self._frames or (self._frame + later) % len(self._poses) == 0:
+                self._work_out(hand)
 
     def read_curves(self, _armature: bpy.types.Object, _first: int) -> Iterator[None]:
         """No character's curves alone say where its hands are (`layers.is_direct`)."""
         raise NotImplementedError("a character is read as Blender evaluates it")
 
-    def _work_out(self) -> None:
-        """Turn the matrices that were read into numbers of a take."""
-        start, stop = self._done, self._frame
-        poses, worlds = self._poses[: stop - start], self._worlds[: stop - start]
-        to_piano = self._piano @ worlds
-        for hand, own in enumerate(self._hands.hands):
-            wrist = self._pose(poses, own.wrist)
-            placed = to_piano @ wrist
-            self.wrist[start:stop, hand] = placed[:, :3, 3]
-            euler = own.finger_euler(self._finger_turns(poses, hand))
-            euler[:, 0] = own.wrist_euler(_rotation(placed))
-            for joint in range(16):
-                near = (0, self.euler[start - 1, hand, joint]) if start else None
-                self.euler[start:stop, hand, joint] = unwrapped(euler[:, joint], near)
-            for part, name in zip((self.shoulder, self.elbow), self._arms[hand], strict=False):
-                part[start:stop, hand] = (to_piano @ self._pose(poses, name))[:, :3, 3]
-        self._done = stop
+    def _work_out(self, hand: int) -> None:
+        """Turn the matrices of a hand that were read since the last time into numbers of a take."""
+        start, stop = self._done[hand], self._frame
+        own, rows = self._hands.hands[hand], np.arange(start, stop) % len(self._poses)
+        poses, to_piano = self._poses[rows], self._piano @ self._worlds[rows]
+        placed = to_piano @ self._pose(poses, own.wrist)
+        self.wrist[start:stop, hand] = placed[:, :3, 3]
+        euler = own.finger_euler(self._finger_turns(poses, hand))
+        euler[:, 0] = own.wrist_euler(_rotation(placed))
+        for joint in range(16):
+            near = (0, self.euler[start - 1, hand, joint]) if start else None
+            self.euler[start:stop, hand, joint] = unwrapped(euler[:, joint], near)
+        for part, name in zip((self.shoulder, self.elbow), self._arms[hand], strict=False):
+            part[start:stop, hand] = (to_piano @ self._pose(poses, name))[:, :3, 3]
+        self._done[hand] = stop
 
     def _finger_turns(self, poses: NDArray[np.float64], hand: int) -> dict[str, NDArray[np.float64]]:
         """How each bone of the fingers is turned from rest, seen from the joint before it."""
