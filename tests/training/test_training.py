@@ -331,6 +331,24 @@ def test_a_run_may_keep_the_statistics_of_its_weights_and_measures_what_they_lac
     assert train_stage1(tmp_path / "again", again, kept, pieces[:1], None, CPU, quiet).statistics == found
 
 
+def test_the_wrists_spread_is_measured_for_a_new_network_and_kept_for_one_that_learned_with_it(
+    shards, tmp_path
+):
+    pieces = read_pieces(shards, "train", fps=TINY.fps)
+    train_stage1(tmp_path, TINY, settings(steps=1), pieces, None, CPU, quiet)
+    learned = ModelConfig.load(tmp_path / "config.json")
+    known = dataclasses.replace(learned.statistics, residual_std=(0.0123, 0.0124, 0.0125))
+    spreads = {}
+    for how in ("config", "measured"):
+        out = tmp_path / how
+        shutil.copytree(tmp_path / "stage1", out / "stage1")
+        (out / "config.json").write_text(dataclasses.replace(learned, statistics=known).to_json())
+        train_stage2(out, settings(steps=1, statistics=how), pieces, [], CPU, quiet)
+        spreads[how] = ModelConfig.load(out / "config.json").statistics.residual_std
+    assert spreads["config"] == known.residual_std
+    assert spreads["measured"] != known.residual_std
+
+
 def test_training_begins_with_a_model_whose_new_inputs_have_no_effect_yet(tmp_path):
     before = Networks(TINY)
     save_model(tmp_path, TINY, before, "", half=False)

@@ -190,7 +190,8 @@ def train_stage2(
 
     build: makes the network; what it makes has `DualStream`'s interface. step_loss: what it learns by. encoder: the
     frozen HuBERT of a model that listens with one and did not fine-tune it. start: the training folder or model folder
-    whose weights training begins with.
+    whose weights training begins with; they know the spread of the wrist that they learned with, so such a run has
+    ``settings.statistics`` "config".
     """
     config = ModelConfig.load(out / "config.json")
     predictors, tuned = load_stage1(out, config, device)
@@ -198,7 +199,7 @@ def train_stage2(
     if config.encoder.kind == "hubert" and encoder is None:
         raise ValueError("this model listens with HuBERT; give the encoder")
     if not (out / FOLDER / "checkpoint.pt").is_file():
-        if config.wrist_residual:
+        if config.wrist_residual and settings.statistics == "measured":
             plain = as_source(windows, config, settings)
             config = measure_residual(predictors, plain, config, settings, device, encoder)
         barrier()
