@@ -2,7 +2,6 @@
 """A take on a character's own armature: fingertips where the generator's geometry has them, and all of it read back."""
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -432,8 +431,23 @@ def test_a_take_for_other_hands_is_said_to_be_one(tmp_path: Path) -> None:
     assert results == {"own": False, "none": True, "longer": True, "odd": True}
 
 
+def _all_keys() -> int:
+    """Keyframes in the file."""
+    return sum(
+        len(curve.keyframe_points)
+        for action in bpy.data.actions
+        for layer in action.layers
+        for strip in layer.strips
+        for bag in strip.channelbags
+        for curve in bag.fcurves
+    )
+
+
 def test_five_minutes_on_a_hundred_and_sixty_bones_are_written_in_short_steps(tmp_path: Path) -> None:
-    """Processor time, which other programs do not lengthen; Blender's own copies of all keys are one step."""
+    """No step writes more than one channel; the take is put on, with Blender's undo step, when all are there.
+
+    What steps take is printed by `benchmarks/main_thread.py --character`.
+    """
     armature = character()
     bpy.context.view_layer.objects.active = armature
     bpy.ops.object.mode_set(mode="EDIT")
@@ -456,15 +470,13 @@ def test_five_minutes_on_a_hundred_and_sixty_bones_are_written_in_short_steps(tm
         output=tmp_path / "made.npz",
         params={"seed": 1},
     )
-    marks, labels = [time.process_time()], []
+    counts, labels = [_all_keys()], []
     for label in write_take.deliver(order, {}, 0.0):
-        marks.append(time.process_time())
+        counts.append(_all_keys())
         labels.append(label)
-    marks.append(time.process_time())
     assert len(armature.data.bones) == 160
-    assert marks[-1] - marks[0] < 3.0
-    steps = np.diff(marks)
+    assert counts[-1] - counts[0] > 140 * frames
+    assert np.diff(counts).max() <= frames
     bound = labels.index(write_take.UNDO_LABEL) + 1  # the step after its label
     assert labels[bound] == write_take.LOOKING
-    assert np.delete(steps, bound).max() < 0.05
-    assert steps[bound] < 0.08  # 0.043 on an AMD EPYC; 0.3 where the look was in it, too
+    assert counts[bound] == counts[-1]
