@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from models.body import keyboard as generator_keys
+from models.body import keyboard_size
 from s2c_blender.core import keyboard, skeleton
+from s2c_blender.piano.frame import FEWEST_KEYS
 
 SHAPES = {shape.pitch: shape for shape in keyboard.key_shapes()}
 WHITE = [pitch for pitch in SHAPES if not SHAPES[pitch].black]
@@ -36,6 +38,12 @@ def test_keys_lie_and_are_named_as_the_generator_has_them() -> None:
         assert shape.x == pytest.approx(float(generator_keys.key_x(pitch)), abs=1e-12)
         assert shape.black == bool(generator_keys.is_black(pitch))
     assert [SHAPES[pitch].name for pitch in (21, 60, 61, 108)] == ["A0", "C4", "C#4", "C8"]
+
+
+def test_a_keyboard_may_have_as_few_keys_and_go_as_deep_here_as_in_the_generator() -> None:
+    assert keyboard.DIP_RANGE == keyboard_size.DIP_RANGE
+    assert FEWEST_KEYS == keyboard_size.FEWEST_KEYS
+    assert keyboard.WHITE_DIP == generator_keys.WHITE_DIP
 
 
 @pytest.mark.parametrize("pitch", SHAPES)
