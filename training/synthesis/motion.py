@@ -26,7 +26,7 @@ from training.synthesis.tips import tip_paths
 from training.synthesis.wrist import WRIST_Z, WristPath, carry_wrist, make_room
 
 ARCH = np.array(
-    [[0.1, 0.25, 0.25], [0.35, 0.60, 0.38], [0.38, 0.64, 0.40], [0.36, 0.62, 0.38], [0.30, 0.52, 0.32]]
+    [[0.1, 0.25, 0.25], [0.35, 0.60, 0.33], [0.38, 0.64, 0.40], [0.36, 0.62, 0.38], [0.30, 0.52, 0.32]]
 )
 """Relaxed angles of the three bones of each finger (X), right hand; the tips decide, these set the coupling."""
 
