@@ -6,13 +6,14 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from mathutils import Vector
+from mathutils import Matrix, Vector
 from session_helpers import FRAMES, write_arms_take
 
 from s2c_blender.core import skeleton
 from s2c_blender.core.character.mapping import CharacterMapping, HandMapping
 from s2c_blender.core.character_seat import piano_for
 from s2c_blender.export.fbx import export_fbx
+from s2c_blender.rig.character import stored
 from s2c_blender.takes import sampling
 from s2c_blender.takes.hands_on import reader_of
 
@@ -101,6 +102,23 @@ def seated(armature, metres=1.0):
     ]
     lengths = [[(b - a).length * metres for a, b in zip(arm, arm[1:], strict=False)] for arm in ends]
     return piano_for([list(arm[0]) for arm in ends], lengths, metres)
+
+
+def seated_character(scale=1.0, metres=1.0, place=None):
+    """A character at a piano of its own, chosen in the panel.
+
+    scale: armature units in a metre; metres: in a unit of the scene; place: a matrix that moves character and piano.
+    """
+    armature = mpfb_armature(scale=scale)
+    armature.matrix_world = Matrix.Scale(1 / metres, 4) @ armature.matrix_world
+    bpy.context.view_layer.update()
+    piano = seated(armature, metres)
+    if place is not None:
+        armature.matrix_world = place @ armature.matrix_world
+        piano = piano @ np.linalg.inv(np.array(place))
+    stored.remember(armature, stored.with_piano(mixamo_mapping(armature), piano))
+    bpy.context.scene.s2c_settings.armature = armature
+    return armature
 
 
 def pole_rig():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A scene with a sound strip and hands, and a session whose worker is `fake_worker.py`."""
 
+import dataclasses
 import json
 import sys
 import time
@@ -17,6 +18,8 @@ from s2c_blender.session import SessionConfig, session
 
 FAKE = Path(__file__).with_name("fake_worker.py")
 FRAMES = 60
+START = 11
+"""The frame at which the recording begins."""
 
 
 def write_sound(path, seconds=2.0, rate=22050):
@@ -85,6 +88,16 @@ def requests(tmp_path):
     """The requests that the fake worker got."""
     path = tmp_path / "requests"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def hands():
+    """The armature of the scene."""
+    return next(item for item in bpy.data.objects if item.type == "ARMATURE")
+
+
+def write_slowly(monkeypatch):
+    """One piece of work at a time: a fast machine writes such a short take in one go."""
+    monkeypatch.setattr(session, "config", dataclasses.replace(session.config, step_seconds=0.0))
 
 
 def pump_until(wanted, limit=30.0):

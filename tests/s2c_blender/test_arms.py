@@ -1,64 +1,33 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Arms in Blender: the rig, a take on it, what is read back, one arm anew, and hands without arms."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
 from mathutils import Vector
-from session_helpers import FRAMES, read_bone, requests, use_worker, write_arms_take, write_sound, write_take
-from test_takes import keep_sent_takes, seen, sent
+from session_helpers import FRAMES, START, read_bone, requests, write_arms_take, write_take
+from take_helpers import bag, hands, keep_sent_takes, seen, sent
 
-import s2c_blender
-from s2c_blender import compat, fcurves
+from s2c_blender import fcurves
 from s2c_blender.core import skeleton
 from s2c_blender.core.natural_arms import natural_arms
 from s2c_blender.rig.armature import JOINT_PROPERTY
 from s2c_blender.rig.bones import arm_bones, chain_rest, hand_bones, joint_bones
-from s2c_blender.session import SessionConfig, session
 from s2c_blender.takes import layers, sampling
 from s2c_blender.takes.natural import with_arms
 from s2c_blender.takes.reading import HandReader
 from s2c_blender.takes.take_file import load_take
 
-START = 11
 ARM_NAMES = {part + side for part in skeleton.ARM for side in skeleton.SUFFIXES}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def registered() -> Iterator[None]:
-    s2c_blender.register()
-    yield
-    s2c_blender.unregister()
-
-
-@pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[bpy.types.Scene]:
-    """Hands and a recording; the worker answers with made.npz."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    scene = bpy.context.scene
-    scene.render.fps, scene.render.fps_base = 30, 1.0
-    scene.sequence_editor_create()
-    scene.sequence_editor.strips.new_sound("Piano", str(write_sound(tmp_path / "song.wav")), 1, START)
-    bpy.ops.s2c.add_hands()
+@pytest.fixture(autouse=True)
+def arms_take(scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker answers with a take that has arms."""
     write_arms_take(tmp_path / "made.npz")
-    use_worker(monkeypatch, tmp_path, "good", tmp_path / "made.npz")
     keep_sent_takes(monkeypatch, tmp_path)
-    yield scene
-    session.cancel()
-    session.machine.shutdown(0.2)
-    session.config = SessionConfig()
-
-
-def hands() -> bpy.types.Object:
-    return bpy.context.scene.s2c_settings.armature
-
-
-def bag() -> bpy.types.ActionChannelbag:
-    data = hands().animation_data
-    return compat.channelbag(data.action, data.action_slot)
 
 
 def keys_of_hand(side: str) -> dict[tuple[str, int], bytes]:

@@ -10,9 +10,8 @@ import time
 
 import bpy
 import pytest
-from session_helpers import pump_until, use_worker, write_sound, write_take
+from session_helpers import START, hands, pump_until, use_worker, write_sound, write_take
 
-import s2c_blender
 from s2c_blender import compat, handlers
 from s2c_blender.order_from_scene import order_new_take, order_part
 from s2c_blender.rig.armature import create_armature
@@ -26,23 +25,14 @@ FRAMES = 24
 KINDS = ("first", "resample", "hand", "range", "range of a hand", "over a track", "correction")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def registered():
-    s2c_blender.register()
-    yield
-    s2c_blender.unregister()
-
-
 @pytest.fixture
-def stage(tmp_path, monkeypatch, request):
+def stage(registered, empty_scene, session_ends, tmp_path, monkeypatch, request):
     """A scene with what the kind of job needs; the session does one step a pump."""
     kind = request.param
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    scene = bpy.context.scene
-    scene.render.fps, scene.render.fps_base = 30, 1.0
-    scene.sequence_editor_create()
-    scene.sequence_editor.strips.new_sound("Piano", str(write_sound(tmp_path / "song.wav")), 1, 11)
-    create_armature(bpy.context, 1.0, scene.collection)
+    empty_scene.sequence_editor_create()
+    song = write_sound(tmp_path / "song.wav")
+    empty_scene.sequence_editor.strips.new_sound("Piano", str(song), 1, START)
+    create_armature(bpy.context, 1.0, empty_scene.collection)
     write_take(tmp_path / "made.npz", frames=FRAMES)
     (tmp_path / "tmp").mkdir()
     use_worker(monkeypatch, tmp_path, "steady", tmp_path / "made.npz", cancel_grace_seconds=5.0)
@@ -60,15 +50,7 @@ def stage(tmp_path, monkeypatch, request):
         assert not session.view(0).error
         prepare_layers(kind)
     bpy.ops.ed.undo_push(message="ready")
-    yield kind, tmp_path
-    session.cancel()
-    session.machine.shutdown(0.2)
-    session.config = SessionConfig()
-    session.machine.status.message, session.note, session.runtime_problem = "", "", ""
-
-
-def hands():
-    return next(item for item in bpy.data.objects if item.type == "ARMATURE")
+    return kind, tmp_path
 
 
 def prepare_layers(kind):

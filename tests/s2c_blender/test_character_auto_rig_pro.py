@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Takes on a character rigged as Auto-Rig Pro does it: controls that hang on others by constraints, by IK and by FK."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from auto_rig_pro_rig import SIDES, auto_rig_pro
 from character_helpers import far_take, made_and_applied, read_back
 from session_helpers import FRAMES, write_arms_take
 
-import s2c_blender
 from s2c_blender.rig.character import stored
 from s2c_blender.rig.character.leaning import leaning_bone
 
@@ -20,17 +19,7 @@ START = 5
 TRUNK = "c_spine_01.x"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def registered() -> Iterator[None]:
-    s2c_blender.register()
-    yield
-    s2c_blender.unregister()
-
-
-@pytest.fixture(autouse=True)
-def empty() -> None:
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = 30, 1.0
+pytestmark = pytest.mark.usefixtures("registered", "empty_scene")
 
 
 def switched(armature: bpy.types.Object, *, fk: bool) -> None:

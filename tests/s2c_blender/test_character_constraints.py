@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Limits on every finger, as importers make them: said once, and switched off with one button."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
-from character_helpers import mixamo_mapping, mpfb_armature, seated
+from character_helpers import seated_character
 from session_helpers import FRAMES, write_arms_take
 from ui_helpers import draw
 
-import s2c_blender
-from s2c_blender.rig.character import stored
 from s2c_blender.takes import sampling
 from s2c_blender.takes.hands_on import reader_of
 from s2c_blender.ui import panels
@@ -20,21 +17,10 @@ from s2c_blender.ui import panels
 START = 5
 
 
-@pytest.fixture(scope="module", autouse=True)
-def registered() -> Iterator[None]:
-    s2c_blender.register()
-    yield
-    s2c_blender.unregister()
-
-
 @pytest.fixture
-def limited() -> bpy.types.Object:
+def limited(registered: None, empty_scene: bpy.types.Scene) -> bpy.types.Object:
     """A character with a limit on every bone, those of the body too."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = 30, 1.0
-    armature = mpfb_armature()
-    stored.remember(armature, stored.with_piano(mixamo_mapping(armature), seated(armature)))
-    bpy.context.scene.s2c_settings.armature = armature
+    armature = seated_character()
     for bone in armature.pose.bones:
         limit = bone.constraints.new("LIMIT_ROTATION")
         limit.use_limit_x, limit.owner_space = True, "LOCAL"

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Takes on armatures of many makers, built in Blender from their published rest data: all kinds of axes and joints."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -12,7 +11,6 @@ from mathutils import Vector
 from measured_armatures import NUMBERS, at_a_piano
 from session_helpers import FRAMES, write_arms_take
 
-import s2c_blender
 from s2c_blender.core import skeleton
 from s2c_blender.core.character.hands import CharacterHands
 from s2c_blender.rig.character import stored
@@ -23,19 +21,7 @@ START = 3
 BOTH_HANDS = sorted(set(NUMBERS) - {"webxr_left", "webxr_right", "unity_xr_left"})
 
 
-@pytest.fixture(scope="module", autouse=True)
-def registered() -> Iterator[None]:
-    s2c_blender.register()
-    yield
-    s2c_blender.unregister()
-
-
-@pytest.fixture(autouse=True)
-def scene() -> bpy.types.Scene:
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    scene = bpy.context.scene
-    scene.render.fps, scene.render.fps_base = 30, 1.0
-    return scene
+pytestmark = pytest.mark.usefixtures("registered", "empty_scene")
 
 
 def possible(arrays: dict[str, np.ndarray], hands: CharacterHands) -> dict[str, np.ndarray]:
@@ -49,14 +35,14 @@ def possible(arrays: dict[str, np.ndarray], hands: CharacterHands) -> dict[str, 
 
 
 @pytest.mark.parametrize("name", BOTH_HANDS)
-def test_a_take_on_every_family(name: str, tmp_path: Path, scene: bpy.types.Scene) -> None:
+def test_a_take_on_every_family(name: str, tmp_path: Path, empty_scene: bpy.types.Scene) -> None:
     armature = at_a_piano(name)
     hands = stored.character_hands(armature)
     arrays = possible(write_arms_take(tmp_path / "made.npz"), hands)
     write_arms_take(tmp_path / "made.npz", arrays)
     assert bpy.ops.s2c.apply_take(filepath=str(tmp_path / "made.npz"), frame_start=START) == {"FINISHED"}
-    assert "Something else" not in scene.s2c_settings.result
-    assert "too short" not in scene.s2c_settings.result
+    assert "Something else" not in empty_scene.s2c_settings.result
+    assert "too short" not in empty_scene.s2c_settings.result
     piano = stored.piano_matrix(armature, stored.mapping_of(armature))
     wanted = geometry_tips(hands.geometry("x"), arrays["euler"], arrays["wrist"])
     for frame in (START, START + 21, START + FRAMES - 1):

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A character's trunk leans after keys that its arms do not reach: a layer of its own, new with each whole take."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
-from character_helpers import far_take, geometry_tips, mixamo_mapping, mpfb_armature, seated, tips_seen
+from character_helpers import far_take, geometry_tips, seated_character, tips_seen
 from session_helpers import FRAMES, write_arms_take
 
-import s2c_blender
 from s2c_blender import compat
 from s2c_blender.core import character_lean
 from s2c_blender.rig.character import stored
@@ -22,21 +20,9 @@ START = 5
 TRUNK = "mixamorig:Spine"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def registered() -> Iterator[None]:
-    s2c_blender.register()
-    yield
-    s2c_blender.unregister()
-
-
 @pytest.fixture
-def armature() -> bpy.types.Object:
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = 30, 1.0
-    armature = mpfb_armature(scale=100.0)
-    stored.remember(armature, stored.with_piano(mixamo_mapping(armature), seated(armature)))
-    bpy.context.scene.s2c_settings.armature = armature
-    return armature
+def armature(registered: None, empty_scene: bpy.types.Scene) -> bpy.types.Object:
+    return seated_character(scale=100.0)
 
 
 def play(folder: Path, arrays: dict[str, np.ndarray] | None = None, **options: str) -> None:

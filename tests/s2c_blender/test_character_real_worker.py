@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from character_helpers import mixamo_mapping, mpfb_armature, seated, tips_seen
+from character_helpers import seated_character, tips_seen
 from real_generator import HAS_GENERATOR, SECONDS, two_hands, worker_python
 
 import s2c_blender
@@ -34,9 +34,7 @@ def character(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[bpy.t
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = FPS, 1.0
     scene.sequence_editor_create()
-    armature = mpfb_armature(scale=100.0)
-    stored.remember(armature, stored.with_piano(mixamo_mapping(armature), seated(armature)))
-    scene.s2c_settings.armature = armature
+    armature = seated_character(scale=100.0)
     scene.s2c_settings.midi_path = str(two_hands(tmp_path / "piece.mid"))
     yield armature
     session.shutdown()

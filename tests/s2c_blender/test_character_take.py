@@ -2,7 +2,6 @@
 """A take on a character's own armature: fingertips where the generator's geometry has them, and all of it read back."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,16 +9,23 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from character_helpers import geometry_tips, mixamo_mapping, mpfb_armature, pole_rig, seated, tips_seen
+from character_helpers import (
+    geometry_tips,
+    mixamo_mapping,
+    mpfb_armature,
+    pole_rig,
+    seated,
+    seated_character,
+    tips_seen,
+)
 from mathutils import Matrix
 from session_helpers import FRAMES, requests, use_worker, write_arms_take, write_sound
 
-import s2c_blender
 from s2c_blender import compat, fcurves
 from s2c_blender.core.turns import matrices_of as turns_of
 from s2c_blender.rig.character import stored
 from s2c_blender.rig.hands import hands_of
-from s2c_blender.session import SessionConfig, session
+from s2c_blender.session import session
 from s2c_blender.takes import read_back, sampling, write_take
 from s2c_blender.takes.hands_on import reader_of
 from s2c_blender.takes.take_order import TakeOrder
@@ -28,36 +34,7 @@ START = 5
 MODES = ("QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def registered() -> Iterator[None]:
-    s2c_blender.register()
-    yield
-    s2c_blender.unregister()
-
-
-@pytest.fixture(autouse=True)
-def scene() -> Iterator[bpy.types.Scene]:
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    scene = bpy.context.scene
-    scene.render.fps, scene.render.fps_base = 30, 1.0
-    yield scene
-    session.cancel()
-    session.machine.shutdown(0.2)
-    session.config = SessionConfig()
-
-
-def character(scale: float = 1.0, metres: float = 1.0, place: Matrix | None = None) -> bpy.types.Object:
-    """A character at a piano. place: moves it, and the piano with it; metres: in a unit of the scene."""
-    armature = mpfb_armature(scale=scale)
-    armature.matrix_world = Matrix.Scale(1 / metres, 4) @ armature.matrix_world
-    bpy.context.view_layer.update()
-    piano = seated(armature, metres)
-    if place is not None:
-        armature.matrix_world = place @ armature.matrix_world
-        piano = piano @ np.linalg.inv(np.array(place))
-    stored.remember(armature, stored.with_piano(mixamo_mapping(armature), piano))
-    bpy.context.scene.s2c_settings.armature = armature
-    return armature
+pytestmark = pytest.mark.usefixtures("registered", "empty_scene", "session_ends")
 
 
 def apply_take(folder: Path, **options: Any) -> dict[str, np.ndarray]:
@@ -98,7 +75,7 @@ PLACES = {
 
 @pytest.mark.parametrize("how", PLACES)
 def test_fingertips_are_where_the_geometry_has_them_and_all_is_read_back(how: str, tmp_path: Path) -> None:
-    armature = character(*PLACES[how])
+    armature = seated_character(*PLACES[how])
     arrays = apply_take(tmp_path)
     for frame in (START, START + 17, START + FRAMES - 1):
         assert tips_off(armature, arrays, frame) < 1e-4
@@ -128,7 +105,7 @@ def test_centimetres_may_be_scaled_on_a_parent(tmp_path: Path) -> None:
 
 
 def test_arms_keep_their_lengths_and_elbows_hang_and_turn_smoothly(tmp_path: Path) -> None:
-    armature = character()
+    armature = seated_character()
     apply_take(tmp_path)
     found = read(armature)
     bones = armature.data.bones
@@ -144,7 +121,7 @@ def test_arms_keep_their_lengths_and_elbows_hang_and_turn_smoothly(tmp_path: Pat
 
 
 def test_the_palm_faces_the_keys(tmp_path: Path) -> None:
-    armature = character()
+    armature = seated_character()
     arrays = apply_take(tmp_path)
     hands = stored.character_hands(armature)
     bpy.context.scene.frame_set(START)
@@ -157,7 +134,7 @@ def test_the_palm_faces_the_keys(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_every_rotation_mode_is_kept_and_shows_the_same(mode: str, tmp_path: Path) -> None:
-    armature = character()
+    armature = seated_character()
     for bone in armature.pose.bones:
         bone.rotation_mode = mode
     arrays = apply_take(tmp_path)
@@ -175,7 +152,7 @@ def test_every_rotation_mode_is_kept_and_shows_the_same(mode: str, tmp_path: Pat
 
 
 def test_the_first_frame_of_a_body_that_moves_and_turns_does_not_stand_for_the_others(tmp_path: Path) -> None:
-    armature = character()
+    armature = seated_character()
     parent = bpy.data.objects.new("Stage", None)
     bpy.context.scene.collection.objects.link(parent)
     armature.parent = parent
@@ -196,7 +173,7 @@ def test_the_first_frame_of_a_body_that_moves_and_turns_does_not_stand_for_the_o
 
 
 def test_an_earlier_action_is_left_as_it_was(tmp_path: Path) -> None:
-    armature = character()
+    armature = seated_character()
     bone = armature.pose.bones["mixamorig:LeftHandIndex2"]
     bone.rotation_quaternion = (0.9, 0.1, 0, 0)
     bone.keyframe_insert("rotation_quaternion", frame=3)
@@ -210,7 +187,7 @@ def test_an_earlier_action_is_left_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_wrist_out_of_reach_is_met_as_near_as_can_be_and_said(tmp_path: Path) -> None:
-    armature = character()
+    armature = seated_character()
     bpy.context.scene.s2c_settings.lean = False
     arrays = write_arms_take(tmp_path / "made.npz")
     arrays["wrist"][:, 1, 0] += 0.6
@@ -312,7 +289,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("spoil", REFUSALS, ids=lambda spoil: spoil.__name__)
 def test_what_would_hide_a_take_is_said_with_the_way_out(spoil: Any, tmp_path: Path) -> None:
-    armature = character()
+    armature = seated_character()
     spoil(armature)
     write_arms_take(tmp_path / "made.npz")
     actions = len(bpy.data.actions)
@@ -325,7 +302,7 @@ def test_what_would_hide_a_take_is_said_with_the_way_out(spoil: Any, tmp_path: P
 
 
 def test_locks_do_not_keep_a_take_off(tmp_path: Path) -> None:
-    armature = character()
+    armature = seated_character()
     for bone in armature.pose.bones:
         bone.lock_rotation, bone.lock_rotation_w = (True, True, True), True
     arrays = apply_take(tmp_path)
@@ -336,11 +313,11 @@ def test_locks_do_not_keep_a_take_off(tmp_path: Path) -> None:
 
 
 def test_generate_and_redo_know_the_hands_and_keep_what_is_seen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scene: bpy.types.Scene
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_scene: bpy.types.Scene
 ) -> None:
-    armature = character(100.0)
-    scene.sequence_editor_create()
-    scene.sequence_editor.strips.new_sound("Piano", str(write_sound(tmp_path / "song.wav")), 1, START)
+    armature = seated_character(100.0)
+    empty_scene.sequence_editor_create()
+    empty_scene.sequence_editor.strips.new_sound("Piano", str(write_sound(tmp_path / "song.wav")), 1, START)
     first = write_arms_take(tmp_path / "made.npz")
     use_worker(monkeypatch, tmp_path, "good", tmp_path / "made.npz")
     seen = {}
@@ -361,7 +338,7 @@ def test_generate_and_redo_know_the_hands_and_keep_what_is_seen(
     found = read(armature)
     assert np.abs(found.euler[:, 0] - second["euler"][:, 0]).max() < 2e-5
     assert np.abs(found.euler[:, 1] - first["euler"][:, 1]).max() < 2e-5
-    scene.s2c_settings.redo_start, scene.s2c_settings.redo_end = START + 10, START + 29
+    empty_scene.s2c_settings.redo_start, empty_scene.s2c_settings.redo_end = START + 10, START + 29
     third = write_arms_take(tmp_path / "made.npz", seed=4)
     assert bpy.ops.s2c.regenerate_range(hand="RIGHT") == {"FINISHED"}
     found = read(armature)
@@ -373,7 +350,7 @@ def test_generate_and_redo_know_the_hands_and_keep_what_is_seen(
 def test_what_redo_is_given_is_what_is_seen_and_names_the_hands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    armature = character()
+    armature = seated_character()
     arrays = apply_take(tmp_path)
     keep = read_back.plan_keep(bpy.context.scene, armature, tmp_path)
     for _ in read_back.write_keep(keep, {}):
@@ -388,7 +365,7 @@ def test_what_redo_is_given_is_what_is_seen_and_names_the_hands(
 
 
 def test_the_clock_lies_on_the_hands_and_the_keys_on_the_body(tmp_path: Path) -> None:
-    armature = character()
+    armature = seated_character()
     apply_take(tmp_path)
     hands = hands_of(armature)
     assert hands.wrists == ("mixamorig:LeftHand", "mixamorig:RightHand")
@@ -417,7 +394,7 @@ def keyed(armature: bpy.types.Object) -> set[str]:
 
 
 def test_a_take_for_other_hands_is_said_to_be_one(tmp_path: Path) -> None:
-    armature = character()
+    armature = seated_character()
     arrays = write_arms_take(tmp_path / "made.npz")
     results = {}
     own = stored.character_hands(armature).geometry("whoever")
@@ -448,7 +425,7 @@ def test_five_minutes_on_a_hundred_and_sixty_bones_are_written_in_short_steps(tm
 
     What steps take is printed by `benchmarks/main_thread.py --character`.
     """
-    armature = character()
+    armature = seated_character()
     bpy.context.view_layer.objects.active = armature
     bpy.ops.object.mode_set(mode="EDIT")
     for number in range(160 - len(armature.data.edit_bones)):

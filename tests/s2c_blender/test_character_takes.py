@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What our own hands can do, a character can: another take, strips and layers of the NLA, a recording that is moved."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,8 @@ import pytest
 from measured_armatures import at_a_piano
 from session_helpers import FRAMES, requests, use_worker, write_arms_take, write_sound
 
-import s2c_blender
 from s2c_blender import compat
 from s2c_blender.rig.character import limbs
-from s2c_blender.session import SessionConfig, session
 from s2c_blender.takes import sampling
 from s2c_blender.takes.hands_on import reader_of
 
@@ -22,31 +19,24 @@ START = 11
 FINGER = "index_02_r"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def registered() -> Iterator[None]:
-    s2c_blender.register()
-    yield
-    s2c_blender.unregister()
-
-
 @pytest.fixture(params=["unreal4"])
 def armature(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[bpy.types.Object]:
+    registered: None,
+    empty_scene: bpy.types.Scene,
+    session_ends: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> bpy.types.Object:
     """A character that plays its first take; by itself one in centimetres with twist bones beside its hands."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    scene = bpy.context.scene
-    scene.render.fps, scene.render.fps_base = 30, 1.0
-    scene.sequence_editor_create()
-    scene.sequence_editor.strips.new_sound("Piano", str(write_sound(tmp_path / "song.wav")), 1, START)
+    empty_scene.sequence_editor_create()
+    song = write_sound(tmp_path / "song.wav")
+    empty_scene.sequence_editor.strips.new_sound("Piano", str(song), 1, START)
     armature = at_a_piano(request.param)
     write_arms_take(tmp_path / "made.npz", seed=1)
     use_worker(monkeypatch, tmp_path, "good", tmp_path / "made.npz")
     assert bpy.ops.s2c.generate() == {"FINISHED"}
-    yield armature
-    session.cancel()
-    session.machine.shutdown(0.2)
-    session.config = SessionConfig()
+    return armature
 
 
 def read(armature: bpy.types.Object, start: int = START) -> Any:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Twist bones of a character's forearm take their share of the hand's roll, wherever the hand hangs."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -11,7 +10,6 @@ from mathutils import Quaternion, Vector
 from measured_armatures import at_a_piano
 from session_helpers import FRAMES, write_arms_take
 
-import s2c_blender
 from s2c_blender import compat
 from s2c_blender.rig.character import stored
 from s2c_blender.rig.character.twists import roll_shares
@@ -28,17 +26,7 @@ TWISTS = {
 """Beside the hand; two of them; the hand hangs on one; on one that no word tells."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def registered() -> Iterator[None]:
-    s2c_blender.register()
-    yield
-    s2c_blender.unregister()
-
-
-@pytest.fixture(autouse=True)
-def empty() -> None:
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = 30, 1.0
+pytestmark = pytest.mark.usefixtures("registered", "empty_scene")
 
 
 def play(folder: Path, seed: int = 1, **options: str) -> dict[str, np.ndarray]:

@@ -5,32 +5,15 @@ import types
 
 import bpy
 import pytest
-from session_helpers import requests, use_worker, write_sound, write_take
+from session_helpers import requests
 
-import s2c_blender
 from s2c_blender.core import consent
-from s2c_blender.rig.armature import create_armature
-from s2c_blender.session import SessionConfig, session
 from s2c_blender.ui import preferences
 
 
 @pytest.fixture
-def settings(tmp_path, monkeypatch):
-    s2c_blender.register()
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    scene = bpy.context.scene
-    scene.render.fps, scene.render.fps_base = 30, 1.0
-    scene.sequence_editor_create()
-    scene.sequence_editor.strips.new_sound("Piano", str(write_sound(tmp_path / "song.wav")), 1, 11)
-    create_armature(bpy.context, 1.0, scene.collection)
-    write_take(tmp_path / "made.npz")
-    use_worker(monkeypatch, tmp_path, "good", tmp_path / "made.npz")
-    yield scene.s2c_settings
-    session.cancel()
-    session.machine.shutdown(0.2)
-    session.config = SessionConfig()
-    session.machine.status.message, session.note, session.runtime_problem = "", "", ""
-    s2c_blender.unregister()
+def settings(scene):
+    return scene.s2c_settings
 
 
 def asked(tmp_path, method):

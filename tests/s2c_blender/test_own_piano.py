@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from character_helpers import mixamo_mapping, mpfb_armature, seated
+from character_helpers import seated_character
 from mathutils import Euler, Matrix, Vector
 from piano_helpers import add_keys, down, front_of, save_take, select
 from ui_helpers import draw
@@ -257,11 +257,7 @@ def test_the_seats_and_frames_of_both_pianos_stay_apart(tmp_path: Path) -> None:
 @pytest.fixture
 def character() -> bpy.types.Object:
     """A character that sits at a piano of its own, chosen in the panel."""
-    armature = mpfb_armature()
-    piano = seated(armature)
-    stored.remember(armature, stored.with_piano(mixamo_mapping(armature), piano))
-    bpy.context.scene.s2c_settings.armature = armature
-    return armature
+    return seated_character()
 
 
 def sat_at(character: bpy.types.Object) -> Matrix:

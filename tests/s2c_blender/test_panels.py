@@ -9,7 +9,6 @@ import pytest
 from session_helpers import pump_until, use_worker, write_sound, write_take
 from ui_helpers import Region, draw
 
-import s2c_blender
 from s2c_blender.core.jobs import State, Status
 from s2c_blender.core.player import STYLES
 from s2c_blender.rig.armature import create_armature
@@ -26,15 +25,8 @@ BOTH = pytest.mark.parametrize("panel", [panels.S2C_PT_sequencer, panels.S2C_PT_
 TAKE_BUTTONS = {"s2c.resample", "s2c.regenerate_hand", "s2c.regenerate_range"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def registered():
-    s2c_blender.register()
-    yield
-    s2c_blender.unregister()
-
-
 @pytest.fixture
-def scene(tmp_path, monkeypatch):
+def scene(registered, tmp_path, monkeypatch):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     write_take(tmp_path / "made.npz")
     use_worker(monkeypatch, tmp_path, "good", tmp_path / "made.npz")
@@ -245,7 +237,7 @@ def test_the_style_shows_the_size_of_the_hands(scene, tmp_path, panel):
     assert scene.s2c_settings.looseness == 1.0
 
 
-def test_the_generator_knows_every_style():
+def test_the_generator_knows_every_style(registered):
     assert ["hand_size", *STYLES] == STYLES_OF_THE_GENERATOR
     sliders = bpy.context.scene.s2c_settings
     assert list(sliders.style()) == STYLES_OF_THE_GENERATOR[1:]

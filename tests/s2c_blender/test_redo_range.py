@@ -4,46 +4,24 @@
 import bpy
 import numpy as np
 import pytest
-from session_helpers import FRAMES, read_bone, requests, state_of_scene, use_worker, write_sound, write_take
+from session_helpers import (
+    FRAMES,
+    START,
+    hands,
+    read_bone,
+    requests,
+    state_of_scene,
+    write_take,
+)
 
-import s2c_blender
 from s2c_blender import compat, fcurves
-from s2c_blender.core.splicing import LINEAR, Stretch, splice
-from s2c_blender.rig.armature import create_armature
 from s2c_blender.rig.bones import joint_bones
-from s2c_blender.session import SessionConfig, session
 
-START = 11
 FIRST, LAST = 31, 45
 """The scene frames that are made anew."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def registered():
-    s2c_blender.register()
-    yield
-    s2c_blender.unregister()
-
-
-@pytest.fixture
-def scene(tmp_path, monkeypatch):
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    scene = bpy.context.scene
-    scene.render.fps, scene.render.fps_base = 30, 1.0
-    scene.sequence_editor_create()
-    scene.sequence_editor.strips.new_sound("Piano", str(write_sound(tmp_path / "song.wav")), 1, START)
-    create_armature(bpy.context, 1.0, scene.collection)
-    write_take(tmp_path / "made.npz")
-    use_worker(monkeypatch, tmp_path, "good", tmp_path / "made.npz")
-    bpy.ops.s2c.generate()
-    yield scene
-    session.cancel()
-    session.machine.shutdown(0.2)
-    session.config = SessionConfig()
-
-
-def hands():
-    return next(item for item in bpy.data.objects if item.type == "ARMATURE")
+pytestmark = pytest.mark.usefixtures("take")
 
 
 def bag():
@@ -162,37 +140,3 @@ def test_undo_takes_the_range_back_in_one_step(scene, tmp_path):  # frees `scene
     assert snapshot(values) != before
     bpy.ops.ed.undo()
     assert snapshot(values) == before and bpy.context.scene.s2c_settings.seed == 1
-
-
-# -- the splice itself ---------------------------------------------------------------------------------------
-
-
-def make_keys(frames, values, kind=LINEAR):
-    count = len(frames)
-    return {
-        "co": np.stack([frames, values], 1).astype(np.float32),
-        "interpolation": np.full(count, kind, np.int32),
-        "handle_left": np.zeros((count, 2), np.float32),
-        "select_control_point": np.ones(count, np.bool_),
-    }
-
-
-def test_a_flat_segment_needs_one_key_beside_the_range():
-    stretch = Stretch(5, np.array([1, 2], np.float32), 1, 20)
-    spliced = splice(make_keys([1, 20], [0.5, 0.5]), stretch, lambda frame: 0.5)
-    assert spliced["co"].tolist() == [[1, 0.5], [4, 0.5], [5, 1], [6, 2], [7, 0.5], [20, 0.5]]
-    assert spliced["interpolation"].tolist() == [LINEAR] * 6
-    assert spliced["select_control_point"].tolist() == [True, False, False, False, False, True]
-
-
-def test_a_shaped_segment_gets_a_key_a_frame_outside_the_range():
-    stretch = Stretch(5, np.array([9, 9], np.float32), 1, 10)
-    spliced = splice(make_keys([2, 8.5], [0, 6.5], kind=2), stretch, lambda frame: frame - 2)
-    assert spliced["co"][:, 0].tolist() == [2, 3, 4, 5, 6, 7, 8, 8.5]
-    assert spliced["co"][:, 1].tolist() == [0, 1, 2, 9, 9, 5, 6, 6.5]
-    assert spliced["interpolation"].tolist() == [2, LINEAR, LINEAR, LINEAR, LINEAR, LINEAR, LINEAR, 2]
-
-
-def test_a_range_at_the_ends_of_the_take_adds_nothing_outside():
-    stretch = Stretch(1, np.array([7, 8, 9], np.float32), 1, 3)
-    assert splice(make_keys([1, 3], [0, 0]), stretch, lambda frame: 0.0)["co"][:, 0].tolist() == [1, 2, 3]

@@ -6,22 +6,14 @@ import pytest
 from session_helpers import use_worker, write_sound, write_take
 from ui_helpers import draw
 
-import s2c_blender
 from s2c_blender import handlers
 from s2c_blender.core.jobs import State, Status
 from s2c_blender.session import SessionConfig, session
 from s2c_blender.ui import panels, refusals
 
 
-@pytest.fixture(scope="module", autouse=True)
-def registered():
-    s2c_blender.register()
-    yield
-    s2c_blender.unregister()
-
-
 @pytest.fixture
-def scene(tmp_path, monkeypatch):
+def scene(registered, tmp_path, monkeypatch):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     write_take(tmp_path / "made.npz")

@@ -8,7 +8,6 @@ import pytest
 from session_helpers import use_worker, write_sound, write_take
 from ui_helpers import draw
 
-import s2c_blender
 from s2c_blender.core.jobs import Status
 from s2c_blender.session import SessionConfig, session
 from s2c_blender.takes.result_line import (
@@ -22,12 +21,7 @@ from s2c_blender.takes.result_line import (
 from s2c_blender.takes.take_order import TakeOrder
 from s2c_blender.ui import panels
 
-
-@pytest.fixture(scope="module", autouse=True)
-def registered():
-    s2c_blender.register()
-    yield
-    s2c_blender.unregister()
+pytestmark = pytest.mark.usefixtures("registered")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 """Use Character: hands found, a piano in front, corrections, files, and the picture of what was found."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -13,7 +12,6 @@ from mathutils import Matrix
 from session_helpers import write_arms_take, write_sound
 from ui_helpers import Region, draw
 
-import s2c_blender
 from s2c_blender.export.fbx import export_fbx
 from s2c_blender.piano.build import PIANO_PROPERTY, piano_keys
 from s2c_blender.rig.bones import skinned_meshes
@@ -25,19 +23,7 @@ from s2c_blender.ui import panels
 LEFT_THUMB = "mixamorig:LeftHandThumb1"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def registered() -> Iterator[None]:
-    s2c_blender.register()
-    yield
-    s2c_blender.unregister()
-
-
-@pytest.fixture(autouse=True)
-def scene() -> bpy.types.Scene:
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    scene = bpy.context.scene
-    scene.render.fps, scene.render.fps_base = 30, 1.0
-    return scene
+pytestmark = pytest.mark.usefixtures("registered", "empty_scene")
 
 
 def use(name: str = "Character") -> bpy.types.Object:
@@ -85,13 +71,13 @@ def add_skin(armature: bpy.types.Object) -> bpy.types.Object:
 # -- finding and seating ---------------------------------------------------------------------------------------
 
 
-def test_a_character_gets_a_piano_before_it_at_elbow_height(scene: bpy.types.Scene) -> None:
+def test_a_character_gets_a_piano_before_it_at_elbow_height(empty_scene: bpy.types.Scene) -> None:
     mpfb_armature()
     armature = use()
     mapping = stored.mapping_of(armature)
     assert mapping.family == "mixamo"
     assert mapping.left.bones["thumb1"] == LEFT_THUMB
-    assert scene.s2c_settings.armature == armature
+    assert empty_scene.s2c_settings.armature == armature
     piano = pianos()[0]
     keys = piano_keys(piano)
     bpy.context.view_layer.update()
@@ -109,7 +95,7 @@ def test_a_character_gets_a_piano_before_it_at_elbow_height(scene: bpy.types.Sce
 
 
 def test_the_scenes_own_piano_is_taken_and_followed_when_it_is_moved(
-    scene: bpy.types.Scene, tmp_path: Path
+    empty_scene: bpy.types.Scene, tmp_path: Path
 ) -> None:
     bpy.ops.s2c.add_piano()
     piano = pianos()[0]
@@ -154,11 +140,11 @@ def test_undo_takes_back_character_and_piano() -> None:
     assert not pianos()
 
 
-def test_no_armature_a_wrong_name_and_our_own_hands_are_told_apart(scene: bpy.types.Scene) -> None:
+def test_no_armature_a_wrong_name_and_our_own_hands_are_told_apart(empty_scene: bpy.types.Scene) -> None:
     assert "select the character's armature" in refused()
     assert 'no armature "Nobody"' in refused(armature="Nobody")
     bpy.ops.s2c.add_hands()
-    assert "S2C hands" in refused(armature=scene.s2c_settings.armature.name)
+    assert "S2C hands" in refused(armature=empty_scene.s2c_settings.armature.name)
 
 
 def test_an_armature_without_hands_is_refused_and_left_as_it_is() -> None:
@@ -170,13 +156,13 @@ def test_an_armature_without_hands_is_refused_and_left_as_it_is() -> None:
 
 
 def test_the_panel_offers_use_character_for_any_other_armature(
-    scene: bpy.types.Scene, tmp_path: Path
+    empty_scene: bpy.types.Scene, tmp_path: Path
 ) -> None:
     armature = mpfb_armature()
-    scene.s2c_settings.armature = armature
+    empty_scene.s2c_settings.armature = armature
     write_sound(tmp_path / "song.wav")
-    scene.sequence_editor_create()
-    scene.sequence_editor.strips.new_sound("Piano", str(tmp_path / "song.wav"), 1, 1)
+    empty_scene.sequence_editor_create()
+    empty_scene.sequence_editor.strips.new_sound("Piano", str(tmp_path / "song.wav"), 1, 1)
     drawn = draw(panels.S2C_PT_view3d)
     assert "s2c.use_character" in drawn.names()
     assert "s2c.generate" not in drawn.names()
@@ -294,7 +280,7 @@ def test_the_picture_shows_every_finger_follows_the_pose_and_is_no_skin(tmp_path
     assert overlay_of(armature) is None
 
 
-def test_the_panel_lists_the_bones(scene: bpy.types.Scene) -> None:
+def test_the_panel_lists_the_bones(empty_scene: bpy.types.Scene) -> None:
     mpfb_armature()
     use()
     drawn = draw(panels.S2C_PT_view3d)
@@ -304,7 +290,7 @@ def test_the_panel_lists_the_bones(scene: bpy.types.Scene) -> None:
     assert narrow.names().count("s2c.choose_bone") == 2 * 19
 
 
-def test_fbx_of_a_character_with_a_take_is_written(scene: bpy.types.Scene, tmp_path: Path) -> None:
+def test_fbx_of_a_character_with_a_take_is_written(empty_scene: bpy.types.Scene, tmp_path: Path) -> None:
     mpfb_armature()
     armature = use()
     write_arms_take(tmp_path / "made.npz")
@@ -338,7 +324,7 @@ def test_the_vrm_add_ons_list_is_read_in_both_versions() -> None:
 
 @pytest.mark.parametrize("preset", ["UNITY", "UNREAL"])
 def test_fbx_of_a_character_brings_the_take_to_other_programs(
-    preset: str, scene: bpy.types.Scene, tmp_path: Path
+    preset: str, empty_scene: bpy.types.Scene, tmp_path: Path
 ) -> None:
     armature = mpfb_armature(scale=100.0)
     add_skin(armature)
@@ -348,7 +334,7 @@ def test_fbx_of_a_character_brings_the_take_to_other_programs(
     check_fbx(armature, tmp_path / "out.fbx", preset, ("Hand", "Arm"))
 
 
-def test_a_character_that_lies_down_is_found_and_told_to_sit_up(scene: bpy.types.Scene) -> None:
+def test_a_character_that_lies_down_is_found_and_told_to_sit_up(empty_scene: bpy.types.Scene) -> None:
     armature = mpfb_armature()
     armature.rotation_euler.y = np.pi / 2
     bpy.context.view_layer.update()
@@ -361,13 +347,13 @@ def test_a_character_that_lies_down_is_found_and_told_to_sit_up(scene: bpy.types
 
 
 def test_an_override_of_a_linked_character_still_knows_after_opening_the_file(
-    scene: bpy.types.Scene, tmp_path: Path
+    empty_scene: bpy.types.Scene, tmp_path: Path
 ) -> None:
     armature = mpfb_armature()
     collection = bpy.data.collections.new("Cast")
-    scene.collection.children.link(collection)
+    empty_scene.collection.children.link(collection)
     collection.objects.link(armature)
-    scene.collection.objects.unlink(armature)
+    empty_scene.collection.objects.unlink(armature)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "cast.blend"))
     bpy.ops.wm.read_factory_settings(use_empty=True)
     with bpy.data.libraries.load(str(tmp_path / "cast.blend"), link=True) as (_there, here):
@@ -393,10 +379,10 @@ def test_an_override_of_a_linked_character_still_knows_after_opening_the_file(
 @pytest.mark.parametrize(
     "odd", [3, "text", [1, 2], {"a": 1}, {"a": {"armature": 3}}, {"a": {"s2c_character": "x"}}]
 )
-def test_odd_marks_of_a_scene_are_passed_over(odd: object, scene: bpy.types.Scene) -> None:
+def test_odd_marks_of_a_scene_are_passed_over(odd: object, empty_scene: bpy.types.Scene) -> None:
     armature = mpfb_armature()
-    scene["s2c_characters"] = odd
+    empty_scene["s2c_characters"] = odd
     assert stored.give_back() == []
-    scene["s2c_characters"] = {"a": {"armature": armature, "s2c_character": "x"}}
+    empty_scene["s2c_characters"] = {"a": {"armature": armature, "s2c_character": "x"}}
     assert stored.give_back() == []  # it is no override, and keeps its own
     assert stored.PROPERTY not in armature
