@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Facts about this computer and this Python, and how much of it the worker takes. No torch unless needed."""
+"""Facts about this computer and this Python, and how much of it the worker takes."""
 
 from __future__ import annotations
 
 import ctypes
+import importlib.metadata
 import importlib.util
 import os
-import platform
-import re
 import signal
 import sys
-from pathlib import Path
-from typing import Any
 
 PACKAGES = ("onnxruntime", "torch", "numpy", "scipy", "safetensors", "transkun", "av", "soundfile")
 
@@ -83,54 +80,14 @@ def memory_gb() -> float | None:
         return None
 
 
-def torch_may_have_accelerator() -> bool:
-    """Whether torch is installed with support for more than the CPU; read from its files, without importing it."""
-    if "torch" in sys.modules or sys.platform == "darwin":
-        return True
-    found = importlib.util.find_spec("torch")
-    if found is None or not found.submodule_search_locations:
-        return False
-    try:
-        text = (Path(found.submodule_search_locations[0]) / "version.py").read_text(encoding="utf-8")
-    except OSError:
-        return True
-    return re.search(r"^(?:cuda|hip|xpu)\b[^=\n]*=\s*['\"]", text, re.MULTILINE) is not None
-
-
 def engines() -> list[str]:
     """Engines whose packages are installed; says so without importing them."""
     packages = {"onnx": "onnxruntime", "torch": "torch"}
     return [name for name, package in packages.items() if importlib.util.find_spec(package) is not None]
 
 
-def has_accelerator() -> bool:
-    """Whether torch is here and can compute on a GPU; imports it only where it may."""
-    return bool(devices()[0]["name"] != "cpu")
-
-
-def devices() -> list[dict[str, Any]]:
-    """Devices that a job can run on, best first; imports torch only where it may know more than the CPU."""
-    found: list[dict[str, Any]] = []
-    if importlib.util.find_spec("torch") is not None and torch_may_have_accelerator():
-        import torch
-
-        if torch.cuda.is_available():
-            properties = torch.cuda.get_device_properties(0)
-            memory = round(properties.total_memory / 1e9, 1)
-            found.append({"name": "cuda", "memory_gb": memory, "description": properties.name})
-        if torch.backends.mps.is_available():
-            # Apple's GPU shares the computer's memory.
-            found.append(
-                {"name": "mps", "memory_gb": memory_gb(), "description": platform.processor() or "Apple GPU"}
-            )
-    cpu = {"name": "cpu", "memory_gb": memory_gb(), "description": f"{platform.machine()}, {cores()} cores"}
-    return [*found, cpu]
-
-
 def package_versions() -> dict[str, str | None]:
     """Version of each package that the generator uses; None where it is not installed."""
-    import importlib.metadata
-
     versions: dict[str, str | None] = {}
     for name in PACKAGES:
         try:

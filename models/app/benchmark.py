@@ -23,8 +23,9 @@ from models.app.progress import StageClock
 from models.app.request import GenerateRequest, LoadRequest, TranscribeRequest
 from models.body.notes import Notes
 from models.body.skeleton import LEFT, RIGHT
+from models.generation.devices import devices
 from models.generation.model import runs_without_torch
-from models.machine import allowed_threads, cores, devices, engines, memory_gb, package_versions
+from models.machine import allowed_threads, cores, engines, memory_gb, package_versions
 from models.model_folder import config_of, file_hash, preset_folder, weights_of
 from models.music.midi import write_midi
 

@@ -12,8 +12,8 @@ import importlib.util
 from pathlib import Path
 
 from models.errors import UserError
+from models.generation.devices import has_accelerator
 from models.generation.onnx_files import SHIPPED_FOLDER, cache_folder
-from models.machine import devices
 from models.music.transcription.note_network import NoteNetwork
 from models.music.transcription.onnx_files import FACTS, stage_names
 from models.whole_file import whole_folder, write_bytes_whole, write_text_whole
@@ -30,7 +30,7 @@ def load_transcriber(device: str) -> NoteNetwork:
         UserError: `transcriber_missing` where its files are not there and cannot be made, `transcriber_damaged`
             where they are not what they should be; what `choose_device` raises.
     """
-    if device != "cpu" and (device != "auto" or devices()[0]["name"] != "cpu"):
+    if device != "cpu" and (device != "auto" or has_accelerator()):
         from models.networks.device import choose_device
         from models.networks.transcription.network import load_network
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from models.conditioning.hand_space import Normalizer
 from models.config import ModelConfig
 from models.errors import UserError, quoted
+from models.generation.devices import has_accelerator
 from models.generation.engine import Engine
-from models.machine import has_accelerator
 from models.model_folder import config_of, preset_folder, weights_hash, weights_of
 
 ENGINES = ("auto", "onnx", "torch")

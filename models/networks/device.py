@@ -1,11 +1,29 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The device that torch computes on."""
+"""What torch can compute on, and what it does compute on."""
 
 from __future__ import annotations
+
+import platform
+from typing import Any
 
 import torch
 
 from models.errors import UserError
+from models.machine import memory_gb
+
+
+def accelerators() -> list[dict[str, Any]]:
+    """GPUs that torch can compute on, best first: `name`, `memory_gb` and `description` of each."""
+    found: list[dict[str, Any]] = []
+    if torch.cuda.is_available():
+        properties = torch.cuda.get_device_properties(0)
+        memory = round(properties.total_memory / 1e9, 1)
+        found.append({"name": "cuda", "memory_gb": memory, "description": properties.name})
+    if torch.backends.mps.is_available():
+        # Apple's GPU shares the computer's memory.
+        description = platform.processor() or "Apple GPU"
+        found.append({"name": "mps", "memory_gb": memory_gb(), "description": description})
+    return found
 
 
 def choose_device(name: str) -> torch.device:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Facts about this computer and this Python, and how much of the computer the worker takes. No torch unless needed."""
+"""Facts about this computer and this Python, as the answer to `hello` has them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from models import __version__
-from models.machine import devices, engines, package_versions, worker_threads
+from models.generation.devices import devices
+from models.machine import engines, package_versions, worker_threads
 from models.worker import PROTOCOL
 
 PRESETS_FOLDER = Path(__file__).parent.parent / "presets"
