@@ -12,7 +12,7 @@ for each [B][H] and gives all the noise that a sampler adds, so that a sample do
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -78,6 +78,15 @@ def timesteps(schedule: Schedule, steps: int) -> list[int]:
     return [round(schedule.steps * (steps - i) / steps) for i in range(steps + 1)]
 
 
+def _steps(schedule: Schedule, steps: int, callback: Callback | None) -> Iterator[tuple[int, int]]:
+    """The timestep that each step begins at and the one that it goes to; tells `callback` once a step is done."""
+    times = timesteps(schedule, steps)
+    for done, step in enumerate(zip(times, times[1:]), start=1):
+        yield step
+        if callback is not None:
+            callback(done, steps)
+
+
 def sample_ancestral(
     denoise: Denoise,
     x: Array,
@@ -89,8 +98,7 @@ def sample_ancestral(
     callback: Callback | None = None,
 ) -> Array:
     """Algorithm 1 of the paper; with fewer steps than T, the same formulas on the chain of the kept timesteps."""
-    times = timesteps(schedule, steps)
-    for i, (t, previous) in enumerate(zip(times, times[1:])):
+    for t, previous in _steps(schedule, steps, callback):
         bar, bar_previous = float(schedule.alpha_bar[t]), float(schedule.alpha_bar[previous])
         alpha = bar / bar_previous  # alpha_t of line 10; beta_t = 1 - alpha_t
         beta = 1 - alpha
@@ -103,8 +111,6 @@ def sample_ancestral(
         if previous > 0:  # lines 6 and 12
             mean = mean + variance**0.5 * like(draw_noise(x.shape, generators), x)
         x = mean
-        if callback is not None:
-            callback(i + 1, steps)
     return x
 
 
@@ -119,15 +125,12 @@ def sample_ddim(
     callback: Callback | None = None,
 ) -> Array:
     """DDIM with eta = 0 (Song et al. 2021, eq. 12): deterministic, adds no noise."""
-    times = timesteps(schedule, steps)
-    for i, (t, previous) in enumerate(zip(times, times[1:])):
+    for t, previous in _steps(schedule, steps, callback):
         bar, bar_previous = float(schedule.alpha_bar[t]), float(schedule.alpha_bar[previous])
         v = denoise(x, t)
         x0 = _clean(x, v, bar, clamp)
         epsilon = _epsilon(x, v, x0, bar, clamp)
         x = bar_previous**0.5 * x0 + (1 - bar_previous) ** 0.5 * epsilon
-        if callback is not None:
-            callback(i + 1, steps)
     return x
 
 
@@ -147,12 +150,11 @@ def sample_dpm_solver_pp_2m(
     lambda - lambda of the step before. The first and the last step are of first order; the last goes to sigma
     = 0, where the first-order step is the estimate of the clean data itself.
     """
-    times = timesteps(schedule, steps)
     alpha, sigma = np.sqrt(schedule.alpha_bar), np.sqrt(1 - schedule.alpha_bar)
     log_snr_half = np.log(alpha) - np.log(np.maximum(sigma, 1e-12))
     before: Array | None = None
     h_before = 0.0
-    for i, (t, following) in enumerate(zip(times, times[1:])):
+    for t, following in _steps(schedule, steps, callback):
         x0 = _clean(x, denoise(x, t), float(schedule.alpha_bar[t]), clamp)
         h = float(log_snr_half[following] - log_snr_half[t])
         direction = x0
@@ -166,8 +168,6 @@ def sample_dpm_solver_pp_2m(
             gain = -float(alpha[following]) * math.expm1(-h)
             x = shrink * x + gain * direction
         before, h_before = x0, h
-        if callback is not None:
-            callback(i + 1, steps)
     return x
 
 
