@@ -27,11 +27,10 @@ from models.whole_file import write_text_whole
 from training.data.shards import Batch, Piece, WindowSource
 from training.stages.audio_encoder import ListeningPredictors, encoder_in, write_encoder_config
 from training.stages.distributed import ALONE, Share, barrier, rank
-from training.stages.loop import CHECKPOINT_FILE, Randomness, new_state, run, step_randomness
+from training.stages.loop import CHECKPOINT_FILE, Randomness, step_randomness
+from training.stages.on_windows import train_on_windows
 from training.stages.settings import TrainSettings
-from training.stages.sources import Windows, as_source
-from training.stages.validation import validation
-from training.stages.warm_start import begin_with
+from training.stages.sources import Windows
 
 FOLDER = "stage1"
 _SMALLEST_ANGLE_SPREAD = 0.02
@@ -239,27 +238,22 @@ def train_stage1(
         if rank() == 0:
             write_encoder_config(out, encoder)
         encoder = None
-    if start is not None:
-        begin_with(network, start, FOLDER)
-    state = new_state(network.to(device), settings)
 
-    source = as_source(windows, config, settings, mirror=True)
+    def loss_of(network: nn.Module, batch: Batch, draw: Randomness) -> dict[str, Tensor]:
+        return position_loss(network, batch, config, normalizer, settings, draw.share, encoder)
 
-    def loss_of(network: nn.Module, draw: Randomness) -> dict[str, Tensor]:
-        batch = source.batch(draw.numpy, settings.batch_size, draw.share.rows(settings.batch_size))
-        return position_loss(network, batch.to(device), config, normalizer, settings, draw.share, encoder)
-
-    def held_out_loss(network: nn.Module, batch: Batch, _draw: Randomness) -> dict[str, Tensor]:
-        return position_loss(network, batch, config, normalizer, settings, encoder=encoder)
-
-    run(
+    train_on_windows(
         out / FOLDER,
-        state,
-        settings,
+        network,
         loss_of,
-        validation(held_out, config, settings, held_out_loss),
+        config,
+        settings,
+        windows,
+        held_out,
+        device,
         report,
         at_checkpoint,
         tensorboard,
+        start,
     )
     return config

@@ -30,13 +30,12 @@ from models.whole_file import write_text_whole
 from training.data.shards import Batch, WindowSource
 from training.stages.audio_encoder import encoder_in, split_state, trained_encoder
 from training.stages.distributed import Share, barrier, rank
-from training.stages.loop import Randomness, new_state, read_checkpoint, run, step_randomness
+from training.stages.loop import Randomness, read_checkpoint, step_randomness
 from training.stages.masks import random_corruption
+from training.stages.on_windows import train_on_windows
 from training.stages.settings import TrainSettings
 from training.stages.sources import Windows, as_source
 from training.stages.stage1 import FOLDER as STAGE1_FOLDER
-from training.stages.validation import validation
-from training.stages.warm_start import begin_with
 
 FOLDER = "stage2"
 _TIP_UNIT_M = 0.01
@@ -210,27 +209,22 @@ def train_stage2(
     stage = Stage2(config, settings, predictors, normalizer, build_schedule(config.schedule), encoder)
     torch.manual_seed(settings.seed)
     network = build(config)
-    if start is not None:
-        begin_with(network, start, FOLDER)
-    state = new_state(network.to(device), settings)
 
-    source = as_source(windows, config, settings, mirror=True)
-
-    def loss_of(network: nn.Module, draw: Randomness) -> dict[str, Tensor]:
-        batch = source.batch(draw.numpy, settings.batch_size, draw.share.rows(settings.batch_size))
-        return step_loss(network, batch.to(device), draw, stage)
-
-    def held_out_loss(network: nn.Module, batch: Batch, draw: Randomness) -> dict[str, Tensor]:
+    def loss_of(network: nn.Module, batch: Batch, draw: Randomness) -> dict[str, Tensor]:
         return step_loss(network, batch, draw, stage)
 
-    run(
+    train_on_windows(
         out / FOLDER,
-        state,
-        settings,
+        network,
         loss_of,
-        validation(held_out, config, settings, held_out_loss),
+        config,
+        settings,
+        windows,
+        held_out,
+        device,
         report,
         at_checkpoint,
         tensorboard,
+        start,
     )
     return config
