@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import skeleton
+from .directions import TINY, beside, unit
 from .turns import AXIS_ANGLE, matrices_of
 
 Array = NDArray[np.floating[Any]]
@@ -25,9 +26,6 @@ STRAIGHT = np.sin(np.radians(12.0))
 """An arm that is bent less than this, as the sine of the angle, gets its hinge in part from the rest pose."""
 REACH = 1.0 - 1e-6
 """The shoulder follows a wrist that is farther away than this share of the arm's length."""
-TINY = 1e-9
-
-
 FOREARM = 2
 """Its place in the chain."""
 
@@ -107,7 +105,7 @@ def to_bones(rest: ChainRest, places: ArmPlaces, roll_share: float = 1.0) -> tup
     a shoulder that is out of reach follows the wrist.
     """
     shoulder, elbow = _joined(rest, places)
-    upper, lower = _unit(elbow - shoulder), _unit(places.wrist - elbow)
+    upper, lower = unit(elbow - shoulder), unit(places.wrist - elbow)
     ways = np.diff(rest.heads[1:], axis=0) / rest.lengths[:, None]
     hinge_at_rest = _hinge_at_rest(rest, ways)
     hinge = _hinge(upper, lower, ways[0], hinge_at_rest)
@@ -152,23 +150,23 @@ def _joined(rest: ChainRest, places: ArmPlaces) -> tuple[Array, Array]:
     wrist = np.asarray(places.wrist, float)
     gap = np.asarray(places.shoulder, float) - wrist
     distance = np.linalg.norm(gap, axis=1, keepdims=True)
-    out = np.where(distance > TINY, gap / np.maximum(distance, TINY), _unit(rest.heads[1] - rest.heads[3]))
+    out = np.where(distance > TINY, gap / np.maximum(distance, TINY), unit(rest.heads[1] - rest.heads[3]))
     reach = np.clip(distance, abs(first - second) / REACH + TINY, (first + second) * REACH)
     shoulder = np.where(reach == distance, places.shoulder, wrist + out * reach)
     along = (first**2 - second**2 + reach**2) / (2 * reach)  # from the shoulder toward the wrist
     aside = np.sqrt(np.maximum(first**2 - along**2, 0.0))
-    rest_aside = _across(np.broadcast_to(rest.heads[2] - rest.heads[1], out.shape), out)
-    given = _across(places.elbow - shoulder, out)
+    rest_aside = beside(np.broadcast_to(rest.heads[2] - rest.heads[1], out.shape), out)
+    given = beside(places.elbow - shoulder, out)
     known = np.linalg.norm(given, axis=1, keepdims=True) > TINY
-    return shoulder, shoulder - along * out + aside * _unit(np.where(known, given, rest_aside))
+    return shoulder, shoulder - along * out + aside * unit(np.where(known, given, rest_aside))
 
 
 def _hinge_at_rest(rest: ChainRest, ways: Array) -> Array:
     """The elbow's hinge (3,): across the plane of the rest pose, or X of the forearm where the arm is straight."""
     if rest.hinge is not None:
-        return _unit(rest.hinge)
+        return unit(rest.hinge)
     across = np.cross(ways[0], ways[1])
-    return _unit(across if np.linalg.norm(across) > 1e-3 else rest.frames[2][:, 0])
+    return unit(across if np.linalg.norm(across) > 1e-3 else rest.frames[2][:, 0])
 
 
 def _hinge(upper: Array, lower: Array, rest_way: Array, hinge_at_rest: Array) -> Array:
@@ -176,12 +174,12 @@ def _hinge(upper: Array, lower: Array, rest_way: Array, hinge_at_rest: Array) ->
     across = np.cross(upper, lower)
     share = np.maximum(1.0 - np.linalg.norm(across, axis=1, keepdims=True) / STRAIGHT, 0.0)
     if not share.any():
-        return _unit(across)
+        return unit(across)
     # The rest pose's hinge, turned as the upper arm is, by the shortest way.
     axis, cosine = np.cross(rest_way, upper), (upper @ rest_way)[:, None]
     held = hinge_at_rest * cosine + np.cross(axis, hinge_at_rest)
     held += axis * (axis @ hinge_at_rest)[:, None] / np.maximum(1.0 + cosine, TINY)
-    return _unit(across + share * STRAIGHT * held)
+    return unit(across + share * STRAIGHT * held)
 
 
 def _roll(turn: Array) -> Array:
@@ -207,19 +205,8 @@ def _about(axis: Array, angle: Array) -> Array:
 
 def _basis(way: Array, hinge: Array) -> Array:
     """Frames (n, 3, 3) with Y along `way` and X as near to `hinge` as can be."""
-    x = _unit(_across(hinge, way))
+    x = unit(beside(hinge, way))
     return np.stack([x, way, np.cross(x, way)], axis=-1)
-
-
-def _across(vectors: Array, way: Array) -> Array:
-    """What is left of vectors (n, 3) beside unit vectors `way` (n, 3)."""
-    rest: Array = vectors - way * np.sum(vectors * way, axis=1, keepdims=True)
-    return rest
-
-
-def _unit(vectors: Array) -> Array:
-    unit: Array = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), TINY)
-    return unit
 
 
 def _turned(matrices: Array) -> Array:

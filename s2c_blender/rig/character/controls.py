@@ -8,11 +8,12 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
+from ...core.directions import TINY, beside, unit
+
 Array = NDArray[np.float64]
 
 POLE_AWAY = 1.0
 """How far a control that draws the elbow is from it, in lengths of the upper arm."""
-TINY = 1e-9
 
 
 def basis_of(bone: bpy.types.PoseBone, poses: Array, carriers: Array) -> tuple[Array, Array]:
@@ -40,11 +41,11 @@ def swivel_angles(shoulder: Array, elbow: Array, wrist: Array, rest: Array) -> A
     An arm that finds its way to a target turns from rest by the shortest way until it points there, then bends.
     All (frames, 3) in rest space; rest: (3, 3) shoulder, elbow and wrist at rest.
     """
-    line = _unit(wrist - shoulder)
-    upper, fore = _unit(rest[1] - rest[0]), rest[2] - rest[1]
+    line = unit(wrist - shoulder)
+    upper, fore = unit(rest[1] - rest[0]), rest[2] - rest[1]
     carried = _shortest(np.broadcast_to(upper, line.shape), line, fore)
-    bent = -_across(carried, line)
-    wanted = _across(elbow - shoulder, line)
+    bent = -beside(carried, line)
+    wanted = beside(elbow - shoulder, line)
     sine = np.sum(line * np.cross(bent, wanted), axis=1)
     angles: Array = np.arctan2(sine, np.sum(bent * wanted, axis=1))
     return np.unwrap(angles)
@@ -52,7 +53,7 @@ def swivel_angles(shoulder: Array, elbow: Array, wrist: Array, rest: Array) -> A
 
 def pole_places(shoulder: Array, elbow: Array, wrist: Array) -> Array:
     """(frames, 3) where a control that draws the elbow is: on from the arm's line through the elbow."""
-    away = _unit(_across(elbow - shoulder, _unit(wrist - shoulder)))
+    away = unit(beside(elbow - shoulder, unit(wrist - shoulder)))
     places: Array = elbow + POLE_AWAY * np.linalg.norm(elbow - shoulder, axis=1, keepdims=True) * away
     return places
 
@@ -63,13 +64,3 @@ def _shortest(start: Array, end: Array, vector: Array) -> Array:
     along = np.sum(axis * vector, axis=1)[:, None]
     turned: Array = vector * cosine + np.cross(axis, vector) + axis * along / np.maximum(1 + cosine, TINY)
     return turned
-
-
-def _across(vectors: Array, way: Array) -> Array:
-    rest: Array = vectors - way * np.sum(vectors * way, axis=1, keepdims=True)
-    return rest
-
-
-def _unit(vectors: Array) -> Array:
-    unit: Array = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), TINY)
-    return unit
