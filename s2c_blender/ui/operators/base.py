@@ -11,12 +11,30 @@ import bpy
 
 from ...errors import UserError
 from ...plain_text import shown
+from ...session import session
 from .. import refusals
 
 LOG = logging.getLogger("s2c_blender")
 
 RERAISE_VARIABLE = "S2C_RERAISE"
 """Environment variable: when set to 1, unexpected errors pass through the operators (for tests and debugging)."""
+
+
+def no_scene(context: bpy.types.Context) -> str:
+    """A reason to be grey: there is no scene; empty where there is one."""
+    return "" if context.scene is not None else "There is no scene."
+
+
+def no_scene_to_add_to(context: bpy.types.Context) -> str:
+    """A reason to be grey: there is no scene, or one that nothing can be added to; else empty."""
+    if context.scene is not None and context.scene.library is not None:
+        return "This scene is linked from another file; open that file, or make a scene of your own."
+    return no_scene(context)
+
+
+def being_generated() -> str:
+    """A reason to be grey: a job is going on; empty where none is."""
+    return "A take is being generated; wait for it or press Cancel first." if session.active else ""
 
 
 class OperatorBase:

@@ -7,10 +7,9 @@ import bpy
 
 from ...errors import UserError
 from ...rig.choice import find_armature
-from ...session import session
 from ...strip_audio import find_strip
 from ...takes import follow, layers
-from .base import OperatorBase
+from .base import OperatorBase, being_generated, no_scene
 
 
 class S2C_OT_follow_strip(OperatorBase, bpy.types.Operator):
@@ -22,10 +21,9 @@ class S2C_OT_follow_strip(OperatorBase, bpy.types.Operator):
 
     @classmethod
     def disabled_reason(cls, context: bpy.types.Context) -> str:
-        if context.scene is None:
-            return "There is no scene."
-        if session.active:
-            return "A take is being generated; wait for it or press Cancel first."
+        hindered = no_scene(context) or being_generated()
+        if hindered:
+            return hindered
         try:
             find_strip(context, context.scene.s2c_settings.strip_name)
             if layers.take_layer(find_armature(context)) is None:

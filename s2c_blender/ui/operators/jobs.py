@@ -19,7 +19,7 @@ from ...takes import read_back
 from ...takes.take_order import TakeOrder
 from .. import refusals
 from ..properties import SEED_MAX
-from .base import OperatorBase
+from .base import OperatorBase, being_generated
 
 Preparation = Callable[[bpy.types.Context], object]
 
@@ -33,7 +33,7 @@ class JobOperator(OperatorBase):
             return "There is no scene."
         if session.installer.active:
             return "The generator is being installed; wait for it or press Cancel first."
-        return "A take is being generated; wait for it or press Cancel first." if session.active else ""
+        return being_generated()
 
     def begin(self, context: bpy.types.Context) -> set[str]:
         """Hand the order over. Raises UserError."""

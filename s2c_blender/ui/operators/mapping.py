@@ -39,6 +39,13 @@ class CharacterOperator(OperatorBase):
         return "Leave edit mode first (Tab)." if context.mode.startswith("EDIT") else ""
 
 
+def the_character(context: bpy.types.Context) -> bpy.types.Object:
+    """The panel's character, for an operator that is grey where there is none."""
+    armature = chosen_character(context)
+    assert armature is not None  # see `disabled_reason`
+    return armature
+
+
 _items: list[tuple[str, str, str]] = []
 """Blender keeps no strings of a list that is made while it asks."""
 
@@ -70,8 +77,7 @@ class S2C_OT_choose_bone(CharacterOperator, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        armature = chosen_character(context)
-        assert armature is not None  # see `disabled_reason`
+        armature = the_character(context)
         if self.part not in PARTS:
             raise UserError("no_joint", f'A hand has no part "{self.part}": choose one of the list.')
         name = self.bone if self.properties.is_property_set("bone") else self.choice.replace(NONE, "")
@@ -124,8 +130,7 @@ class S2C_OT_save_mapping(CharacterOperator, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        armature = chosen_character(context)
-        assert armature is not None  # see `disabled_reason`
+        armature = the_character(context)
         if not self.filepath:
             raise UserError("no_file", "Choose a file name for the mapping.")
         path = Path(bpy.path.abspath(self.filepath)).with_suffix(".json")
@@ -162,8 +167,7 @@ class S2C_OT_load_mapping(CharacterOperator, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        armature = chosen_character(context)
-        assert armature is not None  # see `disabled_reason`
+        armature = the_character(context)
         path = Path(bpy.path.abspath(self.filepath)) if self.filepath else None
         if path is None or not path.is_file():
             raise UserError("mapping_missing", "There is no such file: choose a mapping, a .json file.")
@@ -202,8 +206,7 @@ class S2C_OT_show_mapping(CharacterOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        armature = chosen_character(context)
-        assert armature is not None  # see `disabled_reason`
+        armature = the_character(context)
         if overlay_of(armature) is not None:
             hide_overlay(armature)
         else:
@@ -219,8 +222,7 @@ class S2C_OT_switch_off_constraints(CharacterOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        armature = chosen_character(context)
-        assert armature is not None  # see `disabled_reason`
+        armature = the_character(context)
         hiding = hiding_constraints(armature)
         for _, constraint in hiding:
             constraint.mute = True

@@ -10,7 +10,7 @@ from ...errors import UserError
 from ...session import session
 from .. import manual, refusals
 from ..showing import show_panel
-from .base import OperatorBase
+from .base import OperatorBase, no_scene
 
 
 class S2C_OT_jump_to_note(OperatorBase, bpy.types.Operator):
@@ -24,7 +24,7 @@ class S2C_OT_jump_to_note(OperatorBase, bpy.types.Operator):
 
     @classmethod
     def disabled_reason(cls, context: bpy.types.Context) -> str:
-        return "" if context.scene is not None else "There is no scene."
+        return no_scene(context)
 
     def run(self, context: bpy.types.Context) -> set[str]:
         context.scene.frame_set(self.frame)

@@ -15,7 +15,7 @@ from ...sounds.midi_strip import ENDINGS, is_midi_file
 from ...sounds.new_strip import add_midi, add_strip, sound_seconds
 from ...strip_audio import find_midi, find_strip
 from ..showing import EDITORS
-from .base import OperatorBase
+from .base import OperatorBase, no_scene_to_add_to
 
 SOUNDS = ".wav .flac .mp3 .ogg .oga .opus .m4a .aac .aif .aiff .mp2 .ac3 .wma .mka"
 VIDEOS = ".mp4 .m4v .mov .mkv .avi .webm .mpg .mpeg .ogv .mts .wmv"
@@ -50,11 +50,7 @@ class S2C_OT_add_recording(OperatorBase, bpy.types.Operator):
 
     @classmethod
     def disabled_reason(cls, context: bpy.types.Context) -> str:
-        if context.scene is None:
-            return "There is no scene."
-        if context.scene.library is not None:
-            return "This scene is linked from another file; open that file, or make a scene of your own."
-        return ""
+        return no_scene_to_add_to(context)
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         if self.properties.is_property_set("filepath") and self.filepath:

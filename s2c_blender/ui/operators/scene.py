@@ -17,7 +17,7 @@ from ...rig.character import stored
 from ...rig.choice import pairs_of_hands
 from ...rig.hand_mesh import create_hand_mesh
 from ...rig.hands import is_character, piano_frame
-from .base import OperatorBase
+from .base import OperatorBase, no_scene_to_add_to
 
 
 def new_collection(context: bpy.types.Context, name: str) -> bpy.types.Collection:
@@ -104,10 +104,9 @@ class AddOperator(OperatorBase):
 
     @classmethod
     def disabled_reason(cls, context: bpy.types.Context) -> str:
-        if context.scene is None:
-            return "There is no scene."
-        if context.scene.library is not None:
-            return "This scene is linked from another file; open that file, or make a scene of your own."
+        closed = no_scene_to_add_to(context)
+        if closed:
+            return closed
         return "Leave edit mode first (Tab)." if context.mode.startswith("EDIT") else ""
 
 

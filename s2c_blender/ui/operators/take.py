@@ -10,10 +10,9 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ...errors import UserError
 from ...rig.choice import find_armature
-from ...session import session
 from ...takes import write_take
 from ...takes.take_order import TakeOrder
-from .base import OperatorBase
+from .base import OperatorBase, being_generated, no_scene
 
 
 class S2C_OT_apply_take(OperatorBase, bpy.types.Operator):
@@ -38,10 +37,9 @@ class S2C_OT_apply_take(OperatorBase, bpy.types.Operator):
 
     @classmethod
     def disabled_reason(cls, context: bpy.types.Context) -> str:
-        if context.scene is None:
-            return "There is no scene."
-        if session.active:
-            return "A take is being generated; wait for it or press Cancel first."
+        hindered = no_scene(context) or being_generated()
+        if hindered:
+            return hindered
         try:
             find_armature(context)
         except UserError as fault:
