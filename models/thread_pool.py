@@ -63,10 +63,15 @@ class Cores:
         """Threads for whole pieces, each of which has a core to itself."""
         return _CorePool(self._count, self._on_a_core)
 
-    def halves(self, work: Callable[[int], Result]) -> list[Result]:
-        """`work` of 0 and of 1, at the same time if a core has nothing else to do."""
+    def halves(
+        self, work: Callable[[int], Result], together: Callable[[], list[Result]] | None = None
+    ) -> list[Result]:
+        """`work` of 0 and of 1, at the same time if a core has nothing else to do.
+
+        together: does the same where no core is idle; None: one after the other.
+        """
         if self._helpers is None or not self._idle.acquire(blocking=False):
-            return [work(0), work(1)]
+            return [work(0), work(1)] if together is None else together()
         second = self._helpers.submit(work, 1)
         second.add_done_callback(lambda _done: self._idle.release())
         return [work(0), second.result()]

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The engine that needs no torch: the networks as ONNX graphs, run by ONNX Runtime (`models.generation.engine.Engine`).
 
-Every graph is run by one thread and takes one window of one hand or of both, so a result is the same, bit for bit, for
-any number of threads. Each thread does a window of its own; one that finds none left takes a hand of another window,
-and the two meet at the bottleneck.
+Every graph is run by one thread, and what it makes of a hand in a window does not depend on which others share its
+batch. So a result is the same, bit for bit, for any number of threads. Each thread does windows of its own; one that
+finds none left takes the other hand of a thread's windows, and the two meet at the bottleneck.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,13 +22,21 @@ from models.config import ModelConfig
 from models.errors import UserError, quoted
 from models.generation.engine import Floats
 from models.machine import allowed_threads
-from models.thread_pool import Cores, ThreadPool
+from models.thread_pool import Cores, ThreadPool, slices
 
 if TYPE_CHECKING:
     from models.music.audio import Audio
 
+WINDOWS_TOGETHER = 2
+"""Windows that go through the networks at once: their weights are read from memory once. More would gain little, and
+keep other cores waiting."""
 MOST_MODULATIONS = 512
 """Kept; one a timestep, hand and player."""
+
+Place = tuple[int, int]
+"""A window of a batch, and a hand."""
+Made = tuple[list[Floats], int]
+"""The outputs of a graph, and the row in them that is a place's own."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class WindowCondition:
 
     projected: Floats
     """[2, W, 1, T / patch], each hand's share of the first convolution."""
-    given: dict[int, list[Floats]] = field(default_factory=dict)
+    given: dict[int, Made] = field(default_factory=dict)
     """What `down` makes of a hand that is given whole: the same in every step."""
 
 
@@ -78,7 +86,7 @@ class OnnxEngine:
 
     def pieces(self, starts: list[int]) -> list[list[int]]:
         """See `Engine`."""
-        return [[start] for start in starts]
+        return [starts[piece] for piece in slices(len(starts), WINDOWS_TOGETHER)]
 
     def pool(self) -> ThreadPool:
         """See `Engine`."""
@@ -111,41 +119,65 @@ class OnnxEngine:
         """See `Engine`."""
         if self._config.known_frames:
             x = np.where(known, values, x)
-        return np.stack([self._window(*window) for window in zip(x, t, condition, known, style, strict=True)])
+        whole = (t == 0) & known.all((2, 3))
+        places = [(window, hand) for window in range(len(x)) for hand in (0, 1)]
+        modulated = {place: self._modulation(place[1], int(t[place]), style[place]) for place in places}
+        downs = {
+            place: condition[place[0]].given[place[1]]
+            for place in places
+            if place[1] in condition[place[0]].given
+        }
 
-    def _window(
-        self,
-        x: Floats,
-        t: NDArray[np.int64],
-        condition: WindowCondition,
-        known: NDArray[np.bool_],
-        style: Floats,
-    ) -> Floats:
-        """v [2, T, C] of one window."""
-        modulated = [self._modulation(hand, int(t[hand]), style[hand]) for hand in (0, 1)]
-        whole = [t[hand] == 0 and bool(known[hand].all()) for hand in (0, 1)]
+        def down(some: list[Place]) -> list[Floats]:
+            return self._run(
+                self._of("down", some[0][1]),
+                x=np.stack([x[place] for place in some]),
+                known=np.stack([known[place] for place in some]),
+                projected=np.stack([condition[window].projected[hand] for window, hand in some]),
+                modulation=np.concatenate([modulated[place] for place in some]),
+            )
 
-        def down(hand: int) -> list[Floats]:
-            if hand in condition.given:
-                return condition.given[hand]
-            part = slice(hand, hand + 1)
-            given = {"x": x[part], "known": known[part], "projected": condition.projected[part]}
-            made = self._run(self._of("down", hand), **given, modulation=modulated[hand])
-            if whole[hand]:
-                condition.given[hand] = made
-            return made
+        downs |= self._by_hands(down, [place for place in places if place not in downs])
+        for window, hand in (place for place in places if whole[place]):
+            condition[window].given[hand] = downs[window, hand]
 
-        downs = self._cores.halves(down)
+        def up(some: list[Place]) -> list[Floats]:
+            seen = [downs[place] for place in some]
+            own, *skips = (_rows(seen, i) for i in range(len(seen[0][0])))
+            return self._run(
+                self._of("up", some[0][1]),
+                own=own,
+                other=_rows([downs[window, 1 - hand] for window, hand in some], 0),
+                x=np.stack([x[place] for place in some]),
+                modulation=np.concatenate([modulated[place] for place in some]),
+                **{f"skip{i}": skip for i, skip in enumerate(skips)},
+            )
 
-        def up(hand: int) -> Floats:
-            if whole[hand]:
-                return np.zeros_like(x[hand])
-            (own, *skips), other = downs[hand], downs[1 - hand][0]
-            named = {f"skip{i}": skip for i, skip in enumerate(skips)}
-            seen = {"own": own, "other": other, "x": x[hand, None], "modulation": modulated[hand]}
-            return self._run(self._of("up", hand), **seen, **named)[0][0]
+        v = np.zeros_like(x)
+        ups = self._by_hands(up, [place for place in places if not whole[place]])
+        for place, (made, row) in ups.items():
+            v[place] = made[0][row]
+        return v
 
-        return np.stack(self._cores.halves(up))
+    def _by_hands(
+        self, work: Callable[[list[Place]], list[Floats]], places: list[Place]
+    ) -> dict[Place, Made]:
+        """What `work` makes of each place.
+
+        Each hand's places are a core's own if one has nothing to do, or if the hands have weights of their own.
+        Otherwise all are done at once, which reads the weights from memory once.
+        """
+        hands = [[place for place in places if place[1] == hand] for hand in (0, 1)]
+
+        def done(some: list[Place]) -> tuple[list[Place], list[Floats]]:
+            return some, work(some)
+
+        if all(hands):
+            together = (lambda: [done(places)]) if self._config.shared_hands else None
+            parts = self._cores.halves(lambda hand: done(hands[hand]), together)
+        else:
+            parts = [done(some) for some in hands if some]
+        return {place: (made, row) for some, made in parts for row, place in enumerate(some)}
 
     def _modulation(self, hand: int, t: int, style: Floats) -> Floats:
         key = (0 if self._config.shared_hands else hand, t, style.tobytes())
@@ -173,6 +205,15 @@ class OnnxEngine:
         """The outputs of a graph; what the model does not read is no input of it."""
         given = {key: inputs[key] for key in self._inputs[name]}
         return self._sessions[name].run(None, given)
+
+
+def _rows(made: Sequence[Made], output: int) -> Floats:
+    """One output's rows of some places; what was made together is not copied."""
+    arrays = [outputs[output] for outputs, _ in made]
+    rows = [row for _, row in made]
+    if rows == list(range(len(arrays[0]))) and all(array is arrays[0] for array in arrays):
+        return arrays[0]
+    return np.stack([array[row] for array, row in zip(arrays, rows, strict=True)])
 
 
 def open_session(

@@ -24,7 +24,7 @@ from models.whole_file import whole_folder, write_bytes_whole
 
 SHIPPED_FOLDER = Path(__file__).parents[1] / "onnx"
 """In a built extension; a checkout has none."""
-EXPORTER = "1"
+EXPORTER = "2"
 """Changes with what the graphs compute or how they are cut."""
 WEIGHTS_FACT, CONFIG_FACT, EXPORTER_FACT = "s2c_weights_sha256", "s2c_config_sha256", "s2c_exporter"
 

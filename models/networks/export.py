@@ -2,14 +2,16 @@
 """A model's networks as ONNX graphs, for the engine that needs no torch.
 
 Each graph is what that engine asks for at once, with the conditioning that belongs to it, traced from the same code
-that training runs. A graph takes one window (B = 1): results then cannot depend on what shares a batch.
+that training runs. A graph takes one window (B = 1), those of one hand any number of hands: what they make of a hand
+does not depend on which others share its batch.
 """
 
 from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.onnx import symbolic_helper
-from torch.onnx.utils import register_custom_op_symbolic
+from torch.onnx.utils import register_custom_op_symbolic, unregister_custom_op_symbolic
 
 from models.body.keyboard import KEYS
 from models.conditioning.conditioning import build_condition, encode_input, predict_positions
@@ -73,6 +75,8 @@ class Graph:
     inputs: Mapping[str, Tensor]
     """An example of each, in the order that `module` takes them."""
     outputs: tuple[str, ...]
+    many: bool = False
+    """Whether the first axis of all inputs and outputs may have any length, instead of that of the example."""
 
 
 def graphs(config: ModelConfig, networks: Networks) -> Iterator[Graph]:
@@ -108,9 +112,9 @@ def graphs(config: ModelConfig, networks: Networks) -> Iterator[Graph]:
         seen = {"x": x, "known": known, "projected": projected, "modulation": modulated}
         features, *skips = down(*seen.values())
         names = [f"skip{i}" for i in range(len(skips))]
-        yield Graph(f"down{number}", down, seen, ("features", *names))
+        yield Graph(f"down{number}", down, seen, ("features", *names), many=True)
         met = {"own": features, "other": features.flip(1), "x": x, "modulation": modulated}
-        yield Graph(f"up{number}", Up(stream), {**met, **dict(zip(names, skips))}, ("v",))
+        yield Graph(f"up{number}", Up(stream), {**met, **dict(zip(names, skips))}, ("v",), many=True)
 
 
 @torch.no_grad()
@@ -138,9 +142,40 @@ def _take_along(context: Any, values: Any, indices: Any, axis: int) -> Any:
     return context.op("GatherElements", values, indices, axis_i=axis)
 
 
+@symbolic_helper.parse_args("v", "is", "v", "v", "f", "i")
+def _layer_norm(
+    context: Any, values: Any, shape: list[int], weight: Any, bias: Any, eps: float, _cudnn: int
+) -> Any:
+    """LayerNorm of the last axis as the instance norm of each frame: ONNX Runtime does that in a fifth of the time."""
+
+    def constant(numbers: list[int] | list[float]) -> Any:
+        return context.op("Constant", value_t=torch.tensor(numbers))
+
+    frames = context.op("Reshape", values, constant([-1, 1, shape[0]]))
+    normed = context.op("InstanceNormalization", frames, constant([1.0]), constant([0.0]), epsilon_f=eps)
+    whole = context.op("Reshape", normed, context.op("Shape", values))
+    return context.op("Add", context.op("Mul", whole, weight), bias)
+
+
+@contextmanager
+def _told_operators() -> Iterator[None]:
+    """The exporter writes these operators as said above; other networks' exports in this process are left alone."""
+    told: dict[str, Callable[..., Any]] = {
+        "aten::take_along_dim": _take_along,
+        "aten::layer_norm": _layer_norm,
+    }
+    for name, written in told.items():
+        register_custom_op_symbolic(name, written, OPSET)
+    try:
+        yield
+    finally:
+        for name in told:
+            unregister_custom_op_symbolic(name, OPSET)
+
+
 def _traced(graph: Graph) -> bytes:
-    register_custom_op_symbolic("aten::take_along_dim", _take_along, OPSET)
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    names = (*graph.inputs, *graph.outputs) if graph.many else ()
+    with _told_operators(), tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # Sizes become constants, which is meant. The newer exporter makes the same graphs in ten times the time, and a
         # checkout's first take waits for it.
         warnings.simplefilter("ignore")
@@ -151,6 +186,7 @@ def _traced(graph: Graph) -> bytes:
             written,
             input_names=list(graph.inputs),
             output_names=list(graph.outputs),
+            dynamic_axes={name: {0: "hands"} for name in names},
             opset_version=OPSET,
             dynamo=False,
         )

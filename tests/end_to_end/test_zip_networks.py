@@ -33,15 +33,20 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return whole / "default", shared
 
 
-def outputs(session: onnxruntime.InferenceSession) -> list[np.ndarray]:
-    """What a graph makes of noise."""
+def noise_for(session: onnxruntime.InferenceSession, hands: int) -> dict[str, np.ndarray]:
+    """Noise for each input of a graph; of as many hands where their number is open."""
     noise = np.random.default_rng(0)
     given = {}
     for item in session.get_inputs():
-        values = noise.standard_normal([size if isinstance(size, int) else 1 for size in item.shape])
+        values = noise.standard_normal([size if isinstance(size, int) else hands for size in item.shape])
         kinds = {"tensor(bool)": values > 0, "tensor(int64)": np.full(values.shape, 500)}
         given[item.name] = kinds.get(item.type, values.astype(np.float32))
-    return list(session.run(None, given))
+    return given
+
+
+def outputs(session: onnxruntime.InferenceSession) -> list[np.ndarray]:
+    """What a graph makes of noise."""
+    return list(session.run(None, noise_for(session, 1)))
 
 
 def test_they_compute_the_same_and_are_small(folders: tuple[Path, Path]) -> None:
@@ -55,6 +60,16 @@ def test_they_compute_the_same_and_are_small(folders: tuple[Path, Path]) -> None
         assert len(right) == len(mine)
         assert all(np.array_equal(a, b) for a, b in zip(right, mine, strict=True)), name
     assert sum(path.stat().st_size for path in shared.iterdir()) < MOST_BYTES
+
+
+@pytest.mark.parametrize("name", ["down0", "up0"])
+def test_a_hand_does_not_depend_on_what_shares_its_batch(folders: tuple[Path, Path], name: str) -> None:
+    session = open_session(folders[0] / f"{name}.onnx", FACTS, {})
+    given = noise_for(session, 5)
+    together = session.run(None, given)
+    for rows in (slice(1, 2), slice(2, 4), slice(0, 4)):
+        alone = session.run(None, {key: values[rows] for key, values in given.items()})
+        assert all(np.array_equal(a, b[rows]) for a, b in zip(alone, together, strict=True))
 
 
 def test_without_the_numbers_they_are_refused(folders: tuple[Path, Path]) -> None:
