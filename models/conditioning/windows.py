@@ -23,9 +23,10 @@ from models.config import ModelConfig
 from models.music.notes import note_rolls
 
 CONTEXT_FRAMES = 30
-"""Frames of a neighbouring window that are given to a gap, one second."""
-FADE_FRAMES = 60
-"""Overlap in which two windows' predicted positions are faded into each other."""
+"""Frames of a neighbouring window that are given to a gap, one second. Two windows' predicted positions are faded into
+each other in the same frames."""
+KEPT_WINDOWS = 16
+"""Windows of one song whose notes are kept from their positions to their motion; more would take memory."""
 
 
 class Listener(Protocol):
@@ -77,13 +78,42 @@ class ModelInput:
         parts = [window_plan(self._by_finger, self.fps, start, frames) for start in starts]
         return np.stack(parts).swapaxes(1, 2)
 
+    @cached_property
+    def _kept(self) -> dict[tuple[int, int, bool], Heard]:
+        return {}
+
     def heard(self, starts: list[int], config: ModelConfig) -> Heard:
-        """All that a model of this configuration is told of the windows that start at these frames."""
+        """All that a model of this configuration is told of the windows that start at these frames.
+
+        What is worked out for a window is kept until it is asked for the second time.
+        """
         frames = config.window_frames
         if self.listener is not None:
             return Heard(recording=self.listener.windows(starts, frames))
-        plan = self.plans(starts, frames) if config.encoder.finger_plan else None
-        return Heard(self.sounds(starts, frames), plan)
+        windows = [self._window(start, frames, config.encoder.finger_plan) for start in starts]
+        sounds, plans = [heard.sounds for heard in windows], [heard.plan for heard in windows]
+        return Heard(_joined(sounds), _joined(plans))
+
+    def _window(self, start: int, frames: int, finger_plan: bool) -> Heard:
+        key = (start, frames, finger_plan)
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            return kept
+        made = Heard(self.sounds([start], frames), self.plans([start], frames) if finger_plan else None)
+        if len(self._kept) < KEPT_WINDOWS:
+            self._kept[key] = made
+        return made
+
+
+def _joined(windows: list[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
+    """Windows [1, ...] as one array [B, ...]; None where there are none."""
+    there = [window for window in windows if window is not None]
+    return np.concatenate(there) if len(there) > 1 else there[0] if there else None
+
+
+def overlap_of(frames: int) -> int:
+    """Frames that windows of so many share with the next one."""
+    return min(CONTEXT_FRAMES, frames // 4)
 
 
 def window_starts(first: int, stop: int, frames: int, overlap: int) -> list[int]:
@@ -99,7 +129,7 @@ def window_starts(first: int, stop: int, frames: int, overlap: int) -> list[int]
 
 def sampling_rounds(first: int, stop: int, config: ModelConfig) -> list[list[int]]:
     """Window starts in the order of sampling: those that need nobody, then the gaps between them."""
-    starts = window_starts(first, stop, config.window_frames, min(CONTEXT_FRAMES, config.window_frames // 4))
+    starts = window_starts(first, stop, config.window_frames, overlap_of(config.window_frames))
     return [part for part in (starts[0::2], starts[1::2]) if part]
 
 

@@ -20,10 +20,9 @@ from models.body.resampling import resample_motion
 from models.body.smoothing import smooth, smooth_wrists, smoothing_reach
 from models.conditioning.representation import from_piano, keyboard_shift, to_piano
 from models.conditioning.windows import (
-    CONTEXT_FRAMES,
-    FADE_FRAMES,
     ModelInput,
     fade_weights,
+    overlap_of,
     sampling_rounds,
     window_starts,
 )
@@ -163,9 +162,9 @@ def _sample_span(
 def soften_seams(values: Floats, gaps: list[int], window: int) -> None:
     """Smooth values [2, T, C], in place, for a sixth of a second around both edges of what was sampled in each gap.
 
-    gaps: the frames where the windows between two others begin; their first and last `CONTEXT_FRAMES` were given.
+    gaps: the frames where the windows between two others begin; their first and last `overlap_of` frames were given.
     """
-    context = min(CONTEXT_FRAMES, window // 4)
+    context = overlap_of(window)
     steps = np.arange(-2 * SEAM_FRAMES, 2 * SEAM_FRAMES + 1)
     kernel = np.exp(-0.5 * (steps / SEAM_SPREAD) ** 2)
     kernel = (kernel / kernel.sum()).astype(np.float32)
@@ -235,7 +234,7 @@ def _positions(
 ) -> Floats:
     """Normalised predicted positions [2, end - first, 3], windows faded into each other."""
     width = model.config.window_frames
-    overlap = min(FADE_FRAMES, width // 4)
+    overlap = overlap_of(width)
     starts = window_starts(first, end, width, overlap)
     weight = fade_weights(width, overlap)[:, None]
     length = starts[-1] - first + width

@@ -11,7 +11,7 @@ from tiny_model import TINY, tiny_model
 from models.body.edit_mask import EditMask
 from models.body.motion import Motion
 from models.body.notes import Notes
-from models.conditioning.windows import ModelInput, window_starts
+from models.conditioning.windows import KEPT_WINDOWS, ModelInput, window_starts
 from models.config import JOINT_CHANNELS
 from models.errors import no_progress
 from models.generation import sampling
@@ -225,3 +225,28 @@ def test_sampling_begins_as_lively_as_the_window_is(starts):
     np.testing.assert_allclose(own[own[:, 0].argsort()], expected[expected[:, 0].argsort()], rtol=1e-5)
     both = dataclasses.replace(config, shared_start=True)
     np.testing.assert_array_equal(*liveliness(both, 3, firsts).swapaxes(0, 1))
+
+
+@pytest.fixture
+def worked_out(monkeypatch):
+    """The first frames of all windows whose notes were worked out."""
+    starts, plain = [], ModelInput.sounds
+
+    def listening(music, some, frames):
+        starts.extend(some)
+        return plain(music, some, frames)
+
+    monkeypatch.setattr(ModelInput, "sounds", listening)
+    return starts
+
+
+def test_the_notes_of_a_window_are_worked_out_once_for_its_positions_and_its_motion(worked_out):
+    sample(seconds=9.0)
+    assert len(worked_out) > 4 and len(worked_out) == len(set(worked_out))
+
+
+def test_of_a_long_song_only_some_windows_are_kept_and_all_are_told_the_same_again(worked_out):
+    music, starts = ModelInput(NOTES, 30.0), list(range(0, 40 * KEPT_WINDOWS, 20))
+    first, again = (music.heard(starts, TINY) for _ in range(2))
+    assert np.array_equal(first.sounds, again.sounds) and np.array_equal(first.plan, again.plan)
+    assert len(worked_out) == 2 * len(starts) - KEPT_WINDOWS
