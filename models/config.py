@@ -343,7 +343,9 @@ class ModelConfig:
     they learned from, where their fingers move enough each for itself."""
     liveliness: float = 0.0
     """Deviation of the logarithm of a factor on the noise of each hand in each window: hands are calm for a while, and
-    busy for another (`models.generation.sampling.liveliness`)."""
+    busy for another (`models.generation.noise.liveliness`)."""
+    liveliness_within: float = 0.0
+    """Deviation of the logarithm of another such factor, which changes from second to second."""
     player_gain: float = 1.0
     """The networks are told the player's scores times this: what they answer is about half of what they are told."""
     told_tracked: float = 1.0
@@ -389,6 +391,7 @@ class ModelConfig:
             wrist_noise=(0.0, 2.0),
             reach_noise=(0.0, 4.0),
             liveliness=(0.0, 1.0),
+            liveliness_within=(0.0, 1.0),
             player_gain=(0.0, 4.0),
             told_tracked=(-4.0, 4.0),
             clamp=(0.0, 100.0),

@@ -26,13 +26,13 @@ from models.conditioning.windows import (
     sampling_rounds,
     window_starts,
 )
-from models.config import JOINT_CHANNELS, ModelConfig
 from models.diffusion.parameterization import v_from_x0
 from models.diffusion.samplers import SAMPLERS, draw_noise
 from models.diffusion.schedule import build_schedule
 from models.errors import Progress, UserError, quoted
 from models.generation.engine import Floats
 from models.generation.model import Model
+from models.generation.noise import liveliness, noise_source, spread_noise
 from models.generation.steps import counted_steps
 from models.music.passages import Span, rest, silences
 from models.thread_pool import ThreadPool
@@ -41,8 +41,6 @@ BLOCK_FRAMES = 2048
 """Frames that leave normalised space together, so that memory does not grow with the song."""
 WILDEST = 1e5
 """Spreads from the mean; numbers around zero that go further, or are none, come from weights that are not a model's."""
-_LIVELINESS = 1
-"""Its stream of random numbers, apart from the noise's own."""
 SEAM_FRAMES = 5
 SEAM_SPREAD = 2.0
 """Frames to either side of a seam that are smoothed, and the spread of the Gaussian."""
@@ -289,7 +287,7 @@ def _windows(
         return np.where(known, v_from_x0(x, values, schedule.signal(step), schedule.noise(step)), v)
 
     generators = [
-        [_generator(settings.seed, hand if config.decoupled_noise else 0, start) for hand in (0, 1)]
+        [noise_source(settings.seed, hand if config.decoupled_noise else 0, start) for hand in (0, 1)]
         for start in starts
     ]
     x = draw_noise(values.shape, generators)
@@ -306,33 +304,3 @@ def _windows(
         callback=lambda _step, _of: step_done(),
     )
     return np.where(known, values, _sensible(model, x0))
-
-
-def spread_noise(x: NDArray[np.float32], config: ModelConfig) -> NDArray[np.float32]:
-    """Noise x [..., C] of unit spread, as wide as the model's configuration wants it to begin with."""
-    joints, wrist = x[..., :JOINT_CHANNELS], x[..., JOINT_CHANNELS:]
-    reaching = np.array(config.statistics.reaching, np.float32)
-    along = (joints * reaching).sum(-1, keepdims=True)
-    joints = np.float32(config.pose_noise) * (joints + np.float32(config.reach_noise - 1) * along * reaching)
-    return np.concatenate([joints, np.float32(config.wrist_noise) * wrist], -1)
-
-
-def liveliness(config: ModelConfig, seed: int, starts: Sequence[int]) -> NDArray[np.float32]:
-    """Factors [B, 2, 1, 1] on the noise of each hand in the windows that start at these frames.
-
-    Hands of pianists are nearly still for seconds and busy for others, where noise of one width makes all seconds
-    alike. Logarithms are normal, the mean is 1; windows do not depend on what shares their batch.
-    """
-    if not config.liveliness:
-        return np.ones((len(starts), 2, 1, 1), np.float32)
-    hands = (0, 1) if config.decoupled_noise and not config.shared_start else (0, 0)
-    drawn = np.array(
-        [[_generator(seed, hand, start, _LIVELINESS).standard_normal() for hand in hands] for start in starts]
-    )
-    factors = np.exp(config.liveliness * drawn - config.liveliness**2 / 2)
-    return factors.astype(np.float32)[..., None, None]
-
-
-def _generator(seed: int, hand: int, start: int, *stream: int) -> np.random.Generator:
-    """Noise of one hand in the window that starts at a frame; windows do not depend on what shares their batch."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, hand, start, *stream))))
