@@ -342,10 +342,10 @@ class ModelConfig:
     """Factor on what of the joints' noise lies along `statistics.reaching`: hands reach out and draw in less than what
     they learned from, where their fingers move enough each for itself."""
     liveliness: float = 0.0
-    """Deviation of the logarithm of a factor on the noise of each hand in each window: hands are calm for a while, and
-    busy for another (`models.generation.noise.liveliness`)."""
+    """Deviation, from one player to another, of the logarithm of a factor on the noise of each hand
+    (`models.generation.noise.liveliness`)."""
     liveliness_within: float = 0.0
-    """Deviation of the logarithm of another such factor, which changes from second to second."""
+    """The same from one second to another: hands are calm for a while, and busy for another."""
     player_gain: float = 1.0
     """The networks are told the player's scores times this: what they answer is about half of what they are told."""
     told_tracked: float = 1.0

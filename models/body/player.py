@@ -6,7 +6,8 @@ drawn in, spread or gathered. Each of these is a score of unit deviation; both h
 rest they are independent (PianoMime: correlations 0.03, 0.59, 0.10). A left hand does not lie like a mirrored right
 one either, so networks with one set of weights for both hands are told which one they move.
 
-Each take has scores of its own, drawn from its seed; what is redone inside a take keeps them. The names and ranges of
+Each take has scores of its own, drawn from its seed; what is redone inside a take keeps them. How lively a hand is,
+networks are not told: sampling begins with more noise for it (`models.generation.noise`). The names and ranges of
 the style values stand in ``hands.json``, which Blender's side reads too (`s2c_blender.core.player`).
 """
 
@@ -44,7 +45,9 @@ FEWEST_FEATURES = 1 + len(SCORES)
 BOTH_HANDS = np.array([0.0, 0.6, 0.0])
 """Correlation of each score between the hands of a pianist."""
 MOST_SCORE = 2.5
-_STREAM = 0x4AB17
+_STREAM, _LIVELINESS_STREAM = 0x4AB17, 0x11FE
+_SCORE_STEP = 1e-6
+"""Scores this near to each other are the same player's."""
 
 
 def style_range(name: str) -> tuple[float, float]:
@@ -138,6 +141,16 @@ class Player:
     def hand_size(self) -> float:
         """Factor on all lengths of the hand."""
         return self.style.size_factor
+
+    @property
+    def liveliness(self) -> NDArray[np.float64]:
+        """(2,) how much each hand moves, unit deviations, 0 for average hands.
+
+        Drawn from the hand's scores, so that it stays wherever they do, as in a range that is made anew.
+        """
+        whole = np.rint((self.scores + MOST_SCORE) / _SCORE_STEP).astype(int)
+        drawn = [np.random.default_rng([_LIVELINESS_STREAM, *hand]).standard_normal() for hand in whole]
+        return np.where(self.scores.any(1), np.clip(drawn, -MOST_SCORE, MOST_SCORE), 0.0)
 
     def keeping(self, meta: Mapping[str, Any], hands: Collection[int]) -> Player:
         """This player with the scores that `hands` have in a take's ``meta``; 0 where it names none."""

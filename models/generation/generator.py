@@ -174,6 +174,7 @@ def generate(
         player_vector=player.vector(
             config.style_dim, config.habit_dim, config.player_gain, config.told_tracked
         ),
+        liveliness=player.liveliness,
     )
     length = frame_count(duration_s, config.fps)
     edits_of_model = EditMask.of_seconds(length, config.fps, new_hands, redo_range)  # at the model's own rate

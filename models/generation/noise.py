@@ -18,10 +18,10 @@ from scipy.ndimage import gaussian_filter1d
 from models.config import JOINT_CHANNELS, ModelConfig
 
 LIVELINESS_S = 0.8
-"""Standard deviation of the bell curve over which a hand's liveliness changes inside a window, seconds. What pianists'
-activity has beyond that of takes on the same notes correlates by 0.2 from one two seconds to the next."""
-_OF_WINDOW, _WITHIN = 1, 2
-"""Streams of random numbers, apart from the noise's own."""
+"""Standard deviation of the bell curve over which a hand's liveliness changes, seconds. What pianists' activity has
+beyond that of takes on the same notes correlates by 0.2 from one two seconds to the next."""
+_LIVELINESS = 1
+"""Its stream of random numbers, apart from the noise's own."""
 
 
 def noise_source(seed: int, hand: int, start: int, *stream: int) -> np.random.Generator:
@@ -38,24 +38,26 @@ def spread_noise(x: NDArray[np.float32], config: ModelConfig) -> NDArray[np.floa
     return np.concatenate([joints, np.float32(config.wrist_noise) * wrist], -1)
 
 
-def liveliness(config: ModelConfig, seed: int, starts: Sequence[int]) -> NDArray[np.float32]:
+def liveliness(
+    config: ModelConfig, seed: int, starts: Sequence[int], of_player: NDArray[np.float64]
+) -> NDArray[np.float32]:
     """Factors [B, 2, T, 1] on the noise of each hand in the windows that start at these frames.
 
-    Hands of pianists are nearly still for seconds and busy for others, and some pianists are livelier than others.
-    Logarithms are normal, the mean is 1: one number for the window (`liveliness` in the configuration), and one that
-    changes from second to second (`liveliness_within`).
+    Hands of some pianists are livelier than those of others, and all are nearly still for a second and busy for
+    another. Logarithms are normal, the mean is 1.
+
+    of_player: (2,) how lively each hand is, unit deviations (`Player.liveliness`).
     """
-    of_window, within = config.liveliness, config.liveliness_within
     factors = np.ones((len(starts), 2, config.window_frames, 1), np.float32)
-    if not of_window and not within:
+    among, within = config.liveliness, config.liveliness_within
+    if not among and not within:
         return factors
     hands = (0, 1) if config.decoupled_noise and not config.shared_start else (0, 0)
-    mean = -(of_window**2 + within**2) / 2
+    mean = -(among**2 + within**2) / 2
     for window, start in enumerate(starts):
         for hand, own in enumerate(hands):
-            drawn = noise_source(seed, own, start, _OF_WINDOW).standard_normal()
-            path = _smooth_path(noise_source(seed, own, start, _WITHIN), config)
-            factors[window, hand, :, 0] = np.exp(mean + of_window * drawn + within * path)
+            path = _smooth_path(noise_source(seed, own, start, _LIVELINESS), config)
+            factors[window, hand, :, 0] = np.exp(mean + among * of_player[own] + within * path)
     return factors
 
 

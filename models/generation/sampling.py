@@ -55,6 +55,8 @@ class SamplingSettings:
     steps: int
     player_vector: NDArray[np.float32]
     """(2, `player_dim`) what the networks are told of each hand (`Player.vector`)."""
+    liveliness: NDArray[np.float64]
+    """(2,) how lively each hand is (`Player.liveliness`)."""
 
 
 def sample_song(
@@ -293,7 +295,7 @@ def _windows(
     x = draw_noise(values.shape, generators)
     if config.shared_start:
         x[:, 1] = x[:, 0]
-    x = spread_noise(x, config) * liveliness(config, settings.seed, starts)
+    x = spread_noise(x, config) * liveliness(config, settings.seed, starts, settings.liveliness)
     x0 = SAMPLERS[settings.sampler](
         denoise,
         x,

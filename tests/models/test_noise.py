@@ -6,10 +6,12 @@ import dataclasses
 import numpy as np
 from tiny_model import TINY
 
+from models.body.player import Player
 from models.config import JOINT_CHANNELS
 from models.generation.noise import LIVELINESS_S, liveliness, spread_noise
 
 STARTS = list(range(0, 90_000, 30))
+AVERAGE = np.zeros(2)
 
 
 def test_noise_is_wider_along_reaching_and_as_wide_as_asked_for_elsewhere() -> None:
@@ -34,19 +36,20 @@ def test_noise_is_wider_along_reaching_and_as_wide_as_asked_for_elsewhere() -> N
     )
 
 
-def test_hands_are_calm_in_some_windows_and_busy_in_others() -> None:
-    config = dataclasses.replace(TINY, liveliness=0.3)
-    factors = liveliness(config, 5, STARTS)
-    assert factors.shape == (len(STARTS), 2, TINY.window_frames, 1) and factors.dtype == np.float32
-    assert (factors == factors[:, :, :1]).all(), "one number for the window"
-    drawn = np.log(factors[:, :, 0, 0])
-    np.testing.assert_allclose([factors.mean(), drawn.std()], [1.0, 0.3], rtol=0.03)
-    assert abs(np.corrcoef(drawn.T)[0, 1]) < 0.05, "each hand is by itself"
+def test_some_players_are_livelier_than_others() -> None:
+    config = dataclasses.replace(TINY, liveliness=0.45)
+    drawn = np.array([Player.of_seed(seed).liveliness for seed in range(3000)])
+    factors = np.concatenate([liveliness(config, 5, STARTS[:1], of_player) for of_player in drawn])
+    assert factors.shape == (len(drawn), 2, TINY.window_frames, 1) and factors.dtype == np.float32
+    assert (factors == factors[:, :, :1]).all(), "one number for the take"
+    np.testing.assert_allclose(factors.mean(), 1.0, rtol=0.03)
+    np.testing.assert_allclose(np.log(factors).std(), 0.45, rtol=0.04)
+    assert abs(np.corrcoef(drawn.T)[0, 1]) < 0.06, "each hand is by itself"
 
 
 def test_hands_are_calm_in_some_seconds_and_busy_in_others() -> None:
     config = dataclasses.replace(TINY, liveliness_within=0.45, window_frames=240)
-    factors = liveliness(config, 5, STARTS)
+    factors = liveliness(config, 5, STARTS, AVERAGE)
     drawn = np.log(factors[..., 0])  # [B, 2, T]
     np.testing.assert_allclose([factors.mean(), drawn.std()], [1.0, 0.45], rtol=0.03)
     np.testing.assert_allclose(drawn.std((0, 1)), 0.45, rtol=0.06, err_msg="as much at the ends")
@@ -60,9 +63,10 @@ def test_hands_are_calm_in_some_seconds_and_busy_in_others() -> None:
 
 def test_liveliness_belongs_to_the_seed_the_hand_and_the_window_alone() -> None:
     config = dataclasses.replace(TINY, liveliness=0.3, liveliness_within=0.4)
-    factors = liveliness(config, 5, STARTS[:20])
-    np.testing.assert_array_equal(factors[7:9], liveliness(config, 5, STARTS[7:9]))
-    assert (factors != liveliness(config, 6, STARTS[:20])).all()
-    one_noise = liveliness(dataclasses.replace(config, decoupled_noise=False), 5, STARTS[:20])
+    of_player = np.array([1.0, -0.5])
+    factors = liveliness(config, 5, STARTS[:20], of_player)
+    np.testing.assert_array_equal(factors[7:9], liveliness(config, 5, STARTS[7:9], of_player))
+    assert (factors != liveliness(config, 6, STARTS[:20], of_player)).all()
+    one_noise = liveliness(dataclasses.replace(config, decoupled_noise=False), 5, STARTS[:20], of_player)
     np.testing.assert_array_equal(one_noise[:, 0], one_noise[:, 1])
-    np.testing.assert_array_equal(liveliness(TINY, 5, STARTS[:20]), 1.0)
+    np.testing.assert_array_equal(liveliness(TINY, 5, STARTS[:20], of_player), 1.0)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The player: shapes, ranges from the shared file, what the networks are told, what a redo keeps."""
 
+import dataclasses
 import json
 from dataclasses import fields
 
@@ -71,6 +72,16 @@ def test_a_hand_that_is_kept_keeps_its_scores():
     assert drawn.keeping(meta, ()).scores.tolist() == drawn.scores.tolist()
     assert drawn.keeping(meta, (0, 1)).scores.tolist() == meta["habits"]
     assert drawn.keeping({}, {0}).scores[0].tolist() == AVERAGE
+
+
+def test_a_hand_that_is_kept_stays_as_lively_as_it_was():
+    drawn, other = Player.of_seed(3), Player.of_seed(4)
+    part = drawn.keeping({"habits": other.scores.tolist()}, {1})
+    assert part.liveliness.tolist() == [drawn.liveliness[0], other.liveliness[1]]
+    assert len({*drawn.liveliness, *other.liveliness}) == 4
+    stored = dataclasses.replace(other, scores=other.scores + 1e-12)
+    assert stored.liveliness.tolist() == other.liveliness.tolist(), "not a matter of the last bits"
+    assert Player().liveliness.tolist() == [0, 0]
 
 
 def test_scores_of_another_shape_are_refused():

@@ -11,6 +11,7 @@ from tiny_model import TINY, tiny_model
 from models.body.edit_mask import EditMask
 from models.body.motion import Motion
 from models.body.notes import Notes
+from models.body.player import Player
 from models.conditioning.windows import KEPT_WINDOWS, ModelInput, window_starts
 from models.errors import no_progress
 from models.generation import sampling
@@ -100,7 +101,9 @@ SONG = 1800  # frames
 def redo(hands, start, stop, kept):
     """A stretch of a minute's song anew."""
     told = np.zeros((2, TINY.player_dim), np.float32)
-    settings = sampling.SamplingSettings(seed=5, sampler=TINY.sampler, steps=2, player_vector=told)
+    settings = sampling.SamplingSettings(
+        seed=5, sampler=TINY.sampler, steps=2, player_vector=told, liveliness=np.zeros(2)
+    )
     music = ModelInput(NOTES, 30.0)
     part = EditMask.of_seconds(SONG, 30.0, hands, (start / 30, stop / 30))
     return sampling.sample_song(tiny_model(), music, SONG, settings, kept, part, no_progress)
@@ -180,12 +183,13 @@ def test_sampling_begins_as_lively_as_the_window_is(starts):
     sample(config, seed=3, seconds=6.0)
     firsts = window_starts(0, 180, TINY.window_frames, 12)
     factors = np.concatenate([start.x for start in starts]) / np.concatenate(plain)  # [B, 2, T, C]
-    expected = liveliness(config, 3, firsts)
+    of_player = Player.of_seed(3).liveliness
+    expected = liveliness(config, 3, firsts, of_player)
     # Windows are sampled in rounds: in another order.
     got, wanted = (part[part[:, 0, 0, 0].argsort()] for part in (factors, expected))
     np.testing.assert_allclose(got, np.broadcast_to(wanted, got.shape), rtol=1e-5)
     both = dataclasses.replace(config, shared_start=True)
-    np.testing.assert_array_equal(*liveliness(both, 3, firsts).swapaxes(0, 1))
+    np.testing.assert_array_equal(*liveliness(both, 3, firsts, of_player).swapaxes(0, 1))
 
 
 @pytest.fixture
