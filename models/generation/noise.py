@@ -14,12 +14,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
+from scipy.special import ndtr
 
 from models.config import JOINT_CHANNELS, ModelConfig
 
 LIVELINESS_S = 0.8
 """Standard deviation of the bell curve over which a hand's liveliness changes, seconds. What pianists' activity has
 beyond that of takes on the same notes correlates by 0.2 from one two seconds to the next."""
+BUSY = 0.5
+"""How far busy hands are from the usual ones, for 1 of calm hands."""
 _LIVELINESS = 1
 """Its stream of random numbers, apart from the noise's own."""
 
@@ -44,7 +47,8 @@ def liveliness(
     """Factors [B, 2, T, 1] on the noise of each hand in the windows that start at these frames.
 
     Hands of some pianists are livelier than those of others, and all are nearly still for a second and busy for
-    another. Logarithms are normal, the mean is 1.
+    another. Busy hands are less far from the usual ones than calm hands are: logarithms are normal below 0, and
+    `BUSY` times as far from it above. The mean is 1.
 
     of_player: (2,) how lively each hand is, unit deviations (`Player.liveliness`).
     """
@@ -53,12 +57,21 @@ def liveliness(
     if not among and not within:
         return factors
     hands = (0, 1) if config.decoupled_noise and not config.shared_start else (0, 0)
-    mean = -(among**2 + within**2) / 2
+    spread = float(np.hypot(among, within))
     for window, start in enumerate(starts):
         for hand, own in enumerate(hands):
             path = _smooth_path(noise_source(seed, own, start, _LIVELINESS), config)
-            factors[window, hand, :, 0] = np.exp(mean + among * of_player[own] + within * path)
+            path = among * of_player[own] + within * path
+            factors[window, hand, :, 0] = np.exp(np.where(path > 0, BUSY * path, path)) / _mean_factor(spread)
     return factors
+
+
+def _mean_factor(spread: float) -> float:
+    """The mean of exp(z), or of exp(`BUSY` z) above 0, for normal z of this deviation."""
+    calm, busy = (
+        np.exp(part**2 / 2) * ndtr(sign * part) for part, sign in ((spread, -1), (BUSY * spread, 1))
+    )
+    return float(calm + busy)
 
 
 def _smooth_path(source: np.random.Generator, config: ModelConfig) -> NDArray[np.float64]:
