@@ -217,8 +217,8 @@ def test_mirrored_music_and_noise_give_the_mirrored_take(model, monkeypatch):
     mirrored = dataclasses.replace(notes, pitch=124 - notes.pitch, hand=1 - notes.hand)
     monkeypatch.setattr(plan, "VARIATION", 0.0)  # what a seed draws for a note depends on its pitch
     straight = make(model, notes, 6.0)
-    draw = sampling._generator
-    monkeypatch.setattr(sampling, "_generator", lambda seed, hand, start: draw(seed, 1 - hand, start))
+    draw = sampling.noise_source
+    monkeypatch.setattr(sampling, "noise_source", lambda seed, hand, start: draw(seed, 1 - hand, start))
     image = make(model, mirrored, 6.0)
     euler, wrist = mirror_hands(
         torch.from_numpy(straight.motion.euler), torch.from_numpy(straight.motion.wrist), float(key_x(62))
