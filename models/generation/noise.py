@@ -57,12 +57,12 @@ def liveliness(
     if not among and not within:
         return factors
     hands = (0, 1) if config.decoupled_noise and not config.shared_start else (0, 0)
-    spread = float(np.hypot(among, within))
+    mean = _mean_factor(float(np.hypot(among, within)))
     for window, start in enumerate(starts):
         for hand, own in enumerate(hands):
             path = _smooth_path(noise_source(seed, own, start, _LIVELINESS), config)
             path = among * of_player[own] + within * path
-            factors[window, hand, :, 0] = np.exp(np.where(path > 0, BUSY * path, path)) / _mean_factor(spread)
+            factors[window, hand, :, 0] = np.exp(np.where(path > 0, BUSY * path, path)) / mean
     return factors
 
 

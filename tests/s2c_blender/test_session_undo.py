@@ -32,13 +32,18 @@ def written(share):
     return view.text == "Writing keyframes" and view.factor > share
 
 
-def test_an_undo_while_keyframes_are_written_begins_them_afresh(scene, monkeypatch):
+def write_half_into_an_undo_step(scene, monkeypatch):
+    """A take that is being written, with an undo step before it and one in which a part of its keyframes are."""
     write_slowly(monkeypatch)
     bpy.ops.ed.undo_push(message="before")
     session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
     pump_until(lambda: written(0.3))
     scene.frame_current += 1
     bpy.ops.ed.undo_push(message="half of the take is in this step")
+
+
+def test_an_undo_while_keyframes_are_written_begins_them_afresh(scene, monkeypatch):
+    write_half_into_an_undo_step(scene, monkeypatch)
     pump_until(lambda: written(0.6))
     scene.frame_current += 1
     bpy.ops.ed.undo_push(message="more of it")
@@ -69,12 +74,7 @@ def test_an_undo_at_the_last_step_and_one_after_it(scene, tmp_path, monkeypatch)
 
 
 def test_undo_brings_no_half_of_a_take_back(scene, monkeypatch):
-    write_slowly(monkeypatch)
-    bpy.ops.ed.undo_push(message="before")
-    session.order_take(bpy.context, job_operators.order_new_take(bpy.context, 1))
-    pump_until(lambda: written(0.3))
-    scene.frame_current += 1
-    bpy.ops.ed.undo_push(message="half of the take is in this step")
+    write_half_into_an_undo_step(scene, monkeypatch)
     pump_until(lambda: not session.active)
     whole = bpy.data.actions[0].name
     assert hands().animation_data.action.name == whole

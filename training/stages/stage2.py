@@ -41,7 +41,7 @@ FOLDER = "stage2"
 _TIP_UNIT_M = 0.01
 _TIP_STEP_M = 0.005
 _RESIDUAL_BATCHES = 8
-"""One unit of the style's hand size is a tenth of the average hand."""
+"""Batches from which the spread of the wrist around its predicted position is measured."""
 
 
 @dataclasses.dataclass(frozen=True)
