@@ -2,8 +2,9 @@
 """Ways from key to key: how far a finger's next key lies beyond its hand, and what a way costs that takes too long.
 
 Two fingers of one hand reach two keys without its going anywhere if these lie as far apart as the two fingers do. What
-is beyond that is the way of the whole hand, at its speed. Notation knows no tempo, so printed fingering says nothing of
-it; at 90 ms from key to key it decides.
+is beyond that is the way of the whole hand, at its speed. A finger that strikes single notes one after another goes up
+and down between them, which takes as long as a way. Notation knows no tempo, so printed fingering says nothing of
+either; at 90 ms from key to key they decide.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ LEAVES_S = 0.05
 """A finger needs this from its key, apart from the way of its hand."""
 TRAVEL = 90.0
 """Semitones a second, 1.2 m/s, at which a hand goes to far keys."""
-
+AGAIN_S = 0.2
+"""A finger wants this from one stroke to its next: with another one the key is struck as surely, and held longer."""
 
 _CROSSED = 10.0
 """No two fingers want their keys farther in the wrong order than this, semitones: none are beyond it without a way."""
 
 
 def hurry_costs(lattice: Lattice, back: int, price: float, reach: float = 1.0) -> NDArray[np.float32]:
-    """(chords, 10 states `back` chords before, 10) cost of ways for which there is no time.
+    """(chords, 10 states `back` chords before, 10) cost of ways and strokes for which there is no time.
 
     Args:
         lattice: of one hand.
@@ -40,12 +42,18 @@ def hurry_costs(lattice: Lattice, back: int, price: float, reach: float = 1.0) -
         lattice.time[pairs.chord] - lattice.time[pairs.chord - back] - LEAVES_S, 0.0
     )
     interval = (pairs.row // 4 - WIDEST).astype(float)
-    tight = np.flatnonzero((pairs.row < ROWS) & (np.abs(interval) + _CROSSED > there_is))
+    again = TRAVEL * (AGAIN_S - LEAVES_S)  # as long as a way of so many semitones
+    longest = np.maximum(np.abs(interval) + _CROSSED, again)
+    tight = np.flatnonzero((pairs.row < ROWS) & (longest > there_is))
     some = pairs.part(tight)
     finger = np.arange(FINGERS)
     beyond = beyond_reach(
         interval[tight, None, None], finger[:, None], finger[None, :], reach
     )  # (pairs, 5, 5)
+    if back == 1:
+        single = (lattice.size[some.chord] == 1) & (lattice.size[some.chord - 1] == 1)
+        # Chords are repeated from the wrist, by the same fingers.
+        beyond = np.where(single[:, None, None], np.maximum(beyond, again * np.eye(FINGERS)), beyond)
     over = price * np.maximum(beyond - there_is[tight, None, None], 0.0)
     each = replace(some, row=np.arange(len(tight)))
     return spread(lattice, each, back, over.reshape(-1, FINGERS * FINGERS).astype(np.float32))

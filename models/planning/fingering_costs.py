@@ -3,7 +3,7 @@
 
 An ergonomic part after Parncutt et al., "An ergonomic model of keyboard fingering for melodic fragments" (1997):
 spans between finger pairs against comfortable ranges, weak fingers, thumb and little finger on black keys, thumb
-crossings, moved hand. On top a part that was fitted to printed fingering (`training.fingering`) and lies in
+crossings, moved hand. On top a part that was fitted to print and to pianists (`training.fingering`) and lies in
 `fingering_weights.json`. All for the right hand; the left hand's keys are mirrored first.
 
 A table row is a relation between two keys: how many semitones the second lies towards the treble (clipped), and
@@ -109,7 +109,7 @@ class FingeringCosts:
     reach: float = 1.0
     """How far the hand reaches, as a factor on ours: spans are as much wider or narrower."""
     fitted: bool = True
-    """Add what was fitted to printed fingering."""
+    """Add what was fitted to print and to pianists."""
 
     def __post_init__(self) -> None:
         costs = (

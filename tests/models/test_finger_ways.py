@@ -41,6 +41,19 @@ def test_a_hand_that_has_no_time_spreads_its_fingers_and_one_that_has_goes() -> 
     assert (finger_notes(slow).finger == finger_notes(slow, costs=careless).finger).all()
 
 
+@pytest.mark.parametrize("hand", [LEFT, RIGHT])
+def test_fast_repeated_notes_change_fingers_slow_ones_and_octaves_do_not(hand: int) -> None:
+    careless = FingeringCosts(hurries=0.0)
+    fast, slow = row([60] * 8, 0.11, hand), row([60] * 8, 0.3, hand)
+    assert (np.diff(finger_notes(fast).finger.astype(int)) != 0).all()
+    assert len(set(finger_notes(fast, costs=careless).finger.tolist())) == 1
+    assert len(set(finger_notes(slow).finger.tolist())) == 1
+    octaves = Notes.from_arrays(
+        [[0.11 * i, 0.11 * i + 0.08, pitch, 80.0] for i in range(8) for pitch in (48, 60)], hand=hand
+    )
+    assert finger_notes(octaves).finger.tolist() == ([4, 0] if hand == LEFT else [0, 4]) * 8
+
+
 def shared_octave(step_s: float) -> Notes:
     """A melody whose every third note stands in the left hand's track, among the keys of the right one."""
     notes = row([60, 58, 61, 58, 60, 61, 63, 60, 58, 61, 60, 63] * 3, step_s)

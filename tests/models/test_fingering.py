@@ -59,6 +59,16 @@ def test_octaves_are_the_thumbs_and_the_little_fingers(hand: int) -> None:
     assert fingers(notes, hand) == ([0, 4] if hand == skeleton.RIGHT else [4, 0]) * len(steps)
 
 
+def test_left_hands_play_accompaniments_as_pianists_do() -> None:
+    """An Alberti bass, and a root with its fifth and octave; the tables were fitted to print alone once."""
+    assert fingers(line([48, 55, 52, 55] * 3, 0.35), skeleton.LEFT)[:8] == [4, 0, 2, 0] * 2
+    keys = [(36, 43, 48), (41, 48, 53), (43, 50, 55)]
+    chords = Notes.from_arrays(
+        [[0.5 * i, 0.5 * i + 0.4, pitch, 80] for i, chord in enumerate(keys) for pitch in chord]
+    )
+    assert fingers(chords, skeleton.LEFT)[3:] == [4, 1, 0] * 2
+
+
 def test_a_legato_overlap_does_not_take_the_finger_from_the_next_chord() -> None:
     chords = [(0.0, 1.08, (49, 54, 57)), (1.0, 2.0, (50, 54, 59, 62))]
     notes = Notes.from_arrays([[on, off, pitch, 80] for on, off, keys in chords for pitch in keys])

@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Printed fingering: the kern reader, the split, the fit's likelihood and the agreement, on small scores made here."""
+"""Known fingering: kern reader, split, pianists, the fit's likelihood and the agreement, on small scores made here."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from real_paths import write_real_file
 
 from models.body.notes import Notes
 from models.planning.fingering_costs import FITTED_SHAPES, FingeringCosts, ergonomic_tables, load_tables
 from models.planning.fingering_lattice import STATE_COUNT, build_lattice, lattice_costs
-from training.fingering.agreement import Agreement, between_editions, with_print
+from training.__main__ import main
+from training.fingering.agreement import Agreement, between_editions, with_digits
+from training.fingering.fingered import FingeredScore
 from training.fingering.fit import FitOptions, _Batch, _tables, fit, windows_of
-from training.fingering.kern import FingeredScore, read_kern
+from training.fingering.kern import read_kern
+from training.fingering.pianists import pianists_to_learn, pianists_to_measure
+from training.fingering.schools import school_scales
 from training.fingering.works import HELD_OUT, Work, group_and_piece, read_works, side_of
 
 KERN = """\
@@ -48,7 +54,7 @@ def test_kern_has_its_times_pitches_ties_and_digits(tmp_path: Path) -> None:
     rows = {
         (round(onset, 3), int(pitch), hand): (round(offset - onset, 3), finger)
         for (onset, offset, pitch, _), hand, finger in zip(
-            score.notes.table.tolist(), score.notes.hand.tolist(), score.printed.tolist(), strict=True
+            score.notes.table.tolist(), score.notes.hand.tolist(), score.digits.tolist(), strict=True
         )
     }
     assert rows[0.0, 48, 0] == (1.0, 4) and rows[0.0, 52, 0] == (1.0, 2) and rows[0.0, 55, 0] == (1.0, 0)
@@ -67,7 +73,7 @@ def test_kern_has_its_times_pitches_ties_and_digits(tmp_path: Path) -> None:
 def test_english_print_counts_the_thumb_as_a_cross(tmp_path: Path) -> None:
     text = KERN.replace("5 3 1", "4 2 +").replace("\t5\t1\n", "\t4\t+\n").replace("8ee\t.", "8ee\t+")
     score = read_kern(write(tmp_path, "a.krn", text.replace("[2C\t5", "[2C\t4")))
-    assert score is not None and score.printed[score.notes.hand == 0][:3].tolist() == [4, 2, 0]
+    assert score is not None and score.digits[score.notes.hand == 0][:3].tolist() == [4, 2, 0]
 
 
 def test_figured_bass_and_broken_spines_are_no_fingering(tmp_path: Path) -> None:
@@ -86,12 +92,52 @@ def test_editions_of_one_work_lie_on_one_side() -> None:
     assert group_and_piece(Path("polish/a-b-1_sowinski-wojciech--valse-op-3.krn"))[0] == "sowinski-wojciech"
 
 
+def test_pianists_are_parted_as_for_the_motion_and_give_every_finger(tmp_path: Path) -> None:
+    write_real_file(tmp_path / "real.npz", excerpts=5)
+    learned, measured = (read(tmp_path / "real.npz") for read in (pianists_to_learn, pianists_to_measure))
+    assert (len(learned), len(measured)) == (3, 2), "every fourth excerpt is for measuring alone"
+    for score in learned + measured:
+        assert (score.digits >= 0).all() and score.digits.tolist() == score.notes.finger.tolist()
+    both, left, right = (with_digits(measured, hand=hand) for hand in (None, 0, 1))
+    assert both == Agreement(left.same + right.same, left.of + right.of) and min(left.of, right.of) > 20
+
+
+def test_the_command_fits_on_pianists_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "scores" / "chopin", "002-1-A-001.krn")
+    write_real_file(tmp_path / "real.npz", excerpts=6, seconds=20)
+    command = ["fingering", "--data", str(tmp_path / "scores"), "--fit", "--rounds", "1", "--out"]
+    assert main([*command, str(tmp_path / "print.json")]) == 0
+    assert "pianists" not in capsys.readouterr().out
+    assert main([*command, str(tmp_path / "both.json"), "--real", str(tmp_path / "real.npz")]) == 0
+    assert "pianists, held out   left hand" in capsys.readouterr().out
+    alone, both = (
+        json.loads((tmp_path / name).read_text(encoding="utf-8")) for name in ("print.json", "both.json")
+    )
+    assert alone["step"] != both["step"], "pianists' steps from key to key are learned"
+    assert main([*command, str(tmp_path / "no.json"), "--real", str(tmp_path / "none.npz")]) == 2
+    assert not (tmp_path / "no.json").exists()
+
+
+def test_scales_of_the_schools_never_cross_without_the_thumb() -> None:
+    scales = school_scales()
+    assert len(scales) == 2 * 12 * 2
+    for score in scales:
+        towards = np.diff(score.notes.pitch) * np.where(score.notes.hand[1:] == 1, 1, -1)
+        fingers = score.digits.astype(int)
+        with_thumb = (fingers[1:] == 0) | (fingers[:-1] == 0)
+        assert (np.sign(np.diff(fingers))[~with_thumb] == np.sign(towards)[~with_thumb]).all()
+        black = np.isin(score.notes.pitch % 12, (1, 3, 6, 8, 10))
+        assert not (black & (fingers == 0)).any(), "no thumb on a black key"
+    with pytest.raises(ValueError, match="no fingering to fit"):
+        fit([], FingeringCosts(), FitOptions())
+
+
 def test_agreement_counts_printed_notes_only(tmp_path: Path) -> None:
     write(tmp_path / "chopin", "001-1-A-001.krn")
     write(tmp_path / "chopin", "001-1-B-001.krn", KERN.replace("4cc\t3", "4cc\t2"))
     works = read_works(tmp_path)
-    found = with_print(works)
-    printed = [int((work.score.printed >= 0).sum()) for work in works]
+    found = with_digits([work.score for work in works])
+    printed = [int((work.score.digits >= 0).sum()) for work in works]
     assert printed == [8, 8] and found.of == 16 and 0 < found.same <= 16
     assert np.isnan(Agreement(0, 0).share)
     with pytest.raises(FileNotFoundError):
@@ -109,13 +155,13 @@ def melody(seed: int, count: int, digits: int) -> FingeredScore:
 
 def test_editions_are_compared_where_both_print() -> None:
     score = melody(1, 40, 20)
-    other = score.printed.copy()
+    other = score.digits.copy()
     marked = np.flatnonzero(other >= 0)
     other[marked[:5]] = (other[marked[:5]] + 1) % 5
     other[marked[5]] = -1
     works = [
         Work(FingeredScore(score.path, score.notes, printed), "g", "p", "train")
-        for printed in (score.printed, other)
+        for printed in (score.digits, other)
     ]
     assert between_editions(works) == Agreement(14, 19)
 
@@ -134,7 +180,7 @@ def test_likelihood_is_the_share_of_agreeing_fingerings() -> None:
         price += sum(step[i, path[i - 1], path[i]] for i in range(1, 5))
         price += sum(skip[i, path[i - 2], path[i]] for i in range(2, 5))
         weight[path] = np.exp(-price)
-        agrees[path] = all(d < 0 or d == s for d, s in zip(score.printed, path, strict=True))
+        agrees[path] = all(d < 0 or d == s for d, s in zip(score.digits, path, strict=True))
     zero = {name: torch.zeros(size) for name, size in FITTED_SHAPES.items()}
     loss = _Batch(windows_of(score, costs)).loss(_tables(ergonomic_tables(costs), zero))
     assert float(loss) == pytest.approx(-np.log(weight[agrees].sum() / weight.sum()), rel=1e-2)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How often a fingering has the finger that is printed, and how often two editions print the same."""
+"""How often a fingering has the finger that is printed or played, and how often two editions print the same."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from models.body.notes import UNKNOWN
 from models.planning.fingering import FingeringCosts, finger_notes
 from models.planning.hands import assign_hands
+from training.fingering.fingered import FingeredScore
 from training.fingering.works import Work
 from training.synthesis.scores import Score
 
@@ -39,14 +40,20 @@ class Agreement:
         return f"{self.share:.3f} of {self.of}"
 
 
-def with_print(works: Iterable[Work], costs: FingeringCosts | None = None) -> Agreement:
-    """Printed notes to which the search, run over each hand's whole piece, gives the same finger."""
+def with_digits(
+    scores: Iterable[FingeredScore], costs: FingeringCosts | None = None, hand: int | None = None
+) -> Agreement:
+    """Notes with a digit to which the search, run over each hand's whole piece, gives the same finger.
+
+    hand: of this one alone; None for both.
+    """
     same = of = 0
-    for work in works:
-        score = work.score
+    for score in scores:
         fingers = finger_notes(score.notes, costs=costs).finger
-        marked = score.printed >= 0
-        same += int((fingers[marked] == score.printed[marked]).sum())
+        marked = score.digits >= 0
+        if hand is not None:
+            marked &= score.notes.hand == hand
+        same += int((fingers[marked] == score.digits[marked]).sum())
         of += int(marked.sum())
     return Agreement(same, of)
 
@@ -79,8 +86,8 @@ def _both_printed(one: Work, two: Work) -> NDArray[np.int64]:
             if block.size == 0:
                 continue
             length = block.size + RUN - 1
-            left = one.score.printed[first[block.a : block.a + length]]
-            right = two.score.printed[second[block.b : block.b + length]]
+            left = one.score.digits[first[block.a : block.a + length]]
+            right = two.score.digits[second[block.b : block.b + length]]
             both = (left >= 0) & (right >= 0)
             found += zip(left[both].tolist(), right[both].tolist(), strict=True)
     return np.array(found, np.int64).reshape(-1, 2)

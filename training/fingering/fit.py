@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fit the fingering's cost tables to printed digits: a conditional random field over the search's own lattice.
+"""Fit the fingering's cost tables to known fingers: a conditional random field over the search's own lattice.
 
-Most notes carry no digit. The likelihood of what is printed is the sum over all fingerings that agree with it
-against the sum over all fingerings; the tables move along its gradient, drawn back (L2) to the ergonomic costs that
-they are added to. Only the neighbourhood of digits is looked at.
+In print most notes carry no digit; of pianists all fingers are known. The likelihood of the digits is the sum over all
+fingerings that agree with them against the sum over all fingerings; the tables move along its gradient, drawn back
+(L2) to the ergonomic costs that they are added to. Only the neighbourhood of digits is looked at.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from models.planning.fingering_lattice import (
     build_lattice,
     columns,
 )
-from training.fingering.kern import FingeredScore
+from training.fingering.fingered import FingeredScore
 
 log = logging.getLogger(__name__)
 
 BEFORE, AFTER = 6, 4
-"""Chords taken along before and after a printed digit."""
+"""Chords taken along before and after a digit."""
 LONGEST = 48
 """Chords of a window; longer stretches are cut."""
 _MOST = (
@@ -56,7 +56,7 @@ class FitOptions:
     """Passes over the windows."""
     rate: float = 0.06
     """Step size of Adam at the start; it falls to a tenth."""
-    pull: float = 0.002
+    pull: float = 0.001
     """L2 on every fitted cost, per window."""
     black_pull: float = 4.0
     """How much stronger the pull is on costs that hold for all distances."""
@@ -70,11 +70,11 @@ class FitOptions:
 
 @dataclass(frozen=True)
 class Window:
-    """Some chords of one hand around printed digits; costs as rows and columns of the tables."""
+    """Some chords of one hand around digits; costs as rows and columns of the tables."""
 
     size: NDArray[np.int64]
     allowed: NDArray[np.bool_]
-    """(chords, 10) states that agree with the print."""
+    """(chords, 10) states that agree with the digits."""
     finger: tuple[NDArray[np.int64], NDArray[np.int64]]
     """Place in (chords, 10) and in the table, flat."""
     chord: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
@@ -87,12 +87,12 @@ def windows_of(score: FingeredScore, costs: FingeringCosts) -> list[Window]:
     found: list[Window] = []
     for hand in (0, 1):
         index = np.flatnonzero(score.notes.hand == hand)
-        if (score.printed[index] < 0).all():
+        if (score.digits[index] < 0).all():
             continue
         lattice = build_lattice(score.notes.select(index), hand, costs)
-        printed = score.printed[index]
+        known = score.digits[index]
         member = np.where(lattice.member >= 0, lattice.member, 0)
-        digit = np.where((lattice.member >= 0) & lattice.struck, printed[member], -1)
+        digit = np.where((lattice.member >= 0) & lattice.struck, known[member], -1)
         found += [_window(lattice, digit, a, b) for a, b in _stretches((digit >= 0).any(1))]
     return found
 
@@ -207,7 +207,7 @@ class _Batch:
         return flat.reshape(self.count, self.length, *shape)
 
     def loss(self, tables: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Negative log likelihood of the print, summed over the windows."""
+        """Negative log likelihood of the digits, summed over the windows."""
         own = self._potential(self.finger, tables["finger"], STATES)
         own = own + self._potential(self.chord, tables["chord"], STATES)
         step = self._potential(self.step, tables["step"], STATES, STATES)
@@ -224,7 +224,7 @@ class _Batch:
             score = score / largest[:, None, None]
             total = total + torch.log(largest)
         rest = score.sum((1, 2))
-        possible = (rest > 0).reshape(2, -1).all(0)  # else the print contradicts what a hand can hold
+        possible = (rest > 0).reshape(2, -1).all(0)  # else the digits contradict what a hand can hold
         total = total + torch.log(torch.where(rest > 0, rest, 1.0))
         return ((total[: self.count] - total[self.count :]) * possible).sum()
 
@@ -243,9 +243,15 @@ def _tables(base: Tables, fitted: dict[str, torch.Tensor]) -> dict[str, torch.Te
 def fit(
     scores: Sequence[FingeredScore], costs: FingeringCosts, options: FitOptions
 ) -> dict[str, NDArray[np.float32]]:
-    """Arrays (FITTED_SHAPES) to add to the ergonomic tables."""
+    """Arrays (FITTED_SHAPES) to add to the ergonomic tables.
+
+    Raises:
+        ValueError: no score has a digit with another chord beside it.
+    """
     windows = sorted((w for score in scores for w in windows_of(score, costs)), key=lambda w: len(w.size))
     windows = [window for window in windows if len(window.size) > 1]
+    if not windows:
+        raise ValueError("there is no fingering to fit the costs to")
     batches = [_Batch(windows[i : i + options.batch]) for i in range(0, len(windows), options.batch)]
     log.info("%d windows, %d chords", len(windows), sum(len(w.size) for w in windows))
     base = ergonomic_tables(costs)

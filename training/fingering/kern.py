@@ -13,10 +13,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.body.notes import Notes
 from models.body.skeleton import LEFT
+from training.fingering.fingered import FingeredScore
 
 GRACE_S = 0.08
 """A grace note sounds this long before what it decorates, less where there is less room."""
@@ -28,17 +28,6 @@ _PITCH = re.compile(r"([a-gA-G])\1*")
 _DURATION = re.compile(r"(\d+)(?:%(\d+))?(\.*)")
 _DIGITS = re.compile(r"[1-5](?:[ \u00a0][1-5])*$")
 _ENGLISH = re.compile(r"[+x1-4](?:[ \u00a0][+x1-4])*$")
-
-
-@dataclass(frozen=True)
-class FingeredScore:
-    """A piano piece with the digits printed in it."""
-
-    path: Path
-    notes: Notes
-    """By onset, then pitch; the left hand has the lower staff, the right hand the upper. Velocity is always 80."""
-    printed: NDArray[np.int8]
-    """(n,) 0 thumb to 4 little finger; -1 where nothing (or nothing certain) is printed."""
 
 
 @dataclass

@@ -14,7 +14,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.fingering.kern import FingeredScore, read_kern
+from training.fingering.fingered import FingeredScore
+from training.fingering.kern import read_kern
 from training.synthesis.scores import HELD_OUT_WORDS, VALIDATION_COMPOSERS
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ def read_works(folder: Path) -> list[Work]:
         except ValueError as error:
             log.warning("%s: left out", error)
             continue
-        if score is not None and (score.printed >= 0).sum() >= MIN_PRINTED:
+        if score is not None and (score.digits >= 0).sum() >= MIN_PRINTED:
             group, piece = group_and_piece(path)
             works.append(Work(score, group, piece, side_of(group)))
     if not works:
