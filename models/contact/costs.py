@@ -115,12 +115,13 @@ def smooth(equations: NormalEquations, state: State) -> None:
 
 
 def slow(equations: NormalEquations, state: State) -> None:
-    """No joint faster than a hand's."""
+    """No joint faster than a hand's, and no wrist: a leap takes the time that there is."""
     weights = state.weights
     speed = np.diff(state.variables.values) * state.fps
-    speed[:, PLACE] = 0.0
-    over = speed - np.clip(speed, -weights.fastest_joint, weights.fastest_joint)
-    weight = (over != 0) * state.squared(weights.speed)
+    fastest, tolerance = np.full((COUNT, 1), weights.fastest_joint), np.full((COUNT, 1), weights.speed)
+    fastest[PLACE], tolerance[PLACE] = weights.fastest_wrist, weights.wrist_speed
+    over = speed - np.clip(speed, -fastest, fastest)
+    weight = (over != 0) * state.squared(1.0) / tolerance**2
     equations.add_differences(over / state.fps, weight * state.fps**2)
 
 

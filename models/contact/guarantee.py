@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What holds after the optimisation: no two fingers through each other, and no key struck that is not to be played.
+"""What holds after the optimisation: no two fingers through each other, no key struck that is not to be played.
 
 Where a sum of costs has found no way, the frames around it are solved again, each time with more weight on what
-failed; fingers that are in each other's way all the same play fewer or shorter notes. Hands that still collide are
-taken apart by `models.contact.separation`.
+failed, and once where a few steps have left a joint faster than a hand's. Fingers that are in each other's way all the
+same play fewer or shorter notes. Hands that still collide are taken apart by `models.contact.separation`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from models.contact.hand_points import HandPoints
 from models.contact.near_bones import too_near
 from models.contact.note_dropping import Tangle, drop_notes
 from models.contact.solver import Problem, minimise
-from models.contact.variables import Variables
+from models.contact.variables import PLACE, Variables
 
 _ATTEMPTS = 12
 _ATTEMPTS_AT_KEYS = 2
 """A wrong key is a false note, not a broken hand: it is given up sooner."""
+_ATTEMPTS_AT_SPEED = 1
+_TOO_FAST = 1.5
+"""Times as fast as it should be at most, at which a joint is too fast: what is left is within the limits of hands."""
 _ATTEMPTS_ONE_BY_ONE = 6
 """So long one note is given up at each place, where the tangle is deepest; then all that are in the way."""
 _AROUND_S = 0.4
@@ -43,10 +46,12 @@ def settle(problem: Problem, variables: Variables) -> tuple[Problem, Variables]:
     weights, reach = problem.weights, round(_AROUND_S * problem.fps)
     for attempt in range(_ATTEMPTS):
         points = problem.points(variables)
-        tangle, wrong = _tangles(problem, points), _wrong_keys(problem, points)
-        if attempt >= _ATTEMPTS_AT_KEYS:
-            wrong = wrong[:0]
-        if not len(tangle.frame) and not len(wrong):
+        tangle, other = _tangles(problem, points), np.zeros(0, np.int64)
+        if attempt < _ATTEMPTS_AT_KEYS:
+            other = _wrong_keys(problem, points)
+        if attempt < _ATTEMPTS_AT_SPEED:
+            other = np.union1d(other, find_too_fast(problem, variables))
+        if not len(tangle.frame) and not len(other):
             break
         if attempt:
             given_up = tangle.worst(reach) if attempt < _ATTEMPTS_ONE_BY_ONE else tangle
@@ -62,7 +67,7 @@ def settle(problem: Problem, variables: Variables) -> tuple[Problem, Variables]:
             damping=_DAMPING,
         )
         firmer = problem.weighted(heavy)
-        for run in _runs(np.union1d(tangle.frame, wrong), len(variables), reach):
+        for run in _runs(np.union1d(tangle.frame, other), len(variables), reach):
             variables = _solved_again(firmer, variables, run)
     return problem, variables
 
@@ -82,10 +87,11 @@ def _solved_again(problem: Problem, variables: Variables, run: slice) -> Variabl
     return variables.with_values(values)
 
 
-def _failures(problem: Problem, variables: Variables) -> tuple[int, int]:
-    """Pairs of bones that are too near, and frames with a wrong key; the first weigh more."""
+def _failures(problem: Problem, variables: Variables) -> tuple[int, int, int]:
+    """Pairs of bones that are too near, frames with a wrong key, frames with a joint too fast; the first weigh most."""
     points = problem.points(variables)
-    return len(_tangles(problem, points).frame), len(_wrong_keys(problem, points))
+    fast = len(find_too_fast(problem, variables))
+    return len(_tangles(problem, points).frame), len(_wrong_keys(problem, points)), fast
 
 
 def find_tangles(problem: Problem, variables: Variables) -> Tangle:
@@ -96,6 +102,15 @@ def find_tangles(problem: Problem, variables: Variables) -> Tangle:
 def find_wrong_keys(problem: Problem, variables: Variables) -> NDArray[np.int64]:
     """Frames in which a finger of a hand that may move presses a key that it does not play."""
     return _wrong_keys(problem, problem.points(variables))
+
+
+def find_too_fast(problem: Problem, variables: Variables) -> NDArray[np.int64]:
+    """Frames between which and the next one a joint of a hand that may move is too fast."""
+    turned = np.delete(variables.values, PLACE, 1)
+    speed = np.abs(np.diff(turned)).max(1) * problem.fps
+    free = ~problem.fixed.T
+    moves = free[:, 1:] | free[:, :-1]
+    return np.flatnonzero((moves & (speed > _TOO_FAST * problem.weights.fastest_joint)).any(0))
 
 
 def _tangles(problem: Problem, points: HandPoints) -> Tangle:

@@ -45,11 +45,15 @@ class ContactWeights:
     """Radians a second squared."""
     impact: float = 0.98
     """Share of the fingers' cost that does not count while they strike."""
-    # `slow`: joint speed
+    # `slow`: speed of joints and wrists
     fastest_joint: float = 9.8
     """Radians a second."""
     speed: float = 0.15
     """Radians a second that a joint is faster."""
+    fastest_wrist: float = 1.8
+    """Metres a second, in each direction by itself. Real hands are over 2.3 in one frame of 10,000 (PianoMime)."""
+    wrist_speed: float = 0.04
+    """Metres a second that a wrist is faster."""
     # `strokes`: fingertips on their strokes, off the other keys and above them
     stroke_height: float = 0.0003
     """Metres, of a finger that strikes, holds or leaves its key."""

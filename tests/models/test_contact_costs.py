@@ -212,6 +212,22 @@ def test_slow_slows_what_is_faster_than_a_hand(monkeypatch: pytest.MonkeyPatch) 
     np.testing.assert_array_equal(alone(monkeypatch, costs.slow, wanted, slower).values, slower.values)
 
 
+def test_slow_spreads_a_leap_of_the_wrist(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = arched_hands(20)
+    values = wanted.values.copy()
+    values[:, PLACE.start, 10:] += 0.15  # 4.5 metres a second
+
+    def fastest_wrist(values: Array) -> float:
+        return float(np.abs(np.diff(values[:, PLACE])).max() * 30.0)
+
+    start = wanted.with_values(values)
+    assert fastest_wrist(start.values) == pytest.approx(4.5)
+    most = problem_of(wanted).weights.fastest_wrist
+    assert fastest_wrist(alone(monkeypatch, costs.slow, wanted, start).values) < most + 0.1
+    slower = start.with_values(wanted.values + 0.9 * most / 4.5 * (values - wanted.values))
+    np.testing.assert_array_equal(alone(monkeypatch, costs.slow, wanted, slower).values, slower.values)
+
+
 def struck(variables: Variables) -> NDArray[np.bool_]:
     """(F, 88) keys that are down."""
     return keyboard.pressed_keys(find_points(variables, STANDARD_HANDS, 1.0).tips.transpose(3, 1, 2, 0))

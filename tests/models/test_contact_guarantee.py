@@ -24,7 +24,7 @@ from models.body.skeleton import RIGHT, STANDARD_HANDS
 from models.contact import apply, apply_contact, guarantee, solver
 from models.contact.costs import COSTS
 from models.contact.finger_separation import separate_fingers
-from models.contact.guarantee import find_tangles, find_wrong_keys, settle
+from models.contact.guarantee import find_tangles, find_too_fast, find_wrong_keys, settle
 from models.contact.hand_points import find_points
 from models.contact.note_dropping import Tangle
 from models.contact.solver import Problem, minimise
@@ -219,6 +219,18 @@ def test_a_key_that_nobody_plays_is_let_go() -> None:
     kept = replace(problem, fixed=np.ones((30, 2), bool))
     assert not len(find_wrong_keys(kept, low))  # it is nobody's to mend
     np.testing.assert_array_equal(settle(kept, low)[1].values, low.values)
+
+
+def test_a_joint_that_a_few_steps_left_too_fast_is_slowed() -> None:
+    hands = arched_hands(60)
+    values = hands.values.copy()
+    values[RIGHT, 4, 30:] += 0.8  # 24 radians a second
+    fast = hands.with_values(values)
+    problem = problem_of(fast)
+    assert find_too_fast(problem, fast).tolist() == [29]
+    assert not len(find_too_fast(problem, settle(problem, fast)[1]))
+    kept = replace(problem, fixed=np.ones((60, 2), bool))
+    assert not len(find_too_fast(kept, fast))
 
 
 def test_only_the_seconds_around_what_failed_are_solved_again() -> None:
