@@ -20,6 +20,7 @@ from models.planning.playing_hands import OUR_HANDS, PlayingHands
 
 _EASY_SPAN, _WIDEST_SPAN = 0.165, 0.215  # metres between outer keys
 _SPEED = 1.2  # metres a second
+_FASTEST, _STRIKES_S = 1.8, 0.03  # no hand is faster, nor away from a key that it strikes sooner
 _SETTLES_S = 0.06  # between two strokes a hand cannot travel for this long
 _LONGEST_S = 2.0  # of a key that is let go, at most so many lost seconds count
 _NEAR_S = 0.6  # a hand that has not played for so long is wherever it has to be
@@ -52,6 +53,8 @@ class HandCosts:
     """Each metre that a hand goes."""
     hurries: float = 40.0
     """Each metre more than there is time for."""
+    cannot: float = 400.0
+    """Each metre for which no hand is fast enough: after a few centimetres of that nobody plays the note."""
     crosses: float = 0.5
     """A hand that plays beyond the other one."""
     far: float = 10.0
@@ -225,6 +228,7 @@ def _strike(
         if from_x > last or to_x < first:
             shift = from_x - state.to_x if from_x > last else state.from_x - to_x
             cost += costs.moves * shift + costs.hurries * (shift - goes)
+            cost += costs.cannot * max(shift - _FASTEST * max(time - state.time - _STRIKES_S, 0.0), 0.0)
             from_x = to_x = from_x if from_x > last else to_x
         else:
             if from_x > state.to_x or to_x < state.from_x:

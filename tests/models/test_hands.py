@@ -153,3 +153,19 @@ def test_a_tenth_that_is_full_of_keys_is_shared_and_one_of_two_keys_is_not() -> 
     assert shared(full, HandCosts()) == [LEFT, LEFT, RIGHT, RIGHT, RIGHT, RIGHT]
     assert shared(full, HandCosts(filled=0.0)) == [LEFT] + 5 * [RIGHT]
     assert shared(open_, HandCosts()) == [LEFT, RIGHT, RIGHT]
+
+
+def test_a_chord_rolled_over_two_octaves_is_shared_where_one_hand_cannot_be_quick_enough() -> None:
+    roll = [(0.0, [69]), (0.12, [74, 78]), (0.18, [81, 86]), (0.24, [93])]
+
+    def hands(slower: float, costs: HandCosts) -> set[int]:
+        times = [slower * time for time, _ in roll]
+        chords = [
+            (time, [Key(float(key_x(pitch)), time + 0.05, time + 0.05) for pitch in keys])
+            for time, (_, keys) in zip(times, roll, strict=True)
+        ]
+        return set(search_hands(chords, [[(6.0, 0.0)] * len(keys) for _, keys in chords], costs))
+
+    assert hands(1.0, HandCosts()) == {LEFT, RIGHT}
+    assert hands(1.0, HandCosts(cannot=0.0)) == {RIGHT}
+    assert hands(4.0, HandCosts()) == {RIGHT}
