@@ -40,7 +40,8 @@ _TRAVEL = 2.5  # metres a second of a finger from one of its keys to the next
 _REACH_M, _LOOKS_BACK = 0.18, 8  # from one key to another of a hand that stays; presses that it may come from
 # A hand that goes on to a key so far away, one of so many presses later, lets go quickly: the key comes up in so many
 # times what is left until then.
-_LEAP_M, _LOOKS_AHEAD, _LEAP_RISE = 0.11, 6, 1.2
+_LEAP_M, _LOOKS_AHEAD, _LEAP_RISE = 0.11, 6, 1.5
+_SLOWER = 1.35  # times slower than keys come up: hands that go on take that from a release again
 _ENDS_FRAMES = 1.0  # from the first frame that shows a slide's last key until that is half way up, at least
 
 
@@ -154,7 +155,7 @@ def plan_presses(notes: Notes, fps: float, energy: float = 0.0, dip_factor: floa
         velocity=velocity,
         lift=touch.lift(_since_the_tone_before(onset, slot // 5), velocity, touch.draws(onset, pitch, 2))
         * (1 + _LIVELIER * energy),
-        rise_s=touch.rise_s(touch.draws(onset, pitch, 1), (up - frame) / fps),
+        rise_s=_SLOWER * touch.rise_s(touch.draws(onset, pitch, 1), (up - frame) / fps),
         dip_factor=dip_factor,
     )
     return _in_time(_with_slides(presses, onset, fps))

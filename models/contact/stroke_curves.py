@@ -35,9 +35,10 @@ _AGAIN = 0.75
 _WAIT_S = 0.09
 """From where a finger waits to where it touches its key, and from its key to where it waits."""
 _SETTLE_S = 0.06
-_HALF = 0.45
-"""Share of the time from 85 % to 10 % of the dip after which a key is half way up."""
-_EARLIER_S = 0.018
+_AFTERWARDS, _BEFORE = 0.40, 0.76
+"""Shares of a release, at most, that come after its key is half way up, and before. A finger that is wanted elsewhere
+hurries over what comes afterwards, so it begins to lift sooner, and slowly: real keys are half way up after 45 %."""
+_EARLIER_S = 0.006
 """A key is half way up so much sooner than its note says, at most, where there is no time to come up afterwards."""
 _COMES_S, _COMES_NEAR, _COMES_SPEED = 0.18, 0.003, 0.5
 """So long before a stroke its finger comes down to so near its key no faster than this share of its speed."""
@@ -147,10 +148,9 @@ class StrokeCurves:
         nearly = np.where(presses_it, 0.0, np.maximum(above, 0.0) + np.minimum(0.5 * lift, falls) + 1e-3)
 
         # What there is no time for afterwards begins earlier.
-        ends = np.minimum((1 - _HALF) * rise_s, _RISES * after)
-        begins = np.minimum(np.minimum(rise_s - ends, 1.7 * _HALF * rise_s), 0.7 * hold_s)
-        begins = np.minimum(begins, (_HALF * ends + _EARLIER_S) / (1 - _HALF))
-        half = up_s + ends - (1 - _HALF) * (begins + ends)
+        ends = np.minimum(_AFTERWARDS * rise_s, _RISES * after)
+        begins = np.minimum(np.minimum(rise_s - ends, _BEFORE * rise_s), 0.7 * hold_s)
+        half = up_s - np.minimum(_EARLIER_S, np.minimum(_AFTERWARDS * rise_s - ends, 0.3 * begins))
         settles = np.minimum(_SETTLE_S, 0.4 * hold_s)
         away = np.minimum(up_s + 1.4 * ends + _WAIT_S, up_s + _AWAY * after)
         held = touch.SETTLED * dips[1]

@@ -107,16 +107,19 @@ def test_no_two_fingers_touch_and_no_hands_collide_unless_nothing_settles_it() -
         settled, unsettled = played(seed), played(seed, "settle")
         assert settled.touching == unsettled.touching == 0 and not settled.colliding
     scores = [[played(seed, *off).score for seed in seeds] for off in ((), ("settle",))]
-    hits, false = ([sum(getattr(one, name) for one in of) for of in scores] for name in ("hits", "false"))
-    # Keys are cleared of fingers afterwards, settled or not; what is not settled still strikes less and more falsely.
-    assert hits[0] > hits[1] + 5 and false[0] < false[1]
+    sums = [
+        Score(*(sum(getattr(one, name) for one in of) for name in ("hits", "false", "missed")))
+        for of in scores
+    ]
+    # Keys are cleared of fingers afterwards, settled or not; what is not settled still strikes less.
+    assert sums[0].hits > sums[1].hits + 5 and sums[0].f1 > sums[1].f1 + 0.05
     assert sum(played(seed, "settle", "opening").touching for seed in seeds) > 0
 
 
 @pytest.mark.parametrize(
     ("cost", "worse"),
     [
-        ("smooth", lambda with_it, without_it: without_it.tip_jerk > 1.3 * with_it.tip_jerk),
+        ("smooth", lambda with_it, without_it: without_it.tip_jerk > 1.2 * with_it.tip_jerk),
         ("slow", lambda with_it, without_it: without_it.fastest > with_it.fastest + 8),
         ("strokes", lambda with_it, without_it: without_it.score.hits < with_it.score.hits - 5),
     ],

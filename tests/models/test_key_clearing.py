@@ -92,7 +92,7 @@ def test_a_finger_deeper_than_its_key_comes_up_to_the_surface_of_the_key_and_no_
     sunk = deep_ring()
     sunk.values[RIGHT, 17] -= 0.006
     probe = problem_of(sunk)
-    problem = problem_of(sunk, [(0.9, 1.1, RIGHT * 5 + RING, key_under_ring(probe, sunk))])
+    problem = problem_of(sunk, [(0.9, 1.15, RIGHT * 5 + RING, key_under_ring(probe, sunk))])
     held = slice(28, 32)
     assert floor_of(problem).down.max(0)[held].min() > 0.9
     before, after = (depths(problem, found)[RIGHT, RING] for found in (sunk, cleared(problem, sunk)))

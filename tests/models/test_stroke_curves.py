@@ -180,6 +180,25 @@ def test_a_slide_goes_down_in_its_first_key_and_comes_up_from_its_last() -> None
     assert curves.knots[0, AWAY] > 2.0
 
 
+@pytest.mark.parametrize("after_s", [0.1, 1.0])
+def test_a_release_takes_its_time_before_half_way_where_there_is_none_afterwards(after_s: float) -> None:
+    down = np.array([1.0, 1.5 + after_s])
+    curves = StrokeCurves.of_presses(
+        down,
+        down + 0.5,
+        hold_s=np.full(2, 0.5),
+        velocity=np.full(2, 64.0),
+        lift=np.full(2, 0.01),
+        rise_s=np.full(2, 0.12),
+        dips=(np.full(2, 0.01), np.full(2, 0.01)),
+        fps=240.0,
+    )
+    let_go, half, nearly_up = curves.knots[0, 6:9]
+    assert nearly_up - let_go == pytest.approx(0.12)
+    assert half == pytest.approx(1.5, abs=0.0061)
+    assert nearly_up == pytest.approx(1.5 + min(0.31 * after_s, 0.048))
+
+
 def test_ceilings_are_open_but_shortly_before_a_finger_touches_its_key() -> None:
     curves, _ = random_curves(0, 240.0)
     pressed = curves.heights[:, TOUCHED] <= 0
