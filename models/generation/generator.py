@@ -41,6 +41,7 @@ from models.diffusion.samplers import SAMPLERS
 from models.errors import Progress, UserError, no_progress
 from models.generation.model import Model
 from models.generation.sampling import SamplingSettings, sample_song, song_shift
+from models.machine import give_memory_back
 from models.music.holding import estimated_pedal, needed_until
 from models.music.passages import REACHES_S, Span, frame_spans, passages, rest, silences
 from models.music.pedal import Pedal
@@ -184,6 +185,7 @@ def generate(
     shift = song_shift(model, music, length, sampling.player_vector, heard)
     known = None if kept is None else _carried_over(kept, settings.hands, settings.networks_hands)
     sampled = sample_song(model, music, length, sampling, known, edits_of_model, progress, shift, heard)
+    give_memory_back()  # what each thread has freed: contact is one thread's, and asks for its own
     motion = resample_motion(sampled, settings.fps, frames)
     motion = _carried_over(motion, settings.networks_hands, settings.hands)
     if kept is not None:

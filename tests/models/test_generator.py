@@ -21,7 +21,7 @@ from models.body.skeleton import STANDARD_ARMS
 from models.body.take import Take
 from models.conditioning.windows import fade_weights, sampling_rounds, window_starts
 from models.errors import Cancelled, UserError
-from models.generation import sampling
+from models.generation import generator, sampling
 from models.generation.generator import GenerateSettings, generate
 from models.networks import torch_engine
 from models.planning import plan
@@ -63,6 +63,24 @@ def test_a_seed_gives_the_same_take_and_another_seed_another(model):
     assert same(first.motion, again.motion)
     assert np.abs(first.motion.euler - other.motion.euler).max() > 0.01
     assert first.meta["seed"] == 3 and first.meta["sampler"] == "dpm++2m" and first.meta["steps"] == 3
+
+
+def test_what_the_networks_freed_is_given_back_before_contact_asks_for_memory(model, monkeypatch):
+    order = []
+
+    def told(name):
+        original = getattr(generator, name)
+
+        def call(*arguments, **named):
+            order.append(name)
+            return original(*arguments, **named)
+
+        monkeypatch.setattr(generator, name, call)
+
+    for name in ("sample_song", "give_memory_back", "apply_contact"):
+        told(name)
+    make(model, song(), contact=1.0)
+    assert order == ["sample_song", "give_memory_back", "apply_contact"]
 
 
 @pytest.mark.parametrize("contact", [0.0, 1.0])
