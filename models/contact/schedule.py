@@ -41,7 +41,7 @@ _REACH_M, _LOOKS_BACK = 0.18, 8  # from one key to another of a hand that stays;
 # A hand that goes on to a key so far away, one of so many presses later, lets go quickly: the key comes up in so many
 # times what is left until then.
 _LEAP_M, _LOOKS_AHEAD, _LEAP_RISE = 0.11, 6, 1.5
-_SLOWER = 1.35  # times slower than keys come up: hands that go on take that from a release again
+_SLOWER = 1.45  # times slower than keys come up: hands that go on take that from a release again
 _ENDS_FRAMES = 1.0  # from the first frame that shows a slide's last key until that is half way up, at least
 
 
