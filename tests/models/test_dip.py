@@ -42,9 +42,10 @@ def played(dip: float | None) -> Take:
 
 
 def held_depths(take: Take) -> NDArray[np.float64]:
-    """(n,) of each note in the middle of its time: its finger below the resting surface, in dips of our key there."""
+    """(n,) of each note, before its release begins: its finger below the resting surface, in dips of our key there."""
     fine = shown(take)
-    moment = np.round((take.notes.onset_s + take.notes.leaves_s) / 2 * fine.rate).astype(int)
+    third = (2 * take.notes.onset_s + take.notes.leaves_s) / 3
+    moment = np.round(third * fine.rate).astype(int)
     tips = fine.tips[moment, take.notes.hand, take.notes.finger].astype(np.float64)
     pitch = take.notes.pitch.astype(int)
     found: NDArray[np.float64] = keyboard.key_surface(pitch) - tips[:, 2]
