@@ -17,7 +17,7 @@ from training.fingering.agreement import Agreement, between_editions, with_digit
 from training.fingering.fingered import FingeredScore
 from training.fingering.fit import FitOptions, _Batch, _tables, fit, windows_of
 from training.fingering.kern import read_kern
-from training.fingering.pianists import pianists_to_learn, pianists_to_measure
+from training.fingering.pianists import read_pianists
 from training.fingering.schools import school_scales
 from training.fingering.works import HELD_OUT, Work, group_and_piece, read_works, side_of
 
@@ -94,7 +94,7 @@ def test_editions_of_one_work_lie_on_one_side() -> None:
 
 def test_pianists_are_parted_as_for_the_motion_and_give_every_finger(tmp_path: Path) -> None:
     write_real_file(tmp_path / "real.npz", excerpts=5)
-    learned, measured = (read(tmp_path / "real.npz") for read in (pianists_to_learn, pianists_to_measure))
+    learned, measured = read_pianists(tmp_path / "real.npz")
     assert (len(learned), len(measured)) == (3, 2), "every fourth excerpt is for measuring alone"
     for score in learned + measured:
         assert (score.digits >= 0).all() and score.digits.tolist() == score.notes.finger.tolist()

@@ -23,7 +23,7 @@ from models.whole_file import check_output, whole_file, write_text_whole
 from training.fingering.agreement import between_editions, with_digits, with_staffs
 from training.fingering.fit import FitOptions, fit
 from training.fingering.hand_fit import HandFitOptions, fit_hands
-from training.fingering.pianists import pianists_to_learn, pianists_to_measure
+from training.fingering.pianists import read_pianists
 from training.fingering.schools import school_scales
 from training.fingering.works import HELD_OUT, TRAIN, read_works
 from training.synthesis.scores import Score, index_pieces, load_score
@@ -64,8 +64,7 @@ def _fingering(arguments: argparse.Namespace) -> int:
         check_output(arguments.out)
     try:
         works = read_works(arguments.data)
-        real = [] if arguments.real is None else pianists_to_learn(arguments.real)
-        other_real = [] if arguments.real is None else pianists_to_measure(arguments.real)
+        real, other_real = ([], []) if arguments.real is None else read_pianists(arguments.real)
         train, held_out = ([work.score for work in works if work.side == side] for side in (TRAIN, HELD_OUT))
         if arguments.fit:
             options = FitOptions(rounds=arguments.rounds)

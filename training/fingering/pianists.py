@@ -3,28 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from training.fingering.fingered import FingeredScore
-from training.synthesis.real_notes import RealExcerpt, excerpts_to_learn, excerpts_to_measure
+from training.synthesis.real_notes import is_held_out, real_excerpts
 
 
-def pianists_to_learn(path: Path) -> list[FingeredScore]:
-    """The excerpts that models may learn from.
+def read_pianists(path: Path) -> tuple[list[FingeredScore], list[FingeredScore]]:
+    """The excerpts that models may learn from, and the others, for measuring alone.
 
     Raises:
         OSError, KeyError, ValueError: when the file is missing or not such a data set.
     """
-    return _fingered(path, excerpts_to_learn(path).values())
-
-
-def pianists_to_measure(path: Path) -> list[FingeredScore]:
-    """The other excerpts; raises as `pianists_to_learn` does."""
-    return _fingered(path, excerpts_to_measure(path).values())
-
-
-def _fingered(path: Path, excerpts: Iterable[RealExcerpt]) -> list[FingeredScore]:
-    return [FingeredScore(path, one.notes, one.notes.finger.astype(np.int8)) for one in excerpts]
+    scores = [FingeredScore(path, one.notes, one.notes.finger.astype(np.int8)) for one in real_excerpts(path)]
+    learned = [score for index, score in enumerate(scores) if not is_held_out(index)]
+    return learned, [score for index, score in enumerate(scores) if is_held_out(index)]
