@@ -16,6 +16,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from threadpoolctl import threadpool_limits
 
+from models.body.arms import natural_arms_of
 from models.body.bones import BLOCK_FRAMES
 from models.body.edit_mask import EditMask
 from models.body.kinematics import forward_kinematics
@@ -117,6 +118,7 @@ def apply_contact(
         wanted,
         tips,
         wrists,
+        natural_arms_of(wanted.to_motion(motion.fps), hand_size).elbow.astype(np.float64).transpose(2, 1, 0),
         presses,
         edits.fixed,
         motion.fps,

@@ -38,6 +38,8 @@ class Problem:
     """(3, 2, 5, F) where the fingertips were generated, metres."""
     wrists: Array
     """(3, 2, F) where the wrists were."""
+    elbows: Array
+    """(3, 2, F) where the elbows are, metres."""
     presses: Presses
     """Their times counted from the first frame."""
     fixed: NDArray[np.bool_]
@@ -80,6 +82,7 @@ class Problem:
             wanted=self.wanted.part(frames),
             tips=self.tips[..., frames],
             wrists=self.wrists[..., frames],
+            elbows=self.elbows[..., frames],
             fixed=fixed,
             sampled=None,
         )
@@ -129,6 +132,7 @@ def minimise(
             wanted=problem.wanted,
             tips=problem.tips,
             wrists=problem.wrists,
+            elbows=problem.elbows,
             points=points,
             strokes=problem.sampler(*landed, problem.tips[1]),
             near=near,

@@ -16,7 +16,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arm_geometry import SIDES, ArmGeometry, Array, RightArms, dot, length
+from .arm_geometry import OUTWARD, SIDES, ArmGeometry, Array, RightArms, dot, length
 
 TRUNK = np.array([0.0, 0.04, 0.47])
 """From the hips to the middle between the shoulders."""
@@ -44,6 +44,13 @@ AT_EASE = 0.05
 """About how far the wrist goes outward before the elbow follows it."""
 ALIGN, ROLL = 0.15, 0.04
 """How far the elbow goes outward for a hand that turns inward against its forearm or rolls to its thumb (as sines)."""
+
+
+COMFORTABLE_SIDE = (-0.3, 0.45)
+"""Radians that a hand turns against its forearm, below 0 to the thumb and above to the little finger, before the elbow
+goes after it."""
+GOES_AFTER = 3
+"""Times that the elbow goes by what is beyond that: an elbow on its circle seldom goes quite where it is wished."""
 
 
 def natural_arms(
@@ -107,10 +114,29 @@ def natural_elbows(
 
 def _elbows(shoulder: Array, wrist: Array, euler: Array, arms: RightArms, fps: float) -> Array:
     """Elbows (frames, 2, 3), mirrored like shoulders and wrists: they hang, give way to the hand, and have weight."""
-    pull = _smooth(_outward_pull(wrist, euler, shoulder, arms), CALM_S, fps)
-    hang = arms.elbow - arms.shoulder + pull[..., None] * np.array([1.0, 0.0, 0.0])
-    elbow = arms.elbow_near(shoulder + hang, shoulder, wrist)
+    across, along = _hand_axes(euler, arms)
+    pull = _smooth(_outward_pull(wrist, across, along, shoulder, arms), CALM_S, fps)
+    wished = arms.elbow - arms.shoulder + pull[..., None] * OUTWARD + shoulder
+    elbow = arms.elbow_near(wished, shoulder, wrist)
+    for _ in range(GOES_AFTER):
+        forearm = wrist - elbow
+        side = np.arctan2(dot(across, forearm), dot(along, forearm))
+        beyond = arms.fore * (side - np.clip(side, *COMFORTABLE_SIDE))
+        wished = wished - _smooth(beyond, CALM_S, fps)[..., None] * OUTWARD
+        elbow = arms.elbow_near(wished, shoulder, wrist)
     return arms.elbow_near(_smooth(elbow, CALM_S, fps), shoulder, wrist)
+
+
+def _hand_axes(euler: Array, arms: RightArms) -> tuple[Array, Array]:
+    """X and Y (frames, 2, 3) of the wrists' bones, mirrored like the wrists: across the hand and along it."""
+    x, y, z = np.moveaxis(euler * SIDES[:, [1, 0, 0]], -1, 0)
+    sx, sy, sz, cx, cy, cz = np.sin(x), np.sin(y), np.sin(z), np.cos(x), np.cos(y), np.cos(z)
+    own = (
+        np.stack([cy * cz, cy * sz, -sy], -1),
+        np.stack([sx * sy * cz - cx * sz, sx * sy * sz + cx * cz, sx * cy], -1),
+    )
+    across, along = (np.einsum("hab,fhb->fha", arms.wrist_frames, axis) for axis in own)
+    return across, along
 
 
 def _leaning(wrist: Array, arms: RightArms, fps: float, sway: float) -> Array:
@@ -168,15 +194,11 @@ def _trunk(lean: Array, arms: RightArms, height: float) -> Array:
     return shoulder
 
 
-def _outward_pull(wrist: Array, euler: Array, shoulder: Array, arms: RightArms) -> Array:
+def _outward_pull(wrist: Array, across: Array, along: Array, shoulder: Array, arms: RightArms) -> Array:
     """(frames, 2) how far each elbow is to go outward from where it hangs, metres."""
     way = (wrist - shoulder) - (arms.wrist - arms.shoulder)
-    x, y, z = np.moveaxis(euler * SIDES[:, [1, 0, 0]], -1, 0)
-    sx, sy, sz, cx, cy, cz = np.sin(x), np.sin(y), np.sin(z), np.cos(x), np.cos(y), np.cos(z)
-    along = np.stack([sx * sy * cz - cx * sz, sx * sy * sz + cx * cz, sx * cy], -1)  # Y of the wrist's bone
-    across = np.stack([cy * cz, cy * sz, -sy], -1)  # its X
-    hand = dot(arms.wrist_frames[:, 0], along) - arms.wrist_frames[:, 0, 1]
-    thumb = dot(arms.wrist_frames[:, 2], across) - arms.wrist_frames[:, 2, 0]
+    hand = along[..., 0] - arms.wrist_frames[:, 0, 1]
+    thumb = across[..., 2] - arms.wrist_frames[:, 2, 0]
     out, ease = way[..., 0], AT_EASE * arms.size
     room = 0.5 * OUT * (out + np.hypot(out, ease) - ease) - NEAR * way[..., 1]
     inward = np.tanh((out - room) / arms.fore - hand)

@@ -8,6 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from models.body.arm_geometry import BACK_AND_DOWN, MOST_REACH, REACH, ArmGeometry, RightArms, fit_arms
+from models.body.arms import Arms, wrist_bend
+from models.body.motion import Motion
 from models.body.natural_arms import natural_arms
 from models.body.skeleton import REST_DATA, STANDARD_ARMS
 from models.generation.generator import GenerateSettings, generate
@@ -196,6 +198,21 @@ def test_elbows_are_where_a_pianists_are():
     assert inward[1, 0] > elbow[1, 0] + 0.01 > outward[1, 0] + 0.02, "outward where the hand turns inward"
     thumb_down = arms_of(at(-0.12, 0.12), [[[0, 0, 0], [0, -0.3, 0]]])[1][0]
     assert thumb_down[1, 0] > elbow[1, 0] + 0.005, "outward where the hand rolls to its thumb"
+
+
+@pytest.mark.parametrize("x", [-0.2, 0.0, 0.3])
+def test_elbows_go_after_hands_that_turn_farther_than_wrists_do(x):
+    """A right hand that plays left of the middle still points ahead, as tracked ones do: its forearm comes round."""
+    wrist = at(-0.4, x, 40)
+    for turn, most in ((0.0, 0.55), (0.3, 0.55), (-0.5, 0.45)):
+        euler = np.zeros_like(wrist)
+        euler[:, 1, 2] = turn
+        shoulder, elbow = arms_of(wrist, euler)
+        motion = Motion(
+            np.repeat(euler[:, :, None], 16, 2).astype(np.float32), wrist.astype(np.float32), 30.0
+        )
+        side = wrist_bend(motion, Arms(elbow, shoulder))[20, 1, 1]
+        assert abs(side) < most, (x, turn, side)
 
 
 def test_the_trunk_leans_after_both_hands_and_as_far_as_a_wrist_needs():
