@@ -118,7 +118,7 @@ def apply_contact(
         wanted,
         tips,
         wrists,
-        natural_arms_of(wanted.to_motion(motion.fps), hand_size).elbow.astype(np.float64).transpose(2, 1, 0),
+        _forearms(wanted.to_motion(motion.fps), hand_size),
         presses,
         edits.fixed,
         motion.fps,
@@ -169,6 +169,12 @@ def _calm_tips(generated: Variables, geometry: HandGeometry, hand_size: float, f
         about[..., block] = points.tips - points.wrists[:, :, None]
     wrists = generated.values[:, PLACE].transpose(1, 0, 2)
     return wrists[:, :, None] + gaussian_filter1d(about, _CALM_S * fps, mode="nearest")
+
+
+def _forearms(motion: Motion, hand_size: float) -> Array:
+    """(3, 2, F) from elbow to wrist, metres, of natural arms."""
+    elbow = natural_arms_of(motion, hand_size).elbow.astype(np.float64)
+    return np.ascontiguousarray((motion.wrist - elbow).transpose(2, 1, 0))
 
 
 def _solved(whole: Problem, values: Array, start: int, stop: int, step_done: Callable[[int], None]) -> Array:

@@ -16,7 +16,7 @@ from models.body.arm_geometry import SIDES
 from models.body.skeleton import HandGeometry
 from models.contact.equations import NormalEquations
 from models.contact.hand_points import HandPoints, cross
-from models.contact.key_heights import height_on_the_way
+from models.contact.key_heights import height_on_the_way, height_under
 from models.contact.near_bones import NearBones
 from models.contact.strokes import Strokes
 from models.contact.variables import (
@@ -35,6 +35,8 @@ _FAR_M = 0.008
 """Metres to the side from where it lands, beyond which a finger is not at its key yet."""
 _EDGE_M = 0.002
 """Metres that keys on a finger's way have to be higher than its own for it to come down beyond them."""
+_HARDLY_M = 0.003
+"""Metres that a stroke has its key down, up to which its finger may still be on the way to it."""
 _RISES_FRAMES, _RISES_M_S = 3, 0.2
 """So many frames before a higher key is in its way a finger begins to rise, and so fast."""
 _NEIGHBOURS = ((1, 2), (2, 3), (3, 4), (1, 3), (2, 4), (1, 4))
@@ -68,8 +70,8 @@ class State:
     """(3, 2, 5, F) where the fingertips were generated, metres."""
     wrists: Array
     """(3, 2, F) where the wrists were."""
-    elbows: Array
-    """(3, 2, F) where the elbows are, metres."""
+    forearms: Array
+    """(3, 2, F) from elbow to wrist, metres."""
     points: HandPoints
     strokes: Strokes
     near: NearBones
@@ -145,14 +147,18 @@ def strokes(equations: NormalEquations, state: State) -> None:
     astray = busy & far & (under != wanted.pitch) & (under >= keyboard.LOWEST_PITCH)
     floor = np.where(busy, wanted.points[2] - _EARLY_M, clear)
     floor = np.where(astray, np.maximum(wanted.points[2], clear), floor)
-    edge = busy & (wanted.firm <= 0.5) & (highest > keyboard.key_surface(wanted.pitch) + _EDGE_M)
+    surface = keyboard.key_surface(wanted.pitch)
+    passes = (highest > height_under(places).transpose(1, 2, 0) + _EDGE_M) & (
+        wanted.points[2] > surface - _HARDLY_M
+    )
+    edge = busy & ((wanted.firm <= 0.5) | passes) & (highest > surface + _EDGE_M)
     floor = np.where(edge, np.maximum(floor, clear), floor)
     keys = np.where(~busy | astray | edge, clear, -np.inf)
     for frames in range(1, _RISES_FRAMES + 1):
         rising = keys[..., frames:] - frames * _RISES_M_S / state.fps
         np.maximum(floor[..., :-frames], rising, out=floor[..., :-frames])
     above = tips[2] - floor
-    strikes = busy & ~astray & (wanted.firm > 0.5)
+    strikes = busy & ~astray & ~edge & (wanted.firm > 0.5)
     residual[2] = np.where(astray & (residual[2] > 0), above, residual[2])
     # To its stroke it comes no faster than it strikes.
     over, soft = tips[2] - wanted.ceiling, state.squared(weights.comes_height)
@@ -249,10 +255,9 @@ def comfort(equations: NormalEquations, state: State) -> None:
 def forearm(equations: NormalEquations, state: State) -> None:
     """Hands bent against their forearms no more than wrists are: down and up, to the little finger and to the thumb.
 
-    The hand turns; the forearm goes where its wrist and elbow are.
+    The hand turns; the forearm points where it does for a hand that goes as it is carried.
     """
-    weights, points = state.weights, state.points
-    bone = points.wrists - state.elbows
+    weights, points, bone = state.weights, state.points, state.forearms
     axes = points.hand_axes
     across, along, palm = np.einsum("xhf,xahf->ahf", bone, axes)
     turned = cross(points.turn_axes[:, None], axes[:, :, :, None])  # (3, 3, 2, 3, F)

@@ -31,8 +31,8 @@ _LIVELIER = 0.5  # what a step of energy adds to the lifts, in shares
 # Between two strokes of a key, and of a finger, there is time for the second one and so much more, within this share
 # of the time from one to the other.
 _BETWEEN_S, _MOST_UP = 0.04, 0.46
-# A finger that goes from a black key to a white one, or back, goes around its edge, which takes so long.
-_AROUND_FRAMES, _AROUND_SHARE = 3.1, 0.65
+# A finger that has to get over the edge of a black key (`over_edge`) rises, goes there and comes down, in so long.
+_AROUND_FRAMES, _AROUND_SHARE = 4.1, 0.65
 _HURRIES_S = 0.15  # with less time from key to key, a finger stays before the black ones
 _LANDS_BACK_M = 0.015  # a finger generated this far beside its key lands six tenths as far back
 _BEFORE_BLACK_M = keyboard.BLACK_FRONT - 0.003  # a white key's part before the black ones ends here
@@ -42,6 +42,7 @@ _REACH_M, _LOOKS_BACK = 0.18, 8  # from one key to another of a hand that stays;
 # times what is left until then.
 _LEAP_M, _LOOKS_AHEAD, _LEAP_RISE = 0.11, 6, 1.5
 _SLOWER = 1.45  # times slower than keys come up: hands that go on take that from a release again
+_BLACKS_BELOW = np.cumsum(keyboard.is_black(np.arange(129))) - keyboard.is_black(np.arange(129))
 _ENDS_FRAMES = 1.0  # from the first frame that shows a slide's last key until that is half way up, at least
 
 
@@ -101,6 +102,19 @@ def usual_dip(pitch: NDArray[np.int64]) -> NDArray[np.float64]:
     return keyboard.bottom_depth(pitch, np.where(keyboard.is_black(pitch), *USUAL_Y[::-1]))
 
 
+def over_edge(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(n,) whether a finger that goes straight from one key (n,) to another runs into the side of a black key.
+
+    Between a white key and a black one it does, and from white to white past a black one; black ones are as high as
+    each other.
+    """
+    first, last = np.minimum(one, other), np.maximum(one, other)
+    white = ~keyboard.is_black(one) & ~keyboard.is_black(other)
+    passed = _BLACKS_BELOW[last] - _BLACKS_BELOW[np.minimum(first + 1, last)]
+    found: NDArray[np.bool_] = (keyboard.is_black(one) != keyboard.is_black(other)) | (white & (passed > 0))
+    return found
+
+
 def cut_presses(presses: Presses, start_s: float, stop_s: float) -> Presses:
     """The presses that matter between two times, their times counted from ``start_s``.
 
@@ -130,7 +144,7 @@ def plan_presses(notes: Notes, fps: float, energy: float = 0.0, dip_factor: floa
     onset, velocity = (column[played].astype(float) for column in (notes.onset_s, notes.velocity))
     slot, pitch = notes.slot[played], notes.pitch[played].astype(int)
     frame = _bottom_frames(onset, pitch, touch.bottom_lag_s(velocity, dip_factor * usual_dip(pitch)), fps)
-    up, x, black = notes.release_s[played] * fps, keyboard.key_x(pitch), keyboard.is_black(pitch)
+    up, x = notes.release_s[played] * fps, keyboard.key_x(pitch)
     for group in (pitch, slot):
         for value in np.unique(group):
             index = np.flatnonzero(group == value)
@@ -142,7 +156,7 @@ def plan_presses(notes: Notes, fps: float, energy: float = 0.0, dip_factor: floa
             )
             way = np.abs(np.diff(x[index])) / _TRAVEL * fps
             around = np.minimum(_AROUND_FRAMES, _AROUND_SHARE * period)
-            way = np.maximum(way, around * (np.diff(black[index].astype(int)) != 0))
+            way = np.maximum(way, around * over_edge(pitch[index[:-1]], pitch[index[1:]]))
             latest = following - np.maximum(least, np.minimum(way, period - _DOWN_FRAMES))
             up[index[:-1]] = np.minimum(up[index[:-1]], latest)
     up = np.maximum(up, frame + _DOWN_FRAMES)

@@ -73,9 +73,9 @@ def no_strokes(frames: int) -> Strokes:
     return Strokes(np.zeros((3, 2, 5, frames)), zeros.astype(np.int64), *(zeros,) * 4, zeros + np.inf)
 
 
-def elbows_at_rest(frames: int) -> Array:
+def forearms_at_rest(frames: int) -> Array:
     """(3, 2, F) metres."""
-    return np.repeat(STANDARD_ARMS.elbow.T[..., None], frames, -1)
+    return np.repeat((STANDARD_ARMS.wrist - STANDARD_ARMS.elbow).T[..., None], frames, -1)
 
 
 def state_of(
@@ -94,7 +94,7 @@ def state_of(
         variables if wanted is None else wanted,
         generated.tips,
         generated.wrists,
-        elbows_at_rest(frames),
+        forearms_at_rest(frames),
         points,
         no_strokes(frames) if strokes is None else strokes,
         near_bones(points, ContactWeights(), np.ones((2, frames), bool), 0.01) if near is None else near,
@@ -140,7 +140,7 @@ def problem_of(
         wanted,
         generated.tips,
         generated.wrists,
-        elbows_at_rest(len(wanted)),
+        forearms_at_rest(len(wanted)),
         played,
         fixed,
         FPS,

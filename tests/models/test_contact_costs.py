@@ -91,7 +91,7 @@ def random_state(seed: int = 0, apart: float = 0.05) -> State:
 
 
 def striking_state() -> State:
-    """Every finger some millimetres from a stroke into the key that it is over, more or less firmly."""
+    """Every finger some millimetres beside and above a stroke in the key that it is over, more or less firmly."""
     rng = np.random.default_rng(3)
     variables = arched_hands(8)
     values = variables.values + 0.02 * rng.normal(size=variables.values.shape)
@@ -99,6 +99,7 @@ def striking_state() -> State:
     tips = state.points.tips
     pitch = keyboard.key_under(tips.transpose(1, 2, 3, 0)) + keyboard.LOWEST_PITCH
     points = tips + rng.uniform(-0.003, 0.003, tips.shape)
+    points[2] = keyboard.key_surface(pitch) - rng.uniform(0.004, 0.008, pitch.shape)
     firm, over = rng.uniform(0.6, 1, (2, *pitch.shape))
     ones = np.ones(pitch.shape)
     strokes = Strokes(points, pitch.astype(np.int64), firm, over, ones, ones, ones + np.inf)
@@ -122,6 +123,15 @@ def playing_state() -> State:
     return replace(state, strokes=strokes)
 
 
+def bent_state() -> State:
+    """Hands raised and turned to their little fingers."""
+    state = random_state(7)
+    values = state.variables.values.copy()
+    values[:, TURN.start] += 0.7
+    values[:, TURN.stop - 1] += 0.8 * np.array([-1.0, 1.0])[:, None]
+    return moved(state, values)
+
+
 @pytest.mark.parametrize(
     ("cost", "state"),
     [
@@ -133,7 +143,7 @@ def playing_state() -> State:
         (costs.idle, idle_state),
         (costs.apart, lambda: random_state(6, apart=0.03)),
         (costs.comfort, playing_state),
-        (costs.forearm, random_state),
+        (costs.forearm, bent_state),
     ],
     ids=[
         "stay",
@@ -438,9 +448,9 @@ def test_a_hand_that_is_bent_against_its_forearm_comes_back(
     values = wanted.values.copy()
     values[:, TURN.start + angle] += way * np.array([1.0, 1.0 if angle == 0 else -1.0])[:, None]
     end = alone(monkeypatch, costs.forearm, wanted, wanted.with_values(values))
-    bent = wrist_bend(end.to_motion(30.0), natural_at_rest(6))
+    bent = wrist_bend(end.to_motion(30.0), at_rest(wanted))
     weights = ContactWeights()
-    before = wrist_bend(wanted.with_values(values).to_motion(30.0), natural_at_rest(6))
+    before = wrist_bend(wanted.with_values(values).to_motion(30.0), at_rest(wanted))
     for found, was, comfortable in zip(
         np.moveaxis(bent, -1, 0),
         np.moveaxis(before, -1, 0),
@@ -458,10 +468,11 @@ def test_a_hand_in_line_with_its_forearm_stays(monkeypatch: pytest.MonkeyPatch) 
     np.testing.assert_array_equal(end.values, hands.values)
 
 
-def natural_at_rest(frames: int) -> Arms:
-    """Arms whose elbows are where the cost's scenes have them."""
-    elbow = np.repeat(STANDARD_ARMS.elbow[None], frames, 0).astype(np.float32)
-    return Arms(elbow, np.repeat(STANDARD_ARMS.shoulder[None], frames, 0).astype(np.float32))
+def at_rest(hands: Variables) -> Arms:
+    """Arms whose forearms point where the scenes have them."""
+    forearm = STANDARD_ARMS.wrist - STANDARD_ARMS.elbow
+    elbow = hands.values[:, PLACE].transpose(2, 0, 1) - forearm
+    return Arms(elbow.astype(np.float32), elbow.astype(np.float32))
 
 
 def test_all_costs_are_in_the_sum() -> None:

@@ -137,8 +137,7 @@ def test_hands_are_mirror_images_of_each_other() -> None:
     shifted[:, 15] += key_x(62)  # keys lie mirrored about a D
     wanted = hands.with_values(shifted)
     problem = problem_of(wanted, [(0.5, 0.8, 6, 74), (0.5, 0.8, 1, 50)])
-    elbows = problem.elbows + np.array([key_x(62), 0.0, 0.0])[:, None, None]
-    values = minimise(replace(problem, elbows=elbows), wanted, 5).values - shifted
+    values = minimise(problem, wanted, 5).values - shifted
     found = both_hands(values)
     np.testing.assert_allclose(found[LEFT], found[RIGHT], atol=1e-4)
     assert np.abs(found).max() > 0.01
