@@ -95,11 +95,11 @@ class ContactWeights:
     spread: float = 0.12
     """Radians that it is wider."""
     # `forearm`: hands not bent against their forearms more than wrists are
-    wrist_bend: tuple[float, float] = (-0.6, 0.6)
+    wrist_bend: tuple[float, float] = (-0.7, 0.7)
     """Radians that a hand may be raised, below 0, and hang."""
-    wrist_side: tuple[float, float] = (-0.35, 0.5)
+    wrist_side: tuple[float, float] = (-0.4, 0.6)
     """Radians that it may turn to its thumb, below 0, and to its little finger."""
-    forearm: float = 0.05
+    forearm: float = 0.1
     """Radians beyond that."""
     # the solver
     steps: int = 5
