@@ -42,7 +42,8 @@ _REACH_M, _LOOKS_BACK = 0.18, 8  # from one key to another of a hand that stays;
 # times what is left until then.
 _LEAP_M, _LOOKS_AHEAD, _LEAP_RISE = 0.11, 6, 1.5
 _SLOWER = 1.45  # times slower than keys come up: hands that go on take that from a release again
-_BLACKS_BELOW = np.cumsum(keyboard.is_black(np.arange(129))) - keyboard.is_black(np.arange(129))
+_BLACKS_BELOW: NDArray[np.int64] = np.cumsum(np.append(0, keyboard.is_black(np.arange(128)).astype(np.int64)))
+"""(129,) of each pitch: how many black keys lie below it."""
 _ENDS_FRAMES = 1.0  # from the first frame that shows a slide's last key until that is half way up, at least
 
 
@@ -110,7 +111,7 @@ def over_edge(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bo
     """
     first, last = np.minimum(one, other), np.maximum(one, other)
     white = ~keyboard.is_black(one) & ~keyboard.is_black(other)
-    passed = _BLACKS_BELOW[last] - _BLACKS_BELOW[np.minimum(first + 1, last)]
+    passed: NDArray[np.int64] = _BLACKS_BELOW[last] - _BLACKS_BELOW[np.minimum(first + 1, last)]
     found: NDArray[np.bool_] = (keyboard.is_black(one) != keyboard.is_black(other)) | (white & (passed > 0))
     return found
 
