@@ -270,7 +270,7 @@ def forearm(equations: NormalEquations, state: State) -> None:
     for one, by_turn, comfortable in bends:
         angle = np.arctan2(one, along)
         residual = angle - np.clip(angle, *comfortable)
-        square = one**2 + along**2
+        square = np.maximum(one**2 + along**2, 1e-12)  # 0 for a hand at right angles to both
         moves = (along[:, None] * by_turn - one[:, None] * along_by) / square[:, None]  # (2, 3, F)
         weight = (residual != 0) * state.squared(weights.forearm)
         equations.add_turns(residual, weight, moves)
