@@ -25,7 +25,7 @@ def extension() -> Iterator[None]:
     s2c_blender.unregister()
 
 
-@pytest.mark.parametrize(("hands_only", "off"), [(True, 2e-5), (False, 2e-3)])
+@pytest.mark.parametrize(("hands_only", "off"), [(True, 2e-5), (False, 4e-3)])
 def test_fingertips_between_frames_are_those_that_blender_shows(
     tmp_path: Path, hands_only: bool, off: float
 ) -> None:
