@@ -16,7 +16,6 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from threadpoolctl import threadpool_limits
 
-from models.body.arms import natural_arms_of
 from models.body.bones import BLOCK_FRAMES
 from models.body.edit_mask import EditMask
 from models.body.kinematics import forward_kinematics
@@ -118,7 +117,6 @@ def apply_contact(
         wanted,
         tips,
         wrists,
-        _forearms(wanted.to_motion(motion.fps), hand_size),
         presses,
         edits.fixed,
         motion.fps,
@@ -169,12 +167,6 @@ def _calm_tips(generated: Variables, geometry: HandGeometry, hand_size: float, f
         about[..., block] = points.tips - points.wrists[:, :, None]
     wrists = generated.values[:, PLACE].transpose(1, 0, 2)
     return wrists[:, :, None] + gaussian_filter1d(about, _CALM_S * fps, mode="nearest")
-
-
-def _forearms(motion: Motion, hand_size: float) -> Array:
-    """(3, 2, F) from elbow to wrist, metres, of natural arms."""
-    elbow = natural_arms_of(motion, hand_size).elbow.astype(np.float64)
-    return np.ascontiguousarray((motion.wrist - elbow).transpose(2, 1, 0))
 
 
 def _solved(whole: Problem, values: Array, start: int, stop: int, step_done: Callable[[int], None]) -> Array:

@@ -12,10 +12,9 @@ from functools import cached_property
 import numpy as np
 
 from models.body import keyboard
-from models.body.arm_geometry import SIDES
 from models.body.skeleton import HandGeometry
 from models.contact.equations import NormalEquations
-from models.contact.hand_points import HandPoints, cross
+from models.contact.hand_points import HandPoints
 from models.contact.key_heights import height_on_the_way, height_under
 from models.contact.near_bones import NearBones
 from models.contact.strokes import Strokes
@@ -70,8 +69,6 @@ class State:
     """(3, 2, 5, F) where the fingertips were generated, metres."""
     wrists: Array
     """(3, 2, F) where the wrists were."""
-    forearms: Array
-    """(3, 2, F) from elbow to wrist, metres."""
     points: HandPoints
     strokes: Strokes
     near: NearBones
@@ -252,28 +249,4 @@ def comfort(equations: NormalEquations, state: State) -> None:
     equations.add_single(residual, weight * (residual != 0))
 
 
-def forearm(equations: NormalEquations, state: State) -> None:
-    """Hands bent against their forearms no more than wrists are: down and up, to the little finger and to the thumb.
-
-    The hand turns; the forearm points where it does for a hand that goes as it is carried.
-    """
-    weights, points, bone = state.weights, state.points, state.forearms
-    axes = points.hand_axes
-    across, along, palm = np.einsum("xhf,xahf->ahf", bone, axes)
-    turned = cross(points.turn_axes[:, None], axes[:, :, :, None])  # (3, 3, 2, 3, F)
-    across_by, along_by, palm_by = np.einsum("xhf,xahif->ahif", bone, turned)
-    sides = SIDES[:, :1]
-    bends = (
-        (-palm, -palm_by, weights.wrist_bend),
-        (sides * across, sides[..., None] * across_by, weights.wrist_side),
-    )
-    for one, by_turn, comfortable in bends:
-        angle = np.arctan2(one, along)
-        residual = angle - np.clip(angle, *comfortable)
-        square = np.maximum(one**2 + along**2, 1e-12)  # 0 for a hand at right angles to both
-        moves = (along[:, None] * by_turn - one[:, None] * along_by) / square[:, None]  # (2, 3, F)
-        weight = (residual != 0) * state.squared(weights.forearm)
-        equations.add_turns(residual, weight, moves)
-
-
-COSTS = (stay, smooth, slow, strokes, idle, apart, order, comfort, forearm)
+COSTS = (stay, smooth, slow, strokes, idle, apart, order, comfort)

@@ -71,12 +71,6 @@ class NormalEquations:
                 both = _over_places(turned[:, :, :, row], by_turn[:, :, :, column])
                 turn[:, TURN.start + column] += both.sum(1)
 
-    def add_turns(self, residual: Array, weight: Array, by_turn: Array) -> None:
-        """Residuals (2, F) of each hand as far as its wrist's angles move them, by ``by_turn`` (2, 3, F) a radian."""
-        weighted = weight[:, None] * by_turn
-        self.slope[:, TURN] += weighted * residual[:, None]
-        self.matrix[:, TURN, TURN] += weighted[:, :, None] * by_turn[:, None]
-
     def add_fingers(self, residual: Array, weight: Array, moves: Array) -> None:
         """Residuals (3, 2, 5, F) of the tips as far as fingers move them.
 

@@ -17,7 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
-from models.body.skeleton import STANDARD_ARMS, HandGeometry
+from models.body.skeleton import HandGeometry
 from models.contact.variables import ABDUCTIONS, FLEXIONS, MIDDLES, PLACE, TURN, Array, Variables
 
 _NEXT, _AFTER = [1, 2, 0], [2, 0, 1]
@@ -35,20 +35,15 @@ class Wrists:
     """(3, 3, 2, 5, F) the axes of the fingers at rest, second index, times the hands' size."""
     turn_axes: Array
     """(3, 2, 3, F) the axes that the wrist's three Euler angles turn about."""
-    hand_axes: Array
-    """(3, 3, 2, F) the axes X, Y, Z of the wrists' bones, second index, as forearms see them: Y along the hand."""
 
     @classmethod
     def of(cls, variables: Variables, geometry: HandGeometry, size: float) -> Wrists:
         """Of hands whose lengths are ``size`` times those of the geometry."""
         rotation, axes = _rotations(variables.values[:, TURN], geometry)
-        hand_axes = np.einsum("abhf,hbc->achf", rotation, STANDARD_ARMS.wrist_frames)
         rotation *= size
         place = np.ascontiguousarray(variables.values[:, PLACE].transpose(1, 0, 2))
         frames = np.stack([_turned(rotation, geometry.finger_frames[..., axis]) for axis in range(3)], 1)
-        return cls(
-            place, place[:, :, None] + _turned(rotation, geometry.finger_bases), frames, axes, hand_axes
-        )
+        return cls(place, place[:, :, None] + _turned(rotation, geometry.finger_bases), frames, axes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +71,6 @@ class HandPoints:
     def turn_axes(self) -> Array:
         """(3, 2, 3, F) as of `Wrists`."""
         return self._wrists.turn_axes
-
-    @property
-    def hand_axes(self) -> Array:
-        """(3, 3, 2, F) as of `Wrists`."""
-        return self._wrists.hand_axes
 
     @property
     def tips(self) -> Array:

@@ -38,8 +38,6 @@ class Problem:
     """(3, 2, 5, F) where the fingertips were generated, metres."""
     wrists: Array
     """(3, 2, F) where the wrists were."""
-    forearms: Array
-    """(3, 2, F) from elbow to wrist of hands that go as they are carried, metres."""
     presses: Presses
     """Their times counted from the first frame."""
     fixed: NDArray[np.bool_]
@@ -82,7 +80,6 @@ class Problem:
             wanted=self.wanted.part(frames),
             tips=self.tips[..., frames],
             wrists=self.wrists[..., frames],
-            forearms=self.forearms[..., frames],
             fixed=fixed,
             sampled=None,
         )
@@ -132,7 +129,6 @@ def minimise(
             wanted=problem.wanted,
             tips=problem.tips,
             wrists=problem.wrists,
-            forearms=problem.forearms,
             points=points,
             strokes=problem.sampler(*landed, problem.tips[1]),
             near=near,

@@ -94,13 +94,6 @@ class ContactWeights:
     """Comfortable abduction to either side, radians."""
     spread: float = 0.12
     """Radians that it is wider."""
-    # `forearm`: hands not bent against their forearms more than wrists are
-    wrist_bend: tuple[float, float] = (-0.7, 0.7)
-    """Radians that a hand may be raised, below 0, and hang."""
-    wrist_side: tuple[float, float] = (-0.4, 0.6)
-    """Radians that it may turn to its thumb, below 0, and to its little finger."""
-    forearm: float = 0.1
-    """Radians beyond that."""
     # the solver
     steps: int = 5
     """Gauss-Newton steps of a stretch."""
@@ -115,10 +108,6 @@ class ContactWeights:
         check_range("lands_back", self.lands_back, 0, 1)
         if len(self.least_arch) != 5 or not np.less(self.least_arch, self.most_arch).all():
             raise ValueError("least_arch must have five numbers, each below that of most_arch")
-        for name in ("wrist_bend", "wrist_side"):
-            found = getattr(self, name)
-            if len(found) != 2 or not found[0] < found[1]:
-                raise ValueError(f"{name} is {found}; it must be two numbers, the smaller first")
 
 
 OUR_WEIGHTS = ContactWeights()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.body import keyboard
 from models.body.motion import Motion
-from models.body.skeleton import FINGER_JOINTS, LEFT, RIGHT, STANDARD_ARMS, STANDARD_HANDS, HandGeometry
+from models.body.skeleton import FINGER_JOINTS, LEFT, RIGHT, STANDARD_HANDS, HandGeometry
 from models.contact.costs import State
 from models.contact.hand_points import find_points
 from models.contact.near_bones import NearBones, near_bones
@@ -73,11 +73,6 @@ def no_strokes(frames: int) -> Strokes:
     return Strokes(np.zeros((3, 2, 5, frames)), zeros.astype(np.int64), *(zeros,) * 4, zeros + np.inf)
 
 
-def forearms_at_rest(frames: int) -> Array:
-    """(3, 2, F) metres."""
-    return np.repeat((STANDARD_ARMS.wrist - STANDARD_ARMS.elbow).T[..., None], frames, -1)
-
-
 def state_of(
     variables: Variables,
     wanted: Variables | None = None,
@@ -94,7 +89,6 @@ def state_of(
         variables if wanted is None else wanted,
         generated.tips,
         generated.wrists,
-        forearms_at_rest(frames),
         points,
         no_strokes(frames) if strokes is None else strokes,
         near_bones(points, ContactWeights(), np.ones((2, frames), bool), 0.01) if near is None else near,
@@ -137,16 +131,7 @@ def problem_of(
     fixed = np.zeros((len(wanted), 2), bool)
     generated = find_points(wanted, geometry, 1.0)
     return Problem(
-        wanted,
-        generated.tips,
-        generated.wrists,
-        forearms_at_rest(len(wanted)),
-        played,
-        fixed,
-        FPS,
-        1.0,
-        geometry,
-        ContactWeights(),
+        wanted, generated.tips, generated.wrists, played, fixed, FPS, 1.0, geometry, ContactWeights()
     )
 
 

@@ -22,8 +22,7 @@ from contact_scenes import (
 from numpy.typing import NDArray
 
 from models.body import keyboard
-from models.body.arms import Arms, wrist_bend
-from models.body.skeleton import RIGHT, STANDARD_ARMS, STANDARD_HANDS
+from models.body.skeleton import RIGHT, STANDARD_HANDS
 from models.contact import costs, solver
 from models.contact.costs import State
 from models.contact.equations import NormalEquations
@@ -32,16 +31,7 @@ from models.contact.key_heights import height_under
 from models.contact.near_bones import too_near
 from models.contact.solver import minimise
 from models.contact.strokes import Strokes
-from models.contact.variables import (
-    ABDUCTIONS,
-    FINGER_VARIABLES,
-    FLEXIONS,
-    MIDDLES,
-    PLACE,
-    TURN,
-    Array,
-    Variables,
-)
+from models.contact.variables import ABDUCTIONS, FINGER_VARIABLES, FLEXIONS, MIDDLES, PLACE, Array, Variables
 from models.contact.weights import ContactWeights
 
 STEP = 1e-6
@@ -56,7 +46,7 @@ class Recorder:
     def _add(self, residual: Array, weight: Array, *moves: object) -> None:
         self.energy += 0.5 * float((weight * residual**2).sum())
 
-    add_single = add_tips = add_fingers = add_turns = add_differences = add_second_differences = _add
+    add_single = add_tips = add_fingers = add_differences = add_second_differences = _add
 
     def add_sparse(
         self, frame: Any, hand: Any, variable: Any, moves: Any, residual: Array, weight: Array
@@ -123,15 +113,6 @@ def playing_state() -> State:
     return replace(state, strokes=strokes)
 
 
-def bent_state() -> State:
-    """Hands raised and turned to their little fingers."""
-    state = random_state(7)
-    values = state.variables.values.copy()
-    values[:, TURN.start] += 0.7
-    values[:, TURN.stop - 1] += 0.8 * np.array([-1.0, 1.0])[:, None]
-    return moved(state, values)
-
-
 @pytest.mark.parametrize(
     ("cost", "state"),
     [
@@ -143,19 +124,8 @@ def bent_state() -> State:
         (costs.idle, idle_state),
         (costs.apart, lambda: random_state(6, apart=0.03)),
         (costs.comfort, playing_state),
-        (costs.forearm, bent_state),
     ],
-    ids=[
-        "stay",
-        "smooth",
-        "slow",
-        "strokes",
-        "strokes of idle fingers",
-        "idle",
-        "apart",
-        "comfort",
-        "forearm",
-    ],
+    ids=["stay", "smooth", "slow", "strokes", "strokes of idle fingers", "idle", "apart", "comfort"],
 )
 def test_a_slope_is_that_of_its_residuals(cost: Cost, state: Callable[[], State]) -> None:
     given = state()
@@ -167,8 +137,6 @@ def test_a_slope_is_that_of_its_residuals(cost: Cost, state: Callable[[], State]
         way = rng.normal(size=given.variables.values.shape)
         if cost is costs.idle:
             way[:, FINGER_VARIABLES:] = 0.0  # it is the fingers' business alone
-        if cost is costs.forearm:
-            way[:, : TURN.start] = 0.0  # the hand turns, the forearm stays
         ahead, behind = (
             energy_of(cost, moved(given, given.variables.values + sign * STEP * way)) for sign in (1, -1)
         )
@@ -439,42 +407,6 @@ def test_comfort_brings_a_spread_finger_back(monkeypatch: pytest.MonkeyPatch) ->
     assert end.values[RIGHT, 5, 12] < 0.31 and end.values[RIGHT, 5, -1] == 0.45
 
 
-@pytest.mark.parametrize("angle", [0, 2], ids=["up and down", "to the side"])
-@pytest.mark.parametrize("way", [-0.8, 0.8])
-def test_a_hand_that_is_bent_against_its_forearm_comes_back(
-    monkeypatch: pytest.MonkeyPatch, angle: int, way: float
-) -> None:
-    wanted = arched_hands(6)
-    values = wanted.values.copy()
-    values[:, TURN.start + angle] += way * np.array([1.0, 1.0 if angle == 0 else -1.0])[:, None]
-    end = alone(monkeypatch, costs.forearm, wanted, wanted.with_values(values))
-    bent = wrist_bend(end.to_motion(30.0), at_rest(wanted))
-    weights = ContactWeights()
-    before = wrist_bend(wanted.with_values(values).to_motion(30.0), at_rest(wanted))
-    for found, was, comfortable in zip(
-        np.moveaxis(bent, -1, 0),
-        np.moveaxis(before, -1, 0),
-        (weights.wrist_bend, weights.wrist_side),
-        strict=True,
-    ):
-        assert (found > comfortable[0] - 0.01).all() and (found < comfortable[1] + 0.01).all()
-        moved_one = (was < comfortable[0]) | (was > comfortable[1])
-        assert moved_one.all() == (comfortable == (weights.wrist_bend, weights.wrist_side)[angle // 2])
-
-
-def test_a_hand_in_line_with_its_forearm_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    hands = arched_hands(6)
-    end = alone(monkeypatch, costs.forearm, hands, hands)
-    np.testing.assert_array_equal(end.values, hands.values)
-
-
-def at_rest(hands: Variables) -> Arms:
-    """Arms whose forearms point where the scenes have them."""
-    forearm = STANDARD_ARMS.wrist - STANDARD_ARMS.elbow
-    elbow = hands.values[:, PLACE].transpose(2, 0, 1) - forearm
-    return Arms(elbow.astype(np.float32), elbow.astype(np.float32))
-
-
 def test_all_costs_are_in_the_sum() -> None:
     named = [
         costs.stay,
@@ -485,7 +417,6 @@ def test_all_costs_are_in_the_sum() -> None:
         costs.apart,
         costs.order,
         costs.comfort,
-        costs.forearm,
     ]
     assert set(costs.COSTS) == set(named) and solver.COSTS is costs.COSTS
     assert state_of(arched_hands(1)).squared(0.5) == 4.0  # at 30 frames a second

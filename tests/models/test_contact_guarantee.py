@@ -287,17 +287,9 @@ def test_a_share_of_the_way_is_at_most_all_of_it() -> None:
 
 @pytest.mark.parametrize("range_", [(0.4,), (0.4, 0.4, 0.4, 0.4, 2.0)])
 def test_a_comfortable_range_has_five_numbers_and_a_width(range_: tuple[float, ...]) -> None:
+    assert len([item for item in fields(ContactWeights) if "tuple" in str(item.type)]) == 2
     with pytest.raises(ValueError, match="most_arch"):
         ContactWeights(least_arch=range_)
-
-
-@pytest.mark.parametrize("name", ["wrist_bend", "wrist_side"])
-def test_a_wrists_comfortable_range_has_two_numbers_the_smaller_first(name: str) -> None:
-    """With the two arches these are all ranges that there are."""
-    assert len([item for item in fields(ContactWeights) if "tuple" in str(item.type)]) == 4
-    for range_ in ((0.3, 0.3), (0.3,), (0.3, float("nan"))):
-        with pytest.raises(ValueError, match=name):
-            ContactWeights(**{name: range_})
 
 
 def test_weights_are_used() -> None:
