@@ -159,7 +159,7 @@ def test_where_a_song_is_cut_into_stretches_does_not_show() -> None:
     since = np.arange(900) - np.array([0, *cuts])[np.searchsorted(cuts, np.arange(900), side="right")]
     assert differs[since >= 20].max() < 0.001
     # Two seconds after a cut, and until the next one, nothing is left of it.
-    assert differs[since >= 60].max() < 1e-5 and differs[:300].max() < 1e-5
+    assert differs[since >= 60].max() < 2e-5 and differs[:300].max() < 1e-5
     # Fingers accelerate where they strike; where a cut is they do so no more than without it.
     accelerations = [largest_acceleration(tips) for tips in (whole, cut)]
     for at in cuts:
