@@ -145,6 +145,7 @@ def strokes(equations: NormalEquations, state: State) -> None:
     floor = np.where(busy, wanted.points[2] - _EARLY_M, clear)
     floor = np.where(astray, np.maximum(wanted.points[2], clear), floor)
     surface = keyboard.key_surface(wanted.pitch)
+    # On its way past the edge of a higher key it stays above that, until its own key has to be well down.
     passes = (highest > height_under(places).transpose(1, 2, 0) + _EDGE_M) & (
         wanted.points[2] > surface - _HARDLY_M
     )

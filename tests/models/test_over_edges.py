@@ -23,9 +23,7 @@ D4 = 62
 """Keys lie mirrored about it."""
 
 
-def test_a_finger_runs_into_black_keys_between_keys_of_other_heights_and_from_white_to_white_past_one() -> (
-    None
-):
+def test_which_ways_lead_into_the_side_of_a_black_key() -> None:
     for one, other, runs in [
         (60, 61, True),
         (61, 60, True),
